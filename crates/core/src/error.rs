@@ -1,0 +1,121 @@
+//! What can go wrong, as data: a kind to branch on, and the facts a message is made of.
+
+use std::fmt;
+
+/// The result of this crate's operations.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What an [`Error`] means to the caller, whatever the operating system called it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// No segment has this name (`ENOENT`).
+    NotFound,
+    /// A segment of this name exists already (`EEXIST`).
+    Exists,
+    /// The segment is not ours to open, or not ours to write (`EACCES`, `EPERM`).
+    Access,
+    /// There is no room for the segment: in its file system, in memory or under a limit (`ENOSPC`, `ENOMEM`, `EFBIG`).
+    OutOfSharedMemory,
+    /// The mapping was closed before.
+    Closed,
+    /// The bytes of the segment are not those of a list.
+    Layout,
+    /// The operating system refused for another reason; `errno` says which.
+    System,
+    /// This platform cannot do what was asked.
+    Unsupported,
+    /// An argument has the wrong type for what it is used on.
+    InvalidType,
+    /// An argument has a value that is never valid.
+    InvalidValue,
+    /// An argument lies outside its range.
+    OutOfRange,
+}
+
+/// An error: what happened, to which segment, in which system call, and what to do about it.
+#[derive(Clone, Debug)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    errno: Option<i32>,
+    syscall: Option<&'static str>,
+    segment: Option<String>,
+}
+
+impl Error {
+    /// An error of our own finding.
+    #[must_use]
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            errno: None,
+            syscall: None,
+            segment: None,
+        }
+    }
+
+    /// An error that the operating system reported as `errno` from `syscall`.
+    #[must_use]
+    pub fn with_os(mut self, syscall: &'static str, errno: Option<i32>) -> Self {
+        self.syscall = Some(syscall);
+        self.errno = errno;
+        self
+    }
+
+    /// Names the segment that the error is about.
+    #[must_use]
+    pub fn on_segment(mut self, name: &str) -> Self {
+        self.segment = Some(name.to_owned());
+        self
+    }
+
+    /// What the error means.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The sentence for people.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The `errno` of the system call, where there was one.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        self.errno
+    }
+
+    /// The system call that failed.
+    #[must_use]
+    pub fn syscall(&self) -> Option<&'static str> {
+        self.syscall
+    }
+
+    /// The name of the segment concerned.
+    #[must_use]
+    pub fn segment(&self) -> Option<&str> {
+        self.segment.as_deref()
+    }
+
+    pub(crate) fn closed(what: &str) -> Self {
+        Self::new(
+            Kind::Closed,
+            format!("{what} is closed in this process; attach to it again"),
+        )
+    }
+
+    pub(crate) fn layout(message: impl Into<String>) -> Self {
+        Self::new(Kind::Layout, message)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}

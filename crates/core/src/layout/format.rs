@@ -1,0 +1,242 @@
+//! What a slot holds, as the list writes it down: an eight-byte struct format and a one-byte code.
+//!
+//! Source: `Lib/multiprocessing/shared_memory.py` of CPython 3.9 to 3.14, `ShareableList._types_mapping` and
+//! `_extract_recreation_code`; the formats are those of Python's `struct` module.
+
+use std::fmt;
+use std::io::Write;
+
+/// A slot's struct format. Anything else that stands in a format field is not a list's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `q`: a signed 64-bit integer.
+    Int,
+    /// `d`: a double.
+    Float,
+    /// `xxxxxxx?`: a bool in the last byte.
+    Bool,
+    /// `xxxxxx?x`: CPython's None.
+    None,
+    /// `%ds`: text or bytes; NULs at the end are padding.
+    Padded(usize),
+    /// `%ds%dx`: text or bytes that end in NUL, with their exact length. CPython reads it, and at its next write puts
+    /// the slot's whole size in its place, because the format does not end in `s`.
+    Exact {
+        /// Bytes of the value.
+        len: usize,
+        /// Bytes after it.
+        pad: usize,
+    },
+}
+
+/// The bytes of a format field.
+pub const FORMAT_BYTES: usize = 8;
+
+/// Stands in a format field while a value of more than one word, or of another type than before, is being written. It
+/// is no struct format, so a CPython reader raises rather than see half a value.
+pub const WRITING: u64 = u64::from_le_bytes(*b"writing\0");
+
+impl Format {
+    const INT: u64 = u64::from_le_bytes(*b"q\0\0\0\0\0\0\0");
+    const FLOAT: u64 = u64::from_le_bytes(*b"d\0\0\0\0\0\0\0");
+    const BOOL: u64 = u64::from_le_bytes(*b"xxxxxxx?");
+    const NONE: u64 = u64::from_le_bytes(*b"xxxxxx?x");
+
+    /// The field's word, or `None` when the format has more than eight characters.
+    #[must_use]
+    pub fn encode(self) -> Option<u64> {
+        let mut field = [0; FORMAT_BYTES];
+        match self {
+            Self::Int => return Some(Self::INT),
+            Self::Float => return Some(Self::FLOAT),
+            Self::Bool => return Some(Self::BOOL),
+            Self::None => return Some(Self::NONE),
+            Self::Padded(_) | Self::Exact { .. } => write!(&mut field[..], "{self}").ok()?,
+        }
+        Some(u64::from_le_bytes(field))
+    }
+
+    /// The format in a field, or `None` when it is none of a list's, or not in the one way that [`encode`](Self::encode)
+    /// writes it.
+    #[must_use]
+    pub fn decode(word: u64) -> Option<Self> {
+        match word {
+            Self::INT => Some(Self::Int),
+            Self::FLOAT => Some(Self::Float),
+            Self::BOOL => Some(Self::Bool),
+            Self::NONE => Some(Self::None),
+            _ => Self::decode_sized(word.to_le_bytes()),
+        }
+    }
+
+    fn decode_sized(field: [u8; FORMAT_BYTES]) -> Option<Self> {
+        let (len, rest) = leading_number(&field)?;
+        let rest = rest.strip_prefix(b"s")?;
+        if rest.iter().all(|&b| b == 0) {
+            return Some(Self::Padded(len));
+        }
+        let (pad, rest) = leading_number(rest)?;
+        let rest = rest.strip_prefix(b"x")?;
+        rest.iter()
+            .all(|&b| b == 0)
+            .then_some(Self::Exact { len, pad })
+    }
+
+    /// The bytes that a value in this format takes.
+    #[must_use]
+    pub fn size(self) -> usize {
+        match self {
+            Self::Padded(len) => len,
+            Self::Exact { len, pad } => len + pad,
+            _ => super::SLOT_ALIGNMENT,
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int => f.write_str("q"),
+            Self::Float => f.write_str("d"),
+            Self::Bool => f.write_str("xxxxxxx?"),
+            Self::None => f.write_str("xxxxxx?x"),
+            Self::Padded(len) => write!(f, "{len}s"),
+            Self::Exact { len, pad } => write!(f, "{len}s{pad}x"),
+        }
+    }
+}
+
+/// The decimal number at the start of `field`, without leading zeros, and what follows it.
+fn leading_number(field: &[u8]) -> Option<(usize, &[u8])> {
+    let digits = field.iter().take_while(|b| b.is_ascii_digit()).count();
+    let (number, rest) = field.split_at(digits);
+    if number.is_empty() || (number.len() > 1 && number[0] == b'0') {
+        return None;
+    }
+    Some((
+        number.iter().fold(0, |n, b| n * 10 + usize::from(b - b'0')),
+        rest,
+    ))
+}
+
+/// How a slot's bytes become a value; CPython's `_back_transforms_mapping`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Code {
+    /// A number or a bool, as it is.
+    Scalar = 0,
+    /// UTF-8 text.
+    Str = 1,
+    /// Bytes.
+    Bytes = 2,
+    /// None, whatever the bytes are.
+    None = 3,
+}
+
+impl Code {
+    /// The code in a code field, or `None` when there is no such code.
+    #[must_use]
+    pub fn decode(byte: u8) -> Option<Self> {
+        match byte {
+            0 => Some(Self::Scalar),
+            1 => Some(Self::Str),
+            2 => Some(Self::Bytes),
+            3 => Some(Self::None),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn field(text: &[u8]) -> u64 {
+        let mut bytes = [0; 8];
+        bytes[..text.len()].copy_from_slice(text);
+        u64::from_le_bytes(bytes)
+    }
+
+    #[test]
+    fn each_format_has_the_characters_that_cpython_writes() {
+        for (format, text) in [
+            (Format::Int, "q"),
+            (Format::Float, "d"),
+            (Format::Bool, "xxxxxxx?"),
+            (Format::None, "xxxxxx?x"),
+            (Format::Padded(8), "8s"),
+            (Format::Padded(9_999_999), "9999999s"),
+            (Format::Exact { len: 5, pad: 3 }, "5s3x"),
+            (Format::Exact { len: 8, pad: 0 }, "8s0x"),
+        ] {
+            assert_eq!(format.encode(), Some(field(text.as_bytes())), "{text}");
+            assert_eq!(
+                Format::decode(field(text.as_bytes())),
+                Some(format),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn more_than_eight_characters_have_no_encoding() {
+        assert_eq!(Format::Padded(10_000_000).encode(), None);
+        assert_eq!(
+            Format::Exact {
+                len: 99_999,
+                pad: 10
+            }
+            .encode(),
+            None
+        );
+        assert_eq!(
+            Format::Exact {
+                len: 99_999,
+                pad: 1
+            }
+            .encode(),
+            Some(field(b"99999s1x"))
+        );
+    }
+
+    #[test]
+    fn anything_else_is_no_format() {
+        for text in [
+            &b""[..],
+            b"P",
+            b">q",
+            b"qq",
+            b"s",
+            b"8",
+            b"08s",
+            b"-8s",
+            b"8s ",
+            b" 8s",
+            b"8s3",
+            b"8s\x003x",
+            b"?",
+        ] {
+            assert_eq!(Format::decode(field(text)), None, "{text:?}");
+        }
+        assert_eq!(Format::decode(WRITING), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_decodes_encodes_to_the_same_word(word: u64) {
+            if let Some(format) = Format::decode(word) {
+                prop_assert_eq!(format.encode(), Some(word));
+            }
+        }
+
+        #[test]
+        fn digits_and_letters_decode_only_canonically(text in "[0-9]{0,3}[sxqd?]?[0-9]{0,3}[sx]?") {
+            let word = field(&text.as_bytes()[..text.len().min(8)]);
+            if let Some(format) = Format::decode(word) {
+                prop_assert_eq!(format.encode(), Some(word));
+            }
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! The layout of a list in a segment, byte for byte CPython's `ShareableList` of 3.9 to 3.14. Pure: no system calls.
+//!
+//! ```text
+//! offset                     bytes    what
+//! 0                          8        N, the number of slots: int64
+//! 8                          8(N+1)   where each slot starts in the data area, and where the last one ends: int64
+//! 8(N+2)                     D        the data area: slots, each a multiple of 8 bytes
+//! 8(N+2) + D                 8N       a struct format a slot, padded with NULs
+//! 8(N+2) + D + 8N            N        a code a slot
+//! ```
+//!
+//! Source: `Lib/multiprocessing/shared_memory.py`, class `ShareableList`. CPython 3.8 wrote N lengths in place of N+1
+//! offsets; its lists are told apart by their first offset, which is not 0, and refused.
+//!
+//! Numbers are in the byte order of the machine, which is little-endian on every supported one.
+
+#[cfg(target_endian = "big")]
+compile_error!("the list layout is written for little-endian machines");
+
+mod codec;
+mod format;
+mod value;
+
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicU8, AtomicU64};
+
+pub use codec::{Attempt, Held, Slot, Written};
+pub use format::{Code, FORMAT_BYTES, Format, WRITING};
+pub use value::{Input, MAX_SAFE_INTEGER, Value};
+
+use crate::bytes::WORD;
+use crate::{Error, Kind, Result, SharedBytes};
+
+/// Slots start and end at multiples of this, CPython's `_alignment`.
+pub const SLOT_ALIGNMENT: usize = 8;
+
+/// Lists of at most this many slots have all their offsets checked at attach; longer ones have each slot's checked when
+/// it is used. Either way attaching takes constant time.
+pub const EAGER_CHECK_SLOTS: usize = 4096;
+
+/// Where the parts of a list lie, in bytes from the start of the segment. [`plan`] and [`Header::read`] make them, and
+/// see to it that the sums below fit an address space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Header {
+    /// The number of slots.
+    pub len: usize,
+    /// The size of the data area.
+    pub data_bytes: usize,
+}
+
+impl Header {
+    /// Where the offsets start.
+    pub const OFFSETS_START: usize = WORD;
+
+    /// Where the data area starts.
+    #[must_use]
+    pub fn data_start(self) -> usize {
+        (self.len + 2) * WORD
+    }
+
+    /// Where the formats start.
+    #[must_use]
+    pub fn formats_start(self) -> usize {
+        self.data_start() + self.data_bytes
+    }
+
+    /// Where the codes start.
+    #[must_use]
+    pub fn codes_start(self) -> usize {
+        self.formats_start() + self.len * FORMAT_BYTES
+    }
+
+    /// The size of the whole list.
+    #[must_use]
+    pub fn total(self) -> usize {
+        self.codes_start() + self.len
+    }
+
+    /// The header for `len` slots over `data_bytes`, unless the list would not fit an address space.
+    fn checked(len: usize, data_bytes: usize) -> Option<Self> {
+        let fixed = len.checked_mul(2 * WORD + 1)?.checked_add(2 * WORD)?;
+        let total = fixed.checked_add(data_bytes)?;
+        isize::try_from(total).ok()?;
+        Some(Self { len, data_bytes })
+    }
+
+    /// Reads the header of the list in `bytes` and checks that the list fits them, in constant time.
+    ///
+    /// # Errors
+    /// [`Kind::Layout`] when these are not the bytes of a list.
+    pub fn read(bytes: SharedBytes<'_>) -> Result<Self> {
+        let word = |at: usize| bytes.words(at..at + WORD).map(|word| word[0].load(Acquire));
+        let claim = word(0).ok_or_else(|| not_a_list("it has fewer than 8 bytes"))?;
+        let too_long = || {
+            not_a_list(&format!(
+                "its length says {}, which does not fit {} bytes",
+                claim.cast_signed(),
+                bytes.len()
+            ))
+        };
+        let len = usize::try_from(claim).map_err(|_| too_long())?;
+        let bare = Self::checked(len, 0)
+            .filter(|bare| bare.total() <= bytes.len())
+            .ok_or_else(too_long)?;
+        let (Some(first), Some(end)) = (word(Self::OFFSETS_START), word(bare.data_start() - WORD))
+        else {
+            return Err(too_long());
+        };
+        if first != 0 {
+            return Err(not_a_list(
+                "its first offset is not 0; CPython 3.8 wrote lists in another way",
+            ));
+        }
+        usize::try_from(end)
+            .ok()
+            .filter(|end| end.is_multiple_of(SLOT_ALIGNMENT) && *end >= len * SLOT_ALIGNMENT)
+            .and_then(|end| Self::checked(len, end))
+            .filter(|header| header.total() <= bytes.len())
+            .ok_or_else(|| {
+                not_a_list(&format!(
+                    "its data area ends at {}, which does not fit {len} slots in {} bytes",
+                    end.cast_signed(),
+                    bytes.len()
+                ))
+            })
+    }
+}
+
+/// A list's parts in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout<'a> {
+    offsets: &'a [AtomicU64],
+    data: &'a [AtomicU64],
+    formats: &'a [AtomicU64],
+    codes: &'a [AtomicU8],
+}
+
+impl<'a> Layout<'a> {
+    /// Finds the parts that `header` describes.
+    ///
+    /// # Errors
+    /// [`Kind::Layout`] when `bytes` is too small for them.
+    pub fn new(bytes: SharedBytes<'a>, header: Header) -> Result<Self> {
+        let parts = || {
+            Some(Self {
+                offsets: bytes.words(Header::OFFSETS_START..header.data_start())?,
+                data: bytes.words(header.data_start()..header.formats_start())?,
+                formats: bytes.words(header.formats_start()..header.codes_start())?,
+                codes: bytes.bytes(header.codes_start()..header.total())?,
+            })
+        };
+        parts().ok_or_else(|| not_a_list("it is shorter than its header says"))
+    }
+
+    /// The number of slots.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.codes.len()
+    }
+
+    /// Whether there are no slots.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.codes.is_empty()
+    }
+
+    /// The slot at `index`, with its offsets checked: they were written by a stranger and may change at any time.
+    ///
+    /// # Errors
+    /// [`Kind::OutOfRange`] for an index past the end, [`Kind::Layout`] for offsets that make no slot.
+    pub fn slot(&self, index: usize) -> Result<Slot<'a>> {
+        if index >= self.len() {
+            return Err(Error::new(Kind::OutOfRange, "index out of range"));
+        }
+        let (start, end) = (
+            self.offsets[index].load(Relaxed),
+            self.offsets[index + 1].load(Relaxed),
+        );
+        let words = || {
+            let (start, end) = (usize::try_from(start).ok()?, usize::try_from(end).ok()?);
+            if !start.is_multiple_of(SLOT_ALIGNMENT)
+                || !end.is_multiple_of(SLOT_ALIGNMENT)
+                || start >= end
+            {
+                return None;
+            }
+            self.data.get(start / WORD..end / WORD)
+        };
+        let words = words().ok_or_else(|| {
+            let size = size_of_val(self.data);
+            Error::layout(format!(
+                "slot {index} of the list lies at {} to {} of a data area of {size} bytes: not a list's offsets",
+                start.cast_signed(),
+                end.cast_signed()
+            ))
+        })?;
+        Ok(Slot::new(
+            index,
+            words,
+            &self.formats[index],
+            &self.codes[index],
+        ))
+    }
+
+    /// Checks every slot's offsets, if there are no more than [`EAGER_CHECK_SLOTS`].
+    ///
+    /// # Errors
+    /// As [`slot`](Self::slot).
+    pub fn check_offsets(&self) -> Result<()> {
+        if self.len() <= EAGER_CHECK_SLOTS {
+            for index in 0..self.len() {
+                self.slot(index)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The values of a list to be made, by index, so that they need not be gathered first.
+pub trait Values {
+    /// How many there are.
+    fn len(&self) -> usize;
+    /// The value at `index`, which is less than [`len`](Self::len).
+    fn get(&self, index: usize) -> Value<'_>;
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Values for [Value<'_>] {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn get(&self, index: usize) -> Value<'_> {
+        self[index]
+    }
+}
+
+/// Works out the header of a list of `values`.
+///
+/// # Errors
+/// [`Kind::OutOfRange`] for text or bytes whose format would need more than eight characters, or too much in all.
+pub fn plan(values: &(impl Values + ?Sized)) -> Result<Header> {
+    let too_large = || {
+        Error::new(
+            Kind::OutOfRange,
+            "the list would be larger than any address space",
+        )
+    };
+    let mut data_bytes = 0_usize;
+    for index in 0..values.len() {
+        let value = values.get(index);
+        let slot = value.fresh_slot_bytes();
+        value.format_in(slot, index)?;
+        data_bytes = data_bytes.checked_add(slot).ok_or_else(too_large)?;
+    }
+    Header::checked(values.len(), data_bytes).ok_or_else(too_large)
+}
+
+/// Writes a whole list into `bytes`, which are zero and nobody else's yet.
+///
+/// # Errors
+/// [`Kind::Layout`] when `bytes` is smaller than `header` says or `header` is not that of [`plan`] for these `values`,
+/// [`Kind::OutOfRange`] as [`plan`].
+pub fn build(
+    bytes: SharedBytes<'_>,
+    header: Header,
+    values: &(impl Values + ?Sized),
+) -> Result<()> {
+    let layout = Layout::new(bytes, header)?;
+    let mut end = 0;
+    for index in 0..layout.len() {
+        let value = values.get(index);
+        end += value.fresh_slot_bytes();
+        layout.offsets[index + 1].store(end as u64, Relaxed);
+        layout.slot(index)?.fill(&value)?;
+    }
+    // Last, for a reader that meets the list half made where the system cannot hide it: until now it was empty.
+    let length = bytes
+        .words(0..WORD)
+        .ok_or_else(|| not_a_list("it has no length"))?;
+    length[0].store(header.len as u64, Release);
+    Ok(())
+}
+
+fn not_a_list(why: &str) -> Error {
+    Error::layout(format!("this segment does not hold a list: {why}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! Tests of the layout: golden bytes, hostile bytes, races.

@@ -1,0 +1,162 @@
+//! Values: what callers give, what slots hold, and when two are the same.
+
+use super::SLOT_ALIGNMENT;
+use super::format::{Code, Format};
+use crate::{Error, Kind, Result};
+
+/// A value as a slot holds it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// A signed 64-bit integer.
+    Int(i64),
+    /// A double.
+    Float(f64),
+    /// A truth value.
+    Bool(bool),
+    /// Text.
+    Str(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// Nothing.
+    None,
+}
+
+/// The largest integer up to which every one is a double, JavaScript's `Number.MAX_SAFE_INTEGER`.
+pub const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+
+/// A value as a caller gives it: JavaScript's numbers do not say whether they are integers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Input<'a> {
+    /// A number: an integer if it is a safe one, else a double.
+    Number(f64),
+    /// Anything whose type is plain.
+    Typed(Value<'a>),
+}
+
+impl<'a> Input<'a> {
+    /// The value to store in a fresh slot.
+    #[must_use]
+    pub fn into_value(self) -> Value<'a> {
+        match self {
+            Self::Typed(value) => value,
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a safe integer, by the guard"
+            )]
+            Self::Number(n)
+                if n.trunc() == n && n.abs() <= MAX_SAFE_INTEGER && !is_negative_zero(n) =>
+            {
+                Value::Int(n as i64)
+            }
+            Self::Number(n) => Value::Float(n),
+        }
+    }
+
+    /// The value to store in a slot that has `format`: a number stays a double where there is one.
+    pub(super) fn into_value_over(self, format: Option<Format>) -> Value<'a> {
+        match (self, format) {
+            (Self::Number(n), Some(Format::Float)) => Value::Float(n),
+            _ => self.into_value(),
+        }
+    }
+}
+
+fn is_negative_zero(n: f64) -> bool {
+    n == 0.0 && n.is_sign_negative()
+}
+
+impl Value<'_> {
+    pub(super) fn text(&self) -> Option<&[u8]> {
+        match self {
+            Self::Str(text) => Some(text.as_bytes()),
+            Self::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    pub(super) fn code(&self) -> Code {
+        match self {
+            Self::Int(_) | Self::Float(_) | Self::Bool(_) => Code::Scalar,
+            Self::Str(_) => Code::Str,
+            Self::Bytes(_) => Code::Bytes,
+            Self::None => Code::None,
+        }
+    }
+
+    /// The word of a scalar, as `struct` packs it.
+    pub(super) fn scalar_word(&self) -> u64 {
+        match *self {
+            Self::Int(n) => n.cast_unsigned(),
+            Self::Float(n) => n.to_bits(),
+            Self::Bool(b) => u64::from_le_bytes([0, 0, 0, 0, 0, 0, 0, u8::from(b)]),
+            Self::Str(_) | Self::Bytes(_) | Self::None => 0,
+        }
+    }
+
+    /// The size of a slot made for this value, CPython's formula over bytes. It cannot overflow: a slice has at most
+    /// `isize::MAX` bytes.
+    pub(super) fn fresh_slot_bytes(&self) -> usize {
+        self.text().map_or(SLOT_ALIGNMENT, |text| {
+            (text.len() / SLOT_ALIGNMENT + 1) * SLOT_ALIGNMENT
+        })
+    }
+
+    /// The format field of this value in slot `index`, which has `slot_bytes`.
+    pub(super) fn format_in(&self, slot_bytes: usize, index: usize) -> Result<u64> {
+        let out_of_range = |why| Error::new(Kind::OutOfRange, why);
+        let format = match self {
+            Self::Int(_) => Format::Int,
+            Self::Float(_) => Format::Float,
+            Self::Bool(_) => Format::Bool,
+            Self::None => Format::None,
+            Self::Str(_) | Self::Bytes(_) => {
+                let text = self.text().unwrap_or_default();
+                let len = text.len();
+                let pad = slot_bytes.checked_sub(len).ok_or_else(|| {
+                    out_of_range(format!(
+                        "bytes/str item exceeds available storage: {len} bytes do not fit slot {index}, which has \
+                         {slot_bytes}"
+                    ))
+                })?;
+                if text.last() == Some(&0) {
+                    Format::Exact { len, pad }
+                } else {
+                    Format::Padded(slot_bytes)
+                }
+            }
+        };
+        format.encode().ok_or_else(|| {
+            out_of_range(match format {
+                Format::Exact { .. } => format!(
+                    "the value for slot {index} ends in NUL, and its exact length does not fit the slot's format of 8 \
+                     characters ('{format}'); store it without the NUL, or in a slot of another size"
+                ),
+                _ => format!(
+                    "the value for slot {index} needs {slot_bytes} bytes, more than a slot's format of 8 characters \
+                     can say (9999999)"
+                ),
+            })
+        })
+    }
+
+    /// Whether both are the same value: numbers by value whatever their type, NaN like NaN, text and bytes by content.
+    pub(super) fn equals(&self, other: &Self) -> bool {
+        match (*self, *other) {
+            (Self::Int(a), Self::Int(b)) => a == b,
+            (Self::Float(a), Self::Float(b)) => a == b || (a.is_nan() && b.is_nan()),
+            (Self::Int(i), Self::Float(f)) | (Self::Float(f), Self::Int(i)) => equals_integer(f, i),
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::Str(a), Self::Str(b)) => a == b,
+            (Self::Bytes(a), Self::Bytes(b)) => a == b,
+            (Self::None, Self::None) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Whether `float` is exactly `int`, which casting alone would not tell past 2^53.
+#[expect(clippy::cast_possible_truncation, reason = "in range, by the guard")]
+fn equals_integer(float: f64, int: i64) -> bool {
+    const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+    float.trunc() == float && (-TWO_TO_63..TWO_TO_63).contains(&float) && float as i64 == int
+}

@@ -1,0 +1,28 @@
+//! Named shared memory for several processes: segments, and the list that CPython calls `ShareableList`.
+//!
+//! The crate knows nothing of JavaScript. From the bottom up:
+//!
+//! - [`sys`](self) (private) holds every call to the operating system, one backend a platform;
+//! - [`Segment`] and [`Mapping`] give a segment its life: create, attach, close, unlink;
+//! - [`layout`] is pure: bytes in, values out, and the only place that knows how a list is laid out;
+//!
+//! Bytes in a segment are written by strangers. They are read through [`SharedBytes`], which checks every range and
+//! touches memory by atomic loads and stores only, so no byte there can cause undefined behaviour here.
+
+mod bytes;
+mod error;
+pub mod layout;
+mod list;
+mod mapping;
+mod name;
+mod page;
+mod segment;
+mod sys;
+
+pub use bytes::SharedBytes;
+pub use error::{Error, Kind, Result};
+pub use list::List;
+pub use mapping::Mapping;
+pub use name::Name;
+pub use page::{page_size, round_up_to_page};
+pub use segment::{Access, AttachOptions, CreateOptions, Foreign, Lifetime, Segment};

@@ -1,0 +1,74 @@
+//! A segment's mapping with the knowledge of whether it is still meant to be used.
+
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::{Error, Result, SharedBytes, sys};
+
+/// One process's view of a segment. The addresses stay valid for as long as the value lives, whatever happens to the
+/// segment: whoever may still touch them holds it in an `Arc`.
+#[derive(Debug)]
+pub struct Mapping {
+    raw: sys::Mapping,
+    retired: AtomicBool,
+}
+
+impl Mapping {
+    pub(crate) fn new(raw: sys::Mapping) -> Self {
+        Self {
+            raw,
+            retired: AtomicBool::new(false),
+        }
+    }
+
+    /// The first address, aligned to a page.
+    #[must_use]
+    pub fn start(&self) -> NonNull<u8> {
+        self.raw.start()
+    }
+
+    /// The size of the segment in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.raw.len()
+    }
+
+    /// Never: a segment has at least one byte.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The segment's bytes.
+    ///
+    /// # Errors
+    /// [`Kind::Closed`](crate::Kind::Closed) after [`retire`](Self::retire).
+    pub fn bytes(&self) -> Result<SharedBytes<'_>> {
+        if self.is_retired() {
+            return Err(Error::closed("this segment"));
+        }
+        Ok(view(&self.raw))
+    }
+
+    /// Whether [`retire`](Self::retire) was called.
+    #[must_use]
+    pub fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
+    /// Parts the addresses from the segment, once. They stay valid and, on Linux and macOS, read as zeros from now on,
+    /// so an alias that outlives the close, or a read into it that is still under way, harms nobody.
+    pub fn retire(&self) {
+        if !self.retired.swap(true, Ordering::AcqRel) {
+            self.raw.retire();
+        }
+    }
+}
+
+/// Views the bytes of a backend's mapping.
+pub(crate) fn view(raw: &sys::Mapping) -> SharedBytes<'_> {
+    // SAFETY: the backend's contract: `len` mapped, readable and writable bytes at a page-aligned start until `raw`
+    // drops, which the borrow outlasts. Rust code reaches them through SharedBytes only; JavaScript engines, and
+    // processes beyond this one, are outside of Rust's memory model and meet atomic accesses here.
+    unsafe { SharedBytes::new(raw.start(), raw.len()) }
+}

@@ -1,0 +1,117 @@
+//! Names of segments: what may be one, and fresh ones that nobody can guess.
+
+use std::fmt;
+
+use crate::sys;
+use crate::{Error, Kind, Result};
+
+/// A valid segment name, without the leading slash of `shm_open(3)`, as CPython reports it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Name(String);
+
+/// Random bits in a fresh name. CPython has 32; 128 fill the 30 characters that macOS allows after a four-letter prefix
+/// and leave nothing to guess or to collide with.
+const RANDOM_BYTES: usize = 16;
+
+impl Name {
+    /// Checks `name` against the rules of this platform.
+    ///
+    /// # Errors
+    /// [`Kind::InvalidValue`] for an empty name, `.`, `..`, one with a slash, a control character (NUL and newline
+    /// among them) or a character that the platform reserves, and one that is too long.
+    pub fn new(name: &str) -> Result<Self> {
+        let fault = if name.is_empty() {
+            "is empty".to_owned()
+        } else if name == "." || name == ".." {
+            "is a directory's name".to_owned()
+        } else if let Some(bad) = name
+            .chars()
+            .find(|&c| c.is_control() || sys::is_reserved_in_name(c))
+        {
+            format!("contains {bad:?}")
+        } else if name.len() > sys::NAME_MAX {
+            format!("has {} bytes", name.len())
+        } else {
+            return Ok(Self(name.to_owned()));
+        };
+        Err(Error::new(
+            Kind::InvalidValue,
+            format!(
+                "segment name {name:?} {fault}; a name has 1 to {} bytes, no slash and no control character",
+                sys::NAME_MAX
+            ),
+        ))
+    }
+
+    /// A fresh name of 128 random bits: the platform's prefix (`psm_`, on Windows `wnsm_`, as in CPython) and 26
+    /// characters.
+    ///
+    /// # Errors
+    /// [`Kind::System`] when the system has no randomness to give.
+    pub fn random() -> Result<Self> {
+        let mut bits = [0; RANDOM_BYTES];
+        getrandom::fill(&mut bits).map_err(|e| {
+            Error::new(
+                Kind::System,
+                format!("cannot make a random segment name: {e}"),
+            )
+            .with_os("getrandom", e.raw_os_error().map(|errno| errno as i32))
+        })?;
+        let text = data_encoding::BASE32HEX_NOPAD
+            .encode(&bits)
+            .to_ascii_lowercase();
+        Ok(Self(format!("{}{text}", sys::RANDOM_NAME_PREFIX)))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_that_could_reach_another_file_or_line_are_refused() {
+        for bad in ["", ".", "..", "a/b", "/a", "a\0b", "a\nb", "a\x7fb"] {
+            assert_eq!(
+                Name::new(bad).unwrap_err().kind(),
+                Kind::InvalidValue,
+                "{bad:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn length_is_counted_in_bytes() {
+        assert!(Name::new(&"a".repeat(sys::NAME_MAX)).is_ok());
+        assert!(Name::new(&"a".repeat(sys::NAME_MAX + 1)).is_err());
+        assert!(Name::new(&"é".repeat(sys::NAME_MAX / 2 + 1)).is_err());
+    }
+
+    #[test]
+    fn beyond_ascii_is_allowed() {
+        assert_eq!(Name::new("données").unwrap().as_str(), "données");
+    }
+
+    #[test]
+    fn random_names_are_valid_short_and_distinct() {
+        let names: HashSet<_> = (0..1000).map(|_| Name::random().unwrap()).collect();
+        assert_eq!(names.len(), 1000);
+        for name in names {
+            assert!(Name::new(name.as_str()).is_ok());
+            assert!(name.as_str().len() <= 31);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The life of a segment: create, attach, close, unlink.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use crate::mapping::view;
+use crate::{Error, Kind, Mapping, Name, Result, SharedBytes, sys};
+
+/// What an attachment may do to the segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Read and write.
+    #[default]
+    ReadWrite,
+    /// Read; a write through the mapping stays in this process and never reaches the segment.
+    ReadOnly,
+}
+
+/// What to do with a segment that another user owns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Foreign {
+    /// Refuse it: a squatter may have taken the name.
+    #[default]
+    Refuse,
+    /// Trust it.
+    Allow,
+}
+
+/// How long a segment is meant to live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lifetime {
+    /// As long as the instance that created it, which owns it.
+    #[default]
+    Owned,
+    /// Until somebody unlinks it by hand.
+    Detached,
+}
+
+/// How to create a segment.
+#[derive(Clone, Debug)]
+pub struct CreateOptions {
+    /// The name; `None` for a fresh random one.
+    pub name: Option<Name>,
+    /// Whether the creator owns it.
+    pub lifetime: Lifetime,
+    /// Permission bits, subject to the process's umask, as shm_open(3) has it.
+    pub mode: u32,
+}
+
+impl Default for CreateOptions {
+    fn default() -> Self {
+        Self {
+            name: None,
+            lifetime: Lifetime::default(),
+            mode: 0o600,
+        }
+    }
+}
+
+/// How to attach to a segment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AttachOptions {
+    /// What the attachment may do.
+    pub access: Access,
+    /// Whether another user's segment will do.
+    pub foreign: Foreign,
+}
+
+/// A segment as this process holds it.
+#[derive(Debug)]
+pub struct Segment {
+    name: Name,
+    mapping: Arc<Mapping>,
+    identity: sys::Identity,
+    is_owner: bool,
+    access: Access,
+}
+
+impl Segment {
+    /// Creates a segment of `size` bytes, all zero.
+    ///
+    /// # Errors
+    /// [`Kind::OutOfRange`] for a size of zero, [`Kind::Exists`] when the name is taken, [`Kind::OutOfSharedMemory`]
+    /// when there is no room, and whatever else the system says. Nothing stays behind.
+    pub fn create(size: usize, options: &CreateOptions) -> Result<Self> {
+        Self::create_with(size, options, |_| Ok(()))
+    }
+
+    /// Creates a segment and fills it by `initialize` before it has a name, so that nobody sees it half made.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and whatever `initialize` returns.
+    ///
+    /// # Platform notes
+    /// Only Linux can hide a segment while it is made; elsewhere its name shows up first.
+    pub fn create_with(
+        size: usize,
+        options: &CreateOptions,
+        mut initialize: impl FnMut(SharedBytes<'_>) -> Result<()>,
+    ) -> Result<Self> {
+        let bytes = NonZeroUsize::new(size)
+            .filter(|size| isize::try_from(size.get()).is_ok())
+            .ok_or_else(|| {
+                Error::new(
+                    Kind::OutOfRange,
+                    format!("a segment cannot have {size} bytes; it has 1 to 2^63 - 1"),
+                )
+            })?;
+        loop {
+            let name = options.name.clone().map_or_else(Name::random, Ok)?;
+            match sys::create(&name, bytes, options.mode, &mut |raw| initialize(view(raw))) {
+                Ok((raw, identity)) => {
+                    return Ok(Self {
+                        name,
+                        mapping: Arc::new(Mapping::new(raw)),
+                        identity,
+                        is_owner: options.lifetime == Lifetime::Owned,
+                        access: Access::ReadWrite,
+                    });
+                }
+                // Somebody has our random name, at odds of one in 2^128: try another.
+                Err(e) if e.kind() == Kind::Exists && options.name.is_none() => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// Opens the segment called `name`. Never registers, unlinks or changes who owns it.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`], [`Kind::Access`] when mode or owner forbid it or the name is not a segment's,
+    /// [`Kind::Unsupported`] for read-only access where the system cannot do it safely, and what else the system says.
+    pub fn attach(name: &Name, options: AttachOptions) -> Result<Self> {
+        let (raw, identity) = sys::attach(name, options.access, options.foreign)?;
+        Ok(Self {
+            name: name.clone(),
+            mapping: Arc::new(Mapping::new(raw)),
+            identity,
+            is_owner: false,
+            access: options.access,
+        })
+    }
+
+    /// Attaches to `name`, or creates it with `size` bytes if there is no such segment, without a race between the two.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create) and [`attach`](Self::attach); [`Kind::OutOfRange`] when the existing segment has
+    /// fewer than `size` bytes.
+    pub fn create_or_attach(
+        name: &Name,
+        size: usize,
+        lifetime: Lifetime,
+        mode: u32,
+    ) -> Result<Self> {
+        let options = CreateOptions {
+            name: Some(name.clone()),
+            lifetime,
+            mode,
+        };
+        // Each round that fails both ways means that others created and unlinked the name in between.
+        loop {
+            match Self::attach(name, AttachOptions::default()) {
+                Ok(segment) if segment.size() < size => {
+                    return Err(Error::new(
+                        Kind::OutOfRange,
+                        format!(
+                            "segment '{name}' exists with {} bytes, fewer than the {size} asked for",
+                            segment.size()
+                        ),
+                    )
+                    .on_segment(name.as_str()));
+                }
+                Err(e) if e.kind() == Kind::NotFound => {}
+                other => return other,
+            }
+            match Self::create(size, &options) {
+                Err(e) if e.kind() == Kind::Exists => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// The segment's name.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Its size in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.mapping.len()
+    }
+
+    /// Whether this instance created the segment and has not given it a life of its own.
+    #[must_use]
+    pub fn is_owner(&self) -> bool {
+        self.is_owner
+    }
+
+    /// What this instance may do.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// The mapping, to be shared with whatever uses its addresses.
+    #[must_use]
+    pub fn mapping(&self) -> &Arc<Mapping> {
+        &self.mapping
+    }
+
+    /// Whether this instance was closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.mapping.is_retired()
+    }
+
+    /// Drops this process's use of the segment. Idempotent.
+    pub fn close(&self) {
+        self.mapping.retire();
+    }
+
+    /// Removes the name at once. Mappings live on until they are closed; nobody can attach any more.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] when it was unlinked before, by anyone, also if another segment has the name by now, and
+    /// [`Kind::Access`] when this user may not.
+    pub fn unlink(&self) -> Result<()> {
+        sys::unlink(&self.name, &self.identity)
+    }
+
+    /// Closes, and unlinks if this instance is the owner; quietly, if the name is gone already.
+    ///
+    /// # Errors
+    /// As [`unlink`](Self::unlink), but for [`Kind::NotFound`].
+    pub fn dispose(&self) -> Result<()> {
+        self.close();
+        if !self.is_owner {
+            return Ok(());
+        }
+        match self.unlink() {
+            Err(e) if e.kind() == Kind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! A segment made under its final name, in the order that CPython has too: name, size, contents. Other processes can see
+//! it half made, so it serves only where the system offers nothing better.
+
+use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::{failed, os};
+use crate::{Name, Result};
+
+#[derive(Debug)]
+pub(super) struct InPlace {
+    file: OwnedFd,
+    /// Removed again on drop, unless published.
+    name: Option<Name>,
+}
+
+impl InPlace {
+    pub(super) fn new(name: &Name, size: NonZeroUsize, mode: u32) -> Result<Self> {
+        let file = os::create_exclusive(name, mode).map_err(|errno| failed("open", errno, name))?;
+        let draft = Self {
+            file,
+            name: Some(name.clone()),
+        };
+        os::allocate(draft.file(), size, name)?;
+        Ok(draft)
+    }
+
+    pub(super) fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    pub(super) fn publish(mut self) {
+        self.name = None;
+    }
+}
+
+impl Drop for InPlace {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            // A failure means that somebody else has removed it already.
+            let _ = os::remove(name);
+        }
+    }
+}

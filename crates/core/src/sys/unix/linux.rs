@@ -1,0 +1,227 @@
+//! Linux: segments are files of the tmpfs at `/dev/shm`, where shm_open(3) of glibc and musl puts them.
+
+use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{
+    AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, fallocate, linkat, open as open_path,
+    statat, statvfs, unlinkat,
+};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::process::{Resource, getrlimit};
+
+use super::in_place::InPlace;
+use super::{Identity, failed};
+use crate::{Access, Error, Kind, Name, Result};
+
+pub(crate) const NAME_MAX: usize = 255;
+
+const MOUNT: &str = "/dev/shm";
+
+fn path(name: &Name) -> String {
+    format!("{MOUNT}/{name}")
+}
+
+/// A segment that has its memory and perhaps its contents, but no name that others could open.
+#[derive(Debug)]
+pub(super) enum Draft {
+    Unnamed(OwnedFd),
+    /// For file systems without `O_TMPFILE`.
+    InPlace(InPlace),
+}
+
+impl Draft {
+    pub(super) fn new(name: &Name, size: NonZeroUsize, mode: u32) -> Result<Self> {
+        // linkat decides; this look keeps a doomed create from allocating first.
+        if identity_of(name).is_ok() {
+            return Err(failed("open", Errno::EXIST, name));
+        }
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        match open_path(MOUNT, flags, Mode::from_raw_mode(mode)) {
+            Ok(file) => {
+                allocate(file.as_fd(), size, name)?;
+                Ok(Self::Unnamed(file))
+            }
+            Err(Errno::OPNOTSUPP | Errno::ISDIR) => {
+                InPlace::new(name, size, mode).map(Self::InPlace)
+            }
+            Err(Errno::NOENT) => Err(Error::new(
+                Kind::System,
+                format!(
+                    "cannot create segment '{name}': {MOUNT} does not exist; mount a tmpfs there"
+                ),
+            )
+            .on_segment(name.as_str())
+            .with_os("open", Some(Errno::NOENT.raw_os_error()))),
+            Err(errno @ Errno::NOSPC) => Err(out_of_space("open", errno, size, name)),
+            Err(errno) => Err(failed("open", errno, name)),
+        }
+    }
+
+    pub(super) fn file(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Unnamed(file) => file.as_fd(),
+            Self::InPlace(draft) => draft.file(),
+        }
+    }
+
+    pub(super) fn publish(self, name: &Name) -> Result<()> {
+        match self {
+            // The way to name an O_TMPFILE without privileges, open(2).
+            Self::Unnamed(file) => {
+                let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
+                linkat(CWD, descriptor, CWD, path(name), AtFlags::SYMLINK_FOLLOW)
+                    .map_err(|errno| failed("linkat", errno, name))
+            }
+            Self::InPlace(draft) => {
+                draft.publish();
+                Ok(())
+            }
+        }
+    }
+}
+
+pub(super) fn create_exclusive(name: &Name, mode: u32) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    open_path(path(name), flags, Mode::from_raw_mode(mode))
+}
+
+/// Gives the file its size and, unlike ftruncate(2), its memory: a mount that is full says so here and not by SIGBUS
+/// at some later write.
+pub(super) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, name: &Name) -> Result<()> {
+    let bytes = size.get() as u64;
+    // Past this limit the kernel would send SIGXFSZ, whose default is to kill.
+    if let Some(limit) = getrlimit(Resource::Fsize)
+        .current
+        .filter(|&limit| limit < bytes)
+    {
+        return Err(Error::new(
+            Kind::OutOfSharedMemory,
+            format!(
+                "cannot create segment '{name}' of {bytes} bytes: this process may make files of {limit} bytes at most \
+                 (ulimit -f)"
+            ),
+        )
+        .on_segment(name.as_str())
+        .with_os("fallocate", Some(Errno::FBIG.raw_os_error())));
+    }
+    retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, bytes)).map_err(
+        |errno| match errno {
+            Errno::NOSPC | Errno::NOMEM | Errno::FBIG => {
+                out_of_space("fallocate", errno, size, name)
+            }
+            errno => failed("fallocate", errno, name),
+        },
+    )
+}
+
+pub(super) fn refuse_unsupported(_access: Access, _name: &Name) -> Result<()> {
+    Ok(())
+}
+
+pub(super) fn open(name: &Name, access: Access) -> Result<OwnedFd, Errno> {
+    let access = match access {
+        Access::ReadWrite => OFlags::RDWR,
+        Access::ReadOnly => OFlags::RDONLY,
+    };
+    // NONBLOCK: a pipe of that name must not make us wait for its other end.
+    open_path(
+        path(name),
+        access | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK,
+        Mode::empty(),
+    )
+}
+
+pub(super) fn is_segment(file_type: FileType) -> bool {
+    file_type == FileType::RegularFile
+}
+
+pub(super) fn identity_of(name: &Name) -> Result<Option<Identity>, Errno> {
+    statat(CWD, path(name), AtFlags::SYMLINK_NOFOLLOW).map(|stat| Some(Identity::of(&stat)))
+}
+
+pub(super) fn remove(name: &Name) -> Result<(), Errno> {
+    unlinkat(CWD, path(name), AtFlags::empty())
+}
+
+fn out_of_space(syscall: &'static str, errno: Errno, size: NonZeroUsize, name: &Name) -> Error {
+    let free = statvfs(MOUNT).map_or_else(
+        |_| "an unknown amount".to_owned(),
+        |mount| {
+            let of = |blocks: u64| mebibytes(blocks.saturating_mul(mount.f_frsize));
+            format!(
+                "{} of {} free and {} free inodes",
+                of(mount.f_bavail),
+                of(mount.f_blocks),
+                mount.f_favail
+            )
+        },
+    );
+    Error::new(
+        Kind::OutOfSharedMemory,
+        format!(
+            "cannot create segment '{name}': {} were asked for and {MOUNT} has {free}. Unlink what is no longer needed, \
+             or raise the limit: mount -o remount,size=… {MOUNT}, and for a container --shm-size=…",
+            mebibytes(size.get() as u64)
+        ),
+    )
+    .on_segment(name.as_str())
+    .with_os(syscall, Some(errno.raw_os_error()))
+}
+
+fn mebibytes(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "shown to one decimal")]
+    let mebibytes = bytes as f64 / f64::from(1 << 20);
+    format!("{mebibytes:.1} MiB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_made_in_place_is_gone_when_it_is_not_published() {
+        let name = Name::random().unwrap();
+        let draft = InPlace::new(&name, NonZeroUsize::new(100).unwrap(), 0o600).unwrap();
+        assert!(identity_of(&name).is_ok());
+        drop(draft);
+        assert_eq!(identity_of(&name), Err(Errno::NOENT));
+    }
+
+    #[test]
+    fn a_segment_made_in_place_stays_when_it_is_published() {
+        let name = Name::random().unwrap();
+        InPlace::new(&name, NonZeroUsize::new(100).unwrap(), 0o600)
+            .unwrap()
+            .publish();
+        assert_eq!(remove(&name), Ok(()));
+    }
+
+    #[test]
+    fn a_draft_has_no_name_until_it_is_published() {
+        let name = Name::random().unwrap();
+        let draft = Draft::new(&name, NonZeroUsize::new(100).unwrap(), 0o600).unwrap();
+        assert!(
+            matches!(draft, Draft::Unnamed(_)),
+            "the tmpfs of this system has O_TMPFILE"
+        );
+        assert_eq!(identity_of(&name), Err(Errno::NOENT));
+        draft.publish(&name).unwrap();
+        assert_eq!(remove(&name), Ok(()));
+    }
+
+    #[test]
+    fn more_than_the_mount_holds_is_an_error_with_figures() {
+        let name = Name::random().unwrap();
+        let error = Draft::new(&name, NonZeroUsize::new(1 << 50).unwrap(), 0o600).unwrap_err();
+        assert_eq!(error.kind(), Kind::OutOfSharedMemory);
+        assert!(
+            error
+                .message()
+                .contains("1073741824.0 MiB were asked for and /dev/shm has"),
+            "{error}"
+        );
+        assert!(error.message().contains("--shm-size"), "{error}");
+        assert_eq!(identity_of(&name), Err(Errno::NOENT));
+    }
+}

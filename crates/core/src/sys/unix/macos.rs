@@ -1,0 +1,97 @@
+//! macOS: segments are objects of the kernel, not files. They cannot be made without a name, allocated ahead of use, or
+//! mapped copy-on-write, and their size is rounded to pages.
+
+use std::num::NonZeroUsize;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use rustix::fs::{FileType, Mode, ftruncate};
+use rustix::io::Errno;
+use rustix::shm;
+
+use super::in_place::InPlace;
+use super::{Identity, failed};
+use crate::{Access, Error, Kind, Name, Result};
+
+/// `PSHMNAMLEN` is 31, of which shm_open's leading slash takes one.
+pub(crate) const NAME_MAX: usize = 30;
+
+fn path(name: &Name) -> String {
+    format!("/{name}")
+}
+
+#[derive(Debug)]
+pub(super) struct Draft(InPlace);
+
+impl Draft {
+    pub(super) fn new(name: &Name, size: NonZeroUsize, mode: u32) -> Result<Self> {
+        InPlace::new(name, size, mode).map(Self)
+    }
+
+    pub(super) fn file(&self) -> BorrowedFd<'_> {
+        self.0.file()
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "Linux can fail here")]
+    pub(super) fn publish(self, _name: &Name) -> Result<()> {
+        self.0.publish();
+        Ok(())
+    }
+}
+
+pub(super) fn create_exclusive(name: &Name, mode: u32) -> Result<OwnedFd, Errno> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "permission bits fit the 16 bits of mode_t"
+    )]
+    let mode = Mode::from_raw_mode(mode as u16);
+    shm::open(
+        path(name),
+        shm::OFlags::CREATE | shm::OFlags::EXCL | shm::OFlags::RDWR,
+        mode,
+    )
+}
+
+pub(super) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, name: &Name) -> Result<()> {
+    ftruncate(file, size.get() as u64).map_err(|errno| match errno {
+        Errno::NOSPC | Errno::NOMEM | Errno::FBIG => Error::new(
+            Kind::OutOfSharedMemory,
+            format!("cannot create segment '{name}': the system has no room for {size} bytes of shared memory"),
+        )
+        .on_segment(name.as_str())
+        .with_os("ftruncate", Some(errno.raw_os_error())),
+        errno => failed("ftruncate", errno, name),
+    })
+}
+
+/// A mapping of a segment must be shared here, so a stray write through a read-only one would kill the process.
+pub(super) fn refuse_unsupported(access: Access, name: &Name) -> Result<()> {
+    match access {
+        Access::ReadWrite => Ok(()),
+        Access::ReadOnly => Err(Error::new(
+            Kind::Unsupported,
+            format!(
+                "segment '{name}' cannot be attached read-only on macOS; attach without readOnly"
+            ),
+        )
+        .on_segment(name.as_str())),
+    }
+}
+
+pub(super) fn open(name: &Name, _access: Access) -> Result<OwnedFd, Errno> {
+    shm::open(path(name), shm::OFlags::RDWR, Mode::empty())
+}
+
+/// The kernel reports no file type for its shared memory objects, and shm_open opens nothing else.
+pub(super) fn is_segment(_file_type: FileType) -> bool {
+    true
+}
+
+/// The kernel numbers no segments here: names are all there is to go by.
+#[expect(clippy::unnecessary_wraps, reason = "Linux can fail here")]
+pub(super) fn identity_of(_name: &Name) -> Result<Option<Identity>, Errno> {
+    Ok(None)
+}
+
+pub(super) fn remove(name: &Name) -> Result<(), Errno> {
+    shm::unlink(path(name))
+}
