@@ -1,0 +1,10 @@
+//! The Node-API addon of `shareable`: conversion between JavaScript and `shareable-core`, and nothing else.
+//!
+//! Its functions are free ones over opaque handles, because a method call on a class costs several times as much. The
+//! TypeScript package is their only caller; it checks arguments before they come here.
+
+mod buffer;
+mod error;
+mod list;
+mod segment;
+mod value;

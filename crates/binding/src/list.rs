@@ -1,0 +1,206 @@
+//! Lists, for `shareable-list.ts`.
+
+use std::cell::RefCell;
+
+use napi::bindgen_prelude::{Array, External, Float64ArraySlice, Uint32ArraySlice, Unknown};
+use napi::{Env, Result};
+use napi_derive::napi;
+use shareable_core::layout::{Code, Format, Header, SLOT_ALIGNMENT, Value, Values};
+use shareable_core::{Error, Kind, List, Segment};
+
+use crate::error::{OrThrow, throw};
+use crate::segment::{NativeCreateOptions, NativeSegment};
+use crate::value::{Owned, integer_to_js, to_js};
+
+/// A list, and where its parts lie in the segment, in bytes.
+#[napi(object, object_from_js = false)]
+pub struct NativeList {
+    /// What the other functions take.
+    pub handle: External<List>,
+    /// The number of slots.
+    pub length: f64,
+    /// Where the data area starts.
+    pub data_start: f64,
+    /// The size of the data area.
+    pub data_bytes: f64,
+    /// Where the formats start.
+    pub formats_start: f64,
+    /// Where the codes start.
+    pub codes_start: f64,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a mapping has fewer than 2^53 bytes on every 64-bit system")]
+impl From<List> for NativeList {
+    fn from(list: List) -> Self {
+        let header = list.header();
+        Self {
+            handle: External::new(list),
+            length: header.len as f64,
+            data_start: header.data_start() as f64,
+            data_bytes: header.data_bytes as f64,
+            formats_start: header.formats_start() as f64,
+            codes_start: header.codes_start() as f64,
+        }
+    }
+}
+
+/// A new list and its segment.
+#[napi(object, object_from_js = false)]
+pub struct NativeListInSegment {
+    /// The segment.
+    pub segment: NativeSegment,
+    /// The list in it.
+    pub list: NativeList,
+}
+
+/// What `slots.ts` needs to know of the layout, so that it is written down once.
+#[napi(object, object_from_js = false)]
+pub struct NativeLayout {
+    /// Where the offsets start.
+    pub offsets_start: u32,
+    /// What slots and offsets are multiples of.
+    pub alignment: u32,
+    /// The format of an integer: its low and its high 32 bits.
+    pub int_format: Vec<u32>,
+    /// The format of a double.
+    pub float_format: Vec<u32>,
+    /// The format of a bool.
+    pub bool_format: Vec<u32>,
+    /// The format of None.
+    pub none_format: Vec<u32>,
+    /// The code of a number or bool.
+    pub scalar_code: u32,
+    /// The code of None.
+    pub none_code: u32,
+}
+
+/// The constants of the layout.
+#[napi]
+#[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "halves of a word, and small constants")]
+pub fn list_layout() -> NativeLayout {
+    let halves = |format: Format| format.encode().map_or_else(Vec::new, |word| vec![word as u32, (word >> 32) as u32]);
+    NativeLayout {
+        offsets_start: Header::OFFSETS_START as u32,
+        alignment: SLOT_ALIGNMENT as u32,
+        int_format: halves(Format::Int),
+        float_format: halves(Format::Float),
+        bool_format: halves(Format::Bool),
+        none_format: halves(Format::None),
+        scalar_code: Code::Scalar as u32,
+        none_code: Code::None as u32,
+    }
+}
+
+/// The values of a list on their way into memory: numbers side by side, as JavaScript can hand them over fast, and the
+/// others by the index at which they stand.
+struct Packed<'a> {
+    numbers: &'a [f64],
+    others: Vec<Owned>,
+    /// For each slot 0, or one more than its place in `others`; empty when there are none.
+    places: Vec<u32>,
+}
+
+impl Values for Packed<'_> {
+    fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    fn get(&self, index: usize) -> Value<'_> {
+        match self.places.get(index) {
+            None | Some(0) => shareable_core::layout::Input::Number(self.numbers[index]).into_value(),
+            Some(place) => self.others[*place as usize - 1].as_input().into_value(),
+        }
+    }
+}
+
+/// Creates a list in a segment of its own. `numbers` has an element a slot; the slots of `indexes` hold the value that
+/// stands at the same place in `others` instead.
+#[napi(catch_unwind)]
+#[expect(clippy::needless_pass_by_value, reason = "napi-rs hands arrays over")]
+pub fn create_list(
+    env: &Env,
+    numbers: Float64ArraySlice<'_>,
+    indexes: Uint32ArraySlice<'_>,
+    #[napi(ts_arg_type = "unknown[]")] others: Array<'_>,
+    options: NativeCreateOptions,
+) -> Result<NativeListInSegment> {
+    let mut packed = Packed { numbers: &numbers, others: Vec::with_capacity(indexes.len()), places: Vec::new() };
+    if !indexes.is_empty() {
+        packed.places = vec![0; numbers.len()];
+    }
+    for (place, index) in (0..).zip(indexes.iter()) {
+        let other = others.get::<Unknown<'_>>(place)?.ok_or_else(|| missing(env))?;
+        packed.others.push(Owned::from_js(env, other)?);
+        *packed.places.get_mut(*index as usize).ok_or_else(|| missing(env))? = place + 1;
+    }
+    let create = || List::create(&packed, &options.check()?);
+    let (segment, list) = create().or_throw(env)?;
+    Ok(NativeListInSegment { segment: segment.into(), list: list.into() })
+}
+
+fn missing(env: &Env) -> napi::Error {
+    throw(env, &Error::new(Kind::InvalidValue, "the values of the list and their indexes do not match"))
+}
+
+/// Finds the list in a segment.
+#[napi(catch_unwind)]
+pub fn attach_list(env: &Env, segment: &External<Segment>) -> Result<NativeList> {
+    List::attach(segment).or_throw(env).map(Into::into)
+}
+
+thread_local! {
+    /// Holds the bytes of a text between memory and JavaScript, so that a read does not allocate.
+    static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Reads a slot.
+#[napi(catch_unwind)]
+pub fn list_get<'env>(env: &'env Env, list: &External<List>, index: u32) -> Result<Unknown<'env>> {
+    TEXT.with_borrow_mut(|text| to_js(env, list.get(index as usize, text).or_throw(env)?))
+}
+
+/// Writes a slot.
+#[napi(catch_unwind)]
+pub fn list_set(env: &Env, list: &External<List>, index: u32, value: Unknown<'_>) -> Result<()> {
+    let value = Owned::from_js(env, value)?;
+    list.set(index as usize, value.as_input()).or_throw(env)
+}
+
+/// Adds to an integer slot and returns the sum.
+#[napi(catch_unwind, ts_return_type = "number | bigint")]
+pub fn list_add<'env>(
+    env: &'env Env,
+    list: &External<List>,
+    index: u32,
+    #[napi(ts_arg_type = "number | bigint")] delta: Unknown<'_>,
+) -> Result<Unknown<'env>> {
+    let delta = match Owned::from_js(env, delta)?.as_input().into_value() {
+        Value::Int(delta) => delta,
+        _ => return Err(throw(env, &Error::new(Kind::OutOfRange, "only an integer can be added"))),
+    };
+    integer_to_js(env, list.add(index as usize, delta).or_throw(env)?)
+}
+
+/// The first index from `from` on at which the list holds `value`; -1 if there is none.
+#[napi(catch_unwind)]
+#[expect(clippy::cast_precision_loss, reason = "an index is less than 2^53")]
+pub fn list_find(env: &Env, list: &External<List>, value: Unknown<'_>, from: u32) -> Result<f64> {
+    let value = Owned::from_js(env, value)?;
+    let found = list.find(value.as_input(), from as usize).or_throw(env)?;
+    Ok(found.map_or(-1.0, |index| index as f64))
+}
+
+/// The number of slots that hold `value`.
+#[napi(catch_unwind)]
+#[expect(clippy::cast_precision_loss, reason = "a count is less than 2^53")]
+pub fn list_count(env: &Env, list: &External<List>, value: Unknown<'_>) -> Result<f64> {
+    let value = Owned::from_js(env, value)?;
+    Ok(list.count(value.as_input()).or_throw(env)? as f64)
+}
+
+/// The formats of all slots, one after the other.
+#[napi(catch_unwind)]
+pub fn list_format(env: &Env, list: &External<List>) -> Result<String> {
+    list.format().or_throw(env)
+}

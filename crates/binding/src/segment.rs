@@ -1,0 +1,145 @@
+//! Segments, for `shared-memory.ts`.
+
+use napi::bindgen_prelude::{External, Unknown};
+use napi::{Env, Result};
+use napi_derive::napi;
+use shareable_core::{
+    Access, AttachOptions, CreateOptions, Error, Foreign, Kind, Lifetime, Name, Segment, round_up_to_page,
+};
+
+use crate::buffer::{SharedBuffer, detach, external};
+use crate::error::OrThrow;
+
+/// A segment, and what does not change about it.
+#[napi(object, object_from_js = false)]
+pub struct NativeSegment {
+    /// What the other functions take.
+    pub handle: External<Segment>,
+    /// Without the leading slash.
+    pub name: String,
+    /// In bytes.
+    pub size: f64,
+    /// In bytes, whole pages.
+    pub mapped_size: f64,
+    /// Whether disposing of it unlinks it.
+    pub is_owner: bool,
+    /// Whether writes stay in this process.
+    pub is_read_only: bool,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a mapping has fewer than 2^53 bytes on every 64-bit system")]
+fn to_number(bytes: usize) -> f64 {
+    bytes as f64
+}
+
+impl From<Segment> for NativeSegment {
+    fn from(segment: Segment) -> Self {
+        Self {
+            name: segment.name().as_str().to_owned(),
+            size: to_number(segment.size()),
+            mapped_size: to_number(round_up_to_page(segment.size()).unwrap_or(segment.size())),
+            is_owner: segment.is_owner(),
+            is_read_only: segment.access() == Access::ReadOnly,
+            handle: External::new(segment),
+        }
+    }
+}
+
+/// How to create a segment.
+#[napi(object, object_to_js = false)]
+pub struct NativeCreateOptions {
+    /// A random one if absent.
+    pub name: Option<String>,
+    /// Whether the creator owns the segment.
+    pub track: bool,
+    /// Permission bits.
+    pub mode: u32,
+}
+
+impl NativeCreateOptions {
+    fn lifetime(&self) -> Lifetime {
+        if self.track { Lifetime::Owned } else { Lifetime::Detached }
+    }
+
+    pub(crate) fn check(self) -> shareable_core::Result<CreateOptions> {
+        let lifetime = self.lifetime();
+        let name = self.name.map(|name| Name::new(&name)).transpose()?;
+        Ok(CreateOptions { name, lifetime, mode: self.mode })
+    }
+}
+
+/// The number of bytes in a JavaScript number.
+fn to_bytes(size: f64) -> shareable_core::Result<usize> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked by the guard")]
+    if size.trunc() == size && (0.0..9_007_199_254_740_992.0).contains(&size) {
+        return Ok(size as usize);
+    }
+    Err(Error::new(Kind::OutOfRange, format!("{size} is not a number of bytes")))
+}
+
+/// Creates a segment of zeros.
+#[napi(catch_unwind)]
+pub fn create_segment(env: &Env, size: f64, options: NativeCreateOptions) -> Result<NativeSegment> {
+    let create = || Segment::create(to_bytes(size)?, &options.check()?);
+    create().or_throw(env).map(Into::into)
+}
+
+/// Attaches to a segment.
+#[napi(catch_unwind)]
+#[expect(clippy::needless_pass_by_value, reason = "napi-rs hands strings over")]
+pub fn attach_segment(env: &Env, name: String, read_only: bool, allow_foreign: bool) -> Result<NativeSegment> {
+    let options = AttachOptions {
+        access: if read_only { Access::ReadOnly } else { Access::ReadWrite },
+        foreign: if allow_foreign { Foreign::Allow } else { Foreign::Refuse },
+    };
+    let attach = || Segment::attach(&Name::new(&name)?, options);
+    attach().or_throw(env).map(Into::into)
+}
+
+/// Attaches to a segment, or creates it.
+#[napi(catch_unwind)]
+#[expect(clippy::needless_pass_by_value, reason = "napi-rs hands strings over")]
+pub fn create_or_attach_segment(env: &Env, name: String, size: f64, track: bool, mode: u32) -> Result<NativeSegment> {
+    let lifetime = if track { Lifetime::Owned } else { Lifetime::Detached };
+    let open = || Segment::create_or_attach(&Name::new(&name)?, to_bytes(size)?, lifetime, mode);
+    open().or_throw(env).map(Into::into)
+}
+
+/// Makes an ArrayBuffer over the segment. Every call makes another.
+#[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
+pub fn segment_buffer(env: &Env, segment: &External<Segment>) -> Result<SharedBuffer> {
+    segment.mapping().bytes().or_throw(env)?;
+    external(env, segment.mapping())
+}
+
+/// Closes the segment and detaches `buffer`, which [`segment_buffer`] made. Returns `false` when the runtime did not let
+/// go of the buffer; its memory is no longer the segment's all the same.
+#[napi(catch_unwind)]
+pub fn close_segment(
+    env: &Env,
+    segment: &External<Segment>,
+    #[napi(ts_arg_type = "ArrayBuffer | undefined")] buffer: Option<Unknown<'_>>,
+) -> bool {
+    let is_detached = buffer.is_none_or(|buffer| detach(env, &buffer));
+    segment.close();
+    is_detached
+}
+
+/// Unlinks the segment.
+#[napi(catch_unwind)]
+pub fn unlink_segment(env: &Env, segment: &External<Segment>) -> Result<()> {
+    segment.unlink().or_throw(env)
+}
+
+/// Ends an instance's use of a segment that it has closed: unlinks it if it is the owner and nobody has done so.
+#[napi(catch_unwind)]
+pub fn dispose_segment(env: &Env, segment: &External<Segment>) -> Result<()> {
+    segment.dispose().or_throw(env)
+}
+
+/// Bytes per memory page.
+#[napi]
+#[must_use]
+pub fn page_size() -> f64 {
+    to_number(shareable_core::page_size())
+}
