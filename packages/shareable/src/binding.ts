@@ -1,0 +1,88 @@
+/**
+ * The addon: finding it, and calling it. Nothing else in the package knows where it is, and whatever it throws has
+ * become one of our errors when it leaves here.
+ */
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+import type * as Native from '../native/native.js';
+import { SharedMemoryError, fromNative } from './errors.js';
+
+type Binding = typeof Native;
+
+const require = createRequire(import.meta.url);
+
+/** The name of this platform in the names of the addons, such as `linux-x64-gnu`. */
+function platform(): string {
+  const base = `${process.platform}-${process.arch}`;
+  if (process.platform === 'win32') return `${base}-msvc`;
+  if (process.platform !== 'linux') return base;
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
+  return report?.header?.glibcVersionRuntime === undefined ? `${base}-musl` : `${base}-gnu`;
+}
+
+/** Loads the addon: the one that `SHAREABLE_ADDON` names, or a local build, or the platform's package. */
+function load(): Binding {
+  const name = platform();
+  const override = process.env['SHAREABLE_ADDON'];
+  const candidates =
+    override === undefined
+      ? [fileURLToPath(new URL(`../native/shareable.${name}.node`, import.meta.url)), `@shareable/${name}`]
+      : [override];
+  const causes: unknown[] = [];
+  for (const candidate of candidates) {
+    try {
+      return require(candidate) as Binding;
+    } catch (cause) {
+      // A candidate that is absent says nothing; one that is there and does not load is the reason.
+      const isAbsent = (cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND' && override === undefined;
+      if (!isAbsent) causes.push(cause);
+    }
+  }
+  const [cause] = causes;
+  throw new SharedMemoryError(
+    cause === undefined
+      ? `there is no addon of shareable for ${name} here: the package @shareable/${name} is not installed. ` +
+          'It comes as an optional dependency; install without --omit=optional, on the machine that runs it.'
+      : `the addon of shareable for ${name} does not load: ${cause instanceof Error ? cause.message : String(cause)}`,
+    { code: 'ERR_SHM_ADDON', cause },
+  );
+}
+
+/** `fn`, throwing our errors. */
+function translated<Args extends unknown[], Result>(fn: (...args: Args) => Result): (...args: Args) => Result {
+  return (...args) => {
+    try {
+      return fn(...args);
+    } catch (thrown) {
+      throw fromNative(thrown);
+    }
+  };
+}
+
+const addon = load();
+
+export const createSegment = translated(addon.createSegment);
+export const attachSegment = translated(addon.attachSegment);
+export const createOrAttachSegment = translated(addon.createOrAttachSegment);
+export const segmentBuffer = translated(addon.segmentBuffer);
+export const closeSegment = translated(addon.closeSegment);
+export const unlinkSegment = translated(addon.unlinkSegment);
+export const disposeSegment = translated(addon.disposeSegment);
+
+export const createList = translated(addon.createList);
+export const attachList = translated(addon.attachList);
+export const listGet = translated(addon.listGet);
+export const listSet = translated(addon.listSet);
+export const listAdd = translated(addon.listAdd);
+export const listFind = translated(addon.listFind);
+export const listCount = translated(addon.listCount);
+export const listFormat = translated(addon.listFormat);
+
+/** The constants of the list's layout, as Rust has them. */
+export const layout = addon.listLayout();
+
+/** Bytes per memory page: 4096 on most machines, 16384 on Apple silicon. */
+export const pageSize: number = addon.pageSize();
+
+export type { NativeList, NativeSegment } from '../native/native.js';

@@ -1,0 +1,122 @@
+/**
+ * Every error that the library throws, and the one place where native errors become classes.
+ *
+ * A `code` that is an errno name (`ENOENT`) means that the operating system said so; one that begins with `ERR_SHM_`
+ * means that we did. Bad arguments are plain `TypeError`s and `RangeError`s with the codes that Node itself uses.
+ */
+import { getSystemErrorName } from 'node:util';
+
+/** What an error knows beside its message. */
+export interface SharedMemoryErrorDetails {
+  /** Short, stable, to be compared with. */
+  code: string;
+  /** The system call that failed. */
+  syscall?: string | undefined;
+  /** The name of the segment concerned. */
+  segment?: string | undefined;
+  /** The error behind this one. */
+  cause?: unknown;
+}
+
+/** The parent of all errors that are about shared memory rather than about an argument. */
+export class SharedMemoryError extends Error {
+  /** Short, stable, to be compared with: an errno name, or `ERR_SHM_*`. */
+  readonly code: string;
+  /** The system call that failed, where there was one. */
+  readonly syscall: string | undefined;
+  /** The name of the segment concerned. */
+  readonly segment: string | undefined;
+
+  constructor(message: string, details: SharedMemoryErrorDetails) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = details.code;
+    this.syscall = details.syscall;
+    this.segment = details.segment;
+  }
+
+  static {
+    // On the prototype, as the built-in errors have it, so that it is not printed as a property.
+    Object.defineProperty(this.prototype, 'name', {
+      get(this: SharedMemoryError) {
+        return this.constructor.name;
+      },
+      configurable: true,
+    });
+  }
+}
+
+/** No segment has this name (`ENOENT`): it was never created, or somebody has unlinked it. */
+export class SegmentNotFoundError extends SharedMemoryError {}
+
+/** A segment of this name exists already (`EEXIST`). */
+export class SegmentExistsError extends SharedMemoryError {}
+
+/** Mode, owner or a read-only attachment forbid it (`EACCES`, `EPERM`). */
+export class SegmentAccessError extends SharedMemoryError {}
+
+/** There is no room for the segment (`ENOSPC`, `ENOMEM`, `EFBIG`); the message has the figures and the remedy. */
+export class OutOfSharedMemoryError extends SharedMemoryError {}
+
+/** The object was closed before (`ERR_SHM_CLOSED`). */
+export class SegmentClosedError extends SharedMemoryError {}
+
+/** The bytes of a segment are not those of a list (`ERR_SHM_LAYOUT`). */
+export class LayoutError extends SharedMemoryError {}
+
+/** A bad argument: a `TypeError` with a Node-style code. */
+export function invalidType(code: 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE', message: string): TypeError {
+  return Object.assign(new TypeError(message), { code });
+}
+
+/** A bad argument: a `RangeError` with a Node-style code. */
+export function outOfRange(message: string): RangeError {
+  return Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' });
+}
+
+/** The error for the use of a closed object. */
+export function closed(what: string, segment: string): SegmentClosedError {
+  return new SegmentClosedError(`${what} '${segment}' is closed in this process: attach to it again`, {
+    code: 'ERR_SHM_CLOSED',
+    segment,
+  });
+}
+
+/** The facts that the addon throws. */
+interface NativeError {
+  kind: string;
+  message: string;
+  errno?: number | null;
+  syscall?: string | null;
+  segment?: string | null;
+}
+
+const classes = new Map<string, [errorClass: typeof SharedMemoryError, code: string]>([
+  ['NotFound', [SegmentNotFoundError, 'ENOENT']],
+  ['Exists', [SegmentExistsError, 'EEXIST']],
+  ['Access', [SegmentAccessError, 'EACCES']],
+  ['OutOfSharedMemory', [OutOfSharedMemoryError, 'ENOSPC']],
+  ['Closed', [SegmentClosedError, 'ERR_SHM_CLOSED']],
+  ['Layout', [LayoutError, 'ERR_SHM_LAYOUT']],
+  ['System', [SharedMemoryError, 'ERR_SHM_SYSTEM']],
+  ['Unsupported', [SharedMemoryError, 'ERR_SHM_UNSUPPORTED']],
+]);
+
+/** Turns what the addon threw into an error that a user can catch by class. */
+export function fromNative(thrown: unknown): unknown {
+  if (typeof thrown !== 'object' || thrown === null || !('kind' in thrown)) return thrown;
+  const { kind, message, errno, syscall, segment } = thrown as NativeError;
+  switch (kind) {
+    case 'InvalidType':
+      return invalidType('ERR_INVALID_ARG_TYPE', message);
+    case 'InvalidValue':
+      return invalidType('ERR_INVALID_ARG_VALUE', message);
+    case 'OutOfRange':
+      return outOfRange(message);
+  }
+  const [errorClass, code] = classes.get(kind) ?? [SharedMemoryError, 'ERR_SHM_SYSTEM'];
+  return new errorClass(message, {
+    code: typeof errno === 'number' ? getSystemErrorName(-errno) : code,
+    syscall: syscall ?? undefined,
+    segment: segment ?? undefined,
+  });
+}

@@ -1,0 +1,122 @@
+/** The arguments that several classes take, and the checks on them. What is wrong is said before any system call. */
+import { inspect } from 'node:util';
+
+import { invalidType, outOfRange } from './errors.js';
+
+/** How to create a segment. */
+export interface CreateOptions {
+  /** Its name, without a leading slash. Default: a fresh random one, `psm_` (Windows: `wnsm_`) and 26 characters. */
+  name?: string | undefined;
+  /**
+   * Whether the segment belongs to the instance that creates it: `true`, the default, unlinks it at the end of the
+   * `using` scope; `false` leaves it to outlive its creator, until somebody calls `unlink()`.
+   */
+  track?: boolean | undefined;
+  /** Permission bits, 0 to 0o777; the process's umask applies. Default: 0o600, this user only. */
+  mode?: number | undefined;
+}
+
+/** How to attach to a segment. */
+export interface AttachOptions {
+  /**
+   * Whether writes must not reach the segment. They stay in this process then, where the first one to a page also
+   * parts that page from the segment. Not on macOS and Windows (`ERR_SHM_UNSUPPORTED`). Default: false.
+   */
+  readOnly?: boolean | undefined;
+  /** Whether a segment that another user owns will do. Default: false, for such a user can have taken the name first. */
+  allowForeign?: boolean | undefined;
+}
+
+/** What a class's `toJSON()` gives and its `attach()` takes back, by way of any serialization. */
+export interface Handle<Type extends string> {
+  /** The class. */
+  readonly type: Type;
+  /** The segment's name. */
+  readonly name: string;
+}
+
+/** {@link CreateOptions}, complete. */
+export interface CheckedCreateOptions {
+  name?: string;
+  track: boolean;
+  mode: number;
+}
+
+/** {@link AttachOptions}, complete. */
+export interface CheckedAttachOptions {
+  readOnly: boolean;
+  allowForeign: boolean;
+}
+
+function wrongType(what: string, expected: string, actual: unknown): TypeError {
+  return invalidType('ERR_INVALID_ARG_TYPE', `${what} must be ${expected}, not ${inspect(actual, { depth: 0 })}`);
+}
+
+/** Checks an integer from `min` to `max`. */
+export function checkInteger(what: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== 'number') throw wrongType(what, 'a number', value);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw outOfRange(`${what} must be an integer from ${min} to ${max}, not ${value}`);
+  }
+  return value;
+}
+
+/** Checks a segment's size in bytes. */
+export function checkSize(size: unknown): number {
+  return checkInteger('the size of a segment', size, 1, Number.MAX_SAFE_INTEGER);
+}
+
+/** Checks that a name is text; the rules for the text itself are the system's, and checked there. */
+export function checkName(name: unknown): string {
+  if (typeof name !== 'string') throw wrongType('the name of a segment', 'a string', name);
+  if (!name.isWellFormed()) {
+    throw invalidType('ERR_INVALID_ARG_VALUE', `segment name ${inspect(name)} contains half a surrogate pair`);
+  }
+  return name;
+}
+
+function checkBoolean(what: string, value: unknown, preset: boolean): boolean {
+  if (value === undefined) return preset;
+  if (typeof value !== 'boolean') throw wrongType(what, 'a boolean', value);
+  return value;
+}
+
+function checkObject<Options extends object>(options: Options | undefined): Partial<Options> {
+  if (options === undefined) return {};
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
+  return options;
+}
+
+/** Checks and completes {@link CreateOptions}. */
+export function checkCreateOptions(options: CreateOptions | undefined): CheckedCreateOptions {
+  const { name, track, mode } = checkObject(options);
+  return {
+    ...(name === undefined ? {} : { name: checkName(name) }),
+    track: checkBoolean('option track', track, true),
+    mode: mode === undefined ? 0o600 : checkInteger('option mode', mode, 0, 0o777),
+  };
+}
+
+/** Checks and completes {@link AttachOptions}. */
+export function checkAttachOptions(options: AttachOptions | undefined): CheckedAttachOptions {
+  const { readOnly, allowForeign } = checkObject(options);
+  return {
+    readOnly: checkBoolean('option readOnly', readOnly, false),
+    allowForeign: checkBoolean('option allowForeign', allowForeign, false),
+  };
+}
+
+/** The name in what `attach` was given: a name, or a handle of the class. */
+export function checkTarget<Type extends string>(target: string | Handle<Type>, type: Type): string {
+  if (typeof target === 'string') return checkName(target);
+  if (typeof target !== 'object' || target === null)
+    throw wrongType('the target of attach', 'a name or a handle', target);
+  const { type: actual, name } = target as Partial<Handle<string>>;
+  if (actual !== type) {
+    throw invalidType(
+      'ERR_INVALID_ARG_VALUE',
+      `this is not the handle of a ${type}: its type is ${inspect(actual, { depth: 0 })}`,
+    );
+  }
+  return checkName(name);
+}
