@@ -1,0 +1,78 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
+import { asyncBufferFromFile, parquetMetadataAsync, parquetScan } from 'hyparquet';
+import type { ColumnName, Columns } from './columns.ts';
+
+/** What the file calls each of our columns. */
+const namesInFile: Record<ColumnName, string> = {
+  minute: 'date',
+  delay: 'delay',
+  distance: 'distance',
+  origin: 'origin',
+  destination: 'destination',
+};
+
+/** How many flights the file holds: read from its footer, no data is touched. */
+export async function countFlights(): Promise<number> {
+  const metadata = await parquetMetadataAsync(await asyncBufferFromFile(flightsFile()));
+  return Number(metadata.num_rows);
+}
+
+/**
+ * Decodes the first rows of the file into `columns`, as many as they have room for.
+ *
+ * One row group is decoded at a time, and written where it will stay: there is never a second
+ * full copy of the table. Returns the airport codes that `origin` and `destination` point into.
+ */
+export async function decodeFlights(columns: Columns, onProgress: (rowsDone: number) => void): Promise<string[]> {
+  const rows = columns.minute.length;
+  const scan = await parquetScan({
+    file: await asyncBufferFromFile(flightsFile()),
+    // The file is compressed by Zstandard, which Node brings along.
+    compressors: { ZSTD: (bytes) => zstdDecompressSync(bytes) },
+    parsers: { timestampFromMicroseconds: (micros) => Number(micros / 60_000_000n) },
+  });
+
+  const airports = new Map<string, number>();
+  for (const group of scan.ranges) {
+    if (group.rowStart >= rows) break;
+    const range = { rowStart: group.rowStart, rowEnd: Math.min(group.rowEnd, rows) };
+    for (const [name, column] of Object.entries(namesInFile)) {
+      const values = await scan.readColumn({ column, ...range });
+      store(values, columns[name as ColumnName], range.rowStart, airports);
+    }
+    onProgress(range.rowEnd);
+  }
+  return [...airports.keys()];
+}
+
+function store(
+  values: ArrayLike<unknown>,
+  target: Columns[ColumnName],
+  rowStart: number,
+  airports: Map<string, number>,
+): void {
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index];
+    const stored = typeof value === 'string' ? codeOf(value, airports) : Number(value ?? NaN);
+    const row = rowStart + index;
+    target[row] = stored;
+    // A typed array wraps what does not fit, and turns a missing value into 0.
+    if (target[row] !== stored) {
+      throw new RangeError(`Row ${row} holds ${String(value)}, which its column cannot store`);
+    }
+  }
+}
+
+function codeOf(airport: string, airports: Map<string, number>): number {
+  let code = airports.get(airport);
+  if (code === undefined) airports.set(airport, (code = airports.size));
+  return code;
+}
+
+/** The package exports only its main module, so the data is found from there. */
+function flightsFile(): string {
+  const main = createRequire(import.meta.url).resolve('vega-datasets');
+  return join(dirname(main), '..', 'data', 'flights-3m.parquet');
+}

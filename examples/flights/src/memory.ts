@@ -1,0 +1,33 @@
+import { readFile } from 'node:fs/promises';
+import { resourceUsage } from 'node:process';
+
+/** What a process takes, in bytes. */
+export interface Memory {
+  /** The most that was ever resident. Counts shared pages in full in every process. */
+  readonly peakResident: number;
+  /**
+   * What is resident now, each shared page divided by the number of processes that map it, so that
+   * the sum over all processes is what they take together. `null` where the system does not tell.
+   */
+  readonly proportional: number | null;
+}
+
+export async function measureMemory(): Promise<Memory> {
+  // Not `maxRSS` on Linux: a forked process inherits its parent's, from before it was itself.
+  const peak = await kilobytes('/proc/self/status', 'VmHWM');
+  const proportional = await kilobytes('/proc/self/smaps_rollup', 'Pss');
+  return {
+    peakResident: (peak ?? resourceUsage().maxRSS) * 1024,
+    proportional: proportional === null ? null : proportional * 1024,
+  };
+}
+
+/** A `Name: 123 kB` line of a file under /proc; `null` where there is none. */
+async function kilobytes(file: string, name: string): Promise<number | null> {
+  try {
+    const line = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(await readFile(file, 'utf8'));
+    return line ? Number(line[1]) : null;
+  } catch {
+    return null; // Another system than Linux, or a container that hides it.
+  }
+}

@@ -1,0 +1,19 @@
+import { execFile } from 'node:child_process';
+import { readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+import { expect, test } from 'vitest';
+
+const main = fileURLToPath(new URL('../../examples/flights/src/main.ts', import.meta.url));
+
+test('the demo agrees with itself on a part of the data, and leaves no segment behind', async () => {
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [main, '--rows', '20000', '--workers', '2'], {
+    timeout: 60_000,
+  });
+  expect(stdout).toContain('Both runs agree with a computation in one process');
+  expect(stderr).toBe('');
+  const name = /in the segment (psm_\w+)/.exec(stdout)?.[1];
+  expect(name).toBeDefined();
+  expect(await readdir('/dev/shm')).not.toContain(name);
+});
