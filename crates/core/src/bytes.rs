@@ -27,11 +27,7 @@ impl<'a> SharedBytes<'a> {
     #[must_use]
     pub unsafe fn new(start: NonNull<u8>, len: usize) -> Self {
         debug_assert!(start.addr().get().is_multiple_of(WORD));
-        Self {
-            start,
-            len,
-            borrow: PhantomData,
-        }
+        Self { start, len, borrow: PhantomData }
     }
 
     /// Views memory that nobody else has, for building and for tests.
@@ -100,10 +96,7 @@ mod tests {
             assert!(view.words(bad.clone()).is_none(), "{bad:?}");
             assert!(view.bytes(bad.clone()).is_none(), "{bad:?}");
         }
-        #[expect(
-            clippy::reversed_empty_ranges,
-            reason = "the reversed range is the case under test"
-        )]
+        #[expect(clippy::reversed_empty_ranges, reason = "the reversed range is the case under test")]
         let reversed = 8..0;
         assert!(view.words(reversed).is_none());
     }

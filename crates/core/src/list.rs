@@ -28,14 +28,9 @@ impl List {
     ///
     /// # Errors
     /// [`Kind::OutOfRange`] for a value too long for a slot, and as [`Segment::create`].
-    pub fn create(
-        values: &(impl Values + ?Sized),
-        options: &CreateOptions,
-    ) -> Result<(Segment, Self)> {
+    pub fn create(values: &(impl Values + ?Sized), options: &CreateOptions) -> Result<(Segment, Self)> {
         let header = layout::plan(values)?;
-        let segment = Segment::create_with(header.total(), options, |bytes| {
-            layout::build(bytes, header, values)
-        })?;
+        let segment = Segment::create_with(header.total(), options, |bytes| layout::build(bytes, header, values))?;
         let list = Self::over(&segment, header);
         Ok((segment, list))
     }
@@ -159,25 +154,18 @@ impl List {
         if self.access == Access::ReadOnly {
             return Err(self.located(Error::new(
                 Kind::Access,
-                format!(
-                    "the list '{}' was attached read-only; attach without readOnly to write",
-                    self.name
-                ),
+                format!("the list '{}' was attached read-only; attach without readOnly to write", self.name),
             )));
         }
         self.layout()?.slot(index).map_err(|e| match e.kind() {
-            Kind::OutOfRange => self.located(Error::new(
-                Kind::OutOfRange,
-                "assignment index out of range",
-            )),
+            Kind::OutOfRange => self.located(Error::new(Kind::OutOfRange, "assignment index out of range")),
             _ => self.located(e),
         })
     }
 
     /// What `attempt` comes to once no writer is in its way.
     fn settle<T>(&self, slot: &Slot<'_>, attempt: impl FnMut() -> Result<Attempt<T>>) -> Result<T> {
-        self.patiently(attempt)?
-            .ok_or_else(|| self.located(slot.stuck()))
+        self.patiently(attempt)?.ok_or_else(|| self.located(slot.stuck()))
     }
 
     /// As [`settle`](Self::settle), but `None` when the writer in the way must be dead.

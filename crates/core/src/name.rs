@@ -18,17 +18,16 @@ impl Name {
     ///
     /// # Errors
     /// [`Kind::InvalidValue`] for an empty name, `.`, `..`, one with a slash, a control character (NUL and newline
-    /// among them) or a character that the platform reserves, and one that is too long.
+    /// among them), a character or a name that the platform reserves, and one that is too long.
     pub fn new(name: &str) -> Result<Self> {
         let fault = if name.is_empty() {
             "is empty".to_owned()
         } else if name == "." || name == ".." {
             "is a directory's name".to_owned()
-        } else if let Some(bad) = name
-            .chars()
-            .find(|&c| c.is_control() || sys::is_reserved_in_name(c))
-        {
+        } else if let Some(bad) = name.chars().find(|&c| c.is_control() || sys::is_reserved_in_name(c)) {
             format!("contains {bad:?}")
+        } else if sys::is_reserved_name(name) {
+            "is reserved by the system".to_owned()
         } else if name.len() > sys::NAME_MAX {
             format!("has {} bytes", name.len())
         } else {
@@ -51,15 +50,10 @@ impl Name {
     pub fn random() -> Result<Self> {
         let mut bits = [0; RANDOM_BYTES];
         getrandom::fill(&mut bits).map_err(|e| {
-            Error::new(
-                Kind::System,
-                format!("cannot make a random segment name: {e}"),
-            )
-            .with_os("getrandom", e.raw_os_error().map(|errno| errno as i32))
+            Error::new(Kind::System, format!("cannot make a random segment name: {e}"))
+                .with_os("getrandom", e.raw_os_error())
         })?;
-        let text = data_encoding::BASE32HEX_NOPAD
-            .encode(&bits)
-            .to_ascii_lowercase();
+        let text = data_encoding::BASE32HEX_NOPAD.encode(&bits).to_ascii_lowercase();
         Ok(Self(format!("{}{text}", sys::RANDOM_NAME_PREFIX)))
     }
 
@@ -85,11 +79,7 @@ mod tests {
     #[test]
     fn names_that_could_reach_another_file_or_line_are_refused() {
         for bad in ["", ".", "..", "a/b", "/a", "a\0b", "a\nb", "a\x7fb"] {
-            assert_eq!(
-                Name::new(bad).unwrap_err().kind(),
-                Kind::InvalidValue,
-                "{bad:?}"
-            );
+            assert_eq!(Name::new(bad).unwrap_err().kind(), Kind::InvalidValue, "{bad:?}");
         }
     }
 

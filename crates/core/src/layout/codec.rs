@@ -3,12 +3,13 @@
 //! A reader that races a writer without a lock sees the old value or the new one, and never anything outside the slot.
 //! Values of one word that keep their type are stored in one go. For all others the writer first takes the slot by
 //! putting [`WRITING`] in its format, then writes, then puts the new format there. Readers look at the format before and
-//! after the value, and then at both once more. What escapes them is a writer that between their looks twice brings back
-//! exactly what they saw before: the layout has no room for a version number.
+//! after the value, and then at both again, [`CONFIRMATIONS`] times: the layout has no room for a version number, and a
+//! writer that goes back and forth between two values can be there each time a reader looks.
 //!
 //! The mark keeps two writers apart too, unless one of them is at a store in one go while the other changes the type, or
 //! one was taken for dead. Who changes types from several processes needs a lock, as with CPython.
 
+use std::hint;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU8, AtomicU64};
 
@@ -16,6 +17,14 @@ use super::format::{Code, Format, WRITING};
 use super::value::{Input, Value};
 use crate::bytes::WORD;
 use crate::{Error, Kind, Result};
+
+/// Looks at a slot, after the first, that have to find the same. Beside a writer that does nothing but go back and forth,
+/// a value in 10^5 is a mixture with none of them, one in 10^6 with one, and with two there was none in 10^8.
+const CONFIRMATIONS: usize = 3;
+
+/// Looks at a format and a code that do not go together before they count as wrong. CPython stores them one after the
+/// other, about a microsecond apart.
+const DOUBTS: usize = 64;
 
 /// What one try at a slot came to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,11 +55,9 @@ impl Held {
         match self {
             Self::Scalar(value) => Ok(value),
             Self::Bytes => Ok(Value::Bytes(text)),
-            Self::Str => str::from_utf8(text).map(Value::Str).map_err(|e| {
-                Error::layout(format!(
-                    "slot {index} of the list holds text that is not UTF-8: {e}"
-                ))
-            }),
+            Self::Str => str::from_utf8(text)
+                .map(Value::Str)
+                .map_err(|e| Error::layout(format!("slot {index} of the list holds text that is not UTF-8: {e}"))),
         }
     }
 }
@@ -89,19 +96,9 @@ enum Content {
 }
 
 impl<'a> Slot<'a> {
-    pub(super) fn new(
-        index: usize,
-        words: &'a [AtomicU64],
-        format: &'a AtomicU64,
-        code: &'a AtomicU8,
-    ) -> Self {
+    pub(super) fn new(index: usize, words: &'a [AtomicU64], format: &'a AtomicU64, code: &'a AtomicU8) -> Self {
         debug_assert!(!words.is_empty());
-        Self {
-            index,
-            words,
-            format,
-            code,
-        }
+        Self { index, words, format, code }
     }
 
     /// The size of the slot in bytes.
@@ -117,9 +114,7 @@ impl<'a> Slot<'a> {
     pub fn format(&self) -> Result<Attempt<Format>> {
         match self.format.load(Acquire) {
             WRITING => Ok(Attempt::Busy),
-            word => Ok(Attempt::Done(
-                Format::decode(word).ok_or_else(|| self.bad_format(word))?,
-            )),
+            word => Ok(Attempt::Done(Format::decode(word).ok_or_else(|| self.bad_format(word))?)),
         }
     }
 
@@ -148,9 +143,9 @@ impl<'a> Slot<'a> {
             return Ok(Attempt::Busy);
         };
         let is_equal = match (seen.content, value) {
-            (Content::Str(_), Value::Str(_)) | (Content::Bytes(_), Value::Bytes(_)) => self
-                .copy_text(&seen, text)
-                .then(|| value.text() == Some(text)),
+            (Content::Str(_), Value::Str(_)) | (Content::Bytes(_), Value::Bytes(_)) => {
+                self.copy_text(&seen, text).then(|| value.text() == Some(text))
+            }
             (Content::Str(_) | Content::Bytes(_), _) => Some(false),
             _ => self.scalar(&seen).map(|found| found.equals(value)),
         };
@@ -165,30 +160,26 @@ impl<'a> Slot<'a> {
         }
         let code = self.code.load(Acquire);
         match self.content(format, code) {
-            Ok(content) => Ok(Attempt::Done(Seen {
-                format,
-                code,
-                content,
-            })),
-            // CPython stores format and code one after the other, so a mismatch may last for a moment.
-            Err(_) if !self.still_says(format, code) => Ok(Attempt::Busy),
+            Ok(content) => Ok(Attempt::Done(Seen { format, code, content })),
+            Err(_) if (0..DOUBTS).any(|_| self.says_otherwise(format, code)) => Ok(Attempt::Busy),
             Err(e) => Err(e),
         }
+    }
+
+    fn says_otherwise(&self, format: u64, code: u8) -> bool {
+        hint::spin_loop();
+        !self.still_says(format, code)
     }
 
     fn still_says(&self, format: u64, code: u8) -> bool {
         self.format.load(Acquire) == format && self.code.load(Acquire) == code
     }
 
-    /// Whether a second look at the slot finds what the first one found: format, code, and these leading words.
-    fn confirms(&self, seen: &Seen, words: impl IntoIterator<Item = u64>) -> bool {
-        self.still_says(seen.format, seen.code)
-            && self
-                .words
-                .iter()
-                .zip(words)
-                .all(|(now, then)| now.load(Acquire) == then)
-            && self.still_says(seen.format, seen.code)
+    /// Whether more looks at the slot find what the first one found: format, code, and these leading words.
+    fn confirms(&self, seen: &Seen, words: &[[u8; WORD]]) -> bool {
+        let words_stand = || self.words.iter().zip(words).all(|(now, then)| now.load(Acquire).to_le_bytes() == *then);
+        let format_stands = || self.still_says(seen.format, seen.code);
+        format_stands() && (0..CONFIRMATIONS).all(|_| words_stand() && format_stands())
     }
 
     /// The scalar in the slot; `None` when a writer came in between.
@@ -200,15 +191,13 @@ impl<'a> Slot<'a> {
             Content::Bool => Value::Bool(word.to_le_bytes()[WORD - 1] != 0),
             Content::None | Content::Str(_) | Content::Bytes(_) => Value::None,
         };
-        self.confirms(seen, [word]).then_some(value)
+        self.confirms(seen, &[word.to_le_bytes()]).then_some(value)
     }
 
     /// Copies text or bytes, all from one moment; `false` when a writer came in between.
     fn copy_text(&self, seen: &Seen, copy: &mut Vec<u8>) -> bool {
         let (len, is_padded) = match seen.content {
-            Content::Str(Format::Exact { len, .. }) | Content::Bytes(Format::Exact { len, .. }) => {
-                (len, false)
-            }
+            Content::Str(Format::Exact { len, .. }) | Content::Bytes(Format::Exact { len, .. }) => (len, false),
             Content::Str(format) | Content::Bytes(format) => (format.size(), true),
             _ => (0, false),
         };
@@ -218,21 +207,12 @@ impl<'a> Slot<'a> {
         for word in words {
             copy.extend_from_slice(&word.load(Acquire).to_le_bytes());
         }
-        let copied = copy
-            .as_chunks()
-            .0
-            .iter()
-            .map(|&word| u64::from_le_bytes(word));
-        if !self.confirms(seen, copied) {
+        if !self.confirms(seen, copy.as_chunks().0) {
             return false;
         }
         copy.truncate(len);
         if is_padded {
-            copy.truncate(
-                copy.iter()
-                    .rposition(|&b| b != 0)
-                    .map_or(0, |last| last + 1),
-            );
+            copy.truncate(copy.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1));
         }
         true
     }
@@ -246,9 +226,7 @@ impl<'a> Slot<'a> {
             (Format::Bool, Some(Code::Scalar)) => Content::Bool,
             (Format::None, Some(Code::None)) => Content::None,
             (Format::Padded(_) | Format::Exact { .. }, Some(Code::Str)) => Content::Str(decoded),
-            (Format::Padded(_) | Format::Exact { .. }, Some(Code::Bytes)) => {
-                Content::Bytes(decoded)
-            }
+            (Format::Padded(_) | Format::Exact { .. }, Some(Code::Bytes)) => Content::Bytes(decoded),
             _ => {
                 return Err(Error::layout(format!(
                     "slot {} of the list has format '{}' with code {code}, which do not go together",
@@ -310,12 +288,7 @@ impl<'a> Slot<'a> {
         self.write_over(self.format.load(Acquire), input, true)
     }
 
-    fn write_over(
-        &self,
-        current: u64,
-        input: Input<'_>,
-        takes_over: bool,
-    ) -> Result<Attempt<Written>> {
+    fn write_over(&self, current: u64, input: Input<'_>, takes_over: bool) -> Result<Attempt<Written>> {
         let value = input.into_value_over(Format::decode(current));
         let format = value.format_in(self.bytes(), self.index)?;
         let code = value.code() as u8;
@@ -325,12 +298,7 @@ impl<'a> Slot<'a> {
             return Ok(Attempt::Done(Written));
         }
         let is_free = current != WRITING || takes_over;
-        if !is_free
-            || self
-                .format
-                .compare_exchange(current, WRITING, AcqRel, Relaxed)
-                .is_err()
-        {
+        if !is_free || self.format.compare_exchange(current, WRITING, AcqRel, Relaxed).is_err() {
             return Ok(Attempt::Busy);
         }
         // Releasing stores: a reader that sees any of what follows also sees the mark.
@@ -369,10 +337,7 @@ impl<'a> Slot<'a> {
             if seen.content != Content::Int {
                 return Err(Error::new(
                     Kind::InvalidType,
-                    format!(
-                        "slot {} of the list holds no integer; add needs one",
-                        self.index
-                    ),
+                    format!("slot {} of the list holds no integer; add needs one", self.index),
                 ));
             }
             let word = self.words[0].load(Acquire);
@@ -384,16 +349,10 @@ impl<'a> Slot<'a> {
             let sum = current.checked_add(delta).ok_or_else(|| {
                 Error::new(
                     Kind::OutOfRange,
-                    format!(
-                        "slot {} of the list would pass 64 bits: {current} + {delta}",
-                        self.index
-                    ),
+                    format!("slot {} of the list would pass 64 bits: {current} + {delta}", self.index),
                 )
             })?;
-            if self.words[0]
-                .compare_exchange(word, sum.cast_unsigned(), AcqRel, Relaxed)
-                .is_ok()
-            {
+            if self.words[0].compare_exchange(word, sum.cast_unsigned(), AcqRel, Relaxed).is_ok() {
                 return Ok(Attempt::Done(sum));
             }
         }
@@ -403,9 +362,6 @@ impl<'a> Slot<'a> {
 /// A format field as text for a message, whatever its bytes.
 fn format_text(word: u64) -> String {
     let bytes = word.to_le_bytes();
-    let end = bytes
-        .iter()
-        .rposition(|&b| b != 0)
-        .map_or(0, |last| last + 1);
+    let end = bytes.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
     bytes[..end].escape_ascii().to_string()
 }

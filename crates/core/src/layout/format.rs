@@ -77,9 +77,7 @@ impl Format {
         }
         let (pad, rest) = leading_number(rest)?;
         let rest = rest.strip_prefix(b"x")?;
-        rest.iter()
-            .all(|&b| b == 0)
-            .then_some(Self::Exact { len, pad })
+        rest.iter().all(|&b| b == 0).then_some(Self::Exact { len, pad })
     }
 
     /// The bytes that a value in this format takes.
@@ -113,10 +111,7 @@ fn leading_number(field: &[u8]) -> Option<(usize, &[u8])> {
     if number.is_empty() || (number.len() > 1 && number[0] == b'0') {
         return None;
     }
-    Some((
-        number.iter().fold(0, |n, b| n * 10 + usize::from(b - b'0')),
-        rest,
-    ))
+    Some((number.iter().fold(0, |n, b| n * 10 + usize::from(b - b'0')), rest))
 }
 
 /// How a slot's bytes become a value; CPython's `_back_transforms_mapping`.
@@ -172,52 +167,22 @@ mod tests {
             (Format::Exact { len: 8, pad: 0 }, "8s0x"),
         ] {
             assert_eq!(format.encode(), Some(field(text.as_bytes())), "{text}");
-            assert_eq!(
-                Format::decode(field(text.as_bytes())),
-                Some(format),
-                "{text}"
-            );
+            assert_eq!(Format::decode(field(text.as_bytes())), Some(format), "{text}");
         }
     }
 
     #[test]
     fn more_than_eight_characters_have_no_encoding() {
         assert_eq!(Format::Padded(10_000_000).encode(), None);
-        assert_eq!(
-            Format::Exact {
-                len: 99_999,
-                pad: 10
-            }
-            .encode(),
-            None
-        );
-        assert_eq!(
-            Format::Exact {
-                len: 99_999,
-                pad: 1
-            }
-            .encode(),
-            Some(field(b"99999s1x"))
-        );
+        assert_eq!(Format::Exact { len: 99_999, pad: 10 }.encode(), None);
+        assert_eq!(Format::Exact { len: 99_999, pad: 1 }.encode(), Some(field(b"99999s1x")));
     }
 
     #[test]
     fn anything_else_is_no_format() {
-        for text in [
-            &b""[..],
-            b"P",
-            b">q",
-            b"qq",
-            b"s",
-            b"8",
-            b"08s",
-            b"-8s",
-            b"8s ",
-            b" 8s",
-            b"8s3",
-            b"8s\x003x",
-            b"?",
-        ] {
+        for text in
+            [&b""[..], b"P", b">q", b"qq", b"s", b"8", b"08s", b"-8s", b"8s ", b" 8s", b"8s3", b"8s\x003x", b"?"]
+        {
             assert_eq!(Format::decode(field(text)), None, "{text:?}");
         }
         assert_eq!(Format::decode(WRITING), None);

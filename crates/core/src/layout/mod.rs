@@ -93,24 +93,15 @@ impl Header {
         let word = |at: usize| bytes.words(at..at + WORD).map(|word| word[0].load(Acquire));
         let claim = word(0).ok_or_else(|| not_a_list("it has fewer than 8 bytes"))?;
         let too_long = || {
-            not_a_list(&format!(
-                "its length says {}, which does not fit {} bytes",
-                claim.cast_signed(),
-                bytes.len()
-            ))
+            not_a_list(&format!("its length says {}, which does not fit {} bytes", claim.cast_signed(), bytes.len()))
         };
         let len = usize::try_from(claim).map_err(|_| too_long())?;
-        let bare = Self::checked(len, 0)
-            .filter(|bare| bare.total() <= bytes.len())
-            .ok_or_else(too_long)?;
-        let (Some(first), Some(end)) = (word(Self::OFFSETS_START), word(bare.data_start() - WORD))
-        else {
+        let bare = Self::checked(len, 0).filter(|bare| bare.total() <= bytes.len()).ok_or_else(too_long)?;
+        let (Some(first), Some(end)) = (word(Self::OFFSETS_START), word(bare.data_start() - WORD)) else {
             return Err(too_long());
         };
         if first != 0 {
-            return Err(not_a_list(
-                "its first offset is not 0; CPython 3.8 wrote lists in another way",
-            ));
+            return Err(not_a_list("its first offset is not 0; CPython 3.8 wrote lists in another way"));
         }
         usize::try_from(end)
             .ok()
@@ -173,16 +164,10 @@ impl<'a> Layout<'a> {
         if index >= self.len() {
             return Err(Error::new(Kind::OutOfRange, "index out of range"));
         }
-        let (start, end) = (
-            self.offsets[index].load(Relaxed),
-            self.offsets[index + 1].load(Relaxed),
-        );
+        let (start, end) = (self.offsets[index].load(Relaxed), self.offsets[index + 1].load(Relaxed));
         let words = || {
             let (start, end) = (usize::try_from(start).ok()?, usize::try_from(end).ok()?);
-            if !start.is_multiple_of(SLOT_ALIGNMENT)
-                || !end.is_multiple_of(SLOT_ALIGNMENT)
-                || start >= end
-            {
+            if !start.is_multiple_of(SLOT_ALIGNMENT) || !end.is_multiple_of(SLOT_ALIGNMENT) || start >= end {
                 return None;
             }
             self.data.get(start / WORD..end / WORD)
@@ -195,12 +180,7 @@ impl<'a> Layout<'a> {
                 end.cast_signed()
             ))
         })?;
-        Ok(Slot::new(
-            index,
-            words,
-            &self.formats[index],
-            &self.codes[index],
-        ))
+        Ok(Slot::new(index, words, &self.formats[index], &self.codes[index]))
     }
 
     /// Checks every slot's offsets, if there are no more than [`EAGER_CHECK_SLOTS`].
@@ -244,12 +224,7 @@ impl Values for [Value<'_>] {
 /// # Errors
 /// [`Kind::OutOfRange`] for text or bytes whose format would need more than eight characters, or too much in all.
 pub fn plan(values: &(impl Values + ?Sized)) -> Result<Header> {
-    let too_large = || {
-        Error::new(
-            Kind::OutOfRange,
-            "the list would be larger than any address space",
-        )
-    };
+    let too_large = || Error::new(Kind::OutOfRange, "the list would be larger than any address space");
     let mut data_bytes = 0_usize;
     for index in 0..values.len() {
         let value = values.get(index);
@@ -265,11 +240,7 @@ pub fn plan(values: &(impl Values + ?Sized)) -> Result<Header> {
 /// # Errors
 /// [`Kind::Layout`] when `bytes` is smaller than `header` says or `header` is not that of [`plan`] for these `values`,
 /// [`Kind::OutOfRange`] as [`plan`].
-pub fn build(
-    bytes: SharedBytes<'_>,
-    header: Header,
-    values: &(impl Values + ?Sized),
-) -> Result<()> {
+pub fn build(bytes: SharedBytes<'_>, header: Header, values: &(impl Values + ?Sized)) -> Result<()> {
     let layout = Layout::new(bytes, header)?;
     let mut end = 0;
     for index in 0..layout.len() {
@@ -279,9 +250,7 @@ pub fn build(
         layout.slot(index)?.fill(&value)?;
     }
     // Last, for a reader that meets the list half made where the system cannot hide it: until now it was empty.
-    let length = bytes
-        .words(0..WORD)
-        .ok_or_else(|| not_a_list("it has no length"))?;
+    let length = bytes.words(0..WORD).ok_or_else(|| not_a_list("it has no length"))?;
     length[0].store(header.len as u64, Release);
     Ok(())
 }

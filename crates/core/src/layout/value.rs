@@ -39,13 +39,8 @@ impl<'a> Input<'a> {
     pub fn into_value(self) -> Value<'a> {
         match self {
             Self::Typed(value) => value,
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "a safe integer, by the guard"
-            )]
-            Self::Number(n)
-                if n.trunc() == n && n.abs() <= MAX_SAFE_INTEGER && !is_negative_zero(n) =>
-            {
+            #[expect(clippy::cast_possible_truncation, reason = "a safe integer, by the guard")]
+            Self::Number(n) if n.fract() == 0.0 && n.abs() <= MAX_SAFE_INTEGER && !is_negative_zero(n) => {
                 Value::Int(n as i64)
             }
             Self::Number(n) => Value::Float(n),
@@ -96,9 +91,7 @@ impl Value<'_> {
     /// The size of a slot made for this value, CPython's formula over bytes. It cannot overflow: a slice has at most
     /// `isize::MAX` bytes.
     pub(super) fn fresh_slot_bytes(&self) -> usize {
-        self.text().map_or(SLOT_ALIGNMENT, |text| {
-            (text.len() / SLOT_ALIGNMENT + 1) * SLOT_ALIGNMENT
-        })
+        self.text().map_or(SLOT_ALIGNMENT, |text| (text.len() / SLOT_ALIGNMENT + 1) * SLOT_ALIGNMENT)
     }
 
     /// The format field of this value in slot `index`, which has `slot_bytes`.
@@ -118,11 +111,7 @@ impl Value<'_> {
                          {slot_bytes}"
                     ))
                 })?;
-                if text.last() == Some(&0) {
-                    Format::Exact { len, pad }
-                } else {
-                    Format::Padded(slot_bytes)
-                }
+                if text.last() == Some(&0) { Format::Exact { len, pad } } else { Format::Padded(slot_bytes) }
             }
         };
         format.encode().ok_or_else(|| {
@@ -140,6 +129,7 @@ impl Value<'_> {
     }
 
     /// Whether both are the same value: numbers by value whatever their type, NaN like NaN, text and bytes by content.
+    #[expect(clippy::float_cmp, reason = "whether they are the same is the question")]
     pub(super) fn equals(&self, other: &Self) -> bool {
         match (*self, *other) {
             (Self::Int(a), Self::Int(b)) => a == b,
@@ -158,5 +148,5 @@ impl Value<'_> {
 #[expect(clippy::cast_possible_truncation, reason = "in range, by the guard")]
 fn equals_integer(float: f64, int: i64) -> bool {
     const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
-    float.trunc() == float && (-TWO_TO_63..TWO_TO_63).contains(&float) && float as i64 == int
+    float.fract() == 0.0 && (-TWO_TO_63..TWO_TO_63).contains(&float) && float as i64 == int
 }

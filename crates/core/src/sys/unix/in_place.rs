@@ -17,10 +17,7 @@ pub(super) struct InPlace {
 impl InPlace {
     pub(super) fn new(name: &Name, size: NonZeroUsize, mode: u32) -> Result<Self> {
         let file = os::create_exclusive(name, mode).map_err(|errno| failed("open", errno, name))?;
-        let draft = Self {
-            file,
-            name: Some(name.clone()),
-        };
+        let draft = Self { file, name: Some(name.clone()) };
         os::allocate(draft.file(), size, name)?;
         Ok(draft)
     }

@@ -4,16 +4,20 @@
 use std::num::NonZeroUsize;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use rustix::fs::{FileType, Mode, ftruncate};
+use rustix::fs::{FileType, Mode, Stat, ftruncate};
 use rustix::io::Errno;
 use rustix::shm;
 
 use super::in_place::InPlace;
-use super::{Identity, failed};
-use crate::{Access, Error, Kind, Name, Result};
+use super::failed;
+use crate::stale::{Fate, Found};
+use crate::{Access, Error, Identity, Kind, Lifetime, Name, Result};
 
 /// `PSHMNAMLEN` is 31, of which shm_open's leading slash takes one.
 pub(crate) const NAME_MAX: usize = 30;
+
+/// A mapping must be shared here, so a stray write through a read-only one would kill the process.
+pub(super) const MAPS_COPY_ON_WRITE: bool = false;
 
 fn path(name: &Name) -> String {
     format!("/{name}")
@@ -23,7 +27,7 @@ fn path(name: &Name) -> String {
 pub(super) struct Draft(InPlace);
 
 impl Draft {
-    pub(super) fn new(name: &Name, size: NonZeroUsize, mode: u32) -> Result<Self> {
+    pub(super) fn new(name: &Name, size: NonZeroUsize, mode: u32, _: Lifetime) -> Result<Self> {
         InPlace::new(name, size, mode).map(Self)
     }
 
@@ -39,16 +43,9 @@ impl Draft {
 }
 
 pub(super) fn create_exclusive(name: &Name, mode: u32) -> Result<OwnedFd, Errno> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "permission bits fit the 16 bits of mode_t"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "permission bits fit the 16 bits of mode_t")]
     let mode = Mode::from_raw_mode(mode as u16);
-    shm::open(
-        path(name),
-        shm::OFlags::CREATE | shm::OFlags::EXCL | shm::OFlags::RDWR,
-        mode,
-    )
+    shm::open(path(name), shm::OFlags::CREATE | shm::OFlags::EXCL | shm::OFlags::RDWR, mode)
 }
 
 pub(super) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, name: &Name) -> Result<()> {
@@ -63,20 +60,6 @@ pub(super) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, name: &Name) ->
     })
 }
 
-/// A mapping of a segment must be shared here, so a stray write through a read-only one would kill the process.
-pub(super) fn refuse_unsupported(access: Access, name: &Name) -> Result<()> {
-    match access {
-        Access::ReadWrite => Ok(()),
-        Access::ReadOnly => Err(Error::new(
-            Kind::Unsupported,
-            format!(
-                "segment '{name}' cannot be attached read-only on macOS; attach without readOnly"
-            ),
-        )
-        .on_segment(name.as_str())),
-    }
-}
-
 pub(super) fn open(name: &Name, _access: Access) -> Result<OwnedFd, Errno> {
     shm::open(path(name), shm::OFlags::RDWR, Mode::empty())
 }
@@ -88,6 +71,21 @@ pub(super) fn is_segment(_file_type: FileType) -> bool {
 
 /// The kernel numbers no segments here: names are all there is to go by.
 #[expect(clippy::unnecessary_wraps, reason = "Linux can fail here")]
+/// The kernel numbers no segments here.
+pub(super) fn identity(_stat: &Stat) -> Identity {
+    Identity::made_up()
+}
+
+/// The kernel lists no segments here, so what dead owners left behind when their tracker died too cannot be found.
+pub(crate) fn sweep() -> Vec<(String, Fate)> {
+    Vec::new()
+}
+
+/// As for [`sweep`].
+pub(crate) fn list() -> Vec<Found> {
+    Vec::new()
+}
+
 pub(super) fn identity_of(_name: &Name) -> Result<Option<Identity>, Errno> {
     Ok(None)
 }

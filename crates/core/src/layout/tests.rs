@@ -1,1 +1,0 @@
-//! Tests of the layout: golden bytes, hostile bytes, races.

@@ -1,0 +1,252 @@
+//! What each slot takes, keeps and gives back.
+
+use super::*;
+
+fn is_refused(result: Result<()>, kind: Kind, why: &str) {
+    let error = result.unwrap_err();
+    assert_eq!(error.kind(), kind, "{error}");
+    assert!(error.message().contains(why), "{error}");
+}
+
+/// Runs `test` on the only slot of a list of `value`.
+fn with_slot<T>(value: Value<'_>, test: impl FnOnce(&Slot<'_>) -> T) -> T {
+    let (mut memory, _) = list_of(&[value]);
+    test(&layout_of(&mut memory).unwrap().slot(0).unwrap())
+}
+
+#[test]
+fn a_value_that_ends_in_nul_records_its_length_and_comes_back_whole() {
+    for (value, format) in [
+        (Value::Bytes(b"hell\0"), "5s3x"),
+        (Value::Str("\0"), "1s7x"),
+        (Value::Bytes(&[0; 7]), "7s1x"),
+        (Value::Bytes(&[0; 8]), "8s8x"),
+        (Value::Bytes(&vec![0; 99_999]), "99999s1x"),
+    ] {
+        with_slot(value, |slot| {
+            assert_eq!(format_of(slot), format);
+            assert_reads(slot, value);
+        });
+    }
+}
+
+#[test]
+fn a_value_that_ends_in_nul_and_fills_its_slot_has_no_pad() {
+    with_slot(Value::Int(0), |slot| {
+        set(slot, Input::Typed(Value::Bytes(b"1234567\0"))).unwrap();
+        assert_eq!(format_of(slot), "8s0x");
+        assert_reads(slot, Value::Bytes(b"1234567\0"));
+        set(slot, Input::Typed(Value::Str("1234567"))).unwrap();
+        assert_eq!(format_of(slot), "8s");
+        assert_reads(slot, Value::Str("1234567"));
+    });
+}
+
+#[test]
+fn a_value_whose_exact_length_eight_characters_cannot_say_is_refused() {
+    let zeros = vec![0; 100_000];
+    let fresh = plan(&[Value::Bytes(&zeros)][..]).map(|_| ());
+    is_refused(fresh, Kind::OutOfRange, "'100000s8x'");
+    with_slot(Value::Bytes(&vec![b'x'; 100_000]), |slot| {
+        is_refused(set(slot, Input::Typed(Value::Str("ten bytes\0"))), Kind::OutOfRange, "ends in NUL");
+        set(slot, Input::Typed(Value::Str("ten bytes."))).unwrap();
+        assert_reads(slot, Value::Str("ten bytes."));
+    });
+}
+
+#[test]
+fn text_is_measured_in_bytes_of_utf8() {
+    with_slot(Value::Str("éé"), |slot| {
+        assert_eq!(slot.bytes(), 8);
+        set(slot, Input::Typed(Value::Str("éééé"))).unwrap();
+        assert_reads(slot, Value::Str("éééé"));
+        let long = set(slot, Input::Typed(Value::Str("ééééé")));
+        is_refused(long, Kind::OutOfRange, "exceeds available storage: 10 bytes");
+        assert_reads(slot, Value::Str("éééé"));
+    });
+    with_slot(Value::Str("éééé"), |slot| assert_eq!(slot.bytes(), 16));
+}
+
+#[test]
+fn the_longest_value_has_a_format_of_eight_characters() {
+    let bytes = vec![b'x'; 9_999_992];
+    assert!(plan(&[Value::Bytes(&bytes[..9_999_991])][..]).is_ok());
+    is_refused(plan(&[Value::Bytes(&bytes)][..]).map(|_| ()), Kind::OutOfRange, "needs 10000000 bytes");
+}
+
+#[test]
+fn a_write_that_fails_leaves_every_byte_as_it_was() {
+    let values = [Value::Int(7), Value::Float(0.5), Value::Bool(true), Value::None, Value::Str("abc")];
+    let (mut memory, _) = list_of(&values);
+    let before = memory.bytes();
+    for index in 0..values.len() {
+        let layout = layout_of(&mut memory).unwrap();
+        let slot = layout.slot(index).unwrap();
+        for value in [Value::Str("nine char"), Value::Bytes(&[0; 9])] {
+            is_refused(set(&slot, Input::Typed(value)), Kind::OutOfRange, "exceeds available storage");
+        }
+        assert_eq!(memory.bytes(), before);
+    }
+}
+
+#[test]
+fn a_slot_takes_every_type_in_turn_and_leaves_no_trace_of_the_last() {
+    let values = [
+        Value::Str("12345678"),
+        Value::Int(-1),
+        Value::Bytes(b"\xff\0"),
+        Value::Bool(true),
+        Value::Str(""),
+        Value::Float(f64::NAN),
+        Value::None,
+        Value::Bytes(b"1234567\0"),
+        Value::Bool(false),
+    ];
+    with_slot(Value::Int(0), |slot| {
+        for value in values.iter().chain(values.iter().rev()) {
+            set(slot, Input::Typed(*value)).unwrap();
+            assert_reads(slot, *value);
+        }
+    });
+    let (mut memory, _) = list_of(&[Value::Str("0123456789abcdef")]);
+    set(&layout_of(&mut memory).unwrap().slot(0).unwrap(), Input::Typed(Value::Str("x"))).unwrap();
+    let mut expected = Memory::holding(&list_of(&[Value::Str("0123456789abcdef")]).0.bytes()).bytes();
+    expected[24..48].fill(0);
+    expected[24] = b'x';
+    assert_eq!(memory.bytes(), expected, "the rest of the slot is zeros");
+}
+
+#[test]
+fn safe_integers_are_stored_as_integers_and_every_other_number_as_a_double() {
+    const MAX: f64 = MAX_SAFE_INTEGER;
+    for (number, value) in [
+        (0.0, Value::Int(0)),
+        (-1.0, Value::Int(-1)),
+        (MAX, Value::Int(9_007_199_254_740_991)),
+        (-MAX, Value::Int(-9_007_199_254_740_991)),
+        (MAX + 1.0, Value::Float(MAX + 1.0)),
+        (-MAX - 1.0, Value::Float(-MAX - 1.0)),
+        (-0.0, Value::Float(-0.0)),
+        (0.5, Value::Float(0.5)),
+        (f64::NAN, Value::Float(f64::NAN)),
+        (f64::INFINITY, Value::Float(f64::INFINITY)),
+        (f64::NEG_INFINITY, Value::Float(f64::NEG_INFINITY)),
+    ] {
+        assert!(is_identical(Input::Number(number).into_value(), value), "{number}");
+        with_slot(Value::Int(5), |slot| {
+            set(slot, Input::Number(number)).unwrap();
+            assert_reads(slot, value);
+        });
+    }
+}
+
+#[test]
+fn a_slot_with_a_double_keeps_numbers_as_doubles() {
+    with_slot(Value::Float(0.5), |slot| {
+        set(slot, Input::Number(3.0)).unwrap();
+        assert_reads(slot, Value::Float(3.0));
+        set(slot, Input::Typed(Value::Int(3))).unwrap();
+        assert_reads(slot, Value::Int(3));
+    });
+}
+
+#[test]
+fn equality_goes_by_value_for_numbers_by_content_for_bytes_and_is_strict_otherwise() {
+    let kept = [
+        Value::Int(1),
+        Value::Float(1.0),
+        Value::Bool(true),
+        Value::Str("1"),
+        Value::Bytes(b"1"),
+        Value::None,
+        Value::Float(f64::NAN),
+        Value::Float(-0.0),
+        Value::Int((1 << 53) + 1),
+        Value::Float(9_007_199_254_740_992.0),
+        Value::Int(i64::MAX),
+        Value::Float(9_223_372_036_854_775_808.0),
+        Value::Bytes(b"1\0"),
+    ];
+    let cases: [(Value<'_>, &[usize]); 13] = [
+        (Value::Int(1), &[0, 1]),
+        (Value::Float(1.0), &[0, 1]),
+        (Value::Bool(true), &[2]),
+        (Value::Str("1"), &[3]),
+        (Value::Bytes(b"1"), &[4]),
+        (Value::None, &[5]),
+        (Value::Float(f64::NAN), &[6]),
+        (Value::Int(0), &[7]),
+        (Value::Int((1 << 53) + 1), &[8]),
+        (Value::Int(1 << 53), &[9]),
+        (Value::Int(i64::MAX), &[10]),
+        (Value::Float(9_223_372_036_854_775_808.0), &[11]),
+        (Value::Bytes(b"1\0"), &[12]),
+    ];
+    let (mut memory, _) = list_of(&kept);
+    let layout = layout_of(&mut memory).unwrap();
+    let mut text = Vec::new();
+    for (wanted, expected) in cases {
+        let found: Vec<_> =
+            (0..kept.len()).filter(|&i| done(layout.slot(i).unwrap().holds(&wanted, &mut text).unwrap())).collect();
+        assert_eq!(found, expected, "{wanted:?}");
+    }
+}
+
+#[test]
+fn add_returns_the_sum_and_refuses_to_pass_64_bits() {
+    with_slot(Value::Int(40), |slot| {
+        assert_eq!(slot.add(2).unwrap(), Attempt::Done(42));
+        assert_eq!(slot.add(i64::MAX - 42).unwrap(), Attempt::Done(i64::MAX));
+        is_refused(slot.add(1).map(|_| ()), Kind::OutOfRange, "9223372036854775807 + 1");
+        assert_reads(slot, Value::Int(i64::MAX));
+        set(slot, Input::Typed(Value::Int(i64::MIN))).unwrap();
+        is_refused(slot.add(-1).map(|_| ()), Kind::OutOfRange, "64 bits");
+        assert_reads(slot, Value::Int(i64::MIN));
+    });
+}
+
+#[test]
+fn add_to_anything_but_an_integer_is_refused() {
+    for value in [Value::Float(1.0), Value::Bool(true), Value::None, Value::Str("1"), Value::Bytes(b"")] {
+        with_slot(value, |slot| {
+            is_refused(slot.add(1).map(|_| ()), Kind::InvalidType, "holds no integer");
+            assert_reads(slot, value);
+        });
+    }
+}
+
+#[test]
+fn a_slot_that_somebody_is_writing_is_busy_until_it_is_taken_over() {
+    for bytes in [8, 24] {
+        let (mut memory, header) = list_of(&[Value::Bytes(&vec![b'x'; bytes - 1])]);
+        memory.words[header.formats_start() / WORD] = WRITING;
+        let layout = layout_of(&mut memory).unwrap();
+        let slot = layout.slot(0).unwrap();
+        let mut text = Vec::new();
+        assert_eq!(slot.read(&mut text).unwrap(), Attempt::Busy);
+        assert_eq!(slot.holds(&Value::None, &mut text).unwrap(), Attempt::Busy);
+        assert_eq!(slot.format().unwrap(), Attempt::Busy);
+        assert_eq!(slot.add(1).unwrap(), Attempt::Busy);
+        assert_eq!(slot.write(Input::Number(1.0)).unwrap(), Attempt::Busy);
+        assert_eq!(slot.write_forcibly(Input::Number(1.0)).unwrap(), Attempt::Done(Written));
+        assert_reads(&slot, Value::Int(1));
+    }
+}
+
+#[test]
+fn an_index_past_the_end_is_out_of_range() {
+    let (mut memory, _) = list_of(&[Value::Int(1)]);
+    let layout = layout_of(&mut memory).unwrap();
+    for index in [1, 2, usize::MAX] {
+        assert_eq!(layout.slot(index).unwrap_err().message(), "index out of range");
+    }
+}
+
+#[test]
+fn building_into_too_few_bytes_or_from_other_values_is_refused() {
+    let header = plan(&[Value::Int(1), Value::Int(2)][..]).unwrap();
+    let short = build(Memory::zeros(header.total() - 1).view(), header, &[Value::None; 2][..]);
+    is_refused(short, Kind::Layout, "shorter than its header says");
+    let longer = [Value::Int(1), Value::Str("more than 8 bytes")];
+    is_refused(build(Memory::zeros(header.total()).view(), header, &longer[..]), Kind::Layout, "slot 1");
+}

@@ -1,0 +1,55 @@
+//! The helper process by the standard library: a pipe to it, whose end tells it that this process is gone.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// A running helper process.
+#[derive(Debug)]
+pub(crate) struct Helper {
+    child: Child,
+}
+
+impl Helper {
+    /// Starts `program` with one argument, its role.
+    pub(crate) fn spawn(program: &Path, role: &str) -> io::Result<Self> {
+        let mut command = Command::new(program);
+        command.arg(role).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit());
+        in_own_group(&mut command);
+        Ok(Self { child: command.spawn()? })
+    }
+
+    /// Sends a whole frame. After an error the helper must be given up.
+    pub(crate) fn send(&self, frame: &[u8]) -> io::Result<()> {
+        self.child.stdin.as_ref().ok_or(io::ErrorKind::BrokenPipe)?.write_all(frame)
+    }
+}
+
+impl Drop for Helper {
+    /// Gives the helper up. It is killed before its pipe closes, which it would take for the end of this process.
+    fn drop(&mut self) {
+        // Both fail only for a helper that is gone, which is the aim.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What ends this process's group passes the helper by.
+#[cfg(unix)]
+fn in_own_group(command: &mut Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
+}
+
+/// What ends this process's group passes the helper by.
+#[cfg(windows)]
+fn in_own_group(command: &mut Command) {
+    const CREATE_NEW_PROCESS_GROUP: u32 = 0x0000_0200;
+    const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+    std::os::windows::process::CommandExt::creation_flags(command, CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW);
+}
+
+/// See [`crate::process::detach`]: all that there is to do was done by whoever started this process.
+pub(crate) fn detach() {}
+
+/// There are no leases here.
+pub(crate) fn ignore_lease_signals() {}

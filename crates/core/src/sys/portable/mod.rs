@@ -1,0 +1,183 @@
+//! Windows, by way of the crate `shared_memory`; with the feature `portable-backend` also Linux and macOS, so that CI runs
+//! this code too. (The crate knows FreeBSD as well, but what it is built on does not compile there any more.)
+//!
+//! The crate makes a segment under its final name and maps it read-write. It tells neither who owns a segment nor which
+//! of two segments with the same name is which, and it swallows the system's refusal to remove one: all of that is
+//! out of reach here. What Windows does differently is in its own file.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::num::NonZeroUsize;
+use std::ptr::NonNull;
+use std::sync::atomic::AtomicU32;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use shared_memory::{Shmem, ShmemError};
+
+use super::{BeforePublish, SIZING_PATIENCE, fault};
+use crate::stale::{Fate, Found};
+use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result};
+
+mod helper;
+#[cfg(unix)]
+mod posix;
+#[cfg(unix)]
+use posix as os;
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+use windows as os;
+
+pub(crate) use helper::{Helper, detach, ignore_lease_signals};
+pub(crate) use os::{NAME_MAX, RANDOM_NAME_PREFIX, is_reserved_in_name, is_reserved_name};
+
+/// Never changes: see [`Mapping::is_lost`].
+pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
+
+pub(crate) struct Mapping {
+    shmem: Shmem,
+}
+
+// SAFETY: what keeps `Shmem` from being `Send` is the address of the mapping. Addresses, descriptors and handles belong
+// to the process, not to the thread that made them, and its drop only unmaps and closes them, which any thread may do.
+unsafe impl Send for Mapping {}
+
+// SAFETY: a shared reference reaches `start`, `len` and `retire`, which read two fields that never change once the
+// mapping is made; `set_owner`, the one method of `Shmem` that writes, needs an exclusive reference.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        NonNull::new(self.shmem.as_ptr()).expect("no system places a mapping at address zero")
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.shmem.len()
+    }
+
+    /// The crate cannot exchange pages: they go on showing the segment until the mapping drops.
+    #[expect(clippy::unused_self, reason = "other backends have work to do here")]
+    pub(crate) fn retire(&self) {}
+
+    /// A segment in a file that is mapped cannot be cut off on Windows, and is not watched elsewhere.
+    #[expect(clippy::unused_self, reason = "other backends have work to do here")]
+    pub(crate) fn is_lost(&self) -> bool {
+        false
+    }
+
+    /// There is no sweep here that would have to be told.
+    #[expect(clippy::unused_self, reason = "other backends have work to do here")]
+    pub(crate) fn hold(&self) -> Option<Hold> {
+        None
+    }
+}
+
+/// Cannot exist: nothing makes one.
+#[derive(Debug)]
+pub(crate) struct Hold(Infallible);
+
+impl fmt::Debug for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mapping").field("start", &self.start()).field("len", &self.len()).finish()
+    }
+}
+
+pub(crate) fn page_size() -> usize {
+    page_size::get()
+}
+
+pub(crate) fn create(
+    name: &Name,
+    size: NonZeroUsize,
+    mode: u32,
+    _: Lifetime,
+    before_publish: BeforePublish<'_>,
+) -> Result<(Mapping, Identity)> {
+    // Until the last line the crate takes us for the owner, who removes the name on drop: so does every way out.
+    let mut mapping = Mapping { shmem: os::create(name, size, mode)? };
+    let identity = Identity::made_up();
+    before_publish(&mapping, identity)?;
+    mapping.shmem.set_owner(false);
+    Ok((mapping, identity))
+}
+
+pub(crate) fn attach(name: &Name, access: Access, _: Foreign) -> Result<(Mapping, Identity)> {
+    if access == Access::ReadOnly {
+        return Err(fault::no_read_only(name));
+    }
+    let deadline = Instant::now() + SIZING_PATIENCE;
+    loop {
+        match os::open(name) {
+            Ok(shmem) => return Ok((Mapping { shmem }, Identity::made_up())),
+            Err(ShmemError::MapOpenFailed(code)) if os::is_without_size(code) => {
+                if Instant::now() > deadline {
+                    return Err(fault::empty(name));
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+            Err(e) => return Err(failed(&e, name)),
+        }
+    }
+}
+
+/// The crate lists no segments.
+pub(crate) fn sweep() -> Vec<(String, Fate)> {
+    Vec::new()
+}
+
+/// As for [`sweep`].
+pub(crate) fn list() -> Vec<Found> {
+    Vec::new()
+}
+
+pub(crate) fn unlink_registered(name: &str, identity: Identity) -> bool {
+    Name::new(name).and_then(|name| unlink(&name, identity)).is_ok()
+}
+
+pub(crate) fn unlink(name: &Name, _: Identity) -> Result<()> {
+    let mut shmem = os::open_to_unlink(name)?;
+    // The owner's drop removes the name.
+    shmem.set_owner(true);
+    drop(shmem);
+    os::check_unlinked(name)
+}
+
+/// The error for what the crate reports, by what it means.
+fn failed(error: &ShmemError, name: &Name) -> Error {
+    let (syscall, code) = match *error {
+        ShmemError::MappingIdExists => return fault::exists(name).with_os(os::CREATE, os::ERRNO_OF_EXISTS),
+        ShmemError::MapCreateFailed(code) => (os::CREATE, code),
+        ShmemError::MapOpenFailed(code) => (os::OPEN, code),
+        ShmemError::UnknownOsError(code) => (os::SIZE, code),
+        _ => return system_error(name, &error.to_string()),
+    };
+    let cause = io::Error::from_raw_os_error(code.cast_signed());
+    let error = match (cause.kind(), error) {
+        (io::ErrorKind::NotFound, ShmemError::MapOpenFailed(_)) => fault::not_found(name),
+        (io::ErrorKind::PermissionDenied, _) => fault::access(name, "its owner and mode do not let this user do that"),
+        (
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge
+            | io::ErrorKind::OutOfMemory,
+            _,
+        ) => out_of_memory(name, &cause),
+        _ if os::is_out_of_memory(code) => out_of_memory(name, &cause),
+        _ => system_error(name, &format!("{syscall} failed: {cause}")),
+    };
+    error.with_os(syscall, os::errno(code))
+}
+
+fn out_of_memory(name: &Name, cause: &io::Error) -> Error {
+    Error::new(
+        Kind::OutOfSharedMemory,
+        format!("there is no room for segment '{name}' in shared memory or in this process: {cause}"),
+    )
+    .on_segment(name.as_str())
+}
+
+fn system_error(name: &Name, why: &str) -> Error {
+    Error::new(Kind::System, format!("segment '{name}': {why}")).on_segment(name.as_str())
+}

@@ -1,0 +1,75 @@
+//! POSIX shared memory as the crate `shared_memory` does it.
+
+use std::io;
+use std::num::NonZeroUsize;
+
+use shared_memory::{Shmem, ShmemConf, ShmemError};
+
+use super::failed;
+use crate::{Error, Kind, Name, Result};
+
+/// `PSHMNAMLEN` of macOS is 31, of which shm_open's leading slash takes one.
+pub(crate) const NAME_MAX: usize = if cfg!(target_os = "macos") { 30 } else { 255 };
+pub(crate) const RANDOM_NAME_PREFIX: &str = "psm_";
+
+/// What the crate calls, or calls first.
+pub(super) const CREATE: &str = "shm_open";
+pub(super) const OPEN: &str = "shm_open";
+pub(super) const SIZE: &str = "ftruncate";
+
+/// `EEXIST`, which the crate does not pass on.
+pub(super) const ERRNO_OF_EXISTS: Option<i32> = Some(17);
+
+/// The one mode that the crate gives.
+const MODE: u32 = 0o600;
+
+pub(crate) fn is_reserved_in_name(c: char) -> bool {
+    c == '/'
+}
+
+pub(crate) fn is_reserved_name(_: &str) -> bool {
+    false
+}
+
+fn config(name: &Name) -> ShmemConf {
+    ShmemConf::new().os_id(format!("/{name}"))
+}
+
+pub(super) fn create(name: &Name, size: NonZeroUsize, mode: u32) -> Result<Shmem> {
+    if mode != MODE {
+        return Err(Error::new(
+            Kind::Unsupported,
+            format!("segment '{name}' cannot have the mode {mode:o}: on this system all have {MODE:o}"),
+        )
+        .on_segment(name.as_str()));
+    }
+    config(name).size(size.get()).create().map_err(|e| failed(&e, name))
+}
+
+pub(super) fn open(name: &Name) -> Result<Shmem, ShmemError> {
+    config(name).open()
+}
+
+pub(super) fn open_to_unlink(name: &Name) -> Result<Shmem> {
+    open(name).map_err(|e| failed(&e, name))
+}
+
+/// The crate does not say, and by the time one looks the name may be another segment's.
+#[expect(clippy::unnecessary_wraps, reason = "Windows can fail here")]
+pub(super) fn check_unlinked(_: &Name) -> Result<()> {
+    Ok(())
+}
+
+/// Whether the segment has a name but no size yet, so that mmap refused it: `EINVAL`.
+pub(super) fn is_without_size(code: u32) -> bool {
+    io::Error::from_raw_os_error(code.cast_signed()).kind() == io::ErrorKind::InvalidInput
+}
+
+pub(super) fn is_out_of_memory(_code: u32) -> bool {
+    false
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "Windows has none")]
+pub(super) fn errno(code: u32) -> Option<i32> {
+    Some(code.cast_signed())
+}

@@ -1,0 +1,133 @@
+//! Windows. The crate `shared_memory` backs a segment by a file in the folder for temporary files, so that it outlives its
+//! creator as POSIX has it, and opens it as a named file mapping, by which CPython finds it. CPython's own segments have
+//! no such file and go with the last process that has them mapped.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use shared_memory::{Shmem, ShmemConf, ShmemError};
+
+use super::{failed, system_error};
+use crate::sys::fault;
+use crate::{Error, Kind, Name, Result};
+
+/// How the crate renames the file of an unlinked segment that is still mapped somewhere.
+const UNLINKED: &str = "_deleted";
+
+/// What a file name may have, less room for [`UNLINKED`].
+pub(crate) const NAME_MAX: usize = 255 - UNLINKED.len();
+pub(crate) const RANDOM_NAME_PREFIX: &str = "wnsm_";
+
+/// What the crate calls, or calls first.
+pub(super) const CREATE: &str = "CreateFileMapping";
+pub(super) const OPEN: &str = "OpenFileMapping";
+pub(super) const SIZE: &str = "VirtualQuery";
+
+/// Windows has codes of its own.
+pub(super) const ERRNO_OF_EXISTS: Option<i32> = None;
+
+const ERROR_FILE_INVALID: u32 = 1006;
+const ERROR_COMMITMENT_LIMIT: u32 = 1455;
+
+/// What neither a file name nor the name of a kernel object can have.
+pub(crate) fn is_reserved_in_name(c: char) -> bool {
+    matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
+}
+
+/// Whether Windows would take the name for another one, whose end it cuts off, or for a device.
+pub(crate) fn is_reserved_name(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_uppercase();
+    let is_device = match stem.as_str() {
+        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" => true,
+        stem => ["COM", "LPT"].iter().any(|port| {
+            stem.strip_prefix(port).is_some_and(|number| number.chars().count() == 1 && number.contains(is_port_number))
+        }),
+    };
+    is_device || name.ends_with(['.', ' '])
+}
+
+fn is_port_number(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, '¹' | '²' | '³')
+}
+
+fn config(name: &Name) -> ShmemConf {
+    ShmemConf::new().os_id(name.as_str())
+}
+
+/// The file behind a segment of this library, where version 0.12.4 of the crate puts it.
+fn file_of(name: &Name) -> PathBuf {
+    std::env::temp_dir().join("shared_memory-rs").join(name.as_str())
+}
+
+/// Whether a segment of this name was unlinked but is still mapped somewhere, which keeps the name of the file mapping.
+fn is_unlinked(name: &Name) -> bool {
+    let mut file = file_of(name).into_os_string();
+    file.push(UNLINKED);
+    // An error too means that there is a file: one on its way out cannot be looked at.
+    !matches!(fs::exists(file), Ok(false))
+}
+
+/// Windows knows no modes: whoever may use the folder for temporary files may use the segment.
+pub(super) fn create(name: &Name, size: NonZeroUsize, _mode: u32) -> Result<Shmem> {
+    // The crate would hand out a mapping that has this name already as if it were new.
+    if config(name).allow_raw(true).open().is_ok() {
+        return Err(if fs::exists(file_of(name)).unwrap_or(true) || !is_unlinked(name) {
+            fault::exists(name)
+        } else {
+            system_error(name, "it was unlinked, but its name is free only when the last process has closed it")
+        });
+    }
+    let was_there = fs::exists(file_of(name)).unwrap_or(true);
+    let shmem = config(name).size(size.get()).create().map_err(|e| {
+        // The crate leaves its file behind when it fails later on.
+        if !was_there && !matches!(e, ShmemError::MappingIdExists) {
+            let _ = fs::remove_file(file_of(name));
+        }
+        failed(&e, name)
+    })?;
+    // The same again, for one that came in between: it may be smaller than what the crate says. Dropping ours removes
+    // its file.
+    match config(name).open() {
+        Ok(view) if view.len() >= size.get() => Ok(shmem),
+        _ => Err(fault::exists(name)),
+    }
+}
+
+pub(super) fn open(name: &Name) -> Result<Shmem, ShmemError> {
+    config(name).allow_raw(!is_unlinked(name)).open()
+}
+
+pub(super) fn open_to_unlink(name: &Name) -> Result<Shmem> {
+    config(name).open().map_err(|e| {
+        if open(name).is_ok() {
+            return Error::new(
+                Kind::Unsupported,
+                format!("segment '{name}' cannot be unlinked: it is CPython's, and goes with its last mapping"),
+            )
+            .on_segment(name.as_str());
+        }
+        failed(&e, name)
+    })
+}
+
+pub(super) fn check_unlinked(name: &Name) -> Result<()> {
+    match fs::exists(file_of(name)) {
+        Ok(false) => Ok(()),
+        _ => Err(fault::access(name, "the file behind it cannot be removed")),
+    }
+}
+
+/// Whether the file is there but empty yet.
+pub(super) fn is_without_size(code: u32) -> bool {
+    code == ERROR_FILE_INVALID
+}
+
+pub(super) fn is_out_of_memory(code: u32) -> bool {
+    code == ERROR_COMMITMENT_LIMIT
+}
+
+/// Not an errno: the message has the code.
+pub(super) fn errno(_: u32) -> Option<i32> {
+    None
+}
