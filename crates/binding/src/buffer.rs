@@ -6,6 +6,7 @@
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use napi::bindgen_prelude::{ToNapiValue, Unknown};
 use napi::{Env, JsValue, Result, Status, check_status, sys};
@@ -57,6 +58,26 @@ pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>) -> Result<SharedBuffer
     }
     check_status!(status, "cannot watch the ArrayBuffer of a segment")?;
     Ok(SharedBuffer(buffer))
+}
+
+/// Makes an ArrayBuffer over a counter that lives as long as the process.
+pub(crate) fn over_static(env: &Env, counter: &'static AtomicU32) -> Result<SharedBuffer> {
+    let mut buffer = ptr::null_mut();
+    // SAFETY: the four bytes are static, and may be written through a shared reference, because they are atomic.
+    let status = unsafe {
+        sys::napi_create_external_arraybuffer(
+            env.raw(),
+            counter.as_ptr().cast(),
+            size_of::<AtomicU32>(),
+            None,
+            ptr::null_mut(),
+            &raw mut buffer,
+        )
+    };
+    if status == sys::Status::napi_ok {
+        return Ok(SharedBuffer(buffer));
+    }
+    Err(throw(env, &refused(Status::from(status))))
 }
 
 /// Detaches `buffer`, so that every view over it has length 0. Returns whether the runtime let go of it.

@@ -13,6 +13,8 @@ fn kind_name(kind: Kind) -> &'static str {
         Kind::OutOfSharedMemory => "OutOfSharedMemory",
         Kind::Closed => "Closed",
         Kind::Layout => "Layout",
+        Kind::Tracker => "Tracker",
+        Kind::Truncated => "Truncated",
         Kind::System => "System",
         Kind::Unsupported => "Unsupported",
         Kind::InvalidType => "InvalidType",

@@ -7,4 +7,5 @@ mod buffer;
 mod error;
 mod list;
 mod segment;
+mod tracker;
 mod value;

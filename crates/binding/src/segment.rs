@@ -7,7 +7,7 @@ use shareable_core::{
     Access, AttachOptions, CreateOptions, Error, Foreign, Kind, Lifetime, Name, Segment, round_up_to_page,
 };
 
-use crate::buffer::{SharedBuffer, detach, external};
+use crate::buffer::{SharedBuffer, detach, external, over_static};
 use crate::error::OrThrow;
 
 /// A segment, and what does not change about it.
@@ -54,6 +54,8 @@ pub struct NativeCreateOptions {
     pub track: bool,
     /// Permission bits.
     pub mode: u32,
+    /// Where in the program this happens.
+    pub origin: Option<String>,
 }
 
 impl NativeCreateOptions {
@@ -64,7 +66,7 @@ impl NativeCreateOptions {
     pub(crate) fn check(self) -> shareable_core::Result<CreateOptions> {
         let lifetime = self.lifetime();
         let name = self.name.map(|name| Name::new(&name)).transpose()?;
-        Ok(CreateOptions { name, lifetime, mode: self.mode })
+        Ok(CreateOptions { name, lifetime, mode: self.mode, origin: self.origin.unwrap_or_default() })
     }
 }
 
@@ -110,6 +112,19 @@ pub fn create_or_attach_segment(env: &Env, name: String, size: f64, track: bool,
 pub fn segment_buffer(env: &Env, segment: &External<Segment>) -> Result<SharedBuffer> {
     segment.mapping().bytes().or_throw(env)?;
     external(env, segment.mapping())
+}
+
+/// Throws if another process has truncated the segment.
+#[napi(catch_unwind)]
+pub fn check_segment(env: &Env, segment: &External<Segment>) -> Result<()> {
+    segment.mapping().check().or_throw(env)
+}
+
+/// One number that changes whenever any segment of this process turns out to be truncated, to be looked at before
+/// asking [`check_segment`].
+#[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
+pub fn segment_losses(env: &Env) -> Result<SharedBuffer> {
+    over_static(env, shareable_core::losses())
 }
 
 /// Closes the segment and detaches `buffer`, which [`segment_buffer`] made. Returns `false` when the runtime did not let

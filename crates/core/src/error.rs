@@ -20,6 +20,10 @@ pub enum Kind {
     Closed,
     /// The bytes of the segment are not those of a list.
     Layout,
+    /// Another process has truncated the segment while it was mapped here.
+    Truncated,
+    /// The resource tracker cannot be started.
+    Tracker,
     /// The operating system refused for another reason; `errno` says which.
     System,
     /// This platform cannot do what was asked.
@@ -33,8 +37,13 @@ pub enum Kind {
 }
 
 /// An error: what happened, to which segment, in which system call, and what to do about it.
+///
+/// Boxed, because results travel hot paths and errors do not.
 #[derive(Clone, Debug)]
-pub struct Error {
+pub struct Error(Box<Facts>);
+
+#[derive(Clone, Debug)]
+struct Facts {
     kind: Kind,
     message: String,
     errno: Option<i32>,
@@ -46,65 +55,56 @@ impl Error {
     /// An error of our own finding.
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            errno: None,
-            syscall: None,
-            segment: None,
-        }
+        Self(Box::new(Facts { kind, message: message.into(), errno: None, syscall: None, segment: None }))
     }
 
     /// An error that the operating system reported as `errno` from `syscall`.
     #[must_use]
     pub fn with_os(mut self, syscall: &'static str, errno: Option<i32>) -> Self {
-        self.syscall = Some(syscall);
-        self.errno = errno;
+        self.0.syscall = Some(syscall);
+        self.0.errno = errno;
         self
     }
 
     /// Names the segment that the error is about.
     #[must_use]
     pub fn on_segment(mut self, name: &str) -> Self {
-        self.segment = Some(name.to_owned());
+        self.0.segment = Some(name.to_owned());
         self
     }
 
     /// What the error means.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     /// The sentence for people.
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The `errno` of the system call, where there was one.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
-        self.errno
+        self.0.errno
     }
 
     /// The system call that failed.
     #[must_use]
     pub fn syscall(&self) -> Option<&'static str> {
-        self.syscall
+        self.0.syscall
     }
 
     /// The name of the segment concerned.
     #[must_use]
     pub fn segment(&self) -> Option<&str> {
-        self.segment.as_deref()
+        self.0.segment.as_deref()
     }
 
     pub(crate) fn closed(what: &str) -> Self {
-        Self::new(
-            Kind::Closed,
-            format!("{what} is closed in this process; attach to it again"),
-        )
+        Self::new(Kind::Closed, format!("{what} is closed in this process; attach to it again"))
     }
 
     pub(crate) fn layout(message: impl Into<String>) -> Self {
@@ -114,7 +114,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 

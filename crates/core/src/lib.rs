@@ -11,18 +11,23 @@
 
 mod bytes;
 mod error;
+mod identity;
 pub mod layout;
 mod list;
 mod mapping;
 mod name;
 mod page;
+pub mod process;
 mod segment;
+pub mod stale;
 mod sys;
+pub mod tracker;
 
 pub use bytes::SharedBytes;
 pub use error::{Error, Kind, Result};
+pub use identity::Identity;
 pub use list::List;
-pub use mapping::Mapping;
+pub use mapping::{Mapping, losses};
 pub use name::Name;
 pub use page::{page_size, round_up_to_page};
 pub use segment::{Access, AttachOptions, CreateOptions, Foreign, Lifetime, Segment};

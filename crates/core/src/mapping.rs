@@ -1,9 +1,9 @@
 //! A segment's mapping with the knowledge of whether it is still meant to be used.
 
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use crate::{Error, Result, SharedBytes, sys};
+use crate::{Error, Kind, Result, SharedBytes, sys};
 
 /// One process's view of a segment. The addresses stay valid for as long as the value lives, whatever happens to the
 /// segment: whoever may still touch them holds it in an `Arc`.
@@ -15,10 +15,7 @@ pub struct Mapping {
 
 impl Mapping {
     pub(crate) fn new(raw: sys::Mapping) -> Self {
-        Self {
-            raw,
-            retired: AtomicBool::new(false),
-        }
+        Self { raw, retired: AtomicBool::new(false) }
     }
 
     /// The first address, aligned to a page.
@@ -47,13 +44,34 @@ impl Mapping {
         if self.is_retired() {
             return Err(Error::closed("this segment"));
         }
+        self.check()?;
         Ok(view(&self.raw))
+    }
+
+    /// Checks that no other process has cut the segment off under this mapping.
+    ///
+    /// # Errors
+    /// [`Kind::Truncated`](crate::Kind::Truncated): what was read lately may be zeros that nobody wrote.
+    pub fn check(&self) -> Result<()> {
+        if self.raw.is_lost() && !self.is_retired() {
+            return Err(Error::new(
+                Kind::Truncated,
+                "another process has truncated this segment: its contents are lost; close it, and attach again if it was \
+                 made anew",
+            ));
+        }
+        Ok(())
     }
 
     /// Whether [`retire`](Self::retire) was called.
     #[must_use]
     pub fn is_retired(&self) -> bool {
         self.retired.load(Ordering::Acquire)
+    }
+
+    /// Keeps the segment in use, as a sweep sees it, for as long as the hold lives; `None` where there is no sweep.
+    pub(crate) fn hold(&self) -> Option<sys::Hold> {
+        self.raw.hold()
     }
 
     /// Parts the addresses from the segment, once. They stay valid and, on Linux and macOS, read as zeros from now on,
@@ -71,4 +89,10 @@ pub(crate) fn view(raw: &sys::Mapping) -> SharedBytes<'_> {
     // drops, which the borrow outlasts. Rust code reaches them through SharedBytes only; JavaScript engines, and
     // processes beyond this one, are outside of Rust's memory model and meet atomic accesses here.
     unsafe { SharedBytes::new(raw.start(), raw.len()) }
+}
+
+/// A counter that changes whenever any mapping of this process [is lost](Mapping::check): a cheap first look.
+#[must_use]
+pub fn losses() -> &'static AtomicU32 {
+    &sys::LOSSES
 }

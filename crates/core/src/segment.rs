@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use crate::mapping::view;
-use crate::{Error, Kind, Mapping, Name, Result, SharedBytes, sys};
+use crate::tracker::{self, protocol::Registration};
+use crate::{Error, Identity, Kind, Mapping, Name, Result, SharedBytes, sys};
 
 /// What an attachment may do to the segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,14 +13,14 @@ pub enum Access {
     /// Read and write.
     #[default]
     ReadWrite,
-    /// Read; a write through the mapping stays in this process and never reaches the segment.
+    /// Read; a write through the mapping stays in this process and never reaches the segment. On Linux only.
     ReadOnly,
 }
 
 /// What to do with a segment that another user owns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Foreign {
-    /// Refuse it: a squatter may have taken the name.
+    /// Refuse it, where the system tells whose it is (Linux and macOS): a squatter may have taken the name.
     #[default]
     Refuse,
     /// Trust it.
@@ -43,17 +44,15 @@ pub struct CreateOptions {
     pub name: Option<Name>,
     /// Whether the creator owns it.
     pub lifetime: Lifetime,
-    /// Permission bits, subject to the process's umask, as shm_open(3) has it.
+    /// Permission bits, subject to the process's umask, as shm_open(3) has it. Windows has none.
     pub mode: u32,
+    /// Where in the program this happens, for the warning about a segment left behind; may be empty.
+    pub origin: String,
 }
 
 impl Default for CreateOptions {
     fn default() -> Self {
-        Self {
-            name: None,
-            lifetime: Lifetime::default(),
-            mode: 0o600,
-        }
+        Self { name: None, lifetime: Lifetime::default(), mode: 0o600, origin: String::new() }
     }
 }
 
@@ -71,7 +70,7 @@ pub struct AttachOptions {
 pub struct Segment {
     name: Name,
     mapping: Arc<Mapping>,
-    identity: sys::Identity,
+    identity: Identity,
     is_owner: bool,
     access: Access,
 }
@@ -98,17 +97,27 @@ impl Segment {
         options: &CreateOptions,
         mut initialize: impl FnMut(SharedBytes<'_>) -> Result<()>,
     ) -> Result<Self> {
-        let bytes = NonZeroUsize::new(size)
-            .filter(|size| isize::try_from(size.get()).is_ok())
-            .ok_or_else(|| {
-                Error::new(
-                    Kind::OutOfRange,
-                    format!("a segment cannot have {size} bytes; it has 1 to 2^63 - 1"),
-                )
-            })?;
+        let bytes = check_size(size)?;
         loop {
             let name = options.name.clone().map_or_else(Name::random, Ok)?;
-            match sys::create(&name, bytes, options.mode, &mut |raw| initialize(view(raw))) {
+            let mut registered = None;
+            let created = sys::create(&name, bytes, options.mode, options.lifetime, &mut |raw, identity| {
+                initialize(view(raw))?;
+                if options.lifetime == Lifetime::Owned {
+                    tracker::register(Registration {
+                        identity,
+                        size: size as u64,
+                        name: name.as_str().to_owned(),
+                        origin: options.origin.clone(),
+                    })?;
+                    registered = Some(identity);
+                }
+                Ok(())
+            });
+            if let (Err(_), Some(identity)) = (&created, registered) {
+                tracker::forget(identity);
+            }
+            match created {
                 Ok((raw, identity)) => {
                     return Ok(Self {
                         name,
@@ -146,17 +155,9 @@ impl Segment {
     /// # Errors
     /// As [`create`](Self::create) and [`attach`](Self::attach); [`Kind::OutOfRange`] when the existing segment has
     /// fewer than `size` bytes.
-    pub fn create_or_attach(
-        name: &Name,
-        size: usize,
-        lifetime: Lifetime,
-        mode: u32,
-    ) -> Result<Self> {
-        let options = CreateOptions {
-            name: Some(name.clone()),
-            lifetime,
-            mode,
-        };
+    pub fn create_or_attach(name: &Name, size: usize, lifetime: Lifetime, mode: u32) -> Result<Self> {
+        check_size(size)?;
+        let options = CreateOptions { name: Some(name.clone()), lifetime, mode, origin: String::new() };
         // Each round that fails both ways means that others created and unlinked the name in between.
         loop {
             match Self::attach(name, AttachOptions::default()) {
@@ -218,6 +219,10 @@ impl Segment {
 
     /// Drops this process's use of the segment. Idempotent.
     pub fn close(&self) {
+        if self.is_owner && !self.is_closed() {
+            // The name stays for others to attach to, so the segment must go on looking owned.
+            tracker::keep_in_use(self.identity, &self.mapping);
+        }
         self.mapping.retire();
     }
 
@@ -227,7 +232,12 @@ impl Segment {
     /// [`Kind::NotFound`] when it was unlinked before, by anyone, also if another segment has the name by now, and
     /// [`Kind::Access`] when this user may not.
     pub fn unlink(&self) -> Result<()> {
-        sys::unlink(&self.name, &self.identity)
+        let unlinked = sys::unlink(&self.name, self.identity);
+        // A name that is gone is nobody's concern, whoever removed it.
+        if self.is_owner && unlinked.as_ref().map_or_else(|e| e.kind() == Kind::NotFound, |()| true) {
+            tracker::forget(self.identity);
+        }
+        unlinked
     }
 
     /// Closes, and unlinks if this instance is the owner; quietly, if the name is gone already.
@@ -235,13 +245,27 @@ impl Segment {
     /// # Errors
     /// As [`unlink`](Self::unlink), but for [`Kind::NotFound`].
     pub fn dispose(&self) -> Result<()> {
+        let unlinked = if self.is_owner { self.unlink() } else { Ok(()) };
         self.close();
-        if !self.is_owner {
-            return Ok(());
-        }
-        match self.unlink() {
+        match unlinked {
             Err(e) if e.kind() == Kind::NotFound => Ok(()),
             other => other,
         }
     }
+}
+
+impl Drop for Segment {
+    /// An owner that goes without a word leaves its segment to the tracker, for the end of the process; until then no
+    /// sweep may take it.
+    fn drop(&mut self) {
+        if self.is_owner && !self.is_closed() {
+            tracker::keep_in_use(self.identity, &self.mapping);
+        }
+    }
+}
+
+fn check_size(size: usize) -> Result<NonZeroUsize> {
+    NonZeroUsize::new(size).filter(|size| isize::try_from(size.get()).is_ok()).ok_or_else(|| {
+        Error::new(Kind::OutOfRange, format!("a segment cannot have {size} bytes; it has 1 to {}", isize::MAX))
+    })
 }

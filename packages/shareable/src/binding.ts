@@ -2,7 +2,9 @@
  * The addon: finding it, and calling it. Nothing else in the package knows where it is, and whatever it throws has
  * become one of our errors when it leaves here.
  */
+import { accessSync, chmodSync, constants } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type * as Native from '../native/native.js';
@@ -22,7 +24,7 @@ function platform(): string {
 }
 
 /** Loads the addon: the one that `SHAREABLE_ADDON` names, or a local build, or the platform's package. */
-function load(): Binding {
+function load(): { addon: Binding; path: string } {
   const name = platform();
   const override = process.env['SHAREABLE_ADDON'];
   const candidates =
@@ -32,7 +34,8 @@ function load(): Binding {
   const causes: unknown[] = [];
   for (const candidate of candidates) {
     try {
-      return require(candidate) as Binding;
+      const path = require.resolve(candidate);
+      return { addon: require(path) as Binding, path };
     } catch (cause) {
       // A candidate that is absent says nothing; one that is there and does not load is the reason.
       const isAbsent = (cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND' && override === undefined;
@@ -60,13 +63,35 @@ function translated<Args extends unknown[], Result>(fn: (...args: Args) => Resul
   };
 }
 
-const addon = load();
+/** The helper executable: the one that `SHAREABLE_HELPER` names, or the one beside the addon. */
+function findHelper(addonPath: string): string {
+  const name = process.platform === 'win32' ? 'shareable-helper.exe' : 'shareable-helper';
+  const path = process.env['SHAREABLE_HELPER'] ?? join(dirname(addonPath), name);
+  try {
+    accessSync(path, constants.X_OK);
+  } catch {
+    // Some installers drop the mode. If it cannot be set, or there is no file, starting it says why.
+    try {
+      chmodSync(path, 0o755);
+    } catch {}
+  }
+  return path;
+}
+
+const { addon, path: addonPath } = load();
+
+/** Where the addon is. */
+export { addonPath };
+/** Where the helper executable is. */
+export const helperPath: string = findHelper(addonPath);
+addon.setHelper(helperPath);
 
 export const createSegment = translated(addon.createSegment);
 export const attachSegment = translated(addon.attachSegment);
 export const createOrAttachSegment = translated(addon.createOrAttachSegment);
 export const segmentBuffer = translated(addon.segmentBuffer);
 export const closeSegment = translated(addon.closeSegment);
+export const checkSegment = translated(addon.checkSegment);
 export const unlinkSegment = translated(addon.unlinkSegment);
 export const disposeSegment = translated(addon.disposeSegment);
 
@@ -81,6 +106,9 @@ export const listFormat = translated(addon.listFormat);
 
 /** The constants of the list's layout, as Rust has them. */
 export const layout = addon.listLayout();
+
+/** Its element changes whenever any segment of this process turns out to be truncated. */
+export const losses: Uint32Array = new Uint32Array(translated(addon.segmentLosses)());
 
 /** Bytes per memory page: 4096 on most machines, 16384 on Apple silicon. */
 export const pageSize: number = addon.pageSize();

@@ -97,6 +97,8 @@ const classes = new Map<string, [errorClass: typeof SharedMemoryError, code: str
   ['OutOfSharedMemory', [OutOfSharedMemoryError, 'ENOSPC']],
   ['Closed', [SegmentClosedError, 'ERR_SHM_CLOSED']],
   ['Layout', [LayoutError, 'ERR_SHM_LAYOUT']],
+  ['Truncated', [SharedMemoryError, 'ERR_SHM_TRUNCATED']],
+  ['Tracker', [SharedMemoryError, 'ERR_SHM_TRACKER']],
   ['System', [SharedMemoryError, 'ERR_SHM_SYSTEM']],
   ['Unsupported', [SharedMemoryError, 'ERR_SHM_UNSUPPORTED']],
 ]);

@@ -1,6 +1,7 @@
 /** The arguments that several classes take, and the checks on them. What is wrong is said before any system call. */
 import { inspect } from 'node:util';
 
+import { callSite } from './call-site.js';
 import { invalidType, outOfRange } from './errors.js';
 
 /** How to create a segment. */
@@ -40,6 +41,8 @@ export interface CheckedCreateOptions {
   name?: string;
   track: boolean;
   mode: number;
+  /** Where the call came from. */
+  origin?: string;
 }
 
 /** {@link AttachOptions}, complete. */
@@ -90,11 +93,13 @@ function checkObject<Options extends object>(options: Options | undefined): Part
 /** Checks and completes {@link CreateOptions}. */
 export function checkCreateOptions(options: CreateOptions | undefined): CheckedCreateOptions {
   const { name, track, mode } = checkObject(options);
-  return {
-    ...(name === undefined ? {} : { name: checkName(name) }),
+  const checked: CheckedCreateOptions = {
     track: checkBoolean('option track', track, true),
     mode: mode === undefined ? 0o600 : checkInteger('option mode', mode, 0, 0o777),
   };
+  if (name !== undefined) checked.name = checkName(name);
+  if (checked.track) checked.origin = callSite();
+  return checked;
 }
 
 /** Checks and completes {@link AttachOptions}. */

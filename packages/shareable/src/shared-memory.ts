@@ -3,10 +3,12 @@ import { inspect } from 'node:util';
 import type { NativeSegment } from './binding.js';
 import {
   attachSegment,
+  checkSegment,
   closeSegment,
   createOrAttachSegment,
   createSegment,
   disposeSegment,
+  losses,
   pageSize,
   segmentBuffer,
   unlinkSegment,
@@ -66,6 +68,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   #buffer: ArrayBuffer | undefined;
   #buf: Uint8Array<ArrayBuffer> | undefined;
   #closed = false;
+  /** The state of the counter at which this segment was last known to be whole. */
+  #losses = losses[0];
 
   static {
     wrapSegment = (native) => new SharedMemory(native);
@@ -127,10 +131,15 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * {@link close}.
    *
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
-   * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` where the runtime allows no such buffer
+   * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` where the runtime allows no such buffer; `ERR_SHM_TRUNCATED` after
+   *   another process has truncated the segment and this one has touched what was cut off
    */
   get buffer(): ArrayBuffer {
     if (this.#closed) throw closed('segment', this.name);
+    if (this.#losses !== losses[0]) {
+      checkSegment(this.#handle);
+      this.#losses = losses[0];
+    }
     return (this.#buffer ??= segmentBuffer(this.#handle));
   }
 
@@ -140,7 +149,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
   get buf(): Uint8Array<ArrayBuffer> {
-    return (this.#buf ??= new Uint8Array(this.buffer));
+    const { buffer } = this;
+    return (this.#buf ??= new Uint8Array(buffer));
   }
 
   /** Whether {@link close} was called. */

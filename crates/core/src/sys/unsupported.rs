@@ -1,18 +1,19 @@
 //! A system that the crate does not know: everything builds, and every operation says so.
 
 use std::convert::Infallible;
+use std::io;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU32;
 
 use super::BeforePublish;
-use crate::{Access, Error, Foreign, Kind, Name, Result};
+use crate::stale::{Fate, Found};
+use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result};
 
 pub(crate) const NAME_MAX: usize = 255;
 pub(crate) const RANDOM_NAME_PREFIX: &str = "psm_";
-
-/// Cannot exist: nothing makes one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Identity(Infallible);
+pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
 
 /// Cannot exist: nothing makes one.
 #[derive(Debug)]
@@ -30,10 +31,52 @@ impl Mapping {
     pub(crate) fn retire(&self) {
         match self.0 {}
     }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        match self.0 {}
+    }
+
+    pub(crate) fn hold(&self) -> Option<Hold> {
+        match self.0 {}
+    }
+}
+
+/// Cannot exist: nothing makes one.
+#[derive(Debug)]
+pub(crate) struct Hold(Infallible);
+
+/// Cannot exist: nothing makes one.
+#[derive(Debug)]
+pub(crate) struct Helper(Infallible);
+
+impl Helper {
+    pub(crate) fn spawn(_program: &Path, _role: &str) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn send(&self, _frame: &[u8]) -> io::Result<()> {
+        match self.0 {}
+    }
+}
+
+pub(crate) fn detach() {}
+
+pub(crate) fn ignore_lease_signals() {}
+
+pub(crate) fn sweep() -> Vec<(String, Fate)> {
+    Vec::new()
+}
+
+pub(crate) fn list() -> Vec<Found> {
+    Vec::new()
 }
 
 pub(crate) fn is_reserved_in_name(c: char) -> bool {
     c == '/'
+}
+
+pub(crate) fn is_reserved_name(_: &str) -> bool {
+    false
 }
 
 pub(crate) fn page_size() -> usize {
@@ -44,27 +87,25 @@ pub(crate) fn create(
     name: &Name,
     _size: NonZeroUsize,
     _mode: u32,
+    _lifetime: Lifetime,
     _before_publish: BeforePublish<'_>,
 ) -> Result<(Mapping, Identity)> {
     Err(unsupported(name))
 }
 
-pub(crate) fn attach(
-    name: &Name,
-    _access: Access,
-    _foreign: Foreign,
-) -> Result<(Mapping, Identity)> {
+pub(crate) fn attach(name: &Name, _access: Access, _foreign: Foreign) -> Result<(Mapping, Identity)> {
     Err(unsupported(name))
 }
 
-pub(crate) fn unlink(_name: &Name, identity: &Identity) -> Result<()> {
-    match identity.0 {}
+pub(crate) fn unlink(name: &Name, _identity: Identity) -> Result<()> {
+    Err(unsupported(name))
+}
+
+pub(crate) fn unlink_registered(_name: &str, _identity: Identity) -> bool {
+    false
 }
 
 fn unsupported(name: &Name) -> Error {
-    Error::new(
-        Kind::Unsupported,
-        format!("segment '{name}': this system has no shared memory that is known here"),
-    )
-    .on_segment(name.as_str())
+    Error::new(Kind::Unsupported, format!("segment '{name}': this system has no shared memory that is known here"))
+        .on_segment(name.as_str())
 }

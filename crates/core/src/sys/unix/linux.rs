@@ -4,17 +4,23 @@ use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, fallocate, linkat, open as open_path,
-    statat, statvfs, unlinkat,
+    AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, Stat, fallocate, linkat, open as open_path, statat, statvfs,
+    unlinkat,
 };
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Resource, getrlimit};
 
+use super::failed;
 use super::in_place::InPlace;
-use super::{Identity, failed};
-use crate::{Access, Error, Kind, Name, Result};
+use crate::{Access, Error, Identity, Kind, Lifetime, Name, Result};
+
+mod stale;
+
+pub(crate) use stale::{list, sweep};
 
 pub(crate) const NAME_MAX: usize = 255;
+
+pub(super) const MAPS_COPY_ON_WRITE: bool = true;
 
 const MOUNT: &str = "/dev/shm";
 
@@ -31,7 +37,11 @@ pub(super) enum Draft {
 }
 
 impl Draft {
-    pub(super) fn new(name: &Name, size: NonZeroUsize, mode: u32) -> Result<Self> {
+    pub(super) fn new(name: &Name, size: NonZeroUsize, mode: u32, lifetime: Lifetime) -> Result<Self> {
+        let mode = match lifetime {
+            Lifetime::Owned => mode | stale::OWNED,
+            Lifetime::Detached => mode,
+        };
         // linkat decides; this look keeps a doomed create from allocating first.
         if identity_of(name).is_ok() {
             return Err(failed("open", Errno::EXIST, name));
@@ -40,19 +50,13 @@ impl Draft {
         match open_path(MOUNT, flags, Mode::from_raw_mode(mode)) {
             Ok(file) => {
                 allocate(file.as_fd(), size, name)?;
+                stale::sign(file.as_fd());
                 Ok(Self::Unnamed(file))
             }
-            Err(Errno::OPNOTSUPP | Errno::ISDIR) => {
-                InPlace::new(name, size, mode).map(Self::InPlace)
+            Err(Errno::OPNOTSUPP | Errno::ISDIR) => InPlace::new(name, size, mode).map(Self::InPlace),
+            Err(errno @ Errno::NOENT) => {
+                Err(system_error(name, &format!("{MOUNT} does not exist; mount a tmpfs there"), "open", errno))
             }
-            Err(Errno::NOENT) => Err(Error::new(
-                Kind::System,
-                format!(
-                    "cannot create segment '{name}': {MOUNT} does not exist; mount a tmpfs there"
-                ),
-            )
-            .on_segment(name.as_str())
-            .with_os("open", Some(Errno::NOENT.raw_os_error()))),
             Err(errno @ Errno::NOSPC) => Err(out_of_space("open", errno, size, name)),
             Err(errno) => Err(failed("open", errno, name)),
         }
@@ -70,8 +74,15 @@ impl Draft {
             // The way to name an O_TMPFILE without privileges, open(2).
             Self::Unnamed(file) => {
                 let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
-                linkat(CWD, descriptor, CWD, path(name), AtFlags::SYMLINK_FOLLOW)
-                    .map_err(|errno| failed("linkat", errno, name))
+                linkat(CWD, descriptor, CWD, path(name), AtFlags::SYMLINK_FOLLOW).map_err(|errno| match errno {
+                    Errno::NOENT => system_error(
+                        name,
+                        "/proc, by which an open file gets its name, is not mounted",
+                        "linkat",
+                        errno,
+                    ),
+                    errno => failed("linkat", errno, name),
+                })
             }
             Self::InPlace(draft) => {
                 draft.publish();
@@ -91,10 +102,7 @@ pub(super) fn create_exclusive(name: &Name, mode: u32) -> Result<OwnedFd, Errno>
 pub(super) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, name: &Name) -> Result<()> {
     let bytes = size.get() as u64;
     // Past this limit the kernel would send SIGXFSZ, whose default is to kill.
-    if let Some(limit) = getrlimit(Resource::Fsize)
-        .current
-        .filter(|&limit| limit < bytes)
-    {
+    if let Some(limit) = getrlimit(Resource::Fsize).current.filter(|&limit| limit < bytes) {
         return Err(Error::new(
             Kind::OutOfSharedMemory,
             format!(
@@ -105,18 +113,10 @@ pub(super) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, name: &Name) ->
         .on_segment(name.as_str())
         .with_os("fallocate", Some(Errno::FBIG.raw_os_error())));
     }
-    retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, bytes)).map_err(
-        |errno| match errno {
-            Errno::NOSPC | Errno::NOMEM | Errno::FBIG => {
-                out_of_space("fallocate", errno, size, name)
-            }
-            errno => failed("fallocate", errno, name),
-        },
-    )
-}
-
-pub(super) fn refuse_unsupported(_access: Access, _name: &Name) -> Result<()> {
-    Ok(())
+    retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, bytes)).map_err(|errno| match errno {
+        Errno::NOSPC | Errno::NOMEM | Errno::FBIG | Errno::DQUOT => out_of_space("fallocate", errno, size, name),
+        errno => failed("fallocate", errno, name),
+    })
 }
 
 pub(super) fn open(name: &Name, access: Access) -> Result<OwnedFd, Errno> {
@@ -125,23 +125,32 @@ pub(super) fn open(name: &Name, access: Access) -> Result<OwnedFd, Errno> {
         Access::ReadOnly => OFlags::RDONLY,
     };
     // NONBLOCK: a pipe of that name must not make us wait for its other end.
-    open_path(
-        path(name),
-        access | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK,
-        Mode::empty(),
-    )
+    open_path(path(name), access | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
 }
 
 pub(super) fn is_segment(file_type: FileType) -> bool {
     file_type == FileType::RegularFile
 }
 
+/// Device and inode: a name that was unlinked and made again differs in the inode.
+#[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "the widths differ between architectures")]
+pub(super) fn identity(stat: &Stat) -> Identity {
+    Identity { device: stat.st_dev as u64, inode: stat.st_ino as u64 }
+}
+
 pub(super) fn identity_of(name: &Name) -> Result<Option<Identity>, Errno> {
-    statat(CWD, path(name), AtFlags::SYMLINK_NOFOLLOW).map(|stat| Some(Identity::of(&stat)))
+    statat(CWD, path(name), AtFlags::SYMLINK_NOFOLLOW).map(|stat| Some(identity(&stat)))
 }
 
 pub(super) fn remove(name: &Name) -> Result<(), Errno> {
     unlinkat(CWD, path(name), AtFlags::empty())
+}
+
+/// `ENOENT` while creating says nothing of the segment.
+fn system_error(name: &Name, why: &str, syscall: &'static str, errno: Errno) -> Error {
+    Error::new(Kind::System, format!("cannot create segment '{name}': {why}"))
+        .on_segment(name.as_str())
+        .with_os(syscall, Some(errno.raw_os_error()))
 }
 
 fn out_of_space(syscall: &'static str, errno: Errno, size: NonZeroUsize, name: &Name) -> Error {
@@ -149,12 +158,7 @@ fn out_of_space(syscall: &'static str, errno: Errno, size: NonZeroUsize, name: &
         |_| "an unknown amount".to_owned(),
         |mount| {
             let of = |blocks: u64| mebibytes(blocks.saturating_mul(mount.f_frsize));
-            format!(
-                "{} of {} free and {} free inodes",
-                of(mount.f_bavail),
-                of(mount.f_blocks),
-                mount.f_favail
-            )
+            format!("{} of {} free and {} free inodes", of(mount.f_bavail), of(mount.f_blocks), mount.f_favail)
         },
     );
     Error::new(
@@ -191,20 +195,15 @@ mod tests {
     #[test]
     fn a_segment_made_in_place_stays_when_it_is_published() {
         let name = Name::random().unwrap();
-        InPlace::new(&name, NonZeroUsize::new(100).unwrap(), 0o600)
-            .unwrap()
-            .publish();
+        InPlace::new(&name, NonZeroUsize::new(100).unwrap(), 0o600).unwrap().publish();
         assert_eq!(remove(&name), Ok(()));
     }
 
     #[test]
     fn a_draft_has_no_name_until_it_is_published() {
         let name = Name::random().unwrap();
-        let draft = Draft::new(&name, NonZeroUsize::new(100).unwrap(), 0o600).unwrap();
-        assert!(
-            matches!(draft, Draft::Unnamed(_)),
-            "the tmpfs of this system has O_TMPFILE"
-        );
+        let draft = Draft::new(&name, NonZeroUsize::new(100).unwrap(), 0o600, Lifetime::Detached).unwrap();
+        assert!(matches!(draft, Draft::Unnamed(_)), "the tmpfs of this system has O_TMPFILE");
         assert_eq!(identity_of(&name), Err(Errno::NOENT));
         draft.publish(&name).unwrap();
         assert_eq!(remove(&name), Ok(()));
@@ -213,14 +212,9 @@ mod tests {
     #[test]
     fn more_than_the_mount_holds_is_an_error_with_figures() {
         let name = Name::random().unwrap();
-        let error = Draft::new(&name, NonZeroUsize::new(1 << 50).unwrap(), 0o600).unwrap_err();
+        let error = Draft::new(&name, NonZeroUsize::new(1 << 50).unwrap(), 0o600, Lifetime::Detached).unwrap_err();
         assert_eq!(error.kind(), Kind::OutOfSharedMemory);
-        assert!(
-            error
-                .message()
-                .contains("1073741824.0 MiB were asked for and /dev/shm has"),
-            "{error}"
-        );
+        assert!(error.message().contains("1073741824.0 MiB were asked for and /dev/shm has"), "{error}");
         assert!(error.message().contains("--shm-size"), "{error}");
         assert_eq!(identity_of(&name), Err(Errno::NOENT));
     }

@@ -7,11 +7,13 @@ use std::ptr::NonNull;
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
+use super::sigbus::{self, Watch};
 use crate::Access;
 
 #[derive(Debug)]
 pub(crate) struct Mapping {
     map: MmapRaw,
+    watch: &'static Watch,
 }
 
 impl Mapping {
@@ -29,7 +31,8 @@ impl Mapping {
                 unsafe { options.no_reserve_swap().map_copy(file) }?.into()
             }
         };
-        Ok(Self { map })
+        let watch = sigbus::watch(map.as_ptr().expose_provenance(), map.len());
+        Ok(Self { map, watch })
     }
 
     pub(crate) fn start(&self) -> NonNull<u8> {
@@ -38,6 +41,29 @@ impl Mapping {
 
     pub(crate) fn len(&self) -> usize {
         self.map.len()
+    }
+
+    /// See the backend contract. A second mapping of the first page, made from the first without a descriptor.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn hold(&self) -> Option<Hold> {
+        let page = rustix::param::page_size();
+        // SAFETY: with an old size of 0 mremap(2) leaves the old mapping as it is and maps its pages once more, wherever
+        // there is room; nothing else is touched.
+        let copy = unsafe {
+            rustix::mm::mremap(self.start().as_ptr().cast(), 0, page, rustix::mm::MremapFlags::MAYMOVE)
+        };
+        copy.ok().and_then(|page| NonNull::new(page.cast())).map(Hold)
+    }
+
+    /// There is no sweep on this system that would have to be told.
+    #[cfg(not(target_os = "linux"))]
+    #[expect(clippy::unused_self, reason = "Linux has work to do here")]
+    pub(crate) fn hold(&self) -> Option<Hold> {
+        None
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.watch.is_lost()
     }
 
     pub(crate) fn retire(&self) {
@@ -52,5 +78,28 @@ impl Mapping {
                 MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
             )
         };
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        self.watch.release();
+    }
+}
+
+/// A page of a segment that is mapped for no other purpose than to be mapped.
+#[derive(Debug)]
+pub(crate) struct Hold(NonNull<u8>);
+
+// SAFETY: nothing is ever read or written through the address, and any thread may unmap it.
+unsafe impl Send for Hold {}
+
+// SAFETY: as above; a shared reference does nothing at all.
+unsafe impl Sync for Hold {}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // SAFETY: the page was mapped for this value alone, and no reference into it was ever made.
+        let _ = unsafe { rustix::mm::munmap(self.0.as_ptr().cast(), rustix::param::page_size()) };
     }
 }

@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FileType, Stat, fstat};
 use rustix::io::Errno;
 
-use super::{BeforePublish, fault};
-use crate::{Access, Error, Foreign, Kind, Name, Result};
+use super::{BeforePublish, SIZING_PATIENCE, fault};
+use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result};
 
+mod helper;
 mod in_place;
 #[cfg(target_os = "linux")]
 mod linux;
 mod mapping;
+mod sigbus;
 #[cfg(target_os = "linux")]
 use linux as os;
 #[cfg(target_os = "macos")]
@@ -22,66 +24,55 @@ mod macos;
 #[cfg(target_os = "macos")]
 use macos as os;
 
-pub(crate) use mapping::Mapping;
-pub(crate) use os::NAME_MAX;
+pub(crate) use helper::{Helper, detach, ignore_lease_signals};
+pub(crate) use mapping::{Hold, Mapping};
+pub(crate) use sigbus::LOSSES;
+pub(crate) use os::{NAME_MAX, list, sweep};
 
 pub(crate) const RANDOM_NAME_PREFIX: &str = "psm_";
 
-/// How long an attach waits for a segment that has a name but no size yet, as CPython's have for some microseconds.
-const SIZING_PATIENCE: Duration = Duration::from_millis(200);
-
 pub(crate) fn is_reserved_in_name(c: char) -> bool {
     c == '/'
+}
+
+pub(crate) fn is_reserved_name(_: &str) -> bool {
+    false
 }
 
 pub(crate) fn page_size() -> usize {
     rustix::param::page_size()
 }
 
-/// Device and inode: a name that was unlinked and made again differs in the inode.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    fn of(stat: &Stat) -> Self {
-        // The widths and signs of these fields differ between systems; as bit patterns they compare alike.
-        #[allow(
-            clippy::cast_sign_loss,
-            clippy::unnecessary_cast,
-            reason = "i32 on macOS, u64 on Linux"
-        )]
-        Self {
-            device: stat.st_dev as u64,
-            inode: stat.st_ino as u64,
-        }
-    }
-}
-
 pub(crate) fn create(
     name: &Name,
     size: NonZeroUsize,
     mode: u32,
+    lifetime: Lifetime,
     before_publish: BeforePublish<'_>,
 ) -> Result<(Mapping, Identity)> {
-    let draft = os::Draft::new(name, size, mode)?;
+    let draft = os::Draft::new(name, size, mode, lifetime)?;
     let mapping = map(draft.file(), size.get(), Access::ReadWrite, name)?;
-    let identity = Identity::of(&stat(draft.file(), name)?);
-    before_publish(&mapping)?;
+    let identity = os::identity(&stat(draft.file(), name)?);
+    before_publish(&mapping, identity)?;
     draft.publish(name)?;
     Ok((mapping, identity))
 }
 
 pub(crate) fn attach(name: &Name, access: Access, foreign: Foreign) -> Result<(Mapping, Identity)> {
-    os::refuse_unsupported(access, name)?;
-    let file = os::open(name, access).map_err(|errno| match errno {
-        // What O_NOFOLLOW and O_NONBLOCK say of links, sockets, pipes and folders.
-        Errno::LOOP | Errno::NXIO | Errno::ISDIR => not_a_segment(name),
-        errno => failed("open", errno, name),
-    })?;
+    if access == Access::ReadOnly && !os::MAPS_COPY_ON_WRITE {
+        return Err(fault::no_read_only(name));
+    }
     let deadline = Instant::now() + SIZING_PATIENCE;
+    let file = loop {
+        match os::open(name, access) {
+            Ok(file) => break file,
+            // A sweep is looking at it, which takes microseconds.
+            Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+            // What O_NOFOLLOW and O_NONBLOCK say of links, sockets, pipes and folders.
+            Err(Errno::LOOP | Errno::NXIO | Errno::ISDIR) => return Err(not_a_segment(name)),
+            Err(errno) => return Err(failed("open", errno, name)),
+        }
+    };
     loop {
         let stat = stat(file.as_fd(), name)?;
         if !os::is_segment(FileType::from_raw_mode(stat.st_mode)) {
@@ -95,20 +86,16 @@ pub(crate) fn attach(name: &Name, access: Access, foreign: Foreign) -> Result<(M
         }
         match usize::try_from(stat.st_size) {
             Ok(0) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
-            Ok(0) => {
-                return Err(
-                    Error::layout(format!("segment '{name}' is empty")).on_segment(name.as_str())
-                );
-            }
-            Ok(size) => return Ok((map(file.as_fd(), size, access, name)?, Identity::of(&stat))),
+            Ok(0) => return Err(fault::empty(name)),
+            Ok(size) => return Ok((map(file.as_fd(), size, access, name)?, os::identity(&stat))),
             Err(_) => return Err(failed("mmap", Errno::NOMEM, name)),
         }
     }
 }
 
-pub(crate) fn unlink(name: &Name, identity: &Identity) -> Result<()> {
+pub(crate) fn unlink(name: &Name, identity: Identity) -> Result<()> {
     let found = os::identity_of(name).map_err(|errno| failed("stat", errno, name))?;
-    if found.is_some_and(|found| found != *identity) {
+    if found.is_some_and(|found| found != identity) {
         return Err(Error::new(
             Kind::NotFound,
             format!("segment '{name}' has been unlinked before; another segment has that name now, and is left alone"),
@@ -117,6 +104,10 @@ pub(crate) fn unlink(name: &Name, identity: &Identity) -> Result<()> {
         .with_os("unlink", Some(Errno::NOENT.raw_os_error())));
     }
     os::remove(name).map_err(|errno| failed("unlink", errno, name))
+}
+
+pub(crate) fn unlink_registered(name: &str, identity: Identity) -> bool {
+    Name::new(name).and_then(|name| unlink(&name, identity)).is_ok()
 }
 
 fn map(file: BorrowedFd<'_>, size: usize, access: Access, name: &Name) -> Result<Mapping> {
@@ -142,10 +133,7 @@ fn stat(file: BorrowedFd<'_>, name: &Name) -> Result<Stat> {
 }
 
 fn not_a_segment(name: &Name) -> Error {
-    fault::access(
-        name,
-        "something that is not a shared memory segment (a link, a folder, a pipe) has this name",
-    )
+    fault::access(name, "something that is not a shared memory segment (a link, a folder, a pipe) has this name")
 }
 
 /// The error for `errno` from `syscall`, by what it means.
@@ -153,22 +141,17 @@ fn failed(syscall: &'static str, errno: Errno, name: &Name) -> Error {
     let error = match errno {
         Errno::NOENT => fault::not_found(name),
         Errno::EXIST => fault::exists(name),
-        Errno::ACCESS | Errno::PERM => fault::access(
-            name,
-            "its owner and mode do not let this user do that (see the option mode of create)",
-        ),
+        Errno::ACCESS | Errno::PERM => {
+            fault::access(name, "its owner and mode do not let this user do that (see the option mode of create)")
+        }
+        Errno::NOSPC | Errno::NOMEM | Errno::DQUOT => {
+            Error::new(Kind::OutOfSharedMemory, format!("{syscall} of segment '{name}' failed: {errno}"))
+        }
         Errno::MFILE | Errno::NFILE => Error::new(
             Kind::System,
-            format!(
-                "{syscall} of segment '{name}' failed: too many open files; raise the limit (ulimit -n)"
-            ),
+            format!("{syscall} of segment '{name}' failed: too many open files; raise the limit (ulimit -n)"),
         ),
-        errno => Error::new(
-            Kind::System,
-            format!("{syscall} of segment '{name}' failed: {errno}"),
-        ),
+        errno => Error::new(Kind::System, format!("{syscall} of segment '{name}' failed: {errno}")),
     };
-    error
-        .on_segment(name.as_str())
-        .with_os(syscall, Some(errno.raw_os_error()))
+    error.on_segment(name.as_str()).with_os(syscall, Some(errno.raw_os_error()))
 }

@@ -1,0 +1,14 @@
+//! Being a helper process.
+
+use crate::sys;
+
+/// Makes this process independent of the one that started it: a session of its own, deaf to signals from the terminal
+/// and to polite requests to end, without inherited descriptors but the standard three, and without a hold on a folder.
+pub fn detach() {
+    sys::detach();
+}
+
+/// Ignores SIGIO, which the kernel sends to a process whose lease is in somebody's way.
+pub fn ignore_lease_signals() {
+    sys::ignore_lease_signals();
+}

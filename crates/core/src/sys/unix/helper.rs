@@ -1,0 +1,186 @@
+//! The helper process: started in a session of its own, so that what kills this process or its group passes it by, and
+//! connected by a socket whose end of file tells it that this process is gone, however it went.
+
+use std::ffi::{CString, c_char};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::ptr;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
+/// How long a helper may leave its socket full. It reads at once, so a longer time means that it was stopped.
+const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
+/// A running helper process.
+#[derive(Debug)]
+pub(crate) struct Helper {
+    socket: OwnedFd,
+    pid: Pid,
+}
+
+impl Helper {
+    /// Starts `program` with one argument, its role.
+    pub(crate) fn spawn(program: &Path, role: &str) -> io::Result<Self> {
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let program = CString::new(program.as_os_str().as_bytes())?;
+        let role = CString::new(role)?;
+        let arguments = [program.as_ptr().cast_mut(), role.as_ptr().cast_mut(), ptr::null_mut()];
+        let environment: [*mut c_char; 1] = [ptr::null_mut()];
+        let attributes = Attributes::own_session()?;
+        // Node marks its own standard error close-on-exec; a copy that the spawn puts in place is not.
+        let input = copy(&theirs)?;
+        let errors = copy(rustix::stdio::stderr()).ok();
+        let actions = Actions::stdio(&input, errors.as_ref())?;
+        let mut pid = 0;
+        // SAFETY: `attributes` and `actions` are initialized, `arguments` and `environment` end in a null pointer, and
+        // everything they point to lives until the call returns.
+        let status = unsafe {
+            libc::posix_spawn(
+                &raw mut pid,
+                program.as_ptr(),
+                &raw const actions.0,
+                &raw const attributes.0,
+                arguments.as_ptr(),
+                environment.as_ptr(),
+            )
+        };
+        check(status)?;
+        let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::other("posix_spawn gave no process"))?;
+        Ok(Self { socket: ours, pid })
+    }
+
+    /// Sends a whole frame. After an error the helper must be given up.
+    pub(crate) fn send(&self, mut frame: &[u8]) -> io::Result<()> {
+        while !frame.is_empty() {
+            match send(&self.socket, frame, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(sent) => frame = &frame[sent..],
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => self.wait_for_room()?,
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn wait_for_room(&self) -> io::Result<()> {
+        let mut sockets = [PollFd::from_borrowed_fd(self.socket.as_fd(), PollFlags::OUT)];
+        match poll(&mut sockets, Some(&PATIENCE)) {
+            Ok(0) => Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+impl Drop for Helper {
+    /// Gives the helper up. It is killed before its socket closes: a helper that was only stopped would take the end of
+    /// the socket for the end of this process. It is our child and has not been waited for, so the number is still its own.
+    fn drop(&mut self) {
+        // Both fail only for a helper that is gone, which is the aim.
+        let _ = kill_process(self.pid, Signal::KILL);
+        let _ = waitpid(Some(self.pid), WaitOptions::empty());
+    }
+}
+
+/// A copy above the standard three, so that none of the spawn's steps overwrites what a later one needs.
+fn copy(file: impl AsFd) -> io::Result<OwnedFd> {
+    Ok(rustix::io::fcntl_dupfd_cloexec(file, 3)?)
+}
+
+/// posix_spawn reports errors by value.
+fn check(status: i32) -> io::Result<()> {
+    if status == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(status)) }
+}
+
+struct Attributes(libc::posix_spawnattr_t);
+
+impl Attributes {
+    fn own_session() -> io::Result<Self> {
+        let mut attributes = MaybeUninit::uninit();
+        // SAFETY: the call initializes what it points to.
+        check(unsafe { libc::posix_spawnattr_init(attributes.as_mut_ptr()) })?;
+        // SAFETY: initialized by the call above, which succeeded.
+        let mut attributes = Self(unsafe { attributes.assume_init() });
+        #[expect(clippy::cast_possible_truncation, reason = "a flag of 16 bits")]
+        let flags = libc::POSIX_SPAWN_SETSID as libc::c_short;
+        // SAFETY: `attributes` is initialized. A C library that does not know the flag refuses it; the helper then
+        // makes its own session as its first act.
+        let _ = unsafe { libc::posix_spawnattr_setflags(&raw mut attributes.0, flags) };
+        Ok(attributes)
+    }
+}
+
+impl Drop for Attributes {
+    fn drop(&mut self) {
+        // SAFETY: initialized, and not used again.
+        unsafe { libc::posix_spawnattr_destroy(&raw mut self.0) };
+    }
+}
+
+struct Actions(libc::posix_spawn_file_actions_t);
+
+impl Actions {
+    /// The socket as standard input, no output, and our standard error, if there is one, for the warning.
+    fn stdio(input: &OwnedFd, errors: Option<&OwnedFd>) -> io::Result<Self> {
+        let mut actions = MaybeUninit::uninit();
+        // SAFETY: the call initializes what it points to.
+        check(unsafe { libc::posix_spawn_file_actions_init(actions.as_mut_ptr()) })?;
+        // SAFETY: initialized by the call above, which succeeded.
+        let mut actions = Self(unsafe { actions.assume_init() });
+        actions.put(input, 0)?;
+        if let Some(errors) = errors {
+            actions.put(errors, 2)?;
+        }
+        // SAFETY: `actions` is initialized, and the path a C string, which the call copies.
+        check(unsafe {
+            libc::posix_spawn_file_actions_addopen(&raw mut actions.0, 1, c"/dev/null".as_ptr(), libc::O_WRONLY, 0)
+        })?;
+        Ok(actions)
+    }
+
+    fn put(&mut self, file: &OwnedFd, number: i32) -> io::Result<()> {
+        // SAFETY: `self` is initialized; the call notes two numbers.
+        check(unsafe { libc::posix_spawn_file_actions_adddup2(&raw mut self.0, file.as_raw_fd(), number) })
+    }
+}
+
+impl Drop for Actions {
+    fn drop(&mut self) {
+        // SAFETY: initialized, and not used again.
+        unsafe { libc::posix_spawn_file_actions_destroy(&raw mut self.0) };
+    }
+}
+
+/// See [`crate::process::detach`].
+pub(crate) fn detach() {
+    // Fails where we lead a session already, which is how we are started.
+    let _ = rustix::process::setsid();
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGPIPE, libc::SIGTSTP] {
+        ignore(signal);
+    }
+    ignore_lease_signals();
+    // A descriptor that slipped through would keep somebody's pipe open for as long as we live.
+    #[cfg(target_os = "linux")]
+    // SAFETY: at the start of the process nothing of ours has a descriptor above the standard three.
+    unsafe {
+        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0);
+    }
+    let _ = rustix::process::chdir("/");
+}
+
+/// See [`crate::process::ignore_lease_signals`].
+pub(crate) fn ignore_lease_signals() {
+    ignore(libc::SIGIO);
+}
+
+fn ignore(signal: i32) {
+    // SAFETY: SIG_IGN installs no code, and the signals are ones that may be ignored.
+    unsafe { libc::signal(signal, libc::SIG_IGN) };
+}

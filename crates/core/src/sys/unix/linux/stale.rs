@@ -1,0 +1,173 @@
+//! Segments whose owners are gone, told from live ones without process numbers.
+//!
+//! An owned segment carries the sticky bit, which means nothing for a file on Linux, is set as the file is made and stays
+//! when everything that could remember dies. So only segments that were created to be owned are ever looked at:
+//! never CPython's, and never those that were meant to outlive their creator.
+//!
+//! A write lease, fcntl(2) `F_SETLEASE`, is granted only while nobody else has the file open or mapped. An owner has its
+//! segment mapped until it unlinks it or dies.
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+use std::{fs, process, thread};
+
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, Stat, XattrFlags, fgetxattr, fsetxattr, fstat, open as open_path, statat,
+    unlinkat,
+};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+use super::{MOUNT, identity, is_segment};
+use crate::stale::{Fate, Found, Holder};
+
+/// The sticky bit.
+pub(super) const OWNED: u32 = 0o1000;
+
+/// How often a sweep looks at a segment that somebody has open. It may be another sweep that looks, and two that look at
+/// once keep each other from it; the pauses between the looks differ from process to process.
+const LOOKS: u32 = 3;
+
+/// Says for people which process created a segment: its number and its start time, so that a number used again is not
+/// taken for it. Kernels before 6.6 have no such attributes on a tmpfs.
+const CREATOR: &str = "user.shareable.creator";
+
+/// Notes this process as the creator, where that can be noted.
+pub(super) fn sign(file: BorrowedFd<'_>) {
+    if let Some(start) = start_time(std::process::id()) {
+        let creator = format!("{} {start}", std::process::id());
+        let _ = fsetxattr(file, CREATOR, creator.as_bytes(), XattrFlags::empty());
+    }
+}
+
+fn creator(file: &OwnedFd) -> Option<Holder> {
+    let mut value = [0; 64];
+    let read = fgetxattr(file, CREATOR, &mut value).ok()?;
+    let (pid, start) = str::from_utf8(value.get(..read)?).ok()?.split_once(' ')?;
+    let pid = pid.parse().ok()?;
+    Some(Holder { pid, is_alive: start_time(pid).is_some_and(|now| now == start) })
+}
+
+/// When a process started, in the kernel's ticks: field 22 of proc_pid_stat(5). A zombie does not live.
+fn start_time(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field may hold anything, parentheses and spaces among it.
+    let mut fields = stat.get(stat.rfind(')')? + 2..)?.split(' ');
+    if matches!(fields.next()?, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18).map(str::to_owned)
+}
+
+/// The segments of the mount by name, with what stat(2) says of them.
+fn segments() -> impl Iterator<Item = (String, Stat)> {
+    fs::read_dir(MOUNT).into_iter().flatten().flatten().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        // glibc keeps named semaphores there too.
+        if name.starts_with("sem.") {
+            return None;
+        }
+        let stat = statat(CWD, format!("{MOUNT}/{name}"), AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        is_segment(FileType::from_raw_mode(stat.st_mode)).then_some((name, stat))
+    })
+}
+
+fn open(name: &str) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    open_path(format!("{MOUNT}/{name}"), flags, Mode::empty())
+}
+
+/// Removes what dead owners of this user left behind.
+pub(crate) fn sweep() -> Vec<(String, Fate)> {
+    let user = geteuid().as_raw();
+    let mut candidates: Vec<_> =
+        segments().filter(|(_, stat)| stat.st_uid == user && stat.st_mode & OWNED != 0).collect();
+    let mut fates = Vec::new();
+    for look in 0..LOOKS {
+        if look > 0 && !candidates.is_empty() {
+            thread::sleep(Duration::from_micros(200 + 100 * u64::from(process::id() % 16)));
+        }
+        candidates.retain(|(name, stat)| {
+            let fate = match remove_if_stale(name, stat) {
+                Ok(()) => Fate::Removed,
+                // Somebody was faster.
+                Err(Errno::NOENT) => return false,
+                Err(Errno::AGAIN) => return true,
+                Err(errno) => Fate::Kept(format!("cannot be examined: {errno}")),
+            };
+            fates.push((name.clone(), fate));
+            false
+        });
+    }
+    let in_use = || Fate::Kept("in use: its owner lives, or another process has it mapped".to_owned());
+    fates.extend(candidates.into_iter().map(|(name, _)| (name, in_use())));
+    fates
+}
+
+fn remove_if_stale(name: &str, seen: &Stat) -> Result<(), Errno> {
+    let file = open(name)?;
+    if identity(&fstat(&file)?) != identity(seen) {
+        return Err(Errno::NOENT);
+    }
+    let _lease = Lease::take(&file)?;
+    // Under the lease nobody opens the file, so what has the name now stays what it is until it is removed.
+    let now = statat(CWD, format!("{MOUNT}/{name}"), AtFlags::SYMLINK_NOFOLLOW)?;
+    if identity(&now) != identity(seen) {
+        return Err(Errno::NOENT);
+    }
+    unlinkat(CWD, format!("{MOUNT}/{name}"), AtFlags::empty())
+}
+
+/// A write lease, given back on drop. Whoever opens the file meanwhile is held up that long.
+struct Lease<'a>(&'a OwnedFd);
+
+impl<'a> Lease<'a> {
+    /// Takes the lease; [`Errno::AGAIN`] when somebody has the file open or mapped. The process ignores SIGIO, which
+    /// the kernel sends when somebody waits for the lease.
+    fn take(file: &'a OwnedFd) -> Result<Self, Errno> {
+        Self::set(file, libc::F_WRLCK).map(|()| Self(file))
+    }
+
+    fn set(file: &OwnedFd, lease: i32) -> Result<(), Errno> {
+        // SAFETY: F_SETLEASE takes an int and touches no memory of ours; the descriptor is open.
+        match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, lease) } {
+            0 => Ok(()),
+            _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)),
+        }
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        // Closing the descriptor gives it back too.
+        let _ = Self::set(self.0, libc::F_UNLCK);
+    }
+}
+
+/// All segments of the mount.
+pub(crate) fn list() -> Vec<Found> {
+    let user = geteuid().as_raw();
+    segments()
+        .map(|(name, stat)| {
+            let file = open(&name).ok();
+            let is_in_use = file.as_ref().filter(|_| stat.st_uid == user).and_then(|file| match Lease::take(file) {
+                Ok(_lease) => Some(false),
+                Err(Errno::AGAIN) => Some(true),
+                Err(_) => None,
+            });
+            #[allow(clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "sizes and times are positive")]
+            Found {
+                name,
+                identity: identity(&stat),
+                size: stat.st_size as u64,
+                resident_bytes: stat.st_blocks as u64 * 512,
+                uid: stat.st_uid,
+                mode: stat.st_mode & 0o777,
+                created_at: stat.st_ctime as f64 + stat.st_ctime_nsec as f64 / 1e9,
+                is_tracked: stat.st_mode & OWNED != 0,
+                is_in_use,
+                owner: file.as_ref().and_then(creator),
+            }
+        })
+        .collect()
+}

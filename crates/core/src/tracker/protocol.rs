@@ -1,0 +1,227 @@
+//! What a process tells its tracker: frames in a byte stream, one way. Pure.
+//!
+//! ```text
+//! frame     = length:u16 kind:u8 body        length counts kind and body; integers are little-endian
+//! register  = 1: device:u64 inode:u64 size:u64 name_length:u16 name origin
+//! forget    = 2: device:u64 inode:u64
+//! ```
+//!
+//! A frame is written whole in one call, so it reaches the tracker even if its writer dies in the next instruction; of a
+//! frame that was cut short, the tracker does nothing, as its writer never got to what the frame announces.
+
+use std::fmt;
+
+use crate::Identity;
+
+/// The largest frame that is accepted, with its length. A pipe or socket takes it in one piece.
+pub const MAX_FRAME: usize = 2048;
+
+/// Bytes of the length.
+const PREFIX: usize = size_of::<u16>();
+
+/// The longest origin that is sent; more is cut off.
+const MAX_ORIGIN: usize = 1024;
+
+/// What a process says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// This segment is about to get its name, and is the sender's to unlink.
+    Register(Registration),
+    /// This segment is nobody's concern any more.
+    Forget(Identity),
+}
+
+/// A segment that has an owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Which segment.
+    pub identity: Identity,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its name.
+    pub name: String,
+    /// Where in the program it was created; empty when that is not known.
+    pub origin: String,
+}
+
+/// Bytes that are no frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed;
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("these bytes are no frame of the tracker's protocol")
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+impl Frame {
+    /// The frame's bytes, at most [`MAX_FRAME`].
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut frame = vec![0; PREFIX];
+        match self {
+            Self::Register(segment) => {
+                frame.push(1);
+                push_identity(&mut frame, segment.identity);
+                frame.extend(segment.size.to_le_bytes());
+                let name = prefix(&segment.name, MAX_FRAME - MAX_ORIGIN - 64);
+                #[expect(clippy::cast_possible_truncation, reason = "shorter than a frame")]
+                frame.extend((name.len() as u16).to_le_bytes());
+                frame.extend(name.as_bytes());
+                frame.extend(prefix(&segment.origin, MAX_ORIGIN).as_bytes());
+            }
+            Self::Forget(identity) => {
+                frame.push(2);
+                push_identity(&mut frame, *identity);
+            }
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "name and origin are cut to fit a frame")]
+        let length = (frame.len() - PREFIX) as u16;
+        frame[..PREFIX].copy_from_slice(&length.to_le_bytes());
+        frame
+    }
+
+    fn decode(frame: &[u8]) -> Option<Self> {
+        let (kind, mut body) = frame.split_first()?;
+        let identity = Identity { device: take_u64(&mut body)?, inode: take_u64(&mut body)? };
+        match kind {
+            1 => {
+                let size = take_u64(&mut body)?;
+                let name_length = u16::from_le_bytes(take(&mut body)?);
+                let (name, origin) = body.split_at_checked(usize::from(name_length))?;
+                Some(Self::Register(Registration {
+                    identity,
+                    size,
+                    name: str::from_utf8(name).ok()?.to_owned(),
+                    origin: str::from_utf8(origin).ok()?.to_owned(),
+                }))
+            }
+            2 if body.is_empty() => Some(Self::Forget(identity)),
+            _ => None,
+        }
+    }
+}
+
+fn push_identity(frame: &mut Vec<u8>, identity: Identity) {
+    frame.extend(identity.device.to_le_bytes());
+    frame.extend(identity.inode.to_le_bytes());
+}
+
+fn take<const N: usize>(body: &mut &[u8]) -> Option<[u8; N]> {
+    let (head, rest) = body.split_first_chunk::<N>()?;
+    *body = rest;
+    Some(*head)
+}
+
+fn take_u64(body: &mut &[u8]) -> Option<u64> {
+    take(body).map(u64::from_le_bytes)
+}
+
+/// The longest beginning of `text` that has at most `max` bytes and ends between characters.
+fn prefix(text: &str, max: usize) -> &str {
+    &text[..text.floor_char_boundary(max)]
+}
+
+/// Cuts a stream of bytes into frames.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    pending: Vec<u8>,
+}
+
+impl Decoder {
+    /// Takes the next bytes of the stream and gives the frames that are complete now.
+    ///
+    /// # Errors
+    /// [`Malformed`] for bytes that no [`Frame::encode`] makes; the stream cannot be followed from there on.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Frame>, Malformed> {
+        self.pending.extend_from_slice(bytes);
+        let mut frames = Vec::new();
+        let mut rest = &self.pending[..];
+        while let Some((prefix, tail)) = rest.split_first_chunk::<PREFIX>() {
+            let length = usize::from(u16::from_le_bytes(*prefix));
+            if length > MAX_FRAME - PREFIX {
+                return Err(Malformed);
+            }
+            let Some((frame, tail)) = tail.split_at_checked(length) else { break };
+            frames.push(Frame::decode(frame).ok_or(Malformed)?);
+            rest = tail;
+        }
+        let consumed = self.pending.len() - rest.len();
+        self.pending.drain(..consumed);
+        Ok(frames)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn registration(name: &str, origin: &str) -> Frame {
+        let identity = Identity { device: 7, inode: u64::MAX };
+        Frame::Register(Registration { identity, size: 4096, name: name.to_owned(), origin: origin.to_owned() })
+    }
+
+    #[test]
+    fn a_frame_comes_back_as_it_was_sent() {
+        for frame in [registration("psm_é\n'", "a.ts:3"), Frame::Forget(Identity { device: 1, inode: 2 })] {
+            assert_eq!(Decoder::default().push(&frame.encode()), Ok(vec![frame]));
+        }
+    }
+
+    #[test]
+    fn a_frame_that_is_cut_short_is_no_frame_yet() {
+        let bytes = registration("name", "origin").encode();
+        for end in 0..bytes.len() {
+            assert_eq!(Decoder::default().push(&bytes[..end]), Ok(vec![]), "{end} bytes");
+        }
+    }
+
+    #[test]
+    fn the_longest_name_and_origin_fit_a_frame() {
+        let bytes = registration(&"é".repeat(127), &"x".repeat(5000)).encode();
+        assert!(bytes.len() <= MAX_FRAME);
+        let Ok([Frame::Register(decoded)]) = Decoder::default().push(&bytes).as_deref().map(<[_; 1]>::try_from).map(Result::unwrap) else {
+            panic!("a registration")
+        };
+        assert_eq!(decoded.name.chars().count(), 127);
+        assert_eq!(decoded.origin.len(), MAX_ORIGIN);
+    }
+
+    #[test]
+    fn an_oversized_or_unknown_frame_is_malformed() {
+        assert_eq!(Decoder::default().push(&[0xff, 0xff]), Err(Malformed));
+        assert_eq!(Decoder::default().push(&[0, 0]), Err(Malformed));
+        let mut unknown = Frame::Forget(Identity { device: 1, inode: 2 }).encode();
+        unknown[2] = 9;
+        assert_eq!(Decoder::default().push(&unknown), Err(Malformed));
+    }
+
+    proptest! {
+        #[test]
+        fn frames_survive_any_cutting_of_the_stream(names in prop::collection::vec("[a-zé]{1,20}", 1..8), cut in 1usize..40) {
+            let frames: Vec<_> = names.iter().map(|name| registration(name, name)).collect();
+            let stream: Vec<_> = frames.iter().flat_map(Frame::encode).collect();
+            let mut decoder = Decoder::default();
+            let mut decoded = Vec::new();
+            for piece in stream.chunks(cut) {
+                decoded.extend(decoder.push(piece).unwrap());
+            }
+            prop_assert_eq!(decoded, frames);
+        }
+
+        #[test]
+        fn no_bytes_make_the_decoder_panic_or_hoard(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..64), 0..20)) {
+            let mut decoder = Decoder::default();
+            for piece in pieces {
+                if decoder.push(&piece).is_err() {
+                    break;
+                }
+                prop_assert!(decoder.pending.len() <= MAX_FRAME);
+            }
+        }
+    }
+}

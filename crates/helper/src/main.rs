@@ -1,0 +1,41 @@
+//! The helper executable. Its first argument is its role.
+//!
+//! - `tracker`: reads what one process owns from standard input, and unlinks it when that process is gone;
+//! - `sweep`: removes what dead owners left behind, and reports as JSON;
+//! - `list`: reports all segments as JSON;
+//! - `remove NAME DEVICE INODE`: removes one that `list` has reported, and reports as JSON;
+//! - `about`: reports on the helper itself as JSON.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+mod report;
+mod track;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    // Looking whether a segment is in use takes a lease on it, and its signal must not end us.
+    shareable_core::process::ignore_lease_signals();
+    match arguments[..] {
+        [shareable_core::tracker::ROLE] => track::run(),
+        ["sweep"] => print(&report::sweep()),
+        ["list"] => print(&report::list()),
+        ["remove", name, device, inode] => print(&report::remove(name, device, inode)),
+        ["about"] => print(&report::about()),
+        _ => {
+            eprintln!(
+                "shareable-helper is started by the package shareable; its roles are tracker, sweep, list, remove and about"
+            );
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn print<T: Serialize>(report: &T) -> ExitCode {
+    let mut out = io::stdout().lock();
+    let written = serde_json::to_writer(&mut out, report).map_err(io::Error::from).and_then(|()| writeln!(out));
+    if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,144 @@
+//! The roles that report, as JSON for the command line.
+
+use std::fs;
+
+use serde::Serialize;
+use shareable_core::stale::{self, Fate, Holder};
+use shareable_core::{Error, Identity};
+
+/// What a sweep did.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Sweep {
+    removed: Vec<String>,
+    kept: Vec<Kept>,
+}
+
+/// A segment that a sweep left alone, and why.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Kept {
+    name: String,
+    reason: String,
+}
+
+/// Removes what dead owners left behind.
+pub(crate) fn sweep() -> Sweep {
+    let mut sweep = Sweep { removed: Vec::new(), kept: Vec::new() };
+    for (name, fate) in stale::sweep() {
+        match fate {
+            Fate::Removed => sweep.removed.push(name),
+            Fate::Kept(reason) => sweep.kept.push(Kept { name, reason }),
+        }
+    }
+    sweep
+}
+
+/// A segment as it stands.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Segment {
+    name: String,
+    /// As text, like the next: JavaScript's numbers end at 53 bits.
+    device: String,
+    inode: String,
+    size: u64,
+    resident_bytes: u64,
+    uid: u32,
+    mode: u32,
+    /// Milliseconds since 1970.
+    created_at: f64,
+    is_tracked: bool,
+    /// Whether any process has it open or mapped; absent when this user may not know.
+    is_in_use: Option<bool>,
+    owner: Option<Owner>,
+}
+
+/// The process that created a segment.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Owner {
+    pid: u32,
+    is_alive: bool,
+}
+
+/// All segments, oldest first.
+pub(crate) fn list() -> Vec<Segment> {
+    let mut segments = stale::list();
+    segments.sort_by(|a, b| a.created_at.total_cmp(&b.created_at).then_with(|| a.name.cmp(&b.name)));
+    segments
+        .into_iter()
+        .map(|segment| Segment {
+            name: segment.name,
+            device: segment.identity.device.to_string(),
+            inode: segment.identity.inode.to_string(),
+            size: segment.size,
+            resident_bytes: segment.resident_bytes,
+            uid: segment.uid,
+            mode: segment.mode,
+            created_at: segment.created_at * 1000.0,
+            is_tracked: segment.is_tracked,
+            is_in_use: segment.is_in_use,
+            owner: segment.owner.map(|Holder { pid, is_alive }| Owner { pid, is_alive }),
+        })
+        .collect()
+}
+
+/// What came of removing one segment.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Removal {
+    error: Option<Failure>,
+}
+
+/// An error as `errors.ts` knows it from the addon.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failure {
+    kind: String,
+    message: String,
+    errno: Option<i32>,
+    syscall: Option<&'static str>,
+    segment: Option<String>,
+}
+
+/// Removes the segment that was listed with this name, device and inode.
+pub(crate) fn remove(name: &str, device: &str, inode: &str) -> Removal {
+    // What is no number is no segment's: this finds none.
+    let identity = Identity { device: device.parse().unwrap_or(0), inode: inode.parse().unwrap_or(0) };
+    Removal { error: stale::remove(name, identity).err().map(|e| Failure::new(&e)) }
+}
+
+impl Failure {
+    fn new(error: &Error) -> Self {
+        Self {
+            // The binding gives the kinds the same names.
+            kind: format!("{:?}", error.kind()),
+            message: error.message().to_owned(),
+            errno: error.errno(),
+            syscall: error.syscall(),
+            segment: error.segment().map(str::to_owned),
+        }
+    }
+}
+
+/// This executable and process.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct About {
+    version: &'static str,
+    /// The memory that it takes; absent where `/proc` does not say.
+    resident_bytes: Option<u64>,
+}
+
+/// Says what this is, and that it runs.
+pub(crate) fn about() -> About {
+    About { version: env!("CARGO_PKG_VERSION"), resident_bytes: resident_bytes() }
+}
+
+/// See `proc_pid_status(5)`.
+fn resident_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let kibibytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix(" kB")?;
+    kibibytes.parse::<u64>().ok().map(|amount| amount * 1024)
+}

@@ -1,0 +1,78 @@
+//! The role of the tracker.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::process::ExitCode;
+use std::thread;
+
+use shareable_core::tracker::protocol::Decoder;
+use shareable_core::tracker::{Ledger, warning};
+
+/// Follows one process until it is gone, then cleans up after it.
+pub(crate) fn run() -> ExitCode {
+    shareable_core::process::detach();
+    // What others left behind when everything died at once; beside the main work, so that nobody waits for it.
+    let sweep = thread::spawn(shareable_core::stale::sweep);
+    let leaked = follow(io::stdin().lock()).clean();
+    if let Some(warning) = warning(&leaked) {
+        // In one call, or the lines of several trackers run into each other; and nobody may be there to read it.
+        let _ = io::stderr().write_all(format!("{warning}\n").as_bytes());
+    }
+    drop(sweep.join());
+    ExitCode::SUCCESS
+}
+
+/// Reads what the process says until its end.
+fn follow(mut stream: impl Read) -> Ledger {
+    let mut ledger = Ledger::default();
+    let mut decoder = Some(Decoder::default());
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return ledger,
+            Ok(read) => {
+                // After bytes that are no frames the rest cannot be followed, but the end of the process still counts.
+                let frames = decoder.as_mut().map(|decoder| decoder.push(&buffer[..read]));
+                match frames {
+                    Some(Ok(frames)) => frames.into_iter().for_each(|frame| ledger.note(frame)),
+                    Some(Err(_)) => decoder = None,
+                    None => {}
+                }
+            }
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            // The connection is lost, which is how the system tells of some ends.
+            Err(_) => return ledger,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shareable_core::Identity;
+    use shareable_core::tracker::protocol::{Frame, Registration};
+
+    use super::*;
+
+    fn register(inode: u64) -> Vec<u8> {
+        let identity = Identity { device: u64::MAX, inode };
+        Frame::Register(Registration { identity, size: 1, name: format!("never-{inode}"), origin: String::new() }).encode()
+    }
+
+    #[test]
+    fn a_stream_that_ends_in_the_middle_of_a_frame_counts_what_came_whole() {
+        let mut stream = [register(1), register(2)].concat();
+        stream.truncate(stream.len() - 1);
+        assert_eq!(format!("{:?}", follow(&stream[..])).matches("never-").count(), 1);
+    }
+
+    #[test]
+    fn garbage_does_not_end_the_watch_and_keeps_what_came_before() {
+        let stream = [register(1), vec![0xff; 5000]].concat();
+        assert_eq!(format!("{:?}", follow(&stream[..])).matches("never-").count(), 1);
+    }
+
+    #[test]
+    fn what_is_not_there_is_no_leak() {
+        assert_eq!(follow(&register(1)[..]).clean(), []);
+        assert_eq!(warning(&[]), None);
+    }
+}
