@@ -13,7 +13,9 @@ test('the program in the README runs as it is printed, and prints what it says',
     const blocks = [...readme.matchAll(/^```ts\n\/\/ (\S+\.ts)\n(.*?)^```$/gms)];
     expect(blocks.map(([, name]) => name)).toEqual(['sum.ts', 'worker.ts']);
     for (const [, name, code] of blocks) await writeFile(join(folder, name as string), code as string);
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [join(folder, 'sum.ts')], { timeout: 30_000 });
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [join(folder, 'sum.ts')], {
+      timeout: 30_000,
+    });
     const promised = /^console\.log.*\/\/ (.*)$/m.exec(readme)?.[1];
     expect(stdout.trim()).toBe(promised);
     expect(stderr).toBe('');

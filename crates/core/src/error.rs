@@ -24,6 +24,12 @@ pub enum Kind {
     Truncated,
     /// The resource tracker cannot be started.
     Tracker,
+    /// The peer at a manager's address does not prove to have the key, or does not take ours.
+    Authentication,
+    /// The manager has ended, or its server is gone.
+    ManagerClosed,
+    /// The manager's server speaks another version of the protocol.
+    Version,
     /// The operating system refused for another reason; `errno` says which.
     System,
     /// This platform cannot do what was asked.

@@ -14,6 +14,8 @@ mod error;
 mod identity;
 pub mod layout;
 mod list;
+pub mod lock;
+pub mod manager;
 mod mapping;
 mod name;
 mod page;

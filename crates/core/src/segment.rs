@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use crate::manager::Keeper;
 use crate::mapping::view;
 use crate::tracker::{self, protocol::Registration};
 use crate::{Error, Identity, Kind, Mapping, Name, Result, SharedBytes, sys};
@@ -48,11 +49,13 @@ pub struct CreateOptions {
     pub mode: u32,
     /// Where in the program this happens, for the warning about a segment left behind; may be empty.
     pub origin: String,
+    /// Who takes an owned segment over as soon as it is made: the instance then is no owner.
+    pub keeper: Option<Arc<dyn Keeper>>,
 }
 
 impl Default for CreateOptions {
     fn default() -> Self {
-        Self { name: None, lifetime: Lifetime::default(), mode: 0o600, origin: String::new() }
+        Self { name: None, lifetime: Lifetime::default(), mode: 0o600, origin: String::new(), keeper: None }
     }
 }
 
@@ -72,6 +75,7 @@ pub struct Segment {
     mapping: Arc<Mapping>,
     identity: Identity,
     is_owner: bool,
+    keeper: Option<Arc<dyn Keeper>>,
     access: Access,
 }
 
@@ -98,6 +102,9 @@ impl Segment {
         mut initialize: impl FnMut(SharedBytes<'_>) -> Result<()>,
     ) -> Result<Self> {
         let bytes = check_size(size)?;
+        if let Some(keeper) = &options.keeper {
+            keeper.check()?;
+        }
         loop {
             let name = options.name.clone().map_or_else(Name::random, Ok)?;
             let mut registered = None;
@@ -119,18 +126,44 @@ impl Segment {
             }
             match created {
                 Ok((raw, identity)) => {
-                    return Ok(Self {
+                    let segment = Self {
                         name,
                         mapping: Arc::new(Mapping::new(raw)),
                         identity,
                         is_owner: options.lifetime == Lifetime::Owned,
+                        keeper: None,
                         access: Access::ReadWrite,
-                    });
+                    };
+                    return segment.hand_over(options);
                 }
                 // Somebody has our random name, at odds of one in 2^128: try another.
                 Err(e) if e.kind() == Kind::Exists && options.name.is_none() => {}
                 Err(e) => return Err(e),
             }
+        }
+    }
+
+    /// Gives a new segment to its keeper, if it has one.
+    fn hand_over(mut self, options: &CreateOptions) -> Result<Self> {
+        if let Some(keeper) = options.keeper.as_ref().filter(|_| self.is_owner) {
+            let registration = self.registration(&options.origin);
+            if let Err(e) = keeper.keep(&registration, &self.mapping) {
+                // The name was never told to anybody; should it be gone already, so much the better.
+                let _ = self.dispose();
+                return Err(e.on_segment(self.name.as_str()));
+            }
+            self.is_owner = false;
+            self.keeper = Some(Arc::clone(keeper));
+        }
+        Ok(self)
+    }
+
+    fn registration(&self, origin: &str) -> Registration {
+        Registration {
+            identity: self.identity,
+            size: self.size() as u64,
+            name: self.name.as_str().to_owned(),
+            origin: origin.to_owned(),
         }
     }
 
@@ -146,6 +179,7 @@ impl Segment {
             mapping: Arc::new(Mapping::new(raw)),
             identity,
             is_owner: false,
+            keeper: None,
             access: options.access,
         })
     }
@@ -157,7 +191,7 @@ impl Segment {
     /// fewer than `size` bytes.
     pub fn create_or_attach(name: &Name, size: usize, lifetime: Lifetime, mode: u32) -> Result<Self> {
         check_size(size)?;
-        let options = CreateOptions { name: Some(name.clone()), lifetime, mode, origin: String::new() };
+        let options = CreateOptions { name: Some(name.clone()), lifetime, mode, ..CreateOptions::default() };
         // Each round that fails both ways means that others created and unlinked the name in between.
         loop {
             match Self::attach(name, AttachOptions::default()) {
@@ -185,6 +219,11 @@ impl Segment {
     #[must_use]
     pub fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// Which segment of that name it is.
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity
     }
 
     /// Its size in bytes.
@@ -234,8 +273,13 @@ impl Segment {
     pub fn unlink(&self) -> Result<()> {
         let unlinked = sys::unlink(&self.name, self.identity);
         // A name that is gone is nobody's concern, whoever removed it.
-        if self.is_owner && unlinked.as_ref().map_or_else(|e| e.kind() == Kind::NotFound, |()| true) {
-            tracker::forget(self.identity);
+        if unlinked.as_ref().map_or_else(|e| e.kind() == Kind::NotFound, |()| true) {
+            if self.is_owner {
+                tracker::forget(self.identity);
+            }
+            if let Some(keeper) = &self.keeper {
+                keeper.unlinked(self.identity);
+            }
         }
         unlinked
     }

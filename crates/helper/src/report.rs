@@ -25,7 +25,9 @@ struct Kept {
 /// Removes what dead owners left behind.
 pub(crate) fn sweep() -> Sweep {
     let mut sweep = Sweep { removed: Vec::new(), kept: Vec::new() };
-    for (name, fate) in stale::sweep() {
+    let mut swept = stale::sweep();
+    swept.sort_by(|(a, _), (b, _)| a.cmp(b));
+    for (name, fate) in swept {
         match fate {
             Fate::Removed => sweep.removed.push(name),
             Fate::Kept(reason) => sweep.kept.push(Kept { name, reason }),

@@ -15,7 +15,14 @@ if (target === undefined) throw new Error(`rustc does not say what it builds for
 const isStatic = target.includes('linux');
 execFileSync(
   'cargo',
-  ['build', '--release', '--locked', '--package', 'shareable-helper', '--target', target, '--target-dir', 'target/helper'],
+  [
+    'build',
+    '--profile=helper',
+    '--locked',
+    '--package=shareable-helper',
+    `--target=${target}`,
+    '--target-dir=target/helper',
+  ],
   {
     cwd: root,
     stdio: 'inherit',
@@ -27,6 +34,6 @@ const name = process.platform === 'win32' ? 'shareable-helper.exe' : 'shareable-
 mkdirSync(output, { recursive: true });
 // Put in place by renaming: a running helper's file cannot be written to.
 const fresh = join(output, `${name}.new`);
-copyFileSync(join(root, 'target/helper', target, 'release', name), fresh);
+copyFileSync(join(root, 'target/helper', target, 'helper', name), fresh);
 chmodSync(fresh, 0o755);
 renameSync(fresh, join(output, name));

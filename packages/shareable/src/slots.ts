@@ -10,14 +10,20 @@ import type { NativeList } from './binding.js';
 import { layout } from './binding.js';
 import { fitsInt64 } from './values.js';
 
-/** The two halves of a slot's format. */
-type Halves = readonly [low: number, high: number];
+const scratch = new Float64Array(1);
+const scratchWords = new Uint32Array(scratch.buffer);
 
-const halves = ([low = 0, high = 0]: number[]): Halves => [low | 0, high | 0];
-const [INT, INT_HIGH] = halves(layout.intFormat);
-const [FLOAT, FLOAT_HIGH] = halves(layout.floatFormat);
-const [BOOL, BOOL_HIGH] = halves(layout.boolFormat);
-const [NONE, NONE_HIGH] = halves(layout.noneFormat);
+/** The double that has the bits of a format, and the format's two halves. */
+function bits([low = 0, high = 0]: number[]): [whole: number, low: number, high: number] {
+  scratchWords[0] = low;
+  scratchWords[1] = high;
+  return [scratch[0] as number, low | 0, high | 0];
+}
+
+const [INT, INT_LOW] = bits(layout.intFormat);
+const [FLOAT, FLOAT_LOW] = bits(layout.floatFormat);
+const [BOOL, , BOOL_HIGH] = bits(layout.boolFormat);
+const [NONE] = bits(layout.noneFormat);
 const { alignment, scalarCode, noneCode, offsetsStart } = layout;
 
 /** Largest list whose offsets fit 31 bits; a larger one is left to Rust. */
@@ -25,11 +31,8 @@ const MAX_BYTES = 0x7fff_ffff;
 /** The high word of a safe, non-negative integer is less than this. */
 const SAFE_HIGH = 0x20_0000;
 const TWO_TO_32 = 0x1_0000_0000;
-
-const scratch = new Float64Array(1);
-const scratchWords = new Uint32Array(scratch.buffer);
 /** A true bool as a double: its last byte is 1. */
-const TRUE = new Float64Array(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1).buffer)[0] as number;
+const [TRUE] = bits([0, 0x0100_0000]);
 
 /** The scalar slots of one list in one segment. */
 export class Slots {
@@ -37,9 +40,10 @@ export class Slots {
   readonly #floats: Float64Array;
   readonly #ints: BigInt64Array;
   readonly #codes: Uint8Array;
-  /** Where the formats and the offsets start, in units of 32 bits. */
+  /** Where the offsets start, in units of 32 bits. */
+  readonly #offsets = offsetsStart / Int32Array.BYTES_PER_ELEMENT;
+  /** Where the formats start, in units of 64 bits. */
   readonly #formats: number;
-  readonly #offsets = offsetsStart / 4;
   /** Where the data area starts, in units of 64 bits. */
   readonly #data: number;
   /** The data area's size in bytes; -1 leaves everything to Rust. */
@@ -52,57 +56,48 @@ export class Slots {
     this.#floats = new Float64Array(buffer, 0, bytes / Float64Array.BYTES_PER_ELEMENT);
     this.#ints = new BigInt64Array(buffer, 0, bytes / BigInt64Array.BYTES_PER_ELEMENT);
     this.#codes = new Uint8Array(buffer, bytes, isSmall ? list.length : 0);
-    this.#formats = list.formatsStart / Int32Array.BYTES_PER_ELEMENT;
+    this.#formats = list.formatsStart / Float64Array.BYTES_PER_ELEMENT;
     this.#data = list.dataStart / Float64Array.BYTES_PER_ELEMENT;
     this.#dataBytes = isSmall ? list.dataBytes : -1;
   }
 
   /** The scalar in a slot; `undefined` leaves it to Rust. */
   get(index: number): number | bigint | boolean | null | undefined {
-    const words = this.#words;
-    const at = this.#formats + 2 * index;
-    const format = words[at];
-    const high = words[at + 1];
+    const at = this.#formats + index;
+    const format = this.#floats[at];
     const position = this.#position(index);
     if (position < 0) return undefined;
-    const code = this.#codes[index];
-    if (format === INT && high === INT_HIGH && code === scalarCode) {
+    if (this.#codes[index] !== scalarCode) return this.#isNone(index) ? null : undefined;
+    // The second look at the format tells whether a writer has changed the type meanwhile. It goes through another view,
+    // so that no compiler takes it for the first.
+    if (format === INT) {
       const value = this.#readInt(position);
-      return Atomics.load(words, at) === INT ? value : undefined;
+      return this.#words[2 * at] === INT_LOW ? value : undefined;
     }
-    if (format === FLOAT && high === FLOAT_HIGH && code === scalarCode) {
+    if (format === FLOAT) {
       const value = this.#floats[position];
-      return Atomics.load(words, at) === FLOAT ? value : undefined;
+      return this.#words[2 * at] === FLOAT_LOW ? value : undefined;
     }
-    if (format === BOOL && high === BOOL_HIGH && code === scalarCode) {
-      const value = this.#readBool(position);
-      return Atomics.load(words, at + 1) === BOOL_HIGH ? value : undefined;
-    }
-    if (format === NONE && high === NONE_HIGH && code === noneCode) return null;
-    return undefined;
+    return format === BOOL ? this.#readBool(at, position) : undefined;
   }
 
   /** Writes a scalar to a slot that holds its type already; `false` leaves it to Rust. */
   set(index: number, value: unknown): boolean {
-    const words = this.#words;
-    const at = this.#formats + 2 * index;
-    const format = words[at];
-    const high = words[at + 1];
+    const format = this.#floats[this.#formats + index];
     const position = this.#position(index);
     if (position < 0 || this.#codes[index] !== scalarCode) return false;
     if (typeof value === 'number') {
-      if (format === INT && high === INT_HIGH) return this.#writeInt(position, value);
+      if (format === INT) return this.#writeInt(position, value);
       // NaN is left to Rust, which stores the one that CPython does.
-      if (format !== FLOAT || high !== FLOAT_HIGH || value !== value) return false;
+      if (format !== FLOAT || value !== value) return false;
       this.#floats[position] = value;
       return true;
     }
-    if (typeof value === 'boolean') {
-      if (format !== BOOL || high !== BOOL_HIGH) return false;
+    if (typeof value === 'boolean' && format === BOOL) {
       this.#floats[position] = value ? TRUE : 0;
       return true;
     }
-    if (typeof value === 'bigint' && format === INT && high === INT_HIGH && fitsInt64(value)) {
+    if (typeof value === 'bigint' && format === INT && fitsInt64(value)) {
       this.#ints[position] = value;
       return true;
     }
@@ -117,10 +112,9 @@ export class Slots {
     const end = words[at + 2] as number;
     const isSlot =
       ((words[at + 1] as number) | (words[at + 3] as number)) === 0 &&
-      start >= 0 &&
-      end - start >= alignment &&
-      end <= this.#dataBytes &&
-      (start | end) % alignment === 0;
+      // No number here is negative.
+      (start | (end - start - alignment) | (this.#dataBytes - end)) >= 0 &&
+      ((start | end) & (alignment - 1)) === 0;
     return isSlot ? this.#data + start / alignment : -1;
   }
 
@@ -134,9 +128,14 @@ export class Slots {
     return Number.isSafeInteger(number) ? number : value;
   }
 
-  #readBool(position: number): boolean {
+  #readBool(at: number, position: number): boolean | undefined {
     scratch[0] = this.#floats[position] as number;
-    return (scratchWords[1] as number) >>> 24 !== 0;
+    const isTrue = (scratchWords[1] as number) >>> 24 !== 0;
+    return this.#words[2 * at + 1] === BOOL_HIGH ? isTrue : undefined;
+  }
+
+  #isNone(index: number): boolean {
+    return this.#codes[index] === noneCode && this.#floats[this.#formats + index] === NONE;
   }
 
   #writeInt(position: number, value: number): boolean {

@@ -24,16 +24,32 @@
 //! - `detach()`, `ignore_lease_signals()`: what a helper process does to itself.
 //! - `sweep()`, `list()`: see [`crate::stale`].
 //!
+//! - `is_linked(name, identity)`: whether the name is still that segment's, as far as an identity can tell.
+//! - `Stream`, `Listener`, `Server`, `starter()`, `prepare_server()`, `wait(interests, patience)`: what managers talk
+//!   by; see the Unix one. `no_socket.rs` stands in for it elsewhere.
 //! - `Mapping::hold()`: keeps the segment in use, as a sweep sees it, for as long as the `Hold` lives; `None` where there
 //!   is no sweep.
+//!
+//! And for locks, in the module `seat`:
+//!
+//! - `Seat`: a number that one participant of a lock has to itself until the value drops or its process ends, in whichever way;
+//!   a process that is only stopped keeps it.
+//!   - `take(name, identity, identifier, first)`: any seat from 1 to [`MAX_SEAT`] that is free, looked for from
+//!     `first` on; at most one descriptor. The lock is told by its segment, or by `identifier`, which no other lock has.
+//!   - `in_other(number, f)`: calls `f` while nobody has or can take the seat of that number; `None` when somebody has it,
+//!     or that cannot be known.
+//! - `wait(words, timeout)`: sleeps while every word has the value beside it, until one of them is woken; `false` when
+//!   the time is over. May return early. What it returns for says nothing about the words.
+//! - `wake_one(word)`: wakes one thread, of any process, that sleeps on the word. `false` when it is certain that none did.
 
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::manager::Address;
 use crate::stale::{Fate, Found};
 use crate::{Access, Error, Foreign, Identity, Lifetime, Name, Result};
 
@@ -49,9 +65,25 @@ mod backend;
 #[path = "unsupported.rs"]
 mod backend;
 
+#[cfg(all(any(target_os = "linux", target_os = "macos"), not(feature = "portable-backend")))]
+use backend::socket;
+
+#[cfg(not(all(any(target_os = "linux", target_os = "macos"), not(feature = "portable-backend"))))]
+#[path = "no_socket.rs"]
+mod socket;
+
+pub(crate) use socket::{Interest, Listener, Server, Stream, is_linked, prepare_server, starter, wait};
+
+#[cfg(all(target_os = "linux", not(feature = "portable-backend")))]
+pub(crate) use backend::seat;
+
+#[cfg(not(all(target_os = "linux", not(feature = "portable-backend"))))]
+#[path = "seat_files.rs"]
+pub(crate) mod seat;
+
 pub(crate) use backend::{
-    Helper, Hold, LOSSES, Mapping, NAME_MAX, RANDOM_NAME_PREFIX, attach, create, detach, ignore_lease_signals, is_reserved_in_name,
-    is_reserved_name, list, page_size, sweep, unlink, unlink_registered,
+    Helper, Hold, LOSSES, Mapping, NAME_MAX, RANDOM_NAME_PREFIX, attach, create, detach, ignore_lease_signals,
+    is_reserved_in_name, is_reserved_name, list, page_size, sweep, unlink, unlink_registered,
 };
 
 /// What runs between the making of a segment and its appearance under its name.
@@ -83,10 +115,29 @@ const _: () = {
     let _: fn(&Path, &str) -> io::Result<Helper> = Helper::spawn;
     let _: fn(&Helper, &[u8]) -> io::Result<()> = Helper::send;
     let _: fn() = detach;
+    let _: fn(&Name, Identity) -> bool = is_linked;
+    let _: fn(&Address, Instant) -> io::Result<Stream> = Stream::connect;
+    let _: fn(&Address) -> io::Result<Listener> = Listener::bind;
+    let _: fn(&Path) -> io::Result<Listener> = Listener::bind_in_fresh_folder;
+    let _: fn(&Path) -> io::Result<Server> = Server::spawn;
     let _: fn() = ignore_lease_signals;
+    send_and_sync::<seat::Seat>();
+    let _: fn(&Name, Identity, u64, u16) -> Result<seat::Seat> = seat::Seat::take;
+    let _: fn(&seat::Seat) -> u16 = seat::Seat::number;
+    let _: fn(&seat::Seat, u16, fn()) -> Option<()> = seat::Seat::in_other;
+    let _: fn(&[(&AtomicU32, u32)], Duration) -> bool = seat::wait;
+    let _: fn(&AtomicU32) -> bool = seat::wake_one;
     let _: fn() -> Vec<(String, Fate)> = sweep;
     let _: fn() -> Vec<Found> = list;
 };
+
+/// Seats are numbered from 1 to this.
+pub(crate) const MAX_SEAT: u16 = u16::MAX;
+
+/// All seats, from `first` on and then from the beginning.
+fn seats_from(first: u16) -> impl Iterator<Item = u16> {
+    (first.max(1)..=MAX_SEAT).chain(1..first)
+}
 
 /// How long an attach waits for a segment that has a name but no size yet, as CPython's have for some microseconds.
 #[allow(dead_code, reason = "the stub for unknown systems attaches to nothing")]

@@ -16,9 +16,12 @@ use crate::{Error, Identity, Kind, Mapping, Result, sys};
 /// The helper's argument that makes it a tracker.
 pub const ROLE: &str = "tracker";
 
-static CLIENT: Mutex<Client> = Mutex::new(Client { program: None, helper: None, segments: BTreeMap::new(), holds: BTreeMap::new() });
+#[allow(clippy::zero_sized_map_values, reason = "where there is no sweep, there are no holds")]
+static CLIENT: Mutex<Client> =
+    Mutex::new(Client { program: None, helper: None, segments: BTreeMap::new(), holds: BTreeMap::new() });
 
 /// This process's side.
+#[allow(clippy::zero_sized_map_values, reason = "where there is no sweep, there are no holds")]
 struct Client {
     program: Option<PathBuf>,
     helper: Option<sys::Helper>,
@@ -36,6 +39,11 @@ fn client() -> MutexGuard<'static, Client> {
 /// Says where the helper executable is. A host that never does has no tracker: what it owns and leaves behind stays.
 pub fn set_program(program: PathBuf) {
     client().program = Some(program);
+}
+
+/// Where the helper executable is, if that was said.
+pub(crate) fn program() -> Option<PathBuf> {
+    client().program.clone()
 }
 
 /// Announces an owned segment. When this returns, the segment is cleaned up however this process ends.

@@ -124,6 +124,17 @@ fn prefix(text: &str, max: usize) -> &str {
     &text[..text.floor_char_boundary(max)]
 }
 
+/// The first frame of a stream and what comes after it; `None` when it is not complete.
+fn next(stream: &[u8]) -> Result<Option<(Frame, &[u8])>, Malformed> {
+    let Some((prefix, rest)) = stream.split_first_chunk::<PREFIX>() else { return Ok(None) };
+    let length = usize::from(u16::from_le_bytes(*prefix));
+    if length > MAX_FRAME - PREFIX {
+        return Err(Malformed);
+    }
+    let Some((frame, rest)) = rest.split_at_checked(length) else { return Ok(None) };
+    Frame::decode(frame).map(|frame| Some((frame, rest))).ok_or(Malformed)
+}
+
 /// Cuts a stream of bytes into frames.
 #[derive(Debug, Default)]
 pub struct Decoder {
@@ -134,19 +145,21 @@ impl Decoder {
     /// Takes the next bytes of the stream and gives the frames that are complete now.
     ///
     /// # Errors
-    /// [`Malformed`] for bytes that no [`Frame::encode`] makes; the stream cannot be followed from there on.
+    /// [`Malformed`] for bytes that no [`Frame::encode`] makes; the stream cannot be followed from there on. Frames that
+    /// came before them are given first, and the error by the next call.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Frame>, Malformed> {
         self.pending.extend_from_slice(bytes);
         let mut frames = Vec::new();
         let mut rest = &self.pending[..];
-        while let Some((prefix, tail)) = rest.split_first_chunk::<PREFIX>() {
-            let length = usize::from(u16::from_le_bytes(*prefix));
-            if length > MAX_FRAME - PREFIX {
-                return Err(Malformed);
+        loop {
+            match next(rest) {
+                Ok(Some((frame, tail))) => {
+                    frames.push(frame);
+                    rest = tail;
+                }
+                Err(Malformed) if frames.is_empty() => return Err(Malformed),
+                Ok(None) | Err(Malformed) => break,
             }
-            let Some((frame, tail)) = tail.split_at_checked(length) else { break };
-            frames.push(Frame::decode(frame).ok_or(Malformed)?);
-            rest = tail;
         }
         let consumed = self.pending.len() - rest.len();
         self.pending.drain(..consumed);
@@ -184,9 +197,8 @@ mod tests {
     fn the_longest_name_and_origin_fit_a_frame() {
         let bytes = registration(&"é".repeat(127), &"x".repeat(5000)).encode();
         assert!(bytes.len() <= MAX_FRAME);
-        let Ok([Frame::Register(decoded)]) = Decoder::default().push(&bytes).as_deref().map(<[_; 1]>::try_from).map(Result::unwrap) else {
-            panic!("a registration")
-        };
+        let frames = Decoder::default().push(&bytes).unwrap();
+        let [Frame::Register(decoded)] = &frames[..] else { panic!("{frames:?} is not one registration") };
         assert_eq!(decoded.name.chars().count(), 127);
         assert_eq!(decoded.origin.len(), MAX_ORIGIN);
     }
@@ -198,6 +210,15 @@ mod tests {
         let mut unknown = Frame::Forget(Identity { device: 1, inode: 2 }).encode();
         unknown[2] = 9;
         assert_eq!(Decoder::default().push(&unknown), Err(Malformed));
+    }
+
+    #[test]
+    fn frames_before_malformed_bytes_count() {
+        let frame = registration("name", "origin");
+        let mut decoder = Decoder::default();
+        assert_eq!(decoder.push(&[frame.encode(), vec![0xff; 9]].concat()), Ok(vec![frame]));
+        assert_eq!(decoder.push(&[]), Err(Malformed));
+        assert_eq!(decoder.push(&[1]), Err(Malformed));
     }
 
     proptest! {

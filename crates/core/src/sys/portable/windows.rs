@@ -75,7 +75,7 @@ pub(super) fn create(name: &Name, size: NonZeroUsize, _mode: u32) -> Result<Shme
         return Err(if fs::exists(file_of(name)).unwrap_or(true) || !is_unlinked(name) {
             fault::exists(name)
         } else {
-            system_error(name, "it was unlinked, but its name is free only when the last process has closed it")
+            system_error(name, "it was unlinked, and its name is free again only when every process has closed it")
         });
     }
     let was_there = fs::exists(file_of(name)).unwrap_or(true);
@@ -130,4 +130,28 @@ pub(super) fn is_out_of_memory(code: u32) -> bool {
 /// Not an errno: the message has the code.
 pub(super) fn errno(_: u32) -> Option<i32> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_windows_would_take_for_devices_or_cut_short_are_reserved() {
+        for name in ["NUL", "nul", "con.txt", "Aux .log", "COM1", "lpt9.x", "com²", "CONIN$", "a.", "a "] {
+            assert!(is_reserved_name(name), "{name:?}");
+            assert_eq!(Name::new(name).unwrap_err().kind(), Kind::InvalidValue, "{name:?}");
+        }
+        for name in ["null", "COM", "COM10", "a.nul", "psm_1", "aux1", " a", ".a"] {
+            assert!(!is_reserved_name(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_create_that_fails_half_way_leaves_no_file() {
+        let name = Name::random().unwrap();
+        let error = create(&name, NonZeroUsize::new(1 << 60).unwrap(), 0o600).map(drop).unwrap_err();
+        assert_eq!(error.kind(), Kind::OutOfSharedMemory, "{error}");
+        assert!(matches!(fs::exists(file_of(&name)), Ok(false)));
+    }
 }

@@ -4,15 +4,17 @@
 use std::ffi::{CString, c_char};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
+use rustix::net::send;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
+use super::os;
 
 /// How long a helper may leave its socket full. It reads at once, so a longer time means that it was stopped.
 const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
@@ -27,8 +29,7 @@ pub(crate) struct Helper {
 impl Helper {
     /// Starts `program` with one argument, its role.
     pub(crate) fn spawn(program: &Path, role: &str) -> io::Result<Self> {
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let (ours, theirs) = os::socket_pair()?;
         let program = CString::new(program.as_os_str().as_bytes())?;
         let role = CString::new(role)?;
         let arguments = [program.as_ptr().cast_mut(), role.as_ptr().cast_mut(), ptr::null_mut()];
@@ -56,10 +57,15 @@ impl Helper {
         Ok(Self { socket: ours, pid })
     }
 
+    /// The connection to it, which goes both ways.
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
     /// Sends a whole frame. After an error the helper must be given up.
     pub(crate) fn send(&self, mut frame: &[u8]) -> io::Result<()> {
         while !frame.is_empty() {
-            match send(&self.socket, frame, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            match send(&self.socket, frame, os::SEND_AT_ONCE) {
                 Ok(sent) => frame = &frame[sent..],
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self.wait_for_room()?,
@@ -108,11 +114,9 @@ impl Attributes {
         check(unsafe { libc::posix_spawnattr_init(attributes.as_mut_ptr()) })?;
         // SAFETY: initialized by the call above, which succeeded.
         let mut attributes = Self(unsafe { attributes.assume_init() });
-        #[expect(clippy::cast_possible_truncation, reason = "a flag of 16 bits")]
-        let flags = libc::POSIX_SPAWN_SETSID as libc::c_short;
         // SAFETY: `attributes` is initialized. A C library that does not know the flag refuses it; the helper then
         // makes its own session as its first act.
-        let _ = unsafe { libc::posix_spawnattr_setflags(&raw mut attributes.0, flags) };
+        let _ = unsafe { libc::posix_spawnattr_setflags(&raw mut attributes.0, os::SPAWN_IN_OWN_SESSION) };
         Ok(attributes)
     }
 }

@@ -8,6 +8,7 @@ use rustix::fs::{
     unlinkat,
 };
 use rustix::io::{Errno, retry_on_intr};
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
 use rustix::process::{Resource, getrlimit};
 
 use super::failed;
@@ -22,10 +23,21 @@ pub(crate) const NAME_MAX: usize = 255;
 
 pub(super) const MAPS_COPY_ON_WRITE: bool = true;
 
+/// For a helper process, see [`super::helper`].
+pub(super) const SPAWN_IN_OWN_SESSION: libc::c_short = libc::POSIX_SPAWN_SETSID as libc::c_short;
+
+/// Neither waits for room nor dies of a pipe that is broken.
+pub(super) const SEND_AT_ONCE: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+
 const MOUNT: &str = "/dev/shm";
 
 fn path(name: &Name) -> String {
     format!("{MOUNT}/{name}")
+}
+
+/// Two connected sockets that no other process inherits.
+pub(super) fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+    socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
 }
 
 /// A segment that has its memory and perhaps its contents, but no name that others could open.

@@ -5,11 +5,13 @@ use std::num::NonZeroUsize;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::fs::{FileType, Mode, Stat, ftruncate};
-use rustix::io::Errno;
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::net::sockopt::set_socket_nosigpipe;
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
 use rustix::shm;
 
-use super::in_place::InPlace;
 use super::failed;
+use super::in_place::InPlace;
 use crate::stale::{Fate, Found};
 use crate::{Access, Error, Identity, Kind, Lifetime, Name, Result};
 
@@ -18,6 +20,22 @@ pub(crate) const NAME_MAX: usize = 30;
 
 /// A mapping must be shared here, so a stray write through a read-only one would kill the process.
 pub(super) const MAPS_COPY_ON_WRITE: bool = false;
+
+/// For a helper process, see [`super::helper`]: `POSIX_SPAWN_SETSID` of `<sys/spawn.h>`.
+pub(super) const SPAWN_IN_OWN_SESSION: libc::c_short = 0x0400;
+
+/// Does not wait for room; [`socket_pair`] sees to the broken pipes.
+pub(super) const SEND_AT_ONCE: SendFlags = SendFlags::DONTWAIT;
+
+/// Two connected sockets that no other process inherits, unless it is started between two of these calls.
+pub(super) fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::empty(), None)?;
+    for socket in [&pair.0, &pair.1] {
+        fcntl_setfd(socket, FdFlags::CLOEXEC)?;
+        set_socket_nosigpipe(socket, true)?;
+    }
+    Ok(pair)
+}
 
 fn path(name: &Name) -> String {
     format!("/{name}")

@@ -49,9 +49,8 @@ impl Mapping {
         let page = rustix::param::page_size();
         // SAFETY: with an old size of 0 mremap(2) leaves the old mapping as it is and maps its pages once more, wherever
         // there is room; nothing else is touched.
-        let copy = unsafe {
-            rustix::mm::mremap(self.start().as_ptr().cast(), 0, page, rustix::mm::MremapFlags::MAYMOVE)
-        };
+        let copy =
+            unsafe { rustix::mm::mremap(self.start().as_ptr().cast(), 0, page, rustix::mm::MremapFlags::MAYMOVE) };
         copy.ok().and_then(|page| NonNull::new(page.cast())).map(Hold)
     }
 

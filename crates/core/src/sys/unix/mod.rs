@@ -16,7 +16,10 @@ mod in_place;
 #[cfg(target_os = "linux")]
 mod linux;
 mod mapping;
+#[cfg(target_os = "linux")]
+pub(super) mod seat;
 mod sigbus;
+pub(super) mod socket;
 #[cfg(target_os = "linux")]
 use linux as os;
 #[cfg(target_os = "macos")]
@@ -26,8 +29,8 @@ use macos as os;
 
 pub(crate) use helper::{Helper, detach, ignore_lease_signals};
 pub(crate) use mapping::{Hold, Mapping};
-pub(crate) use sigbus::LOSSES;
 pub(crate) use os::{NAME_MAX, list, sweep};
+pub(crate) use sigbus::LOSSES;
 
 pub(crate) const RANDOM_NAME_PREFIX: &str = "psm_";
 

@@ -118,9 +118,11 @@ fn install() {
 }
 
 extern "C" fn on_sigbus(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    // SAFETY: with SA_SIGINFO the kernel passes a valid siginfo, whose si_addr SIGBUS fills.
-    let (code, address) = unsafe { ((*info).si_code, (*info).si_addr().addr()) };
-    let is_ours = code == libc::BUS_ADRERR
+    // SAFETY: with SA_SIGINFO the kernel passes a siginfo that is valid for as long as the handler runs.
+    let about = unsafe { &*info };
+    // SAFETY: for SIGBUS the kernel fills si_addr.
+    let address = unsafe { about.si_addr() }.addr();
+    let is_ours = about.si_code == libc::BUS_ADRERR
         && watches().find(|watch| watch.contains(address)).is_some_and(Watch::replace);
     if !is_ours {
         pass_on(signal, info, context);
