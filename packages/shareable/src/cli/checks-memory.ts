@@ -1,0 +1,165 @@
+/** What `shareable doctor` looks at of the machine's shared memory: the mount, its room, limits, and what lies there. */
+import { accessSync, closeSync, constants, openSync, readFileSync, statfsSync } from 'node:fs';
+
+import type * as Binding from '../binding.js';
+import type { Check } from './checks.js';
+import { messageOf, ok, problem, unavailable, warning } from './checks.js';
+import { isStale } from './facts.js';
+import { count, formatBytes } from './format.js';
+import { canList, listSegments } from './helper.js';
+
+/** Where Linux keeps segments. */
+const MOUNT = '/dev/shm';
+
+/** See statfs(2). */
+const TMPFS_MAGIC = 0x0102_1994;
+
+/** See open(2); Node does not name it. */
+const O_TMPFILE = 0o20_000_000 | constants.O_DIRECTORY;
+
+/** What Docker and its kin give a container. */
+const CONTAINER_DEFAULT = 64 * 1024 ** 2;
+
+const MORE_ROOM =
+  'For a container: --shm-size=1g, shm_size in a Compose file, or in Kubernetes an emptyDir with medium: Memory at ' +
+  `${MOUNT}. Elsewhere: mount -o remount,size=… ${MOUNT}.`;
+
+/** Whether segments have a place, in memory, that this user may write to. */
+export function checkMount(): Check {
+  const mounting = `mount -t tmpfs tmpfs ${MOUNT}`;
+  if (!canList) return unavailable('mount', `${process.platform} keeps segments in the kernel or in temporary files`);
+  try {
+    if (statfsSync(MOUNT).type !== TMPFS_MAGIC) {
+      return warning('mount', `${MOUNT} is not a tmpfs: segments there may go to a disk`, `Mount one: ${mounting}`);
+    }
+  } catch (error) {
+    return problem('mount', `${MOUNT} cannot be used: ${messageOf(error)}`, `Mount a tmpfs there: ${mounting}`);
+  }
+  try {
+    accessSync(MOUNT, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    return problem('mount', `this user may not write to ${MOUNT}: ${messageOf(error)}`, `chmod 1777 ${MOUNT}`);
+  }
+  try {
+    closeSync(openSync(MOUNT, constants.O_RDWR | O_TMPFILE, 0o600));
+  } catch (error) {
+    return warning(
+      'mount',
+      `${MOUNT} makes no unnamed files: ${messageOf(error)}`,
+      'Segments show up before they are complete, and a process killed at that moment leaves one. A tmpfs has O_TMPFILE.',
+    );
+  }
+  return ok('mount', `${MOUNT} is a tmpfs, writable, with O_TMPFILE`);
+}
+
+/** Whether there is room for segments. */
+export function checkSpace(): Check {
+  if (!canList) return unavailable('space', 'segments have no file system of their own');
+  try {
+    const { bsize, blocks, bavail, files, ffree } = statfsSync(MOUNT);
+    const [size, free] = [blocks * bsize, bavail * bsize];
+    const message = `${formatBytes(free)} of ${formatBytes(size)} free`;
+    if (free === 0) return problem('space', message, `Remove what is not needed, see 'shareable ls'. ${MORE_ROOM}`);
+    if (files > 0 && ffree === 0) {
+      return problem('space', `${message}, but no inodes`, `mount -o remount,nr_inodes=… ${MOUNT}`);
+    }
+    if (size <= CONTAINER_DEFAULT) {
+      return warning('space', `${message}: no more than the default of a container`, MORE_ROOM);
+    }
+    if (free < size / 10) {
+      return warning('space', `${message}: less than a tenth`, "See 'shareable ls' for what takes it.");
+    }
+    return ok('space', message);
+  } catch (error) {
+    return problem('space', `${MOUNT} does not say how much room it has: ${messageOf(error)}`, 'See the mount.');
+  }
+}
+
+/** Whether a segment can be created, filled, seen by others, and removed. */
+export async function checkSegment(binding: typeof Binding | undefined, hasHelper: boolean): Promise<Check> {
+  if (binding === undefined) return unavailable('segment', 'the addon does not load');
+  try {
+    // Not tracked: that would start a tracker, which sweeps, and looking should change nothing.
+    const { handle, name } = binding.createSegment(binding.pageSize, { track: false, mode: 0o600 });
+    try {
+      new Uint8Array(binding.segmentBuffer(handle)).fill(1);
+      const seen = canList && hasHelper ? (await listSegments()).find((segment) => segment.name === name) : undefined;
+      if (seen?.owner === null) {
+        return warning(
+          'segment',
+          'can be created and removed, but the system does not note by whom',
+          "Nothing is lost by it but the owners in 'shareable ls'. Linux notes them from 6.6 on.",
+        );
+      }
+      if (seen?.isInUse === false || seen?.isInUse === null) {
+        return problem(
+          'segment',
+          'can be created and removed, but one in use does not look so',
+          'Do not use shareable gc on this system, and report it: its file leases, fcntl(2) F_SETLEASE, are not as on Linux.',
+        );
+      }
+    } finally {
+      binding.unlinkSegment(handle);
+      binding.closeSegment(handle, undefined);
+    }
+    return ok('segment', 'can be created, filled and removed');
+  } catch (error) {
+    return problem('segment', messageOf(error), 'Without that nothing works; see the other lines for the reason.');
+  }
+}
+
+/** The soft limit of `/proc/self/limits`; Infinity where there is none. */
+function limit(limits: string, title: string): number {
+  const [, soft = 'unlimited'] = new RegExp(`^${title} +(\\S+)`, 'm').exec(limits) ?? [];
+  return soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft);
+}
+
+/** Fewer than these are soon used up. */
+const FEW_MAPPINGS = 65_530;
+const FEW_FILES = 1024;
+
+/** Whether a process may have many segments, and large ones. */
+export function checkLimits(): Check[] {
+  if (!canList) return [unavailable('limits', '/proc tells them only on Linux')];
+  try {
+    const limits = readFileSync('/proc/self/limits', 'utf8');
+    const mappings = Number(readFileSync('/proc/sys/vm/max_map_count', 'utf8'));
+    const files = limit(limits, 'Max open files');
+    const fileSize = limit(limits, 'Max file size');
+    return [
+      mappings < FEW_MAPPINGS
+        ? warning('mappings', `a process may have ${mappings} mappings`, `sysctl vm.max_map_count=${FEW_MAPPINGS}`)
+        : ok('mappings', `a process may have ${mappings} mappings; each open segment takes one or two`),
+      files < FEW_FILES
+        ? warning('files', `a process may have ${files} open files`, `Raise it: ulimit -n ${FEW_FILES}`)
+        : ok('files', `a process may have ${files} open files; an open segment takes none`),
+      Number.isFinite(fileSize)
+        ? warning(
+            'file-size',
+            `no segment can be larger than ${formatBytes(fileSize)}`,
+            'Raise it: ulimit -f unlimited',
+          )
+        : ok('file-size', 'segments may have any size that fits'),
+    ];
+  } catch (error) {
+    return [unavailable('limits', messageOf(error))];
+  }
+}
+
+/** Whether anything was left behind. */
+export async function checkStale(hasHelper: boolean): Promise<Check> {
+  if (!canList) return unavailable('left-behind', 'this system keeps no list of segments');
+  if (!hasHelper) return unavailable('left-behind', 'the helper does not answer');
+  try {
+    const stale = (await listSegments()).filter(isStale);
+    if (stale.length === 0) return ok('left-behind', 'nothing');
+    const size = stale.reduce((sum, { residentBytes }) => sum + residentBytes, 0);
+    return warning(
+      'left-behind',
+      `${count(stale.length, 'segment')}, ${formatBytes(size)}`,
+      "Remove them: 'shareable gc'. The next program of this user that creates a segment does it too.",
+    );
+  } catch (error) {
+    return problem('left-behind', messageOf(error), 'See the helper.');
+  }
+}

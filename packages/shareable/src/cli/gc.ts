@@ -1,0 +1,51 @@
+/** `shareable gc`. */
+import type { Command } from './command.js';
+import { uid } from './facts.js';
+import type { Line } from './format.js';
+import { count, formatBytes } from './format.js';
+import type { Sweep } from './helper.js';
+import { listSegments, sweepSegments } from './helper.js';
+
+/** What a sweep removed and left. */
+interface Outcome {
+  /** With the size in bytes; null for one that was made at the same moment. */
+  readonly removed: readonly { name: string; size: number | null }[];
+  /** Tracked, but not left behind. */
+  readonly kept: Sweep['kept'];
+  /** Made to outlive their creators, or by CPython: only `rm` removes them. */
+  readonly untracked: readonly string[];
+}
+
+function* describe({ removed, kept, untracked }: Outcome): Generator<Line> {
+  const bytes = removed.reduce((sum, { size }) => sum + (size ?? 0), 0);
+  if (removed.length === 0) yield 'Nothing was left behind.';
+  else yield `Removed ${count(removed.length, 'segment')} left behind by dead owners, ${formatBytes(bytes)}:`;
+  for (const { name, size } of removed) yield `  ${name}${size === null ? '' : `  ${formatBytes(size)}`}`;
+  if (kept.length > 0) yield `Left ${count(kept.length, 'segment')}:`;
+  for (const { name, reason } of kept) yield `  ${name}  ${reason}`;
+  if (untracked.length > 0) {
+    yield `Left ${count(untracked.length, 'segment')} not tracked (track: false, or CPython's), for 'shareable rm':`;
+  }
+  for (const name of untracked) yield `  ${name}`;
+}
+
+export const gc: Command = {
+  usage: 'gc',
+  summary: 'remove what dead owners left behind',
+  details: [
+    'Removes the segments of this user that were created to be owned and that no process has open or mapped any more.',
+    'Never touches what is in use, what was created with track: false, what CPython made, or what another user has.',
+  ],
+  options: {},
+  names: { min: 0, max: 0 },
+  async run() {
+    const before = await listSegments();
+    const { removed, kept } = await sweepSegments();
+    const outcome: Outcome = {
+      removed: removed.map((name) => ({ name, size: before.find((segment) => segment.name === name)?.size ?? null })),
+      kept,
+      untracked: before.filter((segment) => segment.uid === uid && !segment.isTracked).map(({ name }) => name),
+    };
+    return { json: () => outcome, lines: () => describe(outcome) };
+  },
+};

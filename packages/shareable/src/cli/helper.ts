@@ -1,0 +1,130 @@
+/** Asking the helper executable, which knows what lies in shared memory; and the addon, loaded when it is needed. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+import type * as Binding from '../binding.js';
+import { SharedMemoryError, fromNative } from '../errors.js';
+
+/** A segment as the helper reports it. */
+export interface Segment {
+  name: string;
+  /** Its file, in decimal: another segment of the same name differs in one of the two. */
+  device: string;
+  inode: string;
+  /** In bytes. */
+  size: number;
+  residentBytes: number;
+  uid: number;
+  mode: number;
+  /** Milliseconds since 1970. */
+  createdAt: number;
+  isTracked: boolean;
+  /** Whether any process has it open or mapped; null where this user may not know. */
+  isInUse: boolean | null;
+  /** Who created it; null where that is not on record. */
+  owner: { pid: number; isAlive: boolean } | null;
+}
+
+/** What a sweep did. */
+export interface Sweep {
+  removed: string[];
+  kept: { name: string; reason: string }[];
+}
+
+/** The helper answers in milliseconds. */
+const PATIENCE = 30_000;
+
+/** What the helper says of itself. */
+export interface About {
+  version: string;
+  /** Null where the system does not tell. */
+  residentBytes: number | null;
+}
+
+/** Whether segments can be listed on this system at all. */
+export const canList = process.platform === 'linux';
+
+/**
+ * The addon. Imported only here, and only when it is needed, so that a command can say what is wrong with it.
+ *
+ * @throws {SharedMemoryError} `ERR_SHM_ADDON` when it is absent or does not load
+ */
+export async function loadBinding(): Promise<typeof Binding> {
+  return import('../binding.js');
+}
+
+function failed(path: string, why: string, cause: unknown): SharedMemoryError {
+  return new SharedMemoryError(
+    `the helper of shareable, ${path}, ${why}. It comes with the addon: install again, and see 'shareable doctor'.`,
+    { code: 'ERR_SHM_HELPER', cause },
+  );
+}
+
+/** Runs the helper in one of its roles. */
+async function ask<Answer>(role: string, ...args: string[]): Promise<Answer> {
+  const { helperPath } = await loadBinding();
+  let stdout;
+  try {
+    ({ stdout } = await promisify(execFile)(helperPath, [role, ...args], {
+      encoding: 'utf8',
+      maxBuffer: Number.POSITIVE_INFINITY,
+      timeout: PATIENCE,
+      windowsHide: true,
+    }));
+  } catch (cause) {
+    const { code, signal } = cause as { code?: unknown; signal?: unknown };
+    const end = typeof signal === 'string' ? `ended by ${signal}` : `ended with code ${String(code)}`;
+    throw failed(helperPath, typeof code === 'string' ? `cannot be started (${code})` : end, cause);
+  }
+  try {
+    return JSON.parse(stdout) as Answer;
+  } catch (cause) {
+    throw failed(helperPath, 'gave no answer that makes sense', cause);
+  }
+}
+
+/**
+ * Has the helper say that it runs.
+ *
+ * @throws {SharedMemoryError} `ERR_SHM_HELPER` when it does not
+ */
+export async function askAbout(): Promise<About> {
+  return ask<About>('about');
+}
+
+/**
+ * All segments of this machine, oldest first.
+ *
+ * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` where the system cannot list them, `ERR_SHM_HELPER`
+ */
+export async function listSegments(): Promise<Segment[]> {
+  if (!canList) throw unsupported('its segments cannot be listed');
+  return ask<Segment[]>('list');
+}
+
+/** The segment of a name; undefined where there is none, or where segments cannot be listed. */
+export async function findSegment(name: string): Promise<Segment | undefined> {
+  return canList ? (await listSegments()).find((segment) => segment.name === name) : undefined;
+}
+
+/** Removes what dead owners of this user have left behind. */
+export async function sweepSegments(): Promise<Sweep> {
+  if (!canList) throw unsupported('what dead owners left behind cannot be found');
+  return ask<Sweep>('sweep');
+}
+
+/**
+ * Removes a segment, unless its name is another one's by now.
+ *
+ * @throws {SegmentNotFoundError} `ENOENT` when it is gone, {@link SegmentAccessError} when this user may not
+ */
+export async function removeSegment({ name, device, inode }: Segment): Promise<void> {
+  const { error } = await ask<{ error: object | null }>('remove', name, device, inode);
+  if (error !== null) throw fromNative(error);
+}
+
+function unsupported(what: string): SharedMemoryError {
+  return new SharedMemoryError(`${process.platform} keeps no list of shared memory, so ${what}. Linux does.`, {
+    code: 'ERR_SHM_UNSUPPORTED',
+  });
+}

@@ -1,0 +1,117 @@
+/** `shareable inspect NAME`. */
+import type * as Binding from '../binding.js';
+import { outOfRange } from '../errors.js';
+import type { Command, Result } from './command.js';
+import { integerOption } from './command.js';
+import type { Contents } from './contents.js';
+import { open } from './contents.js';
+import { formatBoolean, formatMode, formatOwner, toShape } from './facts.js';
+import type { Line, Piece } from './format.js';
+import { count, formatAge, formatBytes, hexDump } from './format.js';
+import type { Segment } from './helper.js';
+import { findSegment, loadBinding } from './helper.js';
+import { readItems, showItem, toShape as toItemShape } from './items.js';
+import { toErrorShape } from './report.js';
+
+/** Slots, and bytes, that are shown unless more are asked for. */
+const ITEMS = 100;
+const BYTES = 256;
+
+/** The part of a segment's bytes that was asked for. */
+interface Excerpt {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+function excerpt(bytes: Uint8Array, offset: number, length: number): Excerpt {
+  if (offset > bytes.length) throw outOfRange(`offset ${offset} lies past the end: there are ${bytes.length} bytes`);
+  return { offset, bytes: bytes.subarray(offset, offset + length) };
+}
+
+function toBytesShape({ offset, bytes }: Excerpt): object {
+  return { offset, length: bytes.length, hex: Buffer.from(bytes).toString('hex') };
+}
+
+function* describeFacts(name: string, contents: Contents, segment: Segment | undefined): Generator<Line> {
+  const row = (title: string, ...value: Piece[]): Line => [{ text: title.padEnd(10), style: 'heading' }, ...value];
+  const { size, list, layoutError } = contents;
+  yield row('name', name);
+  yield row('size', size < 1024 ? count(size, 'byte') : `${formatBytes(size)} (${size} bytes)`);
+  if (list === undefined) yield row('kind', 'raw', { text: ` (${layoutError?.message})`, style: 'dim' });
+  else yield row('kind', `list of ${count(list.length, 'slot')}`);
+  if (segment === undefined) return;
+  const { residentBytes, isTracked, isInUse, owner, createdAt, uid, mode } = segment;
+  yield row('resident', formatBytes(residentBytes));
+  yield row('tracked', formatBoolean(isTracked));
+  yield row('in use', formatBoolean(isInUse));
+  yield row('owner', owner?.isAlive === true ? `${owner.pid} (alive)` : formatOwner(segment));
+  yield row('created', `${new Date(createdAt).toISOString()}, ${formatAge(Date.now() - createdAt)} ago`);
+  yield row('user', `uid ${uid}, mode ${formatMode(mode)}`);
+}
+
+function* describeBytes({ offset, bytes }: Excerpt, size: number): Generator<Line> {
+  yield '';
+  yield* hexDump(bytes, offset);
+  const rest = size - offset - bytes.length;
+  if (rest > 0) yield { text: `… ${count(rest, 'more byte')}: see --offset, --length and --all`, style: 'dim' };
+}
+
+function* describeItems(binding: typeof Binding, contents: Contents, shown: number, isWhole: boolean): Generator<Line> {
+  const length = contents.list?.length ?? 0;
+  yield '';
+  if (length === 0) return;
+  const width = Math.max('INDEX'.length, String(shown - 1).length);
+  yield { text: `${'INDEX'.padStart(width)}  FORMAT    VALUE`, style: 'heading' };
+  for (const item of readItems(binding, contents, shown)) {
+    yield [String(item.index).padStart(width), `  ${item.format.padEnd(8)}  `, showItem(item, isWhole)];
+  }
+  if (shown < length) {
+    yield { text: `… ${count(length - shown, 'more slot')}: see --limit and --all`, style: 'dim' };
+  }
+}
+
+export const inspect: Command = {
+  usage: 'inspect NAME [--limit N] [--hex] [--offset N] [--length N] [--all]',
+  summary: "show a segment: a list's values and formats, or the bytes of any other",
+  details: [
+    'The segment is attached to read-only (on Linux; other systems cannot) and never changed.',
+    'What does not read as a list is shown as bytes, with the reason.',
+  ],
+  options: {
+    limit: { type: 'string', argument: 'N', help: `show so many slots of a list (default: ${ITEMS})` },
+    hex: { type: 'boolean', help: 'show bytes, also of a list' },
+    offset: { type: 'string', argument: 'N', help: 'show the bytes from this one on (default: 0)' },
+    length: { type: 'string', argument: 'N', help: `show so many bytes (default: ${BYTES})` },
+    all: { type: 'boolean', help: 'show everything, and long values whole' },
+  },
+  names: { min: 1, max: 1 },
+  async run(call): Promise<Result> {
+    const name = call.names[0] as string;
+    const isWhole = call.options['all'] === true;
+    const limit = integerOption(call, 'limit', isWhole ? Number.MAX_SAFE_INTEGER : ITEMS);
+    const offset = integerOption(call, 'offset', 0);
+    const length = integerOption(call, 'length', isWhole ? Number.MAX_SAFE_INTEGER : BYTES);
+    const isHex = ['hex', 'offset', 'length'].some((option) => call.options[option] !== undefined);
+    // Before it is attached to, which would be a use.
+    const found = await findSegment(name);
+    const binding = await loadBinding();
+    const contents = open(binding, name);
+    const { list, layoutError } = contents;
+    const dump = list === undefined || isHex ? excerpt(contents.bytes(), offset, length) : undefined;
+    const shown = dump === undefined && list !== undefined ? Math.min(limit, list.length) : 0;
+    const kind = list === undefined ? 'raw' : 'list';
+    return {
+      json: () => ({
+        segment: toShape({ name, size: contents.size, kind, length: list?.length ?? null }, found),
+        items: dump === undefined ? Array.from(readItems(binding, contents, shown), toItemShape) : null,
+        bytes: dump === undefined ? null : toBytesShape(dump),
+        layoutError: layoutError === undefined ? null : toErrorShape(layoutError),
+      }),
+      *lines() {
+        yield* describeFacts(name, contents, found);
+        if (dump === undefined) yield* describeItems(binding, contents, shown, isWhole);
+        else yield* describeBytes(dump, contents.size);
+      },
+    };
+  },
+};

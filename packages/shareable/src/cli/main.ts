@@ -1,0 +1,115 @@
+#!/usr/bin/env node
+/** The command line: `shareable COMMAND …`. */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+
+import type { Command, Result } from './command.js';
+import { UsageError } from './command.js';
+import { doctor } from './doctor.js';
+import type { Line } from './format.js';
+import { gc } from './gc.js';
+import { describeCommand, describeProgram } from './help.js';
+import { inspect } from './inspect.js';
+import { ls } from './ls.js';
+import { Output } from './output.js';
+import { isExpected, toErrorShape } from './report.js';
+import { rm } from './rm.js';
+
+/** Raised when a shape changes in a way that its readers would notice. */
+const JSON_VERSION = 1;
+
+const commands = new Map<string, Command>(Object.entries({ ls, inspect, rm, gc, doctor }));
+const out = new Output(process.stdout);
+const err = new Output(process.stderr);
+
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+/** The command that `args` name, and the rest of them. */
+function choose(args: readonly string[]): { command: Command; rest: string[] } {
+  const at = args.findIndex((arg) => !arg.startsWith('-'));
+  const name = args[at];
+  if (name === undefined) throw new UsageError(`there is no command here; the commands are ${list()}`);
+  const command = commands.get(name);
+  if (command === undefined) throw new UsageError(`there is no command '${name}'; the commands are ${list()}`);
+  return { command, rest: args.filter((_, index) => index !== at) };
+}
+
+function list(): string {
+  return [...commands.keys()].join(', ');
+}
+
+function parse(command: Command, args: string[]): ReturnType<typeof parseArgs> {
+  try {
+    const options = { ...command.options, json: { type: 'boolean' as const } };
+    return parseArgs({ args, options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+async function run(command: Command, args: string[]): Promise<Result> {
+  const { values, positionals: names } = parse(command, args);
+  const { min, max } = command.names;
+  if (names.length < min || names.length > max)
+    throw new UsageError(`that is not the number of names it takes: shareable ${command.usage}`);
+  return command.run({
+    names,
+    options: values as Record<string, string | boolean | undefined>,
+    isJson: values['json'] === true,
+  });
+}
+
+async function complain(error: unknown, isJson: boolean): Promise<void> {
+  if (isJson) return err.printJson({ version: JSON_VERSION, error: toErrorShape(error) });
+  const lines: Line[] = [];
+  const message = error instanceof Error ? error.message : String(error);
+  lines.push([{ text: 'shareable: ', style: 'bad' }, message]);
+  // A fault of ours: whoever reports it will be asked for this.
+  if (!isExpected(error)) lines.push(...((error as Error | undefined)?.stack ?? '').split('\n').slice(1));
+  if (error instanceof UsageError) lines.push("See 'shareable --help'.");
+  return err.print(lines);
+}
+
+/** Prints the help or the version, if that is what `own` options ask for; the exit code then. */
+async function explain(args: readonly string[], own: readonly string[]): Promise<number | undefined> {
+  const isHelp = own.includes('--help') || own.includes('-h');
+  if (!own.every((arg) => arg.startsWith('-'))) {
+    if (!isHelp) return undefined;
+    await out.print(describeCommand(choose(args).command));
+  } else if (isHelp) {
+    await out.print(describeProgram(commands));
+  } else if (own.includes('--version') || own.includes('-v')) {
+    await out.print([version()]);
+  } else {
+    if (args.length > 0) return undefined;
+    await err.print(describeProgram(commands));
+    return 2;
+  }
+  return 0;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  // Behind this there are only names.
+  const own = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined);
+  const isJson = own.includes('--json');
+  try {
+    const explained = await explain(args, own);
+    if (explained !== undefined) return explained;
+    const { command, rest } = choose(args);
+    const { errors = [], isBad = false, json, lines } = await run(command, rest);
+    await (isJson ? out.printJson({ version: JSON_VERSION, ...json() }) : out.print(lines()));
+    for (const error of errors) await complain(error, isJson);
+    return errors.length > 0 || isBad ? 1 : 0;
+  } catch (error) {
+    await complain(error, isJson);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+// Whoever reads us may have seen enough, as `head` has.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+process.stderr.on('error', () => {});
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,61 @@
+/** Printing: the one place through which all text goes to the user. */
+import { once } from 'node:events';
+import type { WriteStream } from 'node:tty';
+import * as util from 'node:util';
+
+import type { Line, Piece, Style } from './format.js';
+import { plain, toJson } from './format.js';
+
+const STYLES = { heading: 'bold', dim: 'dim', good: 'green', warning: 'yellow', bad: 'red' } as const;
+
+/** So much is gathered before it is written. */
+const CHUNK = 64 * 1024;
+
+/** A stream that people or programs read. */
+export class Output {
+  readonly #stream: NodeJS.WritableStream;
+  readonly #hasColors: boolean;
+
+  constructor(stream: NodeJS.WritableStream) {
+    this.#stream = stream;
+    const terminal = stream as WriteStream;
+    // A terminal knows of NO_COLOR and its relatives.
+    this.#hasColors = terminal.isTTY && terminal.hasColors();
+  }
+
+  /** Prints lines, at the speed at which they are read. */
+  async print(lines: Iterable<Line>): Promise<void> {
+    let text = '';
+    for (const line of lines) {
+      text += `${this.render(line)}\n`;
+      if (text.length >= CHUNK) {
+        await this.#write(text);
+        text = '';
+      }
+    }
+    await this.#write(text);
+  }
+
+  /** Prints one value as a line of JSON. */
+  async printJson(value: unknown): Promise<void> {
+    await this.#write(`${toJson(value)}\n`);
+  }
+
+  /** A line as it is printed. */
+  render(line: Line): string {
+    const pieces: readonly Piece[] = Array.isArray(line) ? line : [line];
+    return pieces
+      .map((piece) => this.#paint(plain(piece), typeof piece === 'string' ? undefined : piece.style))
+      .join('');
+  }
+
+  #paint(text: string, style: Style | undefined): string {
+    if (style === undefined || !this.#hasColors || text === '') return text;
+    // Not in Node 20.11, which goes without.
+    return util.styleText?.(STYLES[style], text, { validateStream: false }) ?? text;
+  }
+
+  async #write(text: string): Promise<void> {
+    if (text !== '' && !this.#stream.write(text)) await once(this.#stream, 'drain');
+  }
+}
