@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use napi::bindgen_prelude::{ToNapiValue, Unknown};
-use napi::{Env, JsValue, Result, Status, check_status, sys};
-use shareable_core::{Error, Kind, Mapping};
+use napi::{Env, Error, JsValue, Result, Status, check_status, sys};
+use shareable_core::{Kind, Mapping};
 
 use crate::error::throw;
 
@@ -42,6 +42,10 @@ pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>) -> Result<SharedBuffer
             &raw mut buffer,
         )
     };
+    if status == sys::Status::napi_pending_exception {
+        // Node 20 throws for more than its limit, and has called `release` by then. The caller looks at the limit first.
+        return Err(Error::from_status(Status::PendingException));
+    }
     if status != sys::Status::napi_ok {
         // SAFETY: no buffer was made, so `release` is never called for this hold.
         drop(unsafe { Arc::from_raw(hold.cast_const().cast::<Mapping>()) });
@@ -90,7 +94,7 @@ pub(crate) fn detach(env: &Env, buffer: &Unknown<'_>) -> bool {
     is_detached
 }
 
-fn refused(status: Status) -> Error {
+fn refused(status: Status) -> shareable_core::Error {
     let message = if status == Status::NoExternalBuffersAllowed {
         "this runtime allows no ArrayBuffer over memory that it has not allocated (Electron's memory cage does so), and \
          a copy would not be shared: shared memory cannot be used here"
@@ -98,7 +102,7 @@ fn refused(status: Status) -> Error {
     } else {
         format!("the runtime refused an ArrayBuffer over the segment: {status}")
     };
-    Error::new(Kind::Unsupported, message)
+    shareable_core::Error::new(Kind::Unsupported, message)
 }
 
 /// Finalizes the memory of a buffer.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::layout::{self, Attempt, Header, Input, Layout, Slot, Value, Values};
+use crate::layout::{self, Attempt, Header, Input, Layout, Slot, Value, Values, Wanted};
 use crate::{Access, CreateOptions, Error, Kind, Mapping, Result, Segment};
 
 /// How long a slot that somebody is writing is waited for. Writing takes microseconds; a writer that takes longer has
@@ -120,11 +120,14 @@ impl List {
     /// As [`get`](Self::get).
     pub fn find(&self, value: Input<'_>, from: usize) -> Result<Option<usize>> {
         let layout = self.layout()?;
-        let value = value.into_value();
+        let wanted = Wanted::new(value.into_value());
         let mut text = Vec::new();
         for index in from..layout.len() {
+            if layout.rules_out(index, &wanted) {
+                continue;
+            }
             let slot = layout.slot(index).map_err(|e| self.located(e))?;
-            if self.settle(&slot, || slot.holds(&value, &mut text))? {
+            if self.settle(&slot, || slot.holds(&wanted.value, &mut text))? {
                 return Ok(Some(index));
             }
         }

@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { inspect } from 'node:util';
 
 import type { NativeSegment } from './binding.js';
@@ -13,7 +14,7 @@ import {
   segmentBuffer,
   unlinkSegment,
 } from './binding.js';
-import { closed, invalidType, outOfRange } from './errors.js';
+import { SharedMemoryError, closed, invalidType, outOfRange } from './errors.js';
 import type { AttachOptions, CreateOptions, Handle } from './options.js';
 import { checkAttachOptions, checkCreateOptions, checkInteger, checkName, checkSize, checkTarget } from './options.js';
 
@@ -131,7 +132,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * {@link close}.
    *
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
-   * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` where the runtime allows no such buffer; `ERR_SHM_TRUNCATED` after
+   * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` where the runtime allows no such buffer, or none as
+   *   large (Node 20: 4 GiB); `ERR_SHM_TRUNCATED` after
    *   another process has truncated the segment and this one has touched what was cut off
    */
   get buffer(): ArrayBuffer {
@@ -140,7 +142,17 @@ export class SharedMemory implements Disposable, AsyncDisposable {
       checkSegment(this.#handle);
       this.#losses = losses[0];
     }
-    return (this.#buffer ??= segmentBuffer(this.#handle));
+    return (this.#buffer ??= this.#makeBuffer());
+  }
+
+  #makeBuffer(): ArrayBuffer {
+    if (this.size > constants.MAX_LENGTH) {
+      throw new SharedMemoryError(
+        `segment '${this.name}' has ${this.size} bytes, and a buffer of this runtime at most ${constants.MAX_LENGTH}`,
+        { code: 'ERR_SHM_UNSUPPORTED', segment: this.name },
+      );
+    }
+    return segmentBuffer(this.#handle);
   }
 
   /**

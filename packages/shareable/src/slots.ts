@@ -68,15 +68,11 @@ export class Slots {
     const position = this.#position(index);
     if (position < 0) return undefined;
     if (this.#codes[index] !== scalarCode) return this.#isNone(index) ? null : undefined;
-    // The second look at the format tells whether a writer has changed the type meanwhile. It goes through another view,
-    // so that no compiler takes it for the first.
-    if (format === INT) {
-      const value = this.#readInt(position);
-      return this.#words[2 * at] === INT_LOW ? value : undefined;
-    }
+    if (format === INT) return this.#readInt(at, position);
     if (format === FLOAT) {
-      const value = this.#floats[position];
-      return this.#words[2 * at] === FLOAT_LOW ? value : undefined;
+      const value = this.#floats[position] as number;
+      scratch[0] = value;
+      return this.#isSettled(at, FLOAT_LOW, position) ? value : undefined;
     }
     return format === BOOL ? this.#readBool(at, position) : undefined;
   }
@@ -118,12 +114,31 @@ export class Slots {
     return isSlot ? this.#data + start / alignment : -1;
   }
 
-  #readInt(position: number): number | bigint {
+  /**
+   * Whether a slot whose bits are in `scratch` still has the format whose low half is given, and still those bits: a
+   * writer may be changing its type. The looks go through another view than the first, so that no compiler takes one for
+   * the other.
+   */
+  #isSettled(at: number, format: number, position: number): boolean {
+    const words = this.#words;
+    return (
+      words[2 * at] === format &&
+      words[2 * position] === ((scratchWords[0] as number) | 0) &&
+      words[2 * at + 1] === 0 &&
+      words[2 * position + 1] === ((scratchWords[1] as number) | 0) &&
+      words[2 * at] === format
+    );
+  }
+
+  #readInt(at: number, position: number): number | bigint | undefined {
     // Reading a bigint costs several times as much, so a double brings the bits, where they are no NaN's.
     scratch[0] = this.#floats[position] as number;
     const high = scratchWords[1] as number;
-    if (high < SAFE_HIGH) return high * TWO_TO_32 + (scratchWords[0] as number);
+    if (high < SAFE_HIGH) {
+      return this.#isSettled(at, INT_LOW, position) ? high * TWO_TO_32 + (scratchWords[0] as number) : undefined;
+    }
     const value = this.#ints[position] as bigint;
+    if (this.#words[2 * at] !== INT_LOW || this.#ints[position] !== value) return undefined;
     const number = Number(value);
     return Number.isSafeInteger(number) ? number : value;
   }

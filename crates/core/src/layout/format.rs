@@ -37,8 +37,8 @@ pub const FORMAT_BYTES: usize = 8;
 pub const WRITING: u64 = u64::from_le_bytes(*b"writing\0");
 
 impl Format {
-    const INT: u64 = u64::from_le_bytes(*b"q\0\0\0\0\0\0\0");
-    const FLOAT: u64 = u64::from_le_bytes(*b"d\0\0\0\0\0\0\0");
+    pub(super) const INT: u64 = u64::from_le_bytes(*b"q\0\0\0\0\0\0\0");
+    pub(super) const FLOAT: u64 = u64::from_le_bytes(*b"d\0\0\0\0\0\0\0");
     const BOOL: u64 = u64::from_le_bytes(*b"xxxxxxx?");
     const NONE: u64 = u64::from_le_bytes(*b"xxxxxx?x");
 

@@ -19,6 +19,7 @@ compile_error!("the list layout is written for little-endian machines");
 
 mod codec;
 mod format;
+mod scan;
 mod value;
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -26,6 +27,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64};
 
 pub use codec::{Attempt, Held, Slot, Written};
 pub use format::{Code, FORMAT_BYTES, Format, WRITING};
+pub use scan::Wanted;
 pub use value::{Input, MAX_SAFE_INTEGER, Value};
 
 use crate::bytes::WORD;

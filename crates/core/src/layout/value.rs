@@ -82,6 +82,8 @@ impl Value<'_> {
     pub(super) fn scalar_word(&self) -> u64 {
         match *self {
             Self::Int(n) => n.cast_unsigned(),
+            // Of all the bits that mean NaN, the ones that CPython writes.
+            Self::Float(n) if n.is_nan() => f64::NAN.to_bits(),
             Self::Float(n) => n.to_bits(),
             Self::Bool(b) => u64::from_le_bytes([0, 0, 0, 0, 0, 0, 0, u8::from(b)]),
             Self::Str(_) | Self::Bytes(_) | Self::None => 0,
