@@ -1,0 +1,56 @@
+/** Races for a name, and looks at segments that are just being made. */
+import { ShareableList, SharedMemory } from 'shareable';
+import { expect, test } from 'vitest';
+
+import { forkFixture } from '../helpers/fork-fixture.ts';
+import { exists, freshName } from '../helpers/segments.ts';
+import { until } from '../helpers/until.ts';
+
+const PROCESSES = 3;
+const ROUNDS = 200;
+
+async function race(command: string): Promise<Record<string, unknown>[]> {
+  using barrier = SharedMemory.create(64);
+  await using children = new AsyncDisposableStack();
+  const racers = Array.from({ length: PROCESSES }, () => children.use(forkFixture('racer.ts')));
+  await Promise.all(racers.map((racer) => racer.ask('join', barrier.name)));
+  const prefix = `${freshName()}_`;
+  return await Promise.all(
+    racers.map((racer) => racer.ask<Record<string, unknown>>(command, prefix, PROCESSES, ROUNDS)),
+  );
+}
+
+const everyRound = Array.from({ length: ROUNDS }, (_, round) => round);
+const inOrder = (rounds: unknown[]) => (rounds as number[][]).flat().toSorted((a, b) => a - b);
+
+test('of many that call createOrAttach at once exactly one owns, and all share one segment', async () => {
+  const results = await race('createOrAttach');
+  expect(inOrder(results.map(({ owned }) => owned))).toEqual(everyRound);
+  for (const result of results) expect(result).toMatchObject({ sizes: [4096], shared: ROUNDS });
+});
+
+test('of many that call create at once exactly one can, and the others get EEXIST', async () => {
+  const results = await race('create');
+  expect(inOrder(results.map(({ won }) => won))).toEqual(everyRound);
+  for (const { errors } of results) expect(['', 'EEXIST']).toContain((errors as string[]).join());
+});
+
+test('nobody can attach to a list before it is whole', async () => {
+  using barrier = SharedMemory.create(64);
+  const seen = barrier.array(Int32Array, 0, 1);
+  await using child = forkFixture('racer.ts');
+  await child.ask('join', barrier.name);
+  const prefix = `${freshName()}_`;
+  const length = 2000;
+  const looked = child.ask<{ early: number; wrong: string[] }>('attachEarly', prefix, length, ROUNDS);
+  for (let round = 0; round < ROUNDS; round++) {
+    const values = Array.from({ length }, (_, index) => (index === 0 ? round : `item ${round}`));
+    using _list = ShareableList.create(values, { name: `${prefix}${round}` });
+    await until(() => Atomics.load(seen, 0) > round);
+  }
+  const { early, wrong } = await looked;
+  expect(wrong).toEqual([]);
+  // Otherwise it always came too late to see anything half made.
+  expect(early).toBeGreaterThan(ROUNDS);
+  expect(exists(`${prefix}0`)).toBe(false);
+});

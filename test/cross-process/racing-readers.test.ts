@@ -1,0 +1,134 @@
+/** A reader beside a writer, without a lock: it sees what was there or what comes, or a typed error, and nothing else. */
+import type { Storable } from 'shareable';
+import { LayoutError, ShareableList } from 'shareable';
+import { describe, expect, test } from 'vitest';
+
+import { forkFixture } from '../helpers/fork-fixture.ts';
+import { returned } from '../helpers/storables.ts';
+import { whilePending } from '../helpers/until.ts';
+
+/** What was read how many times: values by their text, errors by their class. */
+type Seen = Map<string, number>;
+
+const textOf = (value: Storable) =>
+  value instanceof Uint8Array ? `bytes ${value.join()}` : `${typeof value} ${value}`;
+
+/** Reads slot 0 by `read` as long as `writing` lasts. */
+async function watch(read: () => Storable, writing: Promise<unknown>): Promise<Seen> {
+  const seen: Seen = new Map();
+  await whilePending(writing, () => {
+    for (let time = 0; time < 20_000; time++) {
+      let found: string;
+      try {
+        found = textOf(read());
+      } catch (error) {
+        // A writer that was stopped for long in the middle of a slot.
+        if (!(error instanceof LayoutError)) throw error;
+        found = error.name;
+      }
+      seen.set(found, (seen.get(found) ?? 0) + 1);
+    }
+  });
+  return seen;
+}
+
+/** Starts with the first value; the child writes all of them in turn. */
+async function race<Found extends Storable>(
+  values: Storable[],
+  read: (list: ShareableList<Storable>) => Found,
+  times = 500_000,
+): Promise<Seen> {
+  // A slot that is large enough for each of them.
+  using list = ShareableList.create<Storable>(['x'.repeat(48)]);
+  list.set(0, values[0] as Storable);
+  await using child = forkFixture('list-peer.ts');
+  await child.ask('attach', list.toJSON());
+  return await watch(() => read(list), child.ask('writeMany', 0, values, times));
+}
+
+function expectOnly(seen: Seen, values: Storable[]): void {
+  const allowed = new Set([...values.map((value) => textOf(returned(value))), 'LayoutError']);
+  expect([...seen].filter(([found]) => !allowed.has(found))).toEqual([]);
+  expect(seen.size).toBeGreaterThan(1);
+}
+
+describe('a reader', () => {
+  const get = (list: ShareableList<Storable>) => list.get(0);
+
+  test('never sees half an integer', async () => {
+    // Both halves of each are alike.
+    const values = [0x0123_4567_0123_4567n, -1n, 0x7777_7777_7777_7777n, 5n * 2n ** 32n + 5n];
+    expectOnly(await race(values, get), values);
+  });
+
+  test('never sees half a double', async () => {
+    const values = [1.1, -2.2e-300, 3.3e300, 0.5];
+    expectOnly(await race(values, get), values);
+  });
+
+  test('never sees two texts mixed', async () => {
+    const values = ['a'.repeat(48), 'b'.repeat(47), 'c'];
+    expectOnly(await race(values, get), values);
+  });
+
+  test('never sees two byte strings mixed', async () => {
+    const values = [new Uint8Array(40).fill(1), new Uint8Array(48).fill(2)];
+    expectOnly(await race(values, get), values);
+  });
+
+  test.each<[string, Storable[], number]>([
+    ['an integer and a bool', [7n, true], 1_500_000],
+    ['an integer and text', [7n, 'hello'], 1_500_000],
+    ['a bool and null', [true, null], 1_500_000],
+    ['a double and a bool', [-1.5, true], 500_000],
+    ['text and bytes', ['hello', Uint8Array.of(1, 2, 3)], 500_000],
+    ['text with and without a NUL at its end', ['ab', 'xyz\0'], 500_000],
+    ['all types', [2n ** 60n, 'hello', true, null, Uint8Array.of(9, 9), 'x'.repeat(39)], 1_500_000],
+  ])('never sees one type as another: %s', async (_, values, times) => {
+    expectOnly(await race(values, get, times), values);
+  });
+
+  test('never sees a mixture of texts of which each is written once', async () => {
+    using list = ShareableList.create<Storable>(['0 '.repeat(20)]);
+    list.set(0, '0 0 0 0 ');
+    await using child = forkFixture('list-peer.ts');
+    await child.ask('attach', list.toJSON());
+    const seen = await watch(() => list.get(0), child.ask('writeCounters', 0, 500_000));
+    const mixed = [...seen.keys()].filter((found) => !/^string (\d+) \1 \1 \1 $|^LayoutError$/.test(found));
+    expect(mixed).toEqual([]);
+    expect(seen.size).toBeGreaterThan(1);
+  });
+});
+
+describe('two writers', () => {
+  test('of text leave what one of them has written, at any moment', async () => {
+    using list = ShareableList.create<Storable>(['x'.repeat(47)]);
+    await using one = forkFixture('list-peer.ts');
+    await using two = forkFixture('list-peer.ts');
+    const values = ['a'.repeat(48), 'b'.repeat(48), 'c'.repeat(40), 'd'];
+    list.set(0, 'd');
+    await Promise.all([one.ask('attach', list.name), two.ask('attach', list.name)]);
+    const writing = [
+      one.ask('writeMany', 0, values.slice(0, 2), 200_000),
+      two.ask('writeMany', 0, values.slice(2), 200_000),
+    ];
+    expectOnly(await watch(() => list.get(0), Promise.all(writing)), values);
+    expect(values).toContain(list.get(0));
+  });
+});
+
+describe('a search', () => {
+  // What the bits of each of the two say when they are taken for the other's.
+  test.each<[string, Storable[], Storable[]]>([
+    ['an integer and a bool', [7n, true], [2n ** 56n, false]],
+    ['an integer and text', [7n, 'hello'], [0x6f_6c6c_6568n, '\u0007']],
+    ['a bool and null', [true, null], [false]],
+    ['two texts', ['aaaaaaaaaaaa', 'bbbbbbbbbbbb'], ['aaaaaaaabbbb', 'bbbbbbbbaaaa']],
+  ])('never finds what nobody wrote: %s', async (_, values, ghosts) => {
+    let turn = 0;
+    const find = (list: ShareableList<Storable>) => list.count(ghosts[turn++ % ghosts.length] as Storable);
+    const seen = await race(values, find);
+    seen.delete('LayoutError');
+    expect([...seen.keys()]).toEqual(['number 0']);
+  });
+});

@@ -1,0 +1,64 @@
+/** Once for all test files: which interpreters there are, and whether anything is left in /dev/shm at the end. */
+import { lstatSync, readFileSync, readdirSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+
+import type { TestProject } from 'vitest/node';
+
+import type { Python } from './python.ts';
+import { findPythons } from './python.ts';
+import { SHM, namesInUse, pathOf } from './segments.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    pythons: Python[];
+  }
+}
+
+/** Fixtures are TypeScript with `using`, run as they are. */
+const OLDEST_NODE = 24;
+
+/**
+ * The segments that any process of this machine has mapped: those are not left behind, but somebody's. By the number of
+ * the file, because a creator's mapping, which is older than the name, is listed without it.
+ */
+function filesMapped(): Set<string> {
+  const mapped = new Set<string>();
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      for (const [, file = ''] of readFileSync(`/proc/${pid}/maps`, 'utf8').matchAll(/ (\d+) +\/dev\/shm\//g)) {
+        mapped.add(file);
+      }
+    } catch {
+      // It has ended meanwhile, or is another user's.
+    }
+  }
+  return mapped;
+}
+
+/** The number of the file behind a segment; -1 when it is gone. */
+function fileOf(name: string): number {
+  return lstatSync(pathOf(name), { throwIfNoEntry: false })?.ino ?? -1;
+}
+
+export default function setup(project: TestProject): () => Promise<void> {
+  if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
+    throw new Error(`the tests need Node ${OLDEST_NODE}, not ${process.version}: run them by 'pnpm test:js'`);
+  }
+  project.provide('pythons', findPythons());
+  const before = new Set(namesInUse());
+  return async function leavesNothing() {
+    const news = () => namesInUse().filter((name) => !before.has(name) && !name.startsWith('sem.'));
+    const left = () => {
+      const candidates = news();
+      if (candidates.length === 0) return [];
+      const mapped = filesMapped();
+      return candidates.filter((name) => fileOf(name) >= 0 && !mapped.has(String(fileOf(name))));
+    };
+    // Somebody else's new segment may be unmapped for a moment; ours stays so.
+    for (let tries = 0; tries < 20 && left().length > 0; tries++) await delay(100);
+    const names = left();
+    if (names.length === 0) return;
+    process.exitCode = 1;
+    throw new Error(`the tests left in ${SHM}: ${names.join(', ')}`);
+  };
+}

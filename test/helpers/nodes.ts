@@ -1,0 +1,34 @@
+/** The versions of Node that the package supports, as `test/package.json` installs them. */
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+/** One Node. */
+export interface Node {
+  /** The name of the package it comes from, such as `node20`. */
+  name: string;
+  major: number;
+  /** The executable; `undefined` where the package is not installed, as on other platforms. */
+  path: string | undefined;
+}
+
+const require = createRequire(import.meta.url);
+
+function find(name: string): string | undefined {
+  let manifest: string;
+  try {
+    manifest = require.resolve(`${name}/package.json`);
+  } catch {
+    return undefined;
+  }
+  const { bin } = JSON.parse(readFileSync(manifest, 'utf8')) as { bin: string | { node: string } };
+  const path = join(dirname(manifest), typeof bin === 'string' ? bin : bin.node);
+  return existsSync(path) ? path : undefined;
+}
+
+/** Every supported version, oldest first. */
+export const nodes: Node[] = [20, 22, 24, 26].map((major) => ({
+  name: `node${major}`,
+  major,
+  path: find(`node${major}`),
+}));

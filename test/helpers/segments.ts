@@ -1,0 +1,44 @@
+/** Names for segments, and a look at which of them exist. For tests and fixtures alike. */
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+
+/** Where Linux keeps segments. */
+export const SHM = '/dev/shm';
+
+const PREFIX = 'SHAREABLE_TEST_PREFIX';
+let made = 0;
+
+/** Starts a test file's names; its children go on with the same prefix, which tells that a segment is this file's. */
+export function startNames(): void {
+  process.env[PREFIX] = `t${process.pid.toString(36)}${Math.random().toString(36).slice(2, 6)}_`;
+}
+
+/** Whether `name` is one that this test file, or a child of it, has made up. */
+export function isOurs(name: string): boolean {
+  return name.startsWith(process.env[PREFIX] ?? '/');
+}
+
+/** A name that nothing has, of at most 30 characters, as macOS allows. */
+export function freshName(): string {
+  made += 1;
+  return `${process.env[PREFIX]}${process.pid.toString(36)}_${made.toString(36)}`;
+}
+
+/** The file behind a segment. */
+export function pathOf(name: string): string {
+  return `${SHM}/${name}`;
+}
+
+/** Whether a segment, or anything else, has this name. */
+export function exists(name: string): boolean {
+  return existsSync(pathOf(name));
+}
+
+/** Everything in /dev/shm. */
+export function namesInUse(): string[] {
+  return existsSync(SHM) ? readdirSync(SHM) : [];
+}
+
+/** A segment's bytes as the system has them, whatever any mapping says. */
+export function bytesOf(name: string): Buffer {
+  return readFileSync(pathOf(name));
+}

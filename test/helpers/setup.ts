@@ -1,0 +1,41 @@
+/** What every test file has: the matchers, fresh names, a watchdog, and the duty to leave nothing behind. */
+import { rmSync } from 'node:fs';
+
+import { ShareableList, SharedMemory } from 'shareable';
+import { afterAll } from 'vitest';
+
+import { killLeftovers } from './child.ts';
+import { addMatchers } from './matchers.ts';
+import { exists, isOurs, namesInUse, pathOf, startNames } from './segments.ts';
+import { startWatchdog } from './watchdog.ts';
+
+startNames();
+addMatchers();
+startWatchdog();
+
+/** The names of all segments that this process makes, random ones too. */
+const created = new Set<string>();
+
+function watch<Method extends 'create' | 'createOrAttach'>(
+  owner: Record<Method, (...args: never[]) => { name: string }>,
+  method: Method,
+): void {
+  const original = owner[method];
+  owner[method] = (...args) => {
+    const made = original.apply(owner, args);
+    created.add(made.name);
+    return made;
+  };
+}
+watch(SharedMemory, 'create');
+watch(SharedMemory, 'createOrAttach');
+watch(ShareableList, 'create');
+
+/** Fails a test file that leaves a segment or a child process, and removes it. */
+afterAll(function leavesNothing() {
+  const running = killLeftovers();
+  const left = [...new Set([...namesInUse().filter(isOurs), ...[...created].filter(exists)])];
+  for (const name of left) rmSync(pathOf(name), { recursive: true });
+  if (left.length > 0) throw new Error(`this file left in /dev/shm: ${left.join(', ')}`);
+  if (running.length > 0) throw new Error(`this file left running, until now: ${running.join('; ')}`);
+});

@@ -1,0 +1,17 @@
+import { writeSync } from 'node:fs';
+import { workerData } from 'node:worker_threads';
+
+const PATIENCE = 90;
+const beats = workerData as Int32Array;
+let last = -1;
+let silent = 0;
+
+setInterval(() => {
+  const now = Atomics.load(beats, 0);
+  silent = now === last ? silent + 1 : 0;
+  last = now;
+  if (silent > PATIENCE) {
+    writeSync(2, `process ${process.pid} has been stuck in one call for ${PATIENCE} s: killed by its watchdog\n`);
+    process.kill(process.pid, 'SIGKILL');
+  }
+}, 1000);

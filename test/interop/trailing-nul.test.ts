@@ -1,0 +1,52 @@
+/** Values that end in NUL: exact here, readable there, and the slot stays one that CPython can write to. */
+import type { Storable } from 'shareable';
+import { ShareableList } from 'shareable';
+import { describe, expect, test } from 'vitest';
+
+import { freshName } from '../helpers/segments.ts';
+import type { Tagged } from '../helpers/tagged.ts';
+import { toPython } from '../helpers/tagged.ts';
+import { pythonsWithLists, sharePeer } from './pythons.ts';
+
+const VALUES: Storable[] = ['ab\0', 'full in8\0', '\0', Uint8Array.of(1, 2, 0), new Uint8Array(7), 'é\0'];
+/** What CPython makes of them: it takes every NUL at the end for padding. */
+const STRIPPED: Storable[] = ['ab', 'full in8', '', Uint8Array.of(1, 2), new Uint8Array(0), 'é'];
+
+describe.each(pythonsWithLists)('with Python $version', (python) => {
+  const peer = sharePeer(python);
+
+  test('they are read there without the NULs, and here exactly', async () => {
+    using list = ShareableList.create(VALUES, { name: freshName() });
+    await peer.ask('attach_list', list.name);
+    expect(await peer.ask('values')).toEqual(STRIPPED.map(toPython));
+    expect(list.toArray()).toEqual(VALUES);
+  });
+
+  test('their slots take what is written there, to the last byte', async () => {
+    using list = ShareableList.create(VALUES, { name: freshName() });
+    await peer.ask('attach_list', list.name);
+    const slots = [8, 16, 8, 8, 8, 8];
+    for (const [index, size] of slots.entries()) {
+      const full = 'x'.repeat(size);
+      await peer.ask('set', index, ['plain', full]);
+      expect(list.get(index)).toBe(full);
+      expect(await peer.ask('get', index)).toEqual(['plain', full]);
+    }
+    expect(list.format).toBe(slots.map((size) => `${size}s`).join(''));
+  });
+
+  test('they can be set where it has written, and it can write there again', async () => {
+    const name = freshName();
+    await peer.ask('create_list', name, [['plain', 'eleven long']]);
+    using list = ShareableList.attach<Storable>(name);
+    for (const value of ['\0', 'x\0\0', 'sixteen letter!\0', new Uint8Array(16)]) {
+      list.set(0, value);
+      expect(list.get(0)).toEqual(value);
+      const stripped = await peer.ask<Tagged>('get', 0);
+      expect(stripped).toEqual(toPython(typeof value === 'string' ? value.replace(/\0+$/, '') : new Uint8Array(0)));
+      await peer.ask('set', 0, ['plain', 'sixteen letters!']);
+      expect([list.get(0), list.format]).toEqual(['sixteen letters!', '16s']);
+    }
+    await peer.ask('unlink_list');
+  });
+});

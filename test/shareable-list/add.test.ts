@@ -1,0 +1,83 @@
+import type { Storable } from 'shareable';
+import { ShareableList } from 'shareable';
+import { describe, expect, test } from 'vitest';
+
+const INT64_MAX = 2n ** 63n - 1n;
+const INT64_MIN = -(2n ** 63n);
+
+describe('add', () => {
+  test('adds to an integer and returns the sum', () => {
+    using list = ShareableList.create([10]);
+    expect(list.add(0, 5)).toBe(15);
+    expect(list.add(-1, -20n)).toBe(-5);
+    expect(list.add(0, 0)).toBe(-5);
+    expect(list.add(0, -0)).toBe(-5);
+    expect(list.get(0)).toBe(-5);
+  });
+
+  test('is seen by everybody else', () => {
+    using list = ShareableList.create([0]);
+    using other = ShareableList.attach<number>(list.name);
+    list.add(0, 1);
+    other.add(0, 1);
+    expect([list.get(0), other.get(0)]).toEqual([2, 2]);
+  });
+
+  test('returns a bigint where the sum is no safe integer', () => {
+    using list = ShareableList.create([Number.MAX_SAFE_INTEGER]);
+    expect(list.add(0, 1)).toBe(2n ** 53n);
+    expect(list.add(0, -1)).toBe(Number.MAX_SAFE_INTEGER);
+  });
+
+  test.each([
+    [INT64_MAX, 1],
+    [INT64_MAX, INT64_MAX],
+    [INT64_MIN, -1],
+    [INT64_MIN, INT64_MIN],
+    [-1n, INT64_MIN],
+    [1n, INT64_MAX],
+  ])('past int64, as in %d + %d, is a RangeError and changes nothing', (start, delta) => {
+    using list = ShareableList.create<number | bigint>([start, 7]);
+    expect(() => list.add(0, delta)).toFailWith(RangeError, 'ERR_OUT_OF_RANGE');
+    expect(list.toArray()).toEqual([start === 1n || start === -1n ? Number(start) : start, 7]);
+  });
+
+  test('goes to both ends of int64', () => {
+    using list = ShareableList.create([INT64_MAX - 1n, INT64_MIN + 1n]);
+    expect(list.add(0, 1)).toBe(INT64_MAX);
+    expect(list.add(1, -1)).toBe(INT64_MIN);
+    expect(list.add(0, INT64_MIN)).toBe(-1);
+  });
+
+  test.each<[string, Storable]>([
+    ['a double', 1.5],
+    ['a bool', true],
+    ['text', '1'],
+    ['bytes', Uint8Array.of(1)],
+    ['null', null],
+  ])('to %s is a TypeError and changes nothing', (_, value) => {
+    using list = ShareableList.create([value]);
+    expect(() => list.add(0, 1)).toFailWith(TypeError, 'ERR_INVALID_ARG_TYPE', 'slot 0');
+    expect(list.get(0)).toEqual(value);
+  });
+
+  test.each([0.5, Number.NaN, Infinity, 2 ** 53, -(2 ** 53), INT64_MAX + 1n, INT64_MIN - 1n, 2n ** 64n])(
+    'of %d is a RangeError',
+    (delta) => {
+      using list = ShareableList.create([1]);
+      expect(() => list.add(0, delta)).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', 'delta');
+      expect(list.get(0)).toBe(1);
+    },
+  );
+
+  test.each([['1'], [null], [undefined], [true], [{}], [Symbol('1')]])('of %o is a TypeError', (delta) => {
+    using list = ShareableList.create([1]);
+    expect(() => list.add(0, delta as never)).toFailWith(TypeError, 'ERR_INVALID_ARG_TYPE', 'delta');
+    expect(list.get(0)).toBe(1);
+  });
+
+  test.each([1, -2, 2 ** 32, 0.5])('to the slot %d of one is a RangeError', (index) => {
+    using list = ShareableList.create([1]);
+    expect(() => list.add(index, 1)).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', 'index');
+  });
+});

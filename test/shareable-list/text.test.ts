@@ -1,0 +1,171 @@
+/** Strings and bytes: sizes in UTF-8, NULs at the end, what does not fit. */
+import { runInNewContext } from 'node:vm';
+
+import { ShareableList } from 'shareable';
+import { describe, expect, test } from 'vitest';
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
+const TOO_LONG = 'exceeds available storage';
+
+describe('text', () => {
+  test.each([
+    ['', 8],
+    ['a', 8],
+    ['1234567', 8],
+    ['12345678', 16],
+    ['x'.repeat(15), 16],
+    ['x'.repeat(16), 24],
+    ['ééé', 8],
+    ['éééé', 16],
+    ['日本語', 16],
+    ['🦀', 8],
+    ['🦀🦀', 16],
+    ['é'.repeat(7), 16],
+  ])('%j gets a slot of %i bytes and comes back', (text, bytes) => {
+    using list = ShareableList.create([text]);
+    expect(list.format).toBe(`${bytes}s`);
+    expect(list.get(0)).toBe(text);
+  });
+
+  test.each([
+    '\u0000inside\u0000too',
+    'a\u{10ffff}b',
+    '\u200b',
+    '\ufeffBOM',
+    'ﷺ',
+    '👩‍👩‍👧',
+    'e\u0301',
+    '\r\n\t',
+    '\ufffd',
+    '\ud83e\udd80',
+  ])('%j comes back as it went in, not normalized', (text) => {
+    using list = ShareableList.create([text, 'x'.repeat(40)]);
+    list.set(1, text);
+    expect(list.toArray()).toEqual([text, text]);
+  });
+
+  test.each(['\ud800', '\udc00', 'a\ud800', '\udc00a', '\udc00\ud800', 'ok\ud83e!'])(
+    '%j, with half a surrogate pair, is a TypeError and changes nothing',
+    (text) => {
+      expect(() => ShareableList.create(['ok', text])).toFailWith(TypeError, 'ERR_INVALID_ARG_VALUE', 'item 1');
+      using list = ShareableList.create(['before', 1]);
+      for (const slot of [0, 1]) {
+        expect(() => list.set(slot, text)).toFailWith(TypeError, 'ERR_INVALID_ARG_VALUE', `item ${slot}`);
+      }
+      expect(list.toArray()).toEqual(['before', 1]);
+    },
+  );
+
+  test('of 99,999 bytes gets a slot of 100,000 and comes back', () => {
+    using list = ShareableList.create(['x'.repeat(99_999)]);
+    expect(list.format).toBe('100000s');
+    expect(list.get(0)).toBe('x'.repeat(99_999));
+  });
+
+  test('shorter than what was there leaves nothing of it behind', () => {
+    using list = ShareableList.create(['a long text of some thirty bytes']);
+    list.set(0, 'short');
+    expect(list.get(0)).toBe('short');
+    expect(Buffer.from(list.shm.buffer).includes('text')).toBe(false);
+    list.set(0, '');
+    expect(list.get(0)).toBe('');
+  });
+
+  test('keeps the size of its slot for ever, through other types too', () => {
+    using list = ShareableList.create<string | number | null>(['x'.repeat(20)]);
+    list.set(0, 5);
+    list.set(0, null);
+    list.set(0, 'y'.repeat(24));
+    expect([list.get(0), list.format]).toEqual(['y'.repeat(24), '24s']);
+    expect(() => list.set(0, 'y'.repeat(25))).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', TOO_LONG);
+  });
+
+  test('fills its slot to the last byte', () => {
+    using list = ShareableList.create(['abc', 1]);
+    list.set(0, '12345678');
+    list.set(1, 'éééé');
+    expect(list.toArray()).toEqual(['12345678', 'éééé']);
+    expect(list.format).toBe('8s8s');
+  });
+
+  test.each([
+    ['nine letters', '123456789'],
+    ['nine bytes in five letters', 'ééééa'],
+    ['three crabs', '🦀🦀🦀'],
+    ['nine bytes of which the last is NUL', '12345678\0'],
+    ['a megabyte', 'x'.repeat(1_000_000)],
+  ])('that does not fit, such as %s, is refused, and the old value stays', (_, text) => {
+    using list = ShareableList.create(['before', 7, 1.5, true, null, utf8('old')]);
+    for (let slot = 0; slot < list.length; slot++) {
+      expect(() => list.set(slot, text)).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', TOO_LONG);
+      expect(() => list.set(slot, utf8(text))).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', TOO_LONG);
+    }
+    expect(list.toArray()).toEqual(['before', 7, 1.5, true, null, utf8('old')]);
+    expect(list.format).toBe('8sqdxxxxxxx?xxxxxx?x8s');
+  });
+});
+
+describe('bytes', () => {
+  test.each([0, 1, 7, 8, 9, 255, 4096])('of length %i come back', (length) => {
+    const bytes = Uint8Array.from({ length }, (_, index) => 255 - (index % 255));
+    using list = ShareableList.create([bytes]);
+    expect(list.get(0)).toEqual(bytes);
+    expect(list.format).toBe(`${8 * (Math.floor(length / 8) + 1)}s`);
+  });
+
+  test('need not be UTF-8', () => {
+    const bytes = Uint8Array.of(0xff, 0xfe, 0x80, 0xc0);
+    using list = ShareableList.create([bytes]);
+    expect(list.get(0)).toEqual(bytes);
+  });
+
+  test('come back as a Uint8Array, whatever kind of one went in', () => {
+    using list = ShareableList.create([Buffer.from('abc'), new Uint8Array(new SharedArrayBuffer(3)).fill(1)]);
+    for (const bytes of list) expect(Object.getPrototypeOf(bytes)).toBe(Uint8Array.prototype);
+    expect(list.get(0)).toEqual(Uint8Array.of(97, 98, 99));
+  });
+
+  test('that are a part of a larger buffer are that part only', () => {
+    const all = Uint8Array.of(0, 1, 2, 3, 4, 5);
+    using list = ShareableList.create([all.subarray(2, 4)]);
+    expect(list.get(0)).toEqual(Uint8Array.of(2, 3));
+  });
+
+  test('may be a part of the list itself', () => {
+    using list = ShareableList.create([Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5, 6)]);
+    const second = list.shm.buf.subarray(8 + 3 * 8 + 8, 8 + 3 * 8 + 8 + 3);
+    list.set(0, second);
+    expect(list.get(0)).toEqual(Uint8Array.of(4, 5, 6));
+  });
+
+  test('may be those of another context, as test runners and REPLs have them', () => {
+    const bytes = runInNewContext('Uint8Array.of(1, 2, 3)') as Uint8Array;
+    using list = ShareableList.create<Uint8Array>([Uint8Array.of(9, 9, 9)]);
+    list.set(0, bytes);
+    expect(list.get(0)).toEqual(Uint8Array.of(1, 2, 3));
+    expect(list.indexOf(bytes)).toBe(0);
+  });
+
+  test('of a detached buffer are empty', () => {
+    const bytes = Uint8Array.of(1, 2, 3);
+    bytes.buffer.transfer();
+    using list = ShareableList.create([bytes]);
+    expect(list.get(0)).toEqual(new Uint8Array(0));
+  });
+});
+
+describe('the longest slot', () => {
+  test('has seven digits, and holds 9,999,991 bytes made and 9,999,992 set', () => {
+    using list = ShareableList.create(['x'.repeat(9_999_991)]);
+    expect(list.format).toBe('9999992s');
+    const full = 'y'.repeat(9_999_992);
+    list.set(0, full);
+    expect(list.get(0) === full).toBe(true);
+  });
+
+  test.each([9_999_992, 9_999_993, 20_000_000])('is less than what %i bytes need', (length) => {
+    for (const value of ['x'.repeat(length), new Uint8Array(length).fill(1)]) {
+      expect(() => ShareableList.create([value])).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', /slot 0|item 0/);
+    }
+  });
+});

@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    typecheck: { enabled: true, include: ['test/types/*.test-d.ts'], tsconfig: './tsconfig.json' },
+    globalSetup: ['test/helpers/global-setup.ts'],
+    setupFiles: ['test/helpers/setup.ts'],
+    // Processes, not threads: a file whose process dies takes no other with it, and fixtures need `process.send`.
+    pool: 'forks',
+    // Most files start children of their own.
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    // The package as users get it, imported by Node itself.
+    server: { deps: { external: [/\/packages\/shareable\/dist\//] } },
+  },
+});
