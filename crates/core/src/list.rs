@@ -149,7 +149,10 @@ impl List {
     }
 
     fn layout(&self) -> Result<Layout<'_>> {
-        let bytes = self.mapping.bytes().map_err(|e| self.located(e))?;
+        let bytes = self.mapping.bytes().map_err(|e| match e.kind() {
+            Kind::Closed => self.located(Error::closed(&format!("list '{}'", self.name))),
+            _ => self.located(e),
+        })?;
         Layout::new(bytes, self.header).map_err(|e| self.located(e))
     }
 

@@ -12,7 +12,7 @@ import {
   listGet,
   listSet,
 } from './binding.js';
-import { LayoutError, invalidType, outOfRange } from './errors.js';
+import { invalidType, outOfRange } from './errors.js';
 import type { AttachOptions, CreateOptions, Handle } from './options.js';
 import { checkAttachOptions, checkCreateOptions, checkTarget } from './options.js';
 import type { SharedMemory } from './shared-memory.js';
@@ -282,10 +282,10 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
     for (let slot = 0; slot < Math.min(this.length, PRINTED_ITEMS); slot++) {
       try {
         items.push(inspect(this.#read(slot)));
-      } catch (error) {
-        // A slot that is none of a list's says nothing of the others; anything else holds for all of them.
-        if (!(error instanceof LayoutError)) return 'unreadable';
+      } catch {
+        // Each further one might take a while to be given up.
         items.push('unreadable');
+        break;
       }
     }
     const rest = this.length - items.length;

@@ -255,5 +255,6 @@ export class SharedMemory implements Disposable, AsyncDisposable {
  */
 export function roundUpToPage(bytes: number): number {
   const largest = Number.MAX_SAFE_INTEGER - (Number.MAX_SAFE_INTEGER % pageSize);
-  return Math.ceil(checkInteger('bytes', bytes, 0, largest) / pageSize) * pageSize;
+  // Adding 0 makes -0 a 0.
+  return Math.ceil(checkInteger('bytes', bytes, 0, largest) / pageSize) * pageSize + 0;
 }

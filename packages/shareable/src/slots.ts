@@ -20,9 +20,9 @@ function bits([low = 0, high = 0]: number[]): [whole: number, low: number, high:
   return [scratch[0] as number, low | 0, high | 0];
 }
 
-const [INT, INT_LOW] = bits(layout.intFormat);
-const [FLOAT, FLOAT_LOW] = bits(layout.floatFormat);
-const [BOOL, , BOOL_HIGH] = bits(layout.boolFormat);
+const [INT, INT_LOW, INT_HIGH] = bits(layout.intFormat);
+const [FLOAT, FLOAT_LOW, FLOAT_HIGH] = bits(layout.floatFormat);
+const [BOOL, BOOL_LOW, BOOL_HIGH] = bits(layout.boolFormat);
 const [NONE] = bits(layout.noneFormat);
 const { alignment, scalarCode, noneCode, offsetsStart } = layout;
 
@@ -72,7 +72,7 @@ export class Slots {
     if (format === FLOAT) {
       const value = this.#floats[position] as number;
       scratch[0] = value;
-      return this.#isSettled(at, FLOAT_LOW, position) ? value : undefined;
+      return this.#isSettled(at, FLOAT_LOW, FLOAT_HIGH, position) ? value : undefined;
     }
     return format === BOOL ? this.#readBool(at, position) : undefined;
   }
@@ -115,18 +115,18 @@ export class Slots {
   }
 
   /**
-   * Whether a slot whose bits are in `scratch` still has the format whose low half is given, and still those bits: a
-   * writer may be changing its type. The looks go through another view than the first, so that no compiler takes one for
-   * the other.
+   * Whether a slot whose bits are in `scratch` still has the format whose halves are given, and still those bits: a
+   * writer may be changing its type, back and forth. The looks go through another view than the first, so that no
+   * compiler takes one for the other.
    */
-  #isSettled(at: number, format: number, position: number): boolean {
+  #isSettled(at: number, low: number, high: number, position: number): boolean {
     const words = this.#words;
     return (
-      words[2 * at] === format &&
+      words[2 * at] === low &&
       words[2 * position] === ((scratchWords[0] as number) | 0) &&
-      words[2 * at + 1] === 0 &&
+      words[2 * at + 1] === high &&
       words[2 * position + 1] === ((scratchWords[1] as number) | 0) &&
-      words[2 * at] === format
+      words[2 * at] === low
     );
   }
 
@@ -135,7 +135,7 @@ export class Slots {
     scratch[0] = this.#floats[position] as number;
     const high = scratchWords[1] as number;
     if (high < SAFE_HIGH) {
-      return this.#isSettled(at, INT_LOW, position) ? high * TWO_TO_32 + (scratchWords[0] as number) : undefined;
+      return this.#isSettled(at, INT_LOW, INT_HIGH, position) ? high * TWO_TO_32 + (scratchWords[0] as number) : undefined;
     }
     const value = this.#ints[position] as bigint;
     if (this.#words[2 * at] !== INT_LOW || this.#ints[position] !== value) return undefined;
@@ -146,7 +146,7 @@ export class Slots {
   #readBool(at: number, position: number): boolean | undefined {
     scratch[0] = this.#floats[position] as number;
     const isTrue = (scratchWords[1] as number) >>> 24 !== 0;
-    return this.#words[2 * at + 1] === BOOL_HIGH ? isTrue : undefined;
+    return this.#isSettled(at, BOOL_LOW, BOOL_HIGH, position) ? isTrue : undefined;
   }
 
   #isNone(index: number): boolean {

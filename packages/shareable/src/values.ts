@@ -1,4 +1,6 @@
 /** What a list can hold, and bringing it across to Rust. */
+import { types } from 'node:util';
+
 import { invalidType, outOfRange } from './errors.js';
 
 /** A value that a list can hold. */
@@ -38,7 +40,8 @@ export function isStorable(value: unknown): value is Storable {
     case 'string':
       return value.isWellFormed();
     default:
-      return value === null || value instanceof Uint8Array;
+      // Not by instanceof: it may come from another realm, as Jest and the REPL have them.
+      return value === null || types.isUint8Array(value);
   }
 }
 
