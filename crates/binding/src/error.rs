@@ -26,18 +26,20 @@ fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
+/// The facts of an error, as `errors.ts` takes them.
+pub(crate) fn facts<'env>(env: &Env, error: &shareable_core::Error) -> Result<Object<'env>> {
+    let mut facts = Object::new(env)?;
+    facts.set("kind", kind_name(error.kind()))?;
+    facts.set("message", error.message())?;
+    facts.set("errno", error.errno())?;
+    facts.set("syscall", error.syscall())?;
+    facts.set("segment", error.segment())?;
+    Ok(facts)
+}
+
 /// Throws `error` as an object of facts, and returns what tells napi-rs that it has been thrown.
 pub(crate) fn throw(env: &Env, error: &shareable_core::Error) -> Error {
-    let facts = || -> Result<Object<'_>> {
-        let mut facts = Object::new(env)?;
-        facts.set("kind", kind_name(error.kind()))?;
-        facts.set("message", error.message())?;
-        facts.set("errno", error.errno())?;
-        facts.set("syscall", error.syscall())?;
-        facts.set("segment", error.segment())?;
-        Ok(facts)
-    };
-    match facts().and_then(|facts| env.throw(facts)) {
+    match facts(env, error).and_then(|facts| env.throw(facts)) {
         Ok(()) => Error::from_status(Status::PendingException),
         Err(e) => e,
     }

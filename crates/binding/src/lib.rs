@@ -6,6 +6,8 @@
 mod buffer;
 mod error;
 mod list;
+mod lock;
+mod manager;
 mod segment;
 mod tracker;
 mod value;

@@ -56,6 +56,8 @@ pub struct NativeCreateOptions {
     pub mode: u32,
     /// Where in the program this happens.
     pub origin: Option<String>,
+    /// The manager that takes the segment over.
+    pub manager: Option<u32>,
 }
 
 impl NativeCreateOptions {
@@ -66,7 +68,8 @@ impl NativeCreateOptions {
     pub(crate) fn check(self) -> shareable_core::Result<CreateOptions> {
         let lifetime = self.lifetime();
         let name = self.name.map(|name| Name::new(&name)).transpose()?;
-        Ok(CreateOptions { name, lifetime, mode: self.mode, origin: self.origin.unwrap_or_default() })
+        let keeper = self.manager.map(crate::manager::keeper).transpose()?;
+        Ok(CreateOptions { name, lifetime, mode: self.mode, origin: self.origin.unwrap_or_default(), keeper })
     }
 }
 

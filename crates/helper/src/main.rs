@@ -1,6 +1,7 @@
 //! The helper executable. Its first argument is its role.
 //!
 //! - `tracker`: reads what one process owns from standard input, and unlinks it when that process is gone;
+//! - `manager`: keeps what many processes make, and unlinks it at the end of the one that has started it;
 //! - `sweep`: removes what dead owners left behind, and reports as JSON;
 //! - `list`: reports all segments as JSON;
 //! - `remove NAME DEVICE INODE`: removes one that `list` has reported, and reports as JSON;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 mod report;
+mod serve;
 mod track;
 
 fn main() -> ExitCode {
@@ -21,13 +23,14 @@ fn main() -> ExitCode {
     shareable_core::process::ignore_lease_signals();
     match arguments[..] {
         [shareable_core::tracker::ROLE] => track::run(),
+        [shareable_core::manager::ROLE] => serve::run(),
         ["sweep"] => print(&report::sweep()),
         ["list"] => print(&report::list()),
         ["remove", name, device, inode] => print(&report::remove(name, device, inode)),
         ["about"] => print(&report::about()),
         _ => {
             eprintln!(
-                "shareable-helper is started by the package shareable; its roles are tracker, sweep, list, remove and about"
+                "shareable-helper is started by the package shareable; its roles are tracker, manager, sweep, list, remove and about"
             );
             ExitCode::from(2)
         }

@@ -104,6 +104,27 @@ export const listFind = translated(addon.listFind);
 export const listCount = translated(addon.listCount);
 export const listFormat = translated(addon.listFormat);
 
+export const lockEnvironment = translated(addon.lockEnvironment);
+export const createLock = translated(addon.createLock);
+export const attachLock = translated(addon.attachLock);
+export const lockBuffer = translated(addon.lockBuffer);
+export const lockTry = translated(addon.lockTry);
+export const lockAcquire = translated(addon.lockAcquire);
+export const lockRelease = translated(addon.lockRelease);
+export const lockWant = translated(addon.lockWant);
+export const lockUnwant = translated(addon.lockUnwant);
+export const lockTake = translated(addon.lockTake);
+export const closeLock = translated(addon.closeLock);
+export const unlinkLock = translated(addon.unlinkLock);
+export const disposeLock = translated(addon.disposeLock);
+
+export const createManager = translated(addon.createManager);
+export const startManager = translated(addon.startManager);
+export const connectManager = translated(addon.connectManager);
+export const managerList = translated(addon.managerList);
+export const endManager = translated(addon.endManager);
+export const endManagerLater = translated(addon.endManagerLater);
+
 /** The constants of the list's layout, as Rust has them. */
 export const layout = addon.listLayout();
 
@@ -113,4 +134,4 @@ export const losses: Uint32Array = new Uint32Array(translated(addon.segmentLosse
 /** Bytes per memory page: 4096 on most machines, 16384 on Apple silicon. */
 export const pageSize: number = addon.pageSize();
 
-export type { NativeList, NativeSegment } from '../native/native.js';
+export type { NativeList, NativeLock, NativeManager, NativeOutcome, NativeSegment } from '../native/native.js';

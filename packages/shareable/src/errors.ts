@@ -63,6 +63,18 @@ export class SegmentClosedError extends SharedMemoryError {}
 /** The bytes of a segment are not those of a list (`ERR_SHM_LAYOUT`). */
 export class LayoutError extends SharedMemoryError {}
 
+/** A lock was not free within the time given (`ETIMEDOUT`). */
+export class LockTimeoutError extends SharedMemoryError {}
+
+/** The wait for a lock was given up by its `AbortSignal` (`ABORT_ERR`), whose reason is the `cause`. */
+export class LockAbortedError extends SharedMemoryError {}
+
+/** Who listens at a manager's address has another key, or does not take ours (`ERR_SHM_AUTH`). */
+export class AuthenticationError extends SharedMemoryError {}
+
+/** The manager was shut down, or its server is gone (`ERR_SHM_MANAGER_CLOSED`): everything made through it is unlinked. */
+export class ManagerClosedError extends SharedMemoryError {}
+
 /** A bad argument: a `TypeError` with a Node-style code. */
 export function invalidType(code: 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE', message: string): TypeError {
   return Object.assign(new TypeError(message), { code });
@@ -99,6 +111,9 @@ const classes = new Map<string, [errorClass: typeof SharedMemoryError, code: str
   ['Layout', [LayoutError, 'ERR_SHM_LAYOUT']],
   ['Truncated', [SharedMemoryError, 'ERR_SHM_TRUNCATED']],
   ['Tracker', [SharedMemoryError, 'ERR_SHM_TRACKER']],
+  ['Authentication', [AuthenticationError, 'ERR_SHM_AUTH']],
+  ['ManagerClosed', [ManagerClosedError, 'ERR_SHM_MANAGER_CLOSED']],
+  ['Version', [SharedMemoryError, 'ERR_SHM_VERSION']],
   ['System', [SharedMemoryError, 'ERR_SHM_SYSTEM']],
   ['Unsupported', [SharedMemoryError, 'ERR_SHM_UNSUPPORTED']],
 ]);

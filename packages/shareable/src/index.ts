@@ -1,6 +1,10 @@
 export { pageSize } from './binding.js';
 export {
+  AuthenticationError,
   LayoutError,
+  LockAbortedError,
+  LockTimeoutError,
+  ManagerClosedError,
   OutOfSharedMemoryError,
   SegmentAccessError,
   SegmentClosedError,
@@ -9,7 +13,12 @@ export {
   SharedMemoryError,
 } from './errors.js';
 export type { SharedMemoryErrorDetails } from './errors.js';
+export { Lock } from './lock.js';
+export type { AcquireAsyncOptions, AcquireOptions, LockHandle } from './lock.js';
+export { LockGuard } from './lock-guard.js';
 export type { AttachOptions, CreateOptions } from './options.js';
+export { SharedMemoryManager } from './shared-memory-manager.js';
+export type { SharedMemoryManagerOptions } from './shared-memory-manager.js';
 export { ShareableList } from './shareable-list.js';
 export type { ShareableListHandle } from './shareable-list.js';
 export { SharedMemory, roundUpToPage } from './shared-memory.js';

@@ -36,6 +36,9 @@ export interface Handle<Type extends string> {
   readonly name: string;
 }
 
+/** An option for the package's own use: the number of the manager that takes over what is created. */
+export const managed: unique symbol = Symbol('managed');
+
 /** {@link CreateOptions}, complete. */
 export interface CheckedCreateOptions {
   name?: string;
@@ -43,6 +46,8 @@ export interface CheckedCreateOptions {
   mode: number;
   /** Where the call came from. */
   origin?: string;
+  /** See {@link managed}. */
+  manager?: number;
 }
 
 /** {@link AttachOptions}, complete. */
@@ -92,12 +97,13 @@ function checkObject<Options extends object>(options: Options | undefined): Part
 
 /** Checks and completes {@link CreateOptions}. */
 export function checkCreateOptions(options: CreateOptions | undefined): CheckedCreateOptions {
-  const { name, track, mode } = checkObject(options);
+  const { name, track, mode, [managed]: manager } = checkObject<CreateOptions & { [managed]?: number }>(options);
   const checked: CheckedCreateOptions = {
     track: checkBoolean('option track', track, true),
     mode: mode === undefined ? 0o600 : checkInteger('option mode', mode, 0, 0o777),
   };
   if (name !== undefined) checked.name = checkName(name);
+  if (manager !== undefined) checked.manager = manager;
   if (checked.track) checked.origin = callSite();
   return checked;
 }

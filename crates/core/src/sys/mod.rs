@@ -38,6 +38,7 @@
 //!     `first` on; at most one descriptor. The lock is told by its segment, or by `identifier`, which no other lock has.
 //!   - `in_other(number, f)`: calls `f` while nobody has or can take the seat of that number; `None` when somebody has it,
 //!     or that cannot be known.
+//!   - `unlinked()`: the lock's segment was unlinked: what seats left behind elsewhere can go with the last of them.
 //! - `wait(words, timeout)`: sleeps while every word has the value beside it, until one of them is woken; `false` when
 //!   the time is over. May return early. What it returns for says nothing about the words.
 //! - `wake_one(word)`: wakes one thread, of any process, that sleeps on the word. `false` when it is certain that none did.
@@ -125,6 +126,7 @@ const _: () = {
     let _: fn(&Name, Identity, u64, u16) -> Result<seat::Seat> = seat::Seat::take;
     let _: fn(&seat::Seat) -> u16 = seat::Seat::number;
     let _: fn(&seat::Seat, u16, fn()) -> Option<()> = seat::Seat::in_other;
+    let _: fn(&seat::Seat) = seat::Seat::unlinked;
     let _: fn(&[(&AtomicU32, u32)], Duration) -> bool = seat::wait;
     let _: fn(&AtomicU32) -> bool = seat::wake_one;
     let _: fn() -> Vec<(String, Fate)> = sweep;

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::ptr;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::send;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
@@ -91,7 +91,7 @@ impl Drop for Helper {
     fn drop(&mut self) {
         // Both fail only for a helper that is gone, which is the aim.
         let _ = kill_process(self.pid, Signal::KILL);
-        let _ = waitpid(Some(self.pid), WaitOptions::empty());
+        let _ = retry_on_intr(|| waitpid(Some(self.pid), WaitOptions::empty()));
     }
 }
 

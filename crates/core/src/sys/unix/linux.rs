@@ -8,8 +8,9 @@ use rustix::fs::{
     unlinkat,
 };
 use rustix::io::{Errno, retry_on_intr};
-use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
-use rustix::process::{Resource, getrlimit};
+use rustix::net::sockopt::socket_peercred;
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socket_with, socketpair};
+use rustix::process::{Resource, Uid, getrlimit};
 
 use super::failed;
 use super::in_place::InPlace;
@@ -38,6 +39,16 @@ fn path(name: &Name) -> String {
 /// Two connected sockets that no other process inherits.
 pub(super) fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+}
+
+/// A socket that no other process inherits.
+pub(super) fn unix_socket() -> Result<OwnedFd, Errno> {
+    socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+}
+
+/// The user at the other end of a Unix socket, as of when it was connected.
+pub(super) fn peer_user(socket: BorrowedFd<'_>) -> Result<Uid, Errno> {
+    socket_peercred(socket).map(|peer| peer.uid)
 }
 
 /// A segment that has its memory and perhaps its contents, but no name that others could open.

@@ -2,12 +2,13 @@
 //! mapped copy-on-write, and their size is rounded to pages.
 
 use std::num::NonZeroUsize;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{FileType, Mode, Stat, ftruncate};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::net::sockopt::set_socket_nosigpipe;
-use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socket, socketpair};
+use rustix::process::Uid;
 use rustix::shm;
 
 use super::failed;
@@ -35,6 +36,24 @@ pub(super) fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
         set_socket_nosigpipe(socket, true)?;
     }
     Ok(pair)
+}
+
+/// A socket that no other process inherits, unless it is started between two of these calls.
+pub(super) fn unix_socket() -> Result<OwnedFd, Errno> {
+    let socket = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
+    set_socket_nosigpipe(&socket, true)?;
+    Ok(socket)
+}
+
+/// The user at the other end of a Unix socket, as of when it was connected.
+pub(super) fn peer_user(socket: BorrowedFd<'_>) -> Result<Uid, Errno> {
+    let (mut user, mut group) = (0, 0);
+    // SAFETY: the descriptor is open, and the call writes two numbers to places that outlive it.
+    match unsafe { libc::getpeereid(socket.as_raw_fd(), &raw mut user, &raw mut group) } {
+        0 => Ok(Uid::from_raw(user)),
+        _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)),
+    }
 }
 
 fn path(name: &Name) -> String {

@@ -17,7 +17,7 @@ mod in_place;
 mod linux;
 mod mapping;
 #[cfg(target_os = "linux")]
-pub(super) mod seat;
+pub(crate) mod seat;
 mod sigbus;
 pub(super) mod socket;
 #[cfg(target_os = "linux")]

@@ -1,0 +1,148 @@
+//! One operation, between two marks that a system call tracer sees.
+
+use std::fs;
+use std::io::{IoSliceMut, stdin};
+
+use rustix::io::readv;
+use rustix::process::{Pid, Signal, getpid, kill_process, test_kill_process};
+use shareable_core::{Access, AttachOptions, CreateOptions, Error, Kind, Lifetime, Name, Result, Segment};
+
+/// Nothing else of this process has as many bytes.
+const SIZE: usize = 211 * 4096;
+
+/// Options for a segment that this process owns.
+pub fn owned(name: &str) -> CreateOptions {
+    CreateOptions { name: Some(Name::new(name).expect("a name")), ..CreateOptions::default() }
+}
+
+/// Runs the role: the same operation again and again, until the other end of standard input closes.
+pub fn run(operation: &str, name: &str, victim: &str) {
+    while cycle(operation, name, victim).is_some() {}
+}
+
+fn cycle(operation: &str, name: &str, victim: &str) -> Option<()> {
+    let mut held = prepare(operation, name, victim);
+    println!("ready");
+    wait()?;
+    mark();
+    let outcome = operate(operation, name, victim, &mut held);
+    mark();
+    println!("{}", outcome.map_or_else(|e| describe(&e), |()| "ok".to_owned()));
+    wait()?;
+    let leftovers = tidy_up(name, held);
+    println!("{}", leftovers.map_or_else(|e| describe(&e), |()| inventory()));
+    wait()
+}
+
+fn describe(error: &Error) -> String {
+    format!("error {:?} {}", error.kind(), error.message())
+}
+
+/// Waits for a line, by a system call that is made nowhere else: it is under way when a tracer comes, which then may or
+/// may not count it.
+fn wait() -> Option<()> {
+    let (mut line, mut nothing) = ([0], [0]);
+    let read = readv(stdin(), &mut [IoSliceMut::new(&mut line), IoSliceMut::new(&mut nothing)]);
+    (read == Ok(1)).then_some(())
+}
+
+/// A system call that does nothing and is made nowhere else.
+fn mark() {
+    let _ = test_kill_process(getpid());
+}
+
+fn prepare(operation: &str, name: &str, victim: &str) -> Vec<Segment> {
+    let create = |name: &str| Segment::create(SIZE, &owned(name)).expect("a segment");
+    let other = || create(&format!("{name}o"));
+    match operation {
+        "create-again" => vec![other()],
+        "create-after-helper-died" => {
+            let held = vec![other()];
+            kill_helper();
+            held
+        }
+        "close" | "unlink" | "dispose" | "drop" => vec![create(name)],
+        "close-attached" => vec![Segment::attach(&named(victim), AttachOptions::default()).expect("the victim")],
+        _ => vec![],
+    }
+}
+
+fn named(name: &str) -> Name {
+    Name::new(name).expect("a name")
+}
+
+fn operate(operation: &str, name: &str, victim: &str, held: &mut Vec<Segment>) -> Result<()> {
+    match operation {
+        "create" | "create-again" | "create-after-helper-died" => held.push(Segment::create(SIZE, &owned(name))?),
+        "create-detached" => {
+            held.push(Segment::create(SIZE, &CreateOptions { lifetime: Lifetime::Detached, ..owned(name) })?);
+        }
+        "create-or-attach" => held.push(Segment::create_or_attach(&named(name), SIZE, Lifetime::Owned, 0o600)?),
+        "attach" => held.push(Segment::attach(&named(victim), AttachOptions::default())?),
+        "attach-read-only" => {
+            let options = AttachOptions { access: Access::ReadOnly, ..AttachOptions::default() };
+            held.push(Segment::attach(&named(victim), options)?);
+        }
+        "close" | "close-attached" => held[0].close(),
+        "unlink" => held[0].unlink()?,
+        "dispose" => held[0].dispose()?,
+        "drop" => held.clear(),
+        _ => panic!("{operation} is no operation"),
+    }
+    Ok(())
+}
+
+/// Disposes of everything, and shows that segments can be created and used as ever.
+fn tidy_up(name: &str, held: Vec<Segment>) -> Result<()> {
+    for segment in held {
+        // What was meant to outlive this process is not.
+        let detached = !segment.is_owner() && segment.name().as_str() == name;
+        segment.dispose()?;
+        if detached {
+            segment.unlink()?;
+        }
+    }
+    match Segment::attach(&named(name), AttachOptions::default()) {
+        // Dropped without a word, or created for an answer that never came.
+        Ok(segment) => segment.unlink()?,
+        Err(e) if e.kind() == Kind::NotFound => {}
+        Err(e) => return Err(e),
+    }
+    let again = Segment::create(SIZE, &owned(&format!("{name}a")))?;
+    again.mapping().bytes()?;
+    again.dispose()
+}
+
+/// Open files, mappings of segments or of the size of ours, and children.
+fn inventory() -> String {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let is_ours = |line: &&str| line.contains("/dev/shm/") || length(line) == Some(SIZE);
+    let files = fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    format!("files={files} mappings={} children={}", maps.lines().filter(is_ours).count(), children().len())
+}
+
+/// The length of the range that a line of proc_pid_maps(5) is about.
+fn length(line: &str) -> Option<usize> {
+    let (start, end) = line.split_once(' ')?.0.split_once('-')?;
+    let parse = |address| usize::from_str_radix(address, 16).ok();
+    Some(parse(end)? - parse(start)?)
+}
+
+fn children() -> Vec<i32> {
+    let list = fs::read_to_string(format!("/proc/self/task/{0}/children", std::process::id())).unwrap_or_default();
+    list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
+}
+
+fn kill_helper() {
+    for pid in children() {
+        let _ = kill_process(Pid::from_raw(pid).expect("a process"), Signal::KILL);
+        // It is gone when its last thread is; what is left of it then is for its parent to wait for.
+        let is_gone = || {
+            let is_zombie = fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "));
+            is_zombie && fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count) == 1
+        };
+        while !is_gone() {
+            std::thread::yield_now();
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Taking and releasing a lock: every transition of its word, apart from how memory, sleep and death are had, so that
+//! `model.rs` can check it under every schedule.
+//!
+//! **Death.** Each participant has a seat that the kernel frees when it dies, in whichever way. There is one rule: *only
+//! who has a seat may change a word that names it as the holder*. The holder has it, so it may release; whoever wants to
+//! recover a lock must first get the dead holder's seat, which it cannot while that one lives. While it has the
+//! seat nobody new can take it either, so a word that still names it names the dead. Whoever takes a free seat looks first
+//! whether the word names it. Hence no number, of a process or a seat, is ever mistaken for its predecessor's, and
+//! exactly one participant turns a death into `recovered`.
+//!
+//! **Sleep.** Who sleeps says so in the word first, and sleeps only as long as the word stays that way. Each sleep is
+//! bounded, so whoever was to be woken by somebody who died wakes by itself.
+//!
+//! **Fairness.** A running thread may overtake sleeping ones, because handing a lock to a sleeper costs a switch of
+//! context. A sleeper that has waited for a millisecond forbids that until it and those beside it were served.
+
+use std::time::Duration;
+
+use super::word::{DIED, HOLDER, STARVING, WAITERS, holder, is_reserved};
+
+/// After this time a waiter may no longer be overtaken.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+/// The shortest and the longest sleep between two looks at the holder.
+const SLICES: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
+
+/// How often a change of the word is tried anew before a sleep: more failures than this mean that a stranger writes there.
+const TRIES: u32 = 1000;
+
+/// What the algorithm stands on.
+pub(super) trait World {
+    /// Reads the word; what its last writer did before is visible from then on.
+    fn load(&self) -> u32;
+
+    /// Writes `to` if the word is `from`; as an acquire and a release at once.
+    fn replace(&self, from: u32, to: u32) -> bool;
+
+    /// Wakes one that sleeps on the word. `false` when it is certain that nobody does.
+    fn wake(&self) -> bool;
+
+    /// Calls `f` while nobody has, or can take, the seat; `None` when somebody has it, or nobody can tell.
+    fn in_seat<T>(&self, seat: u16, f: impl FnOnce() -> T) -> Option<T>;
+}
+
+/// A lock that has been taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The last holder died inside.
+    pub recovered: bool,
+}
+
+/// What came of a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// The lock is ours.
+    Taken(Taken),
+    /// Somebody has it. The word has this value, under which a release wakes us.
+    Busy(u32),
+}
+
+/// One that wants the lock, and how far it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    seat: u32,
+    has_slept: bool,
+}
+
+impl Turn {
+    pub(super) fn new(seat: u16) -> Self {
+        Self { seat: u32::from(seat), has_slept: false }
+    }
+
+    /// Goes on waiting, after a sleep that was ours or of an earlier turn.
+    pub(super) fn slept(&mut self) {
+        self.has_slept = true;
+    }
+
+    /// Takes the lock if it is free, without a word to others about it.
+    pub(super) fn try_once(self, world: &impl World) -> Option<Taken> {
+        let mut word = world.load();
+        for _ in 0..TRIES {
+            if holder(word).is_some() || (is_reserved(word) && !self.has_slept) {
+                return None;
+            }
+            if let Some(taken) = self.take(world, word, word & WAITERS) {
+                return Some(taken);
+            }
+            word = world.load();
+        }
+        None
+    }
+
+    /// Takes the lock if it is free, and otherwise leaves word that somebody is about to sleep. `waited` is the time
+    /// since the first try.
+    pub(super) fn attempt(self, world: &impl World, waited: Duration) -> Attempt {
+        let is_starving = waited >= PATIENCE;
+        let mut word = world.load();
+        for _ in 0..TRIES {
+            if holder(word).is_none() && (self.has_slept || !is_reserved(word)) {
+                // There may be more sleepers than the one that was woken; the next release finds out.
+                let sleepers = if self.has_slept { WAITERS } else { word & WAITERS };
+                let hunger = if is_starving { word & STARVING } else { 0 };
+                if let Some(taken) = self.take(world, word, sleepers | hunger) {
+                    return Attempt::Taken(taken);
+                }
+            } else {
+                let noted = word | WAITERS | if is_starving { STARVING } else { 0 };
+                if noted == word || world.replace(word, noted) {
+                    return Attempt::Busy(noted);
+                }
+            }
+            word = world.load();
+        }
+        Attempt::Busy(word)
+    }
+
+    fn take(self, world: &impl World, word: u32, flags: u32) -> Option<Taken> {
+        world.replace(word, self.seat | flags).then_some(Taken { recovered: word & DIED != 0 })
+    }
+
+    /// Takes the lock from a holder that is dead. To be called after a sleep that nobody has ended.
+    pub(super) fn recover(self, world: &impl World) -> Option<Taken> {
+        let dead = holder(world.load())?;
+        // What names ourselves is not for us to judge here: see `disown`.
+        if u32::from(dead) == self.seat {
+            return None;
+        }
+        world.in_seat(dead, || self.replace_holder(world, dead, self.seat | WAITERS)).flatten()
+    }
+
+    /// Takes a lock that names our own seat though we do not hold it: a stranger wrote that.
+    pub(super) fn reclaim(self, world: &impl World) -> Option<Taken> {
+        #[expect(clippy::cast_possible_truncation, reason = "made from 16 bits")]
+        self.replace_holder(world, self.seat as u16, self.seat | WAITERS)
+    }
+
+    /// The caller has the seat `dead`.
+    fn replace_holder(self, world: &impl World, dead: u16, to: u32) -> Option<Taken> {
+        for _ in 0..TRIES {
+            let word = world.load();
+            if holder(word) != Some(dead) {
+                return None;
+            }
+            // Only sleepers can come in between, who add flags.
+            if world.replace(word, to | word & STARVING) {
+                return Some(Taken { recovered: true });
+            }
+        }
+        None
+    }
+
+    /// Stops waiting. It may have been this one that the last release woke, so another must have its chance.
+    pub(super) fn leave(self, world: &impl World) {
+        if !self.has_slept {
+            return;
+        }
+        for _ in 0..TRIES {
+            let word = world.load();
+            if holder(word).is_none() {
+                world.wake();
+                return;
+            }
+            if word & WAITERS != 0 || world.replace(word, word | WAITERS) {
+                return;
+            }
+        }
+    }
+}
+
+/// To be called by whoever has just taken the free seat `seat`, before it does anything else: if the word names it, the
+/// one who had it before died holding the lock.
+pub(super) fn disown(world: &impl World, seat: u16) {
+    for _ in 0..TRIES {
+        let word = world.load();
+        if holder(word) != Some(seat) {
+            return;
+        }
+        if world.replace(word, word & (WAITERS | STARVING) | DIED) {
+            if word & WAITERS != 0 {
+                world.wake();
+            }
+            return;
+        }
+    }
+}
+
+/// Releases the lock. `false` when the word does not name `seat` as the holder: a stranger wrote there.
+pub(super) fn release(world: &impl World, seat: u16) -> bool {
+    for _ in 0..TRIES {
+        let word = world.load();
+        if holder(word) != Some(seat) {
+            return false;
+        }
+        let kept = word & STARVING;
+        if world.replace(word, kept) {
+            if word & !HOLDER != 0 && !world.wake() && kept != 0 {
+                end_reservation(world);
+            }
+            return true;
+        }
+    }
+    false
+}
+
+/// With nobody asleep there is nobody to keep a free lock for. Who is awake tries by itself, and who has fallen asleep
+/// meanwhile, because it took the lock to be kept for others, is woken.
+fn end_reservation(world: &impl World) {
+    for _ in 0..TRIES {
+        let word = world.load();
+        if !is_reserved(word) {
+            return;
+        }
+        if world.replace(word, word & DIED) {
+            if word & WAITERS != 0 {
+                world.wake();
+            }
+            return;
+        }
+    }
+}
+
+/// How long to sleep before the next look at the holder, after having waited for `waited`.
+pub(super) fn slice(waited: Duration) -> Duration {
+    (waited / 16).clamp(SLICES.0, SLICES.1)
+}

@@ -1,0 +1,265 @@
+//! A process's connection to a manager's server: as its starter, or as a member.
+//!
+//! Calls wait for the server's answer, which takes microseconds, so what is made is complete when it is returned.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::handshake::{ANSWER, NONCE, Nonce, Transcript, VERSION};
+use super::protocol::{Decoder, Message, Reply, Request, Settings};
+use super::{Address, Keeper, Key};
+use crate::tracker::protocol::{Frame, Registration};
+use crate::{Error, Identity, Kind, Mapping, Result, sys, tracker};
+
+/// How long a server may take to answer. It does nothing that takes long, so a longer time means that it was stopped.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A connection to a server.
+#[derive(Debug)]
+pub struct Client {
+    address: String,
+    link: Mutex<Option<Link>>,
+}
+
+/// An open connection.
+#[derive(Debug)]
+struct Link {
+    end: End,
+    decoder: Decoder,
+}
+
+#[derive(Debug)]
+enum End {
+    Starter(sys::Server),
+    Member(sys::Stream),
+}
+
+impl End {
+    fn stream(&self) -> &sys::Stream {
+        match self {
+            Self::Starter(server) => server.stream(),
+            Self::Member(stream) => stream,
+        }
+    }
+}
+
+impl Link {
+    fn new(end: End) -> Self {
+        Self { end, decoder: Decoder::default() }
+    }
+
+    fn ask(&mut self, request: &Request) -> io::Result<Reply> {
+        let deadline = Instant::now() + PATIENCE;
+        self.end.stream().send(&request.encode(), deadline)?;
+        self.reply(deadline)
+    }
+
+    fn reply(&mut self, deadline: Instant) -> io::Result<Reply> {
+        let mut buffer = [0; 16 * 1024];
+        loop {
+            if let Some(reply) = self.decoder.take().map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))? {
+                return Ok(reply);
+            }
+            match self.end.stream().receive(&mut buffer, deadline)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                received => self.decoder.push(&buffer[..received]),
+            }
+        }
+    }
+}
+
+impl Client {
+    /// Starts a server that listens at `address`, or, without one, at a socket in a fresh folder under `temporary`.
+    ///
+    /// # Errors
+    /// [`Kind::InvalidValue`] for what is no address; [`Kind::System`] with the reason why the server cannot listen
+    /// there; [`Kind::Tracker`] when the helper executable does not start; [`Kind::Unsupported`] on this system.
+    pub fn start(address: Option<&str>, key: Key, temporary: &str) -> Result<Self> {
+        address.map(Address::parse).transpose()?;
+        let program = tracker::program().ok_or_else(|| unsupported("no helper executable was named"))?;
+        let server = sys::Server::spawn(&program).map_err(|e| not_started(&program, &e))?;
+        let mut link = Link::new(End::Starter(server));
+        let address = address.unwrap_or_default().to_owned();
+        let asked = address.clone();
+        let settings = Settings { key, address, temporary: temporary.to_owned() };
+        match link.ask(&Request::Serve(settings)) {
+            Ok(Reply::Serving(address)) => Ok(Self { address, link: Mutex::new(Some(link)) }),
+            Ok(Reply::Refused { errno, message }) => {
+                let place = if asked.is_empty() { temporary } else { &asked };
+                Err(Error::new(Kind::System, format!("no manager can listen at '{place}': {message}"))
+                    .with_os("bind", (errno != 0).then_some(errno)))
+            }
+            Ok(_) => Err(not_started(&program, &io::ErrorKind::InvalidData.into())),
+            Err(e) => Err(not_started(&program, &e)),
+        }
+    }
+
+    /// Connects to the server at `address`.
+    ///
+    /// # Errors
+    /// [`Kind::InvalidValue`] for what is no address; [`Kind::ManagerClosed`] when nobody listens there;
+    /// [`Kind::Authentication`] when who does has another key, or does not take ours; [`Kind::Version`]; [`Kind::System`]
+    /// with `ETIMEDOUT` for a server that does not answer, and what else the system says.
+    pub fn connect(address: &str, key: &Key) -> Result<Self> {
+        let deadline = Instant::now() + PATIENCE;
+        let parsed = Address::parse(address)?;
+        let stream = sys::Stream::connect(&parsed, deadline).map_err(|e| not_connected(address, &e))?;
+        let mut nonce = [0; NONCE];
+        getrandom::fill(&mut nonce)
+            .map_err(|e| Error::new(Kind::System, format!("the system gives no random bytes: {e}")))?;
+        let version = introduce(&stream, key, &nonce, deadline).map_err(|e| match e.kind() {
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Error::new(
+                Kind::Authentication,
+                format!("the manager at '{address}' does not let this process in: it has another key"),
+            ),
+            io::ErrorKind::PermissionDenied => Error::new(
+                Kind::Authentication,
+                format!("whoever listens at '{address}' does not have the manager's key"),
+            ),
+            _ => not_connected(address, &e),
+        })?;
+        if version != VERSION {
+            return Err(Error::new(
+                Kind::Version,
+                format!(
+                    "the manager at '{address}' speaks version {version} of the protocol and this process version \
+                     {VERSION}: use the same version of shareable in both"
+                ),
+            ));
+        }
+        Ok(Self { address: address.to_owned(), link: Mutex::new(Some(Link::new(End::Member(stream)))) })
+    }
+
+    /// Where the server listens.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The names of what the server keeps.
+    ///
+    /// # Errors
+    /// [`Kind::ManagerClosed`].
+    pub fn list(&self) -> Result<Vec<String>> {
+        self.with_link(|link| {
+            let mut reply = link.ask(&Request::List)?;
+            let mut all = Vec::new();
+            loop {
+                let Reply::Names { is_last, names } = reply else { return Err(io::ErrorKind::InvalidData.into()) };
+                all.extend(names);
+                if is_last {
+                    return Ok(all);
+                }
+                reply = link.reply(Instant::now() + PATIENCE)?;
+            }
+        })
+    }
+
+    /// Ends it: the starter the manager, for everybody, and a member its own connection. Idempotent.
+    pub fn end(&self) {
+        let Some(mut link) = self.link().take() else { return };
+        if matches!(link.end, End::Starter(_)) {
+            // A server that does not answer is killed when it drops, and its tracker does the rest.
+            let _ = link.ask(&Request::End);
+            drop(link);
+            sys::Server::clean_up(&self.address);
+        }
+    }
+
+    fn link(&self) -> MutexGuard<'_, Option<Link>> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Talks to the server; after a failure never again, because nobody knows what it heard.
+    fn with_link<T>(&self, talk: impl FnOnce(&mut Link) -> io::Result<T>) -> Result<T> {
+        let mut guard = self.link();
+        let link = guard.as_mut().ok_or_else(super::ended)?;
+        talk(link).map_err(|e| {
+            if let Some(Link { end: End::Starter(server), .. }) = guard.take() {
+                drop(server);
+                sys::Server::clean_up(&self.address);
+            }
+            let why = match e.kind() {
+                io::ErrorKind::TimedOut => "has not answered in time",
+                _ => "is gone",
+            };
+            Error::new(
+                Kind::ManagerClosed,
+                format!("the manager's server at '{}' {why}: what was made through it is unlinked", self.address),
+            )
+        })
+    }
+}
+
+impl Keeper for Client {
+    fn check(&self) -> Result<()> {
+        if self.link().is_some() { Ok(()) } else { Err(super::ended()) }
+    }
+
+    fn keep(&self, registration: &Registration, _mapping: &Mapping) -> Result<()> {
+        let request = Request::Tell(Frame::Register(registration.clone()));
+        match self.with_link(|link| link.ask(&request))? {
+            Reply::Done => {
+                // From here on it is the server's, and on record with the server's tracker.
+                tracker::forget(registration.identity);
+                Ok(())
+            }
+            Reply::Refused { message, .. } => {
+                Err(Error::new(Kind::System, format!("the manager's server does not take the segment: {message}")))
+            }
+            _ => Err(Error::new(Kind::System, "the manager's server gives an answer to another question")),
+        }
+    }
+
+    fn unlinked(&self, identity: Identity) {
+        // A server that is gone keeps nothing.
+        let _ = self.with_link(|link| link.ask(&Request::Tell(Frame::Forget(identity))));
+    }
+}
+
+/// The member's side of the handshake: the server's version, once both have proven to have the key.
+fn introduce(stream: &sys::Stream, key: &Key, nonce: &Nonce, deadline: Instant) -> io::Result<u16> {
+    let challenge = receive_exactly::<NONCE>(stream, deadline)?;
+    let transcript = Transcript { challenge: &challenge, nonce, address: stream.endpoint(), member_version: VERSION };
+    stream.send(&transcript.prove(key), deadline)?;
+    let answer = receive_exactly::<ANSWER>(stream, deadline)?;
+    transcript.check_answer(key, &answer).ok_or_else(|| io::ErrorKind::PermissionDenied.into())
+}
+
+fn receive_exactly<const N: usize>(stream: &sys::Stream, deadline: Instant) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let mut filled = 0;
+    while filled < N {
+        match stream.receive(&mut bytes[filled..], deadline)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            received => filled += received,
+        }
+    }
+    Ok(bytes)
+}
+
+fn unsupported(why: &str) -> Error {
+    Error::new(Kind::Unsupported, format!("a manager with a server cannot be had here: {why}"))
+}
+
+fn not_started(program: &Path, e: &io::Error) -> Error {
+    if e.kind() == io::ErrorKind::Unsupported {
+        return unsupported("this system is not supported yet; new SharedMemoryManager() works");
+    }
+    Error::new(Kind::Tracker, format!("cannot start the manager's server, {}: {e}", program.display()))
+        .with_os("posix_spawn", e.raw_os_error())
+}
+
+fn not_connected(address: &str, e: &io::Error) -> Error {
+    match e.kind() {
+        io::ErrorKind::Unsupported => unsupported("this system is not supported yet"),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::new(
+            Kind::ManagerClosed,
+            format!("no manager listens at '{address}': it has been shut down, or was never started"),
+        ),
+        _ => Error::new(Kind::System, format!("cannot connect to the manager at '{address}': {e}"))
+            .with_os("connect", e.raw_os_error()),
+    }
+}

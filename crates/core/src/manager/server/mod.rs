@@ -1,0 +1,195 @@
+//! The server: one thread, one loop, and a bounded amount of memory for whoever has not proven to have the key.
+
+mod peer;
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use peer::{Next, Peer};
+
+use super::protocol::{Decoder, Message, Reply, Request, Settings};
+use super::{Address, Blocks, Key};
+use crate::sys::{self, Interest, Listener, Stream};
+
+/// How long a stranger may take to prove that it has the key, from its first byte to its last; and the starter to say
+/// what to serve.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many strangers may be at it at once. When there are more, those that have been longest go first: an honest one
+/// needs less than a millisecond.
+const MAX_PENDING: usize = 64;
+
+/// How many connections are taken before those that have come are heard again.
+const BATCH: usize = 16;
+
+/// How long no connections are taken after the system had no room for one.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves the process whose connection is standard input, and whoever it gives address and key to. Returns when that
+/// process says so or is gone, and everything is unlinked.
+///
+/// # Errors
+/// When there is no such process, or it does not say what to serve, or the system cannot wait.
+pub fn serve() -> io::Result<()> {
+    sys::prepare_server();
+    let starter = sys::starter()?;
+    let mut decoder = Decoder::default();
+    let Settings { key, address, temporary } = settings(&starter, &mut decoder)?;
+    let listener = match listen(&address, &temporary) {
+        Ok(listener) => listener,
+        Err(e) => {
+            let refused = Reply::Refused { errno: e.raw_os_error().unwrap_or(0), message: reason(&e) };
+            return starter.send(&refused.encode(), Instant::now() + PATIENCE);
+        }
+    };
+    starter.send(&Reply::Serving(listener.address().to_owned()).encode(), Instant::now() + PATIENCE)?;
+    let mut server =
+        Server { listener, key, blocks: Blocks::default(), peers: vec![Peer::starter(starter, decoder)], resume: None };
+    let outcome = server.run();
+    // Whatever has gone wrong: what is kept goes now, and then the address.
+    let ended = server.blocks.end().map_err(io::Error::other);
+    let Server { listener, peers, .. } = server;
+    drop(listener);
+    if let Some(starter) = peers.into_iter().find(Peer::is_starter) {
+        starter.say_last(&Reply::Done, Instant::now() + PATIENCE);
+    }
+    outcome.and(ended)
+}
+
+fn settings(starter: &Stream, decoder: &mut Decoder) -> io::Result<Settings> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut buffer = [0; 4096];
+    loop {
+        match decoder.take() {
+            Ok(Some(Request::Serve(settings))) => return Ok(settings),
+            Ok(None) => {}
+            Ok(Some(_)) | Err(_) => return Err(io::ErrorKind::InvalidData.into()),
+        }
+        match starter.receive(&mut buffer, deadline)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            received => decoder.push(&buffer[..received]),
+        }
+    }
+}
+
+fn listen(address: &str, temporary: &str) -> io::Result<Listener> {
+    if address.is_empty() {
+        return Listener::bind_in_fresh_folder(Path::new(temporary));
+    }
+    Listener::bind(&Address::parse(address).map_err(io::Error::other)?)
+}
+
+/// An error in words that do not repeat its number.
+fn reason(e: &io::Error) -> String {
+    match e.kind() {
+        io::ErrorKind::AddrInUse => {
+            "something listens there already, or something that is not an abandoned socket has the name".to_owned()
+        }
+        io::ErrorKind::InvalidInput => format!("{e}; a socket's path has at most 107 bytes (macOS: 103)"),
+        _ => e.to_string(),
+    }
+}
+
+/// What one turn of the loop looks at.
+struct Server {
+    listener: Listener,
+    key: Key,
+    blocks: Blocks,
+    /// In the order of their arrival.
+    peers: Vec<Peer>,
+    /// When to take connections again.
+    resume: Option<Instant>,
+}
+
+impl Server {
+    /// Turns until the starter ends it or is gone.
+    fn run(&mut self) -> io::Result<()> {
+        loop {
+            let now = Instant::now();
+            self.resume = self.resume.filter(|resume| *resume > now);
+            let deadlines = self.peers.iter().filter_map(Peer::deadline);
+            let deadline = deadlines.chain(self.resume).min();
+            let patience = deadline.map(|deadline| deadline.saturating_duration_since(now));
+            let listens = self.resume.is_none();
+            let mut interests: Vec<_> = self.peers.iter().map(Peer::interest).collect();
+            if listens {
+                interests.push(Interest::to_read(&self.listener));
+            }
+            let mut ready = sys::wait(&interests, patience)?;
+            let has_callers = listens && ready.pop() == Some(true);
+            if !self.hear(&ready) {
+                return Ok(());
+            }
+            if has_callers {
+                self.admit();
+            }
+        }
+    }
+
+    /// Lets those go on who are ready, and those go whose time is up. Says whether the starter wants to go on.
+    fn hear(&mut self, ready: &[bool]) -> bool {
+        let now = Instant::now();
+        let mut goes_on = true;
+        let mut ready = ready.iter();
+        let Self { peers, key, blocks, .. } = self;
+        peers.retain_mut(|peer| {
+            let next = if ready.next() == Some(&true) { peer.step(key, blocks) } else { Next::Stays };
+            let is_late = peer.deadline().is_some_and(|deadline| deadline <= now);
+            match next {
+                Next::Stays => !is_late,
+                Next::Leaves => {
+                    goes_on &= !peer.is_starter();
+                    // The starter stays to hear that it is done.
+                    peer.is_starter()
+                }
+            }
+        });
+        goes_on
+    }
+
+    /// Takes connections that wait, up to a batch of them.
+    fn admit(&mut self) {
+        for _ in 0..BATCH {
+            match self.listener.accept() {
+                Ok(Some(stream)) => {
+                    let mut challenge = [0; super::handshake::NONCE];
+                    if getrandom::fill(&mut challenge).is_ok()
+                        && let Some(peer) = Peer::stranger(stream, challenge, Instant::now() + PATIENCE)
+                    {
+                        self.peers.push(peer);
+                    }
+                    self.make_room(MAX_PENDING);
+                }
+                Ok(None) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(e) if is_passing(&e) => {}
+                // No descriptors or no memory: what strangers hold is given up first.
+                Err(_) => {
+                    if !self.make_room(0) {
+                        self.resume = Some(Instant::now() + PAUSE);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends those strangers away who have been longest, until at most `limit` are left. Says whether any had to go.
+    fn make_room(&mut self, limit: usize) -> bool {
+        let pending = self.peers.iter().filter(|peer| peer.is_stranger()).count();
+        let mut excess = pending.saturating_sub(limit);
+        let has_to = excess > 0;
+        self.peers.retain(|peer| {
+            let goes = excess > 0 && peer.is_stranger();
+            excess -= usize::from(goes);
+            !goes
+        });
+        has_to
+    }
+}
+
+/// Whether an error is about one caller that is gone, and no other.
+fn is_passing(e: &io::Error) -> bool {
+    matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
+}

@@ -1,0 +1,190 @@
+//! One connection of the server, from a stranger's first byte to a member's last.
+
+use std::io;
+use std::time::Instant;
+
+use super::super::handshake::{Nonce, PROOF, Proven, Transcript, VERSION, check_proof};
+use super::super::protocol::{Decoder, Message, Reply, Request};
+use super::super::{Blocks, Key};
+use crate::sys::{Interest, Stream};
+use crate::tracker::protocol::Frame;
+
+/// What becomes of a peer after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Stays,
+    Leaves,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Peer {
+    stream: Stream,
+    stage: Stage,
+    /// What it has not taken yet of what it was told. While there is any, it is not listened to.
+    unsent: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Stranger(Box<Introduction>),
+    Member(Decoder),
+    Starter(Decoder),
+}
+
+/// What a stranger has said so far: no more room than the longest honest answer takes.
+#[derive(Debug)]
+struct Introduction {
+    challenge: Nonce,
+    deadline: Instant,
+    proof: [u8; PROOF],
+    filled: usize,
+}
+
+impl Peer {
+    pub(super) fn starter(stream: Stream, decoder: Decoder) -> Self {
+        Self { stream, stage: Stage::Starter(decoder), unsent: Vec::new() }
+    }
+
+    /// Gives a stranger its challenge. A new connection has room for it; one that has not is not worth keeping.
+    pub(super) fn stranger(stream: Stream, challenge: Nonce, deadline: Instant) -> Option<Self> {
+        let sent = stream.try_send(&challenge).ok()?;
+        let introduction = Introduction { challenge, deadline, proof: [0; PROOF], filled: 0 };
+        (sent == challenge.len()).then(|| Self {
+            stream,
+            stage: Stage::Stranger(Box::new(introduction)),
+            unsent: Vec::new(),
+        })
+    }
+
+    pub(super) fn is_starter(&self) -> bool {
+        matches!(self.stage, Stage::Starter(_))
+    }
+
+    pub(super) fn is_stranger(&self) -> bool {
+        matches!(self.stage, Stage::Stranger(_))
+    }
+
+    /// When it has to go, unless it has proven itself by then.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Stranger(introduction) => Some(introduction.deadline),
+            Stage::Member(_) | Stage::Starter(_) => None,
+        }
+    }
+
+    pub(super) fn interest(&self) -> Interest<'_> {
+        if self.unsent.is_empty() { Interest::to_read(&self.stream) } else { Interest::to_write(&self.stream) }
+    }
+
+    /// Goes on as far as can be gone without waiting.
+    pub(super) fn step(&mut self, key: &Key, blocks: &Blocks) -> Next {
+        match self.go_on(key, blocks) {
+            Ok(next) => next,
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Next::Stays,
+            Err(_) => Next::Leaves,
+        }
+    }
+
+    fn go_on(&mut self, key: &Key, blocks: &Blocks) -> io::Result<Next> {
+        if !self.flush()? {
+            return Ok(Next::Stays);
+        }
+        if let Stage::Stranger(introduction) = &mut self.stage {
+            let free = &mut introduction.proof[introduction.filled..];
+            let received = self.stream.try_receive(free)?;
+            introduction.filled += received;
+            return match (received, introduction.filled) {
+                (0, _) => Ok(Next::Leaves),
+                (_, PROOF) => self.judge(key),
+                _ => Ok(Next::Stays),
+            };
+        }
+        let mut buffer = [0; 16 * 1024];
+        // What came with the last piece may wait for its turn yet.
+        if let Some(next) = self.serve(blocks)? {
+            return Ok(next);
+        }
+        let received = self.stream.try_receive(&mut buffer)?;
+        match &mut self.stage {
+            Stage::Member(decoder) | Stage::Starter(decoder) if received > 0 => decoder.push(&buffer[..received]),
+            _ => return Ok(Next::Leaves),
+        }
+        Ok(self.serve(blocks)?.unwrap_or(Next::Stays))
+    }
+
+    /// Lets a stranger in who has the key and speaks our version. Of the others only those with the key get an answer.
+    fn judge(&mut self, key: &Key) -> io::Result<Next> {
+        let Stage::Stranger(introduction) = &self.stage else { return Ok(Next::Stays) };
+        let address = self.stream.endpoint();
+        let Some(Proven { version, nonce }) = check_proof(key, &introduction.challenge, address, &introduction.proof)
+        else {
+            return Ok(Next::Leaves);
+        };
+        let transcript =
+            Transcript { challenge: &introduction.challenge, nonce: &nonce, address, member_version: version };
+        self.unsent.extend(transcript.answer(key, VERSION));
+        self.stage = Stage::Member(Decoder::default());
+        let has_heard = self.flush()?;
+        Ok(if has_heard && version == VERSION { Next::Stays } else { Next::Leaves })
+    }
+
+    /// Answers all requests that are complete, as long as the answers are taken.
+    fn serve(&mut self, blocks: &Blocks) -> io::Result<Option<Next>> {
+        loop {
+            let is_starter = self.is_starter();
+            let (Stage::Member(decoder) | Stage::Starter(decoder)) = &mut self.stage else { return Ok(None) };
+            let request = match decoder.take() {
+                Ok(Some(request)) => request,
+                Ok(None) => return Ok(None),
+                // What is no request ends a membership; the starter's own end is left to the starter.
+                Err(_) => return Ok(Some(Next::Leaves)),
+            };
+            match request {
+                Request::Tell(frame) => self.say(&tell(blocks, frame)),
+                Request::List => Reply::names(&blocks.list()).iter().for_each(|reply| self.say(reply)),
+                Request::End if is_starter => return Ok(Some(Next::Leaves)),
+                Request::End | Request::Serve(_) => return Ok(Some(Next::Leaves)),
+            }
+            if !self.flush()? {
+                return Ok(Some(Next::Stays));
+            }
+        }
+    }
+
+    fn say(&mut self, reply: &Reply) {
+        self.unsent.extend(reply.encode());
+    }
+
+    /// Sends what can be sent, and says whether that is all.
+    fn flush(&mut self) -> io::Result<bool> {
+        while !self.unsent.is_empty() {
+            match self.stream.try_send(&self.unsent) {
+                Ok(sent) => drop(self.unsent.drain(..sent)),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Says one thing more, if the peer is still there.
+    pub(super) fn say_last(mut self, reply: &Reply, deadline: Instant) {
+        self.say(reply);
+        let _ = self.stream.send(&self.unsent, deadline);
+    }
+}
+
+fn tell(blocks: &Blocks, frame: Frame) -> Reply {
+    match frame {
+        Frame::Register(registration) => match blocks.take_over(&registration) {
+            Ok(()) => Reply::Done,
+            Err(e) => Reply::Refused { errno: e.errno().unwrap_or(0), message: e.message().to_owned() },
+        },
+        Frame::Forget(identity) => {
+            blocks.forget_if_gone(identity);
+            Reply::Done
+        }
+    }
+}

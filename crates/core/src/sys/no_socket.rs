@@ -1,0 +1,111 @@
+//! A system whose managers cannot have a server yet: everything builds, and says so.
+
+use std::convert::Infallible;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::attach;
+use crate::manager::Address;
+use crate::{Access, Foreign, Identity, Name};
+
+fn unsupported<T>() -> io::Result<T> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Cannot exist: nothing makes one.
+#[derive(Debug)]
+pub(crate) struct Stream(Infallible);
+
+impl Stream {
+    pub(crate) fn connect(_address: &Address, _deadline: Instant) -> io::Result<Self> {
+        unsupported()
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        match self.0 {}
+    }
+
+    pub(crate) fn try_send(&self, _bytes: &[u8]) -> io::Result<usize> {
+        match self.0 {}
+    }
+
+    pub(crate) fn try_receive(&self, _buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0 {}
+    }
+
+    pub(crate) fn send(&self, _bytes: &[u8], _deadline: Instant) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn receive(&self, _buffer: &mut [u8], _deadline: Instant) -> io::Result<usize> {
+        match self.0 {}
+    }
+}
+
+/// Cannot exist: nothing makes one.
+#[derive(Debug)]
+pub(crate) struct Listener(Infallible);
+
+impl Listener {
+    pub(crate) fn bind(_address: &Address) -> io::Result<Self> {
+        unsupported()
+    }
+
+    pub(crate) fn bind_in_fresh_folder(_temporary: &Path) -> io::Result<Self> {
+        unsupported()
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        match self.0 {}
+    }
+
+    pub(crate) fn accept(&self) -> io::Result<Option<Stream>> {
+        match self.0 {}
+    }
+}
+
+/// Cannot exist: nothing makes one.
+#[derive(Debug)]
+pub(crate) struct Server(Infallible);
+
+impl Server {
+    pub(crate) fn spawn(_program: &Path) -> io::Result<Self> {
+        unsupported()
+    }
+
+    pub(crate) fn stream(&self) -> &Stream {
+        match self.0 {}
+    }
+
+    pub(crate) fn clean_up(_address: &str) {}
+}
+
+/// What to wait for: there is nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Interest<'a>(std::marker::PhantomData<&'a Stream>);
+
+impl<'a> Interest<'a> {
+    pub(crate) fn to_read<T>(_socket: &'a T) -> Self {
+        Self(std::marker::PhantomData)
+    }
+
+    pub(crate) fn to_write<T>(_socket: &'a T) -> Self {
+        Self(std::marker::PhantomData)
+    }
+}
+
+pub(crate) fn wait(_interests: &[Interest<'_>], _patience: Option<Duration>) -> io::Result<Vec<bool>> {
+    unsupported()
+}
+
+pub(crate) fn starter() -> io::Result<Stream> {
+    unsupported()
+}
+
+pub(crate) fn prepare_server() {}
+
+/// There are no identities to compare: the name is all there is.
+pub(crate) fn is_linked(name: &Name, _identity: Identity) -> bool {
+    attach(name, Access::ReadWrite, Foreign::Allow).is_ok()
+}

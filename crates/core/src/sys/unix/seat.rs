@@ -1,0 +1,133 @@
+//! Linux: seats are byte-range locks of the segment's own file, and sleep is the kernel's futex.
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, AsFd};
+use std::ptr;
+use std::sync::atomic::AtomicU32;
+use std::thread;
+use std::time::Duration;
+
+use rustix::event::Timespec;
+use rustix::fs::fstat;
+use rustix::io::Errno;
+use rustix::thread::{ClockId, futex};
+use rustix::time::clock_gettime;
+
+use super::{failed, os};
+use crate::sys::{MAX_SEAT, fault, seats_from};
+use crate::{Access, Error, Identity, Kind, Name, Result};
+
+/// Where the bytes lie that stand for seats: far beyond the end of any segment, for a lock needs no byte that exists.
+const FIRST: i64 = 1 << 40;
+
+/// What one call of futex_waitv takes.
+const WAITV_MAX: usize = 128;
+
+/// A seat, by a lock of an open file description, fcntl(2) `F_OFD_SETLK`: the kernel drops it when the last descriptor
+/// goes, which is when this value drops or the process ends, in whichever way, and not when it is stopped.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    file: OwnedFd,
+    number: u16,
+}
+
+impl Seat {
+    /// See the backend contract. Each call opens the file anew, for a description of its own.
+    pub(crate) fn take(name: &Name, identity: Identity, _identifier: u64, first: u16) -> Result<Self> {
+        let file = os::open(name, Access::ReadWrite).map_err(|errno| failed("open", errno, name))?;
+        let stat = fstat(&file).map_err(|errno| failed("fstat", errno, name))?;
+        if os::identity(&stat) != identity {
+            return Err(fault::not_found(name));
+        }
+        for number in seats_from(first) {
+            match set(file.as_fd(), number, libc::F_WRLCK) {
+                Ok(()) => return Ok(Self { file, number }),
+                Err(Errno::AGAIN | Errno::ACCESS) => {}
+                Err(errno) => return Err(failed("fcntl", errno, name)),
+            }
+        }
+        Err(Error::new(Kind::System, format!("lock '{name}' has {MAX_SEAT} participants, and no room for more"))
+            .on_segment(name.as_str()))
+    }
+
+    pub(crate) fn number(&self) -> u16 {
+        self.number
+    }
+
+    pub(crate) fn in_other<T>(&self, number: u16, f: impl FnOnce() -> T) -> Option<T> {
+        set(self.file.as_fd(), number, libc::F_WRLCK).ok()?;
+        let result = f();
+        // Cannot fail: the byte is ours. If it did, the seat would be lost until this value drops.
+        let _ = set(self.file.as_fd(), number, libc::F_UNLCK);
+        Some(result)
+    }
+}
+
+impl Seat {
+    /// Nothing is left of a seat but what goes with the file.
+    #[expect(clippy::unused_self, reason = "other backends have work to do here")]
+    pub(crate) fn unlinked(&self) {}
+}
+
+/// Locks or unlocks the byte of a seat, without waiting.
+fn set(file: BorrowedFd<'_>, number: u16, kind: i32) -> Result<(), Errno> {
+    // SAFETY: all zeros are a valid `flock`, a struct of integers.
+    let mut range: libc::flock = unsafe { std::mem::zeroed() };
+    #[expect(clippy::cast_possible_truncation, reason = "the constants fit the field")]
+    let (kind, whence) = (kind as i16, libc::SEEK_SET as i16);
+    (range.l_type, range.l_whence, range.l_start, range.l_len) = (kind, whence, FIRST + i64::from(number), 1);
+    // SAFETY: F_OFD_SETLK reads the struct, which lives through the call and whose l_pid is 0 as required; the
+    // descriptor is open.
+    match unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_SETLK, ptr::from_ref(&range)) } {
+        0 => Ok(()),
+        _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)),
+    }
+}
+
+/// See the backend contract.
+pub(crate) fn wait(words: &[(&AtomicU32, u32)], timeout: Duration) -> bool {
+    let waited = match *words {
+        [(word, seen)] => {
+            futex::wait(word, futex::Flags::empty(), seen, Some(&timespec(timeout)))
+        }
+        _ => wait_any(words, timeout),
+    };
+    match waited {
+        // A changed word (AGAIN) and a signal are reasons to look as good as a wake-up.
+        Ok(()) | Err(Errno::AGAIN | Errno::INTR) => true,
+        Err(Errno::TIMEDOUT) => false,
+        // A kernel before 5.16, or a filter of system calls, that has no futex_waitv; or a word that is gone.
+        Err(_) => {
+            thread::sleep(timeout.min(Duration::from_millis(1)));
+            words.iter().any(|(word, seen)| word.load(std::sync::atomic::Ordering::Relaxed) != *seen)
+        }
+    }
+}
+
+fn wait_any(words: &[(&AtomicU32, u32)], timeout: Duration) -> Result<(), Errno> {
+    let futexes: Vec<_> = words
+        .iter()
+        .take(WAITV_MAX)
+        .map(|&(word, seen)| {
+            let mut wait = futex::Wait::new();
+            wait.val = u64::from(seen);
+            wait.uaddr = futex::WaitPtr::new(word.as_ptr().cast());
+            wait.flags = futex::WaitFlags::SIZE_U32;
+            wait
+        })
+        .collect();
+    let now = clock_gettime(ClockId::Monotonic);
+    let end = now.checked_add(timespec(timeout));
+    futex::waitv(&futexes, futex::WaitvFlags::empty(), end.as_ref(), ClockId::Monotonic).map(drop)
+}
+
+fn timespec(duration: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
+}
+
+/// See the backend contract. Not private to the process, so that others wake.
+pub(crate) fn wake_one(word: &AtomicU32) -> bool {
+    futex::wake(word, futex::Flags::empty(), 1).is_ok_and(|woken| woken > 0)
+}

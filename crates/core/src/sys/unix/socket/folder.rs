@@ -1,0 +1,96 @@
+//! A folder of its own for a server's socket. Its server holds a lock on it, so one whose server was killed can be told
+//! from one in use, and is removed by the next server that starts.
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, Stat, flock, fstat, mkdirat, open, stat};
+use rustix::io::Errno;
+
+/// How the folders' names begin.
+const PREFIX: &str = "shareable-manager-";
+
+/// The name of the socket in such a folder.
+pub(super) const SOCKET: &str = "socket";
+
+/// A folder that is this process's.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    _lock: OwnedFd,
+}
+
+impl Folder {
+    /// Makes a folder under `temporary` that nobody else may enter, after removing those that were left there.
+    pub(super) fn new(temporary: &Path) -> io::Result<Self> {
+        let temporary = fs::canonicalize(temporary)?;
+        remove_abandoned(&temporary);
+        loop {
+            let mut random = [0; 10];
+            getrandom::fill(&mut random).map_err(io::Error::other)?;
+            let path =
+                temporary.join(format!("{PREFIX}{}", data_encoding::BASE32_NOPAD.encode(&random).to_lowercase()));
+            mkdirat(CWD, &path, Mode::RWXU)?;
+            // Somebody who cleans up may have come in between, and taken it for one that was left.
+            if let Some(lock) = lock(&path) {
+                return Ok(Self { path, _lock: lock });
+            }
+        }
+    }
+
+    /// Where the socket goes.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.path.join(SOCKET)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.path);
+    }
+}
+
+/// Locks a folder, if nobody has, and if it is still there then.
+fn lock(path: &Path) -> Option<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = open(path, flags, Mode::empty()).ok()?;
+    flock(&folder, FlockOperation::NonBlockingLockExclusive).ok()?;
+    is_same(&fstat(&folder).ok()?, &stat(path).ok()?).then_some(folder)
+}
+
+pub(super) fn is_same(one: &Stat, other: &Stat) -> bool {
+    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+}
+
+fn remove_abandoned(temporary: &Path) {
+    let user = rustix::process::geteuid().as_raw();
+    for entry in fs::read_dir(temporary).into_iter().flatten().flatten() {
+        if !entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX)) {
+            continue;
+        }
+        let path = entry.path();
+        if let Some(lock) = lock(&path)
+            && fstat(&lock).is_ok_and(|found| found.st_uid == user && Mode::from_raw_mode(found.st_mode) == Mode::RWXU)
+        {
+            remove(&path);
+        }
+    }
+}
+
+/// Removes a folder whose server is gone: the socket, and the folder if that was all.
+fn remove(path: &Path) {
+    if !matches!(rustix::fs::unlink(path.join(SOCKET)), Err(errno) if errno != Errno::NOENT) {
+        let _ = fs::remove_dir(path);
+    }
+}
+
+/// Removes the folder of a socket, if it is one that a server has made, and its server is gone.
+pub(super) fn remove_folder_of(socket: &Path) {
+    let Some(folder) = socket.parent() else { return };
+    let is_ours = folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
+    if is_ours && socket.file_name().is_some_and(|name| name == SOCKET) && lock(folder).is_some() {
+        remove(folder);
+    }
+}

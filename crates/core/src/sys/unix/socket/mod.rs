@@ -1,0 +1,74 @@
+//! What managers talk by: stream sockets that never block but in [`wait`], and the process that serves.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::os;
+use crate::{Identity, Name};
+
+mod folder;
+mod listener;
+mod server;
+mod stream;
+
+pub(crate) use listener::Listener;
+pub(crate) use server::{Server, prepare_server, starter};
+pub(crate) use stream::Stream;
+
+/// What to wait for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Interest<'a> {
+    socket: BorrowedFd<'a>,
+    flags: PollFlags,
+}
+
+impl<'a> Interest<'a> {
+    /// That there is something to read, or the end.
+    pub(crate) fn to_read(socket: &'a impl AsFd) -> Self {
+        Self { socket: socket.as_fd(), flags: PollFlags::IN }
+    }
+
+    /// That there is room to write.
+    pub(crate) fn to_write(socket: &'a impl AsFd) -> Self {
+        Self { socket: socket.as_fd(), flags: PollFlags::OUT }
+    }
+}
+
+/// Waits until one of `interests` is met, for no longer than `patience`; says which are. Errors on a socket meet any
+/// interest in it: the next call says what they are.
+pub(crate) fn wait(interests: &[Interest<'_>], patience: Option<Duration>) -> io::Result<Vec<bool>> {
+    let mut sockets: Vec<_> = interests.iter().map(|i| PollFd::from_borrowed_fd(i.socket, i.flags)).collect();
+    // A wait for less than nothing is over at once; one that is too long to be said has no end.
+    let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
+    match poll(&mut sockets, patience.as_ref()) {
+        Ok(_) => Ok(sockets.iter().map(|socket| !socket.revents().is_empty()).collect()),
+        Err(Errno::INTR) => Ok(vec![false; interests.len()]),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Waits for one interest until `deadline`.
+fn wait_until(interest: Interest<'_>, deadline: Instant) -> io::Result<()> {
+    loop {
+        let now = Instant::now();
+        if now >= deadline {
+            return Err(Errno::TIMEDOUT.into());
+        }
+        if wait(&[interest], Some(deadline - now))?[0] {
+            return Ok(());
+        }
+    }
+}
+
+/// See the backend contract.
+pub(crate) fn is_linked(name: &Name, identity: Identity) -> bool {
+    match os::identity_of(name) {
+        // Where the system gives no identities, the name is all there is.
+        Ok(found) => found.is_none_or(|found| found == identity),
+        Err(errno) => errno != Errno::NOENT,
+    }
+}

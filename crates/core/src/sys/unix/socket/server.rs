@@ -1,0 +1,61 @@
+//! The process that serves, seen from its starter and from itself.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::super::Helper;
+use super::{Stream, folder};
+use crate::manager::ROLE;
+
+/// How long a server may take to unlink everything before it is killed, which leaves that to its tracker.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A server that this process has started. Dropping it ends it, and waits for that.
+#[derive(Debug)]
+pub(crate) struct Server {
+    stream: Stream,
+    /// Kills what has not ended by itself, when it drops.
+    _process: Helper,
+}
+
+impl Server {
+    /// Starts `program` in the role of a server.
+    pub(crate) fn spawn(program: &Path) -> io::Result<Self> {
+        let process = Helper::spawn(program, ROLE)?;
+        let socket = rustix::io::fcntl_dupfd_cloexec(process.socket(), 3)?;
+        Ok(Self { stream: Stream::new(socket, String::new())?, _process: process })
+    }
+
+    /// The starter's own connection.
+    pub(crate) fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// Removes what a server that was killed has left at `address`.
+    pub(crate) fn clean_up(address: &str) {
+        folder::remove_folder_of(Path::new(address));
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stream.finish();
+        let deadline = Instant::now() + PATIENCE;
+        let mut rest = [0; 1024];
+        while matches!(self.stream.receive(&mut rest, deadline), Ok(1..)) {}
+    }
+}
+
+/// In a server: the connection to its starter, who has put it in the place of standard input.
+pub(crate) fn starter() -> io::Result<Stream> {
+    Stream::new(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?, String::new())
+}
+
+/// In a server: makes room for many members.
+pub(crate) fn prepare_server() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}

@@ -1,0 +1,138 @@
+//! A connection.
+
+use std::fs;
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::io::{Errno, ioctl_fionbio};
+use rustix::net::sockopt::set_tcp_nodelay;
+use rustix::net::{RecvFlags, Shutdown, SocketAddrUnix, connect, recv, send, shutdown};
+
+use super::super::os;
+use super::{Interest, wait_until};
+use crate::manager::Address;
+
+/// A connection to a peer, or from one.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    socket: OwnedFd,
+    /// The server's address, such that both ends give the same.
+    endpoint: String,
+}
+
+impl Stream {
+    pub(super) fn new(socket: OwnedFd, endpoint: String) -> io::Result<Self> {
+        ioctl_fionbio(&socket, true)?;
+        Ok(Self { socket, endpoint })
+    }
+
+    /// Connects to a server.
+    pub(crate) fn connect(address: &Address, deadline: Instant) -> io::Result<Self> {
+        match address {
+            Address::Unix(path) => Self::connect_unix(path, deadline),
+            Address::Tcp(address) => {
+                let patience = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+                let stream = TcpStream::connect_timeout(address, patience)?;
+                let endpoint = format!("tcp://{}", stream.peer_addr()?);
+                Self::tcp(stream.into(), endpoint)
+            }
+        }
+    }
+
+    /// The server's end has the same address as ours, for as long as nobody translates addresses in between.
+    pub(super) fn tcp(socket: OwnedFd, endpoint: String) -> io::Result<Self> {
+        // A request is small and waited for.
+        set_tcp_nodelay(&socket, true)?;
+        Self::new(socket, endpoint)
+    }
+
+    fn connect_unix(path: &Path, deadline: Instant) -> io::Result<Self> {
+        let path = canonical(path)?;
+        if path.metadata().is_ok_and(|found| found.uid() != rustix::process::geteuid().as_raw()) {
+            return Err(Errno::ACCESS.into());
+        }
+        let socket = os::unix_socket()?;
+        ioctl_fionbio(&socket, true)?;
+        let to = SocketAddrUnix::new(&path)?;
+        loop {
+            match connect(&socket, &to) {
+                Ok(()) => break,
+                Err(Errno::INTR) => {}
+                // So many are waiting to be let in that there is no room for one more, nor a way to wait for some.
+                Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+                Err(Errno::AGAIN) => return Err(Errno::TIMEDOUT.into()),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Self::new(socket, path.display().to_string())
+    }
+
+    /// The server's address as both ends know it.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Sends what there is room for.
+    pub(crate) fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(send(&self.socket, bytes, os::SEND_AT_ONCE)?)
+    }
+
+    /// Receives what has come; 0 is the end.
+    pub(crate) fn try_receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (received, _) = recv(&self.socket, buffer, RecvFlags::DONTWAIT)?;
+        Ok(received)
+    }
+
+    /// Sends everything by `deadline`.
+    pub(crate) fn send(&self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.try_send(bytes) {
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(e) => self.wait_after(&e, Interest::to_write(self), deadline)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Receives something by `deadline`; 0 is the end.
+    pub(crate) fn receive(&self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        loop {
+            match self.try_receive(buffer) {
+                Ok(received) => return Ok(received),
+                Err(e) => self.wait_after(&e, Interest::to_read(self), deadline)?,
+            }
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "the interest is in this stream")]
+    fn wait_after(&self, error: &io::Error, interest: Interest<'_>, deadline: Instant) -> io::Result<()> {
+        match error.kind() {
+            io::ErrorKind::Interrupted => Ok(()),
+            io::ErrorKind::WouldBlock => wait_until(interest, deadline),
+            _ => Err(Errno::from_io_error(error).unwrap_or(Errno::IO).into()),
+        }
+    }
+
+    /// Says that nothing more will come from here.
+    pub(crate) fn finish(&self) {
+        // Fails where the other end is gone, which is as good.
+        let _ = shutdown(&self.socket, Shutdown::Write);
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// A socket's path, by whatever links it is reached: the folder's own path and the name in it.
+pub(super) fn canonical(path: &Path) -> io::Result<PathBuf> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::INVAL.into()) };
+    Ok(fs::canonicalize(folder)?.join(name))
+}

@@ -1,0 +1,257 @@
+//! The tracker as a process: what it is told on standard input, and what it unlinks when that ends.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use shareable_core::tracker::protocol::{Frame, Registration};
+use shareable_core::{Identity, Name};
+
+/// A file in /dev/shm that goes with the value.
+struct Segment {
+    name: String,
+    identity: Identity,
+}
+
+impl Segment {
+    fn new() -> Self {
+        Self::named(Name::random().unwrap().as_str())
+    }
+
+    fn named(name: &str) -> Self {
+        fs::write(path(name), "a segment").unwrap();
+        let stat = fs::metadata(path(name)).unwrap();
+        Self { name: name.to_owned(), identity: Identity { device: stat.dev(), inode: stat.ino() } }
+    }
+
+    fn registration(&self) -> Frame {
+        let origin = format!("{}:1", self.name);
+        Frame::Register(Registration { identity: self.identity, size: 9, name: self.name.clone(), origin })
+    }
+
+    fn exists(&self) -> bool {
+        path(&self.name).exists()
+    }
+
+    /// As the warning names it.
+    fn item(&self) -> String {
+        format!("{} (9 bytes, created at {0}:1)", self.name)
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = fs::remove_file(path(&self.name));
+    }
+}
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from("/dev/shm").join(name)
+}
+
+fn spawn(role: &[&str], input: Stdio) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_shareable-helper"))
+        .args(role)
+        .stdin(input)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// What the tracker writes to standard error by its end, which has to be a good one.
+fn end(tracker: Child) -> String {
+    let output = tracker.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout, b"");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// What it writes when it was told `bytes`, by a pipe and by a socket, in pieces of `piece` bytes.
+fn tell(bytes: &[u8], piece: usize) -> String {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let tracker = spawn(&["tracker"], OwnedFd::from(theirs).into());
+    for piece in bytes.chunks(piece) {
+        ours.write_all(piece).unwrap();
+    }
+    drop(ours);
+    end(tracker)
+}
+
+fn warning(segments: &[&Segment]) -> String {
+    let items: Vec<_> = segments.iter().map(|segment| segment.item()).collect();
+    format!(
+        "resource_tracker: There appear to be {} leaked shared_memory objects to clean up at shutdown: {}\n",
+        segments.len(),
+        items.join(", ")
+    )
+}
+
+fn stream(frames: &[Frame]) -> Vec<u8> {
+    frames.iter().flat_map(Frame::encode).collect()
+}
+
+#[test]
+fn what_is_registered_at_the_end_of_the_input_is_unlinked_with_a_warning() {
+    let [left, forgotten, other] = [Segment::new(), Segment::new(), Segment::new()];
+    let frames = [left.registration(), forgotten.registration(), Frame::Forget(forgotten.identity)];
+    assert_eq!(tell(&stream(&frames), usize::MAX), warning(&[&left]));
+    assert_eq!([left.exists(), forgotten.exists(), other.exists()], [false, true, true]);
+}
+
+#[test]
+fn nothing_registered_means_nothing_said() {
+    let segment = Segment::new();
+    assert_eq!(tell(&[], 1), "");
+    assert_eq!(tell(&stream(&[segment.registration(), Frame::Forget(segment.identity)]), usize::MAX), "");
+    assert_eq!(tell(&stream(&[Frame::Forget(segment.identity)]), usize::MAX), "");
+    assert!(segment.exists());
+}
+
+#[test]
+fn a_pipe_will_do_as_well() {
+    let segment = Segment::new();
+    let mut tracker = spawn(&["tracker"], Stdio::piped());
+    let mut input = tracker.stdin.take().unwrap();
+    input.write_all(&segment.registration().encode()).unwrap();
+    drop(input);
+    assert_eq!(end(tracker), warning(&[&segment]));
+    assert!(!segment.exists());
+}
+
+#[test]
+fn frames_may_come_in_pieces() {
+    let [one, two] = [Segment::new(), Segment::new()];
+    let frames = stream(&[one.registration(), two.registration()]);
+    for piece in [1, 7] {
+        let warnings = tell(&frames, piece);
+        if piece == 1 {
+            assert_eq!(warnings, warning(&[&one, &two]));
+        } else {
+            assert_eq!(warnings, "", "they are gone already");
+        }
+    }
+    assert!(!one.exists() && !two.exists());
+}
+
+#[test]
+fn of_a_frame_that_was_cut_short_nothing_is_done() {
+    let [whole, cut] = [Segment::new(), Segment::new()];
+    let mut bytes = stream(&[whole.registration(), cut.registration()]);
+    bytes.pop();
+    assert_eq!(tell(&bytes, usize::MAX), warning(&[&whole]));
+    assert!(cut.exists());
+}
+
+#[test]
+fn after_garbage_nothing_is_believed_and_what_came_before_still_holds() {
+    let [before, after] = [Segment::new(), Segment::new()];
+    let bytes = [before.registration().encode(), vec![0xff; 10_000], after.registration().encode()].concat();
+    assert_eq!(tell(&bytes, 100), warning(&[&before]));
+    assert_eq!([before.exists(), after.exists()], [false, true]);
+}
+
+#[test]
+fn garbage_alone_harms_nobody() {
+    for bytes in [vec![0; 5000], vec![0xff; 5000], b"REGISTER:/psm_x:shared_memory\n".repeat(100)] {
+        assert_eq!(tell(&bytes, 1000), "");
+    }
+}
+
+#[test]
+fn another_segment_under_a_registered_name_is_left_alone() {
+    let segment = Segment::new();
+    let stranger = Identity { device: segment.identity.device, inode: segment.identity.inode ^ 1 };
+    let wrong_inode = Segment { name: segment.name.clone(), identity: stranger };
+    let elsewhere = Identity { device: segment.identity.device ^ 1, inode: segment.identity.inode };
+    let wrong_device = Segment { name: segment.name.clone(), identity: elsewhere };
+    assert_eq!(tell(&stream(&[wrong_inode.registration(), wrong_device.registration()]), usize::MAX), "");
+    assert!(segment.exists());
+}
+
+#[test]
+fn a_name_that_leads_out_of_the_mount_is_not_followed() {
+    let segment = Segment::new();
+    for name in [format!("../shm/{}", segment.name), format!("./{}", segment.name), format!("/dev/shm/{}", segment.name)] {
+        let outside = Segment { name, identity: segment.identity };
+        assert_eq!(tell(&stream(&[outside.registration()]), usize::MAX), "");
+        std::mem::forget(outside);
+    }
+    assert!(segment.exists());
+}
+
+#[test]
+fn a_folder_or_link_that_bears_the_name_is_left_alone() {
+    let name = Name::random().unwrap();
+    fs::create_dir(path(name.as_str())).unwrap();
+    let stat = fs::metadata(path(name.as_str())).unwrap();
+    let folder =
+        Segment { name: name.as_str().to_owned(), identity: Identity { device: stat.dev(), inode: stat.ino() } };
+    assert_eq!(tell(&stream(&[folder.registration()]), usize::MAX), "");
+    assert!(folder.exists());
+    fs::remove_dir(path(name.as_str())).unwrap();
+}
+
+#[test]
+fn it_waits_for_the_end_of_all_who_hold_the_other_end() {
+    let segment = Segment::new();
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let second = ours.try_clone().unwrap();
+    let tracker = spawn(&["tracker"], OwnedFd::from(theirs).into());
+    ours.write_all(&segment.registration().encode()).unwrap();
+    drop(ours);
+    assert!(segment.exists());
+    drop(second);
+    assert_eq!(end(tracker), warning(&[&segment]));
+}
+
+#[test]
+fn a_connection_that_is_shut_down_counts_as_the_end() {
+    let segment = Segment::new();
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let tracker = spawn(&["tracker"], OwnedFd::from(theirs).into());
+    ours.write_all(&segment.registration().encode()).unwrap();
+    ours.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(end(tracker), warning(&[&segment]));
+}
+
+#[test]
+fn it_cleans_up_when_nobody_reads_its_warning() {
+    let segment = Segment::new();
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let mut tracker = spawn(&["tracker"], OwnedFd::from(theirs).into());
+    drop(tracker.stderr.take());
+    ours.write_all(&segment.registration().encode()).unwrap();
+    drop(ours);
+    assert!(tracker.wait().unwrap().success());
+    assert!(!segment.exists());
+}
+
+#[test]
+fn a_thousand_segments_make_one_line() {
+    let segments: Vec<_> = (0..1000).map(|_| Segment::new()).collect();
+    let frames: Vec<_> = segments.iter().map(Segment::registration).collect();
+    let text = tell(&stream(&frames), usize::MAX);
+    assert_eq!(text.lines().count(), 1);
+    assert!(text.starts_with("resource_tracker: There appear to be 1000 leaked"), "{text}");
+    assert!(text.ends_with(", and 980 more\n"), "{text}");
+    assert!(!segments.iter().any(Segment::exists));
+}
+
+#[test]
+fn without_a_role_it_says_what_it_is() {
+    for role in [&[][..], &["nonsense"]] {
+        let mut helper = spawn(role, Stdio::null());
+        let mut errors = String::new();
+        helper.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        assert_eq!(helper.wait().unwrap().code(), Some(2));
+        assert!(errors.contains("is started by the package shareable"), "{errors}");
+    }
+}
