@@ -11,16 +11,19 @@ import { parseArgs } from 'node:util';
 import { ShareableList } from 'shareable';
 
 const LENGTH = 1000;
-const OPERATIONS = 3_000_000;
-const PYTHON_OPERATIONS = 20_000;
+/** Passes over the list. */
+const PASSES = 3000;
+const TEXT_PASSES = 300;
+const PYTHON_PASSES = 20;
 
 type Timings = Record<string, number>;
 
-function timed(body: (operations: number) => void): number {
-  body(OPERATIONS / 10);
+/** Nanoseconds an operation, of `pass`, which does one on each slot. */
+function timed(passes: number, pass: () => void): number {
+  for (let i = 0; i < passes / 10; i++) pass();
   const start = process.hrtime.bigint();
-  body(OPERATIONS);
-  return Number(process.hrtime.bigint() - start) / OPERATIONS;
+  for (let i = 0; i < passes; i++) pass();
+  return Number(process.hrtime.bigint() - start) / (passes * LENGTH);
 }
 
 /** One process's measurements; a function an operation, so that each is compiled for its own types. */
@@ -30,24 +33,24 @@ function measure(): Timings {
   using texts = ShareableList.create(Array.from({ length: LENGTH }, () => 'hello world'));
   let sum = 0;
   const results = {
-    'get int': timed((n) => {
-      for (let i = 0; i < n; i++) sum += ints.get(i % LENGTH);
+    'get int': timed(PASSES, () => {
+      for (let i = 0; i < LENGTH; i++) sum += ints.get(i);
     }),
-    'set int': timed((n) => {
-      for (let i = 0; i < n; i++) ints.set(i % LENGTH, i % LENGTH);
+    'set int': timed(PASSES, () => {
+      for (let i = 0; i < LENGTH; i++) ints.set(i, i);
     }),
-    'get float': timed((n) => {
-      for (let i = 0; i < n; i++) sum += floats.get(i % LENGTH);
+    'get float': timed(PASSES, () => {
+      for (let i = 0; i < LENGTH; i++) sum += floats.get(i);
     }),
-    'set float': timed((n) => {
-      for (let i = 0; i < n; i++) floats.set(i % LENGTH, (i % LENGTH) + 0.25);
+    'set float': timed(PASSES, () => {
+      for (let i = 0; i < LENGTH; i++) floats.set(i, i + 0.25);
     }),
-    'get 11-byte str': timed((n) => {
-      for (let i = 0; i < n; i += 10) sum += texts.get(i % LENGTH).length;
-    }) * 10,
-    'set 11-byte str': timed((n) => {
-      for (let i = 0; i < n; i += 10) texts.set(i % LENGTH, 'hello there');
-    }) * 10,
+    'get 11-byte str': timed(TEXT_PASSES, () => {
+      for (let i = 0; i < LENGTH; i++) sum += texts.get(i).length;
+    }),
+    'set 11-byte str': timed(TEXT_PASSES, () => {
+      for (let i = 0; i < LENGTH; i++) texts.set(i, 'hello there');
+    }),
   };
   if (ints.get(-1) !== LENGTH - 1 || floats.get(0) !== 0.25 || texts.get(0) !== 'hello there' || !(sum > 0)) {
     throw new Error('the list does not hold what was written to it');
@@ -65,7 +68,7 @@ function compare(rounds: number, python: string): void {
   const theirs: Timings[] = [];
   for (let round = 0; round < rounds; round++) {
     ours.push(JSON.parse(execFileSync(process.execPath, [import.meta.filename, '--once'], { encoding: 'utf8' })));
-    theirs.push(JSON.parse(execFileSync(python, [script, String(PYTHON_OPERATIONS)], { encoding: 'utf8' })));
+    theirs.push(JSON.parse(execFileSync(python, [script, String(PYTHON_PASSES)], { encoding: 'utf8' })));
   }
   const version = execFileSync(python, ['--version'], { encoding: 'utf8' }).trim();
   const table: Record<string, object> = {};

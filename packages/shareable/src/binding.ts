@@ -97,9 +97,6 @@ export const disposeSegment = translated(addon.disposeSegment);
 
 export const createList = translated(addon.createList);
 export const attachList = translated(addon.attachList);
-export const listGet = translated(addon.listGet);
-export const listSet = translated(addon.listSet);
-export const listAdd = translated(addon.listAdd);
 export const listFind = translated(addon.listFind);
 export const listCount = translated(addon.listCount);
 export const listFormat = translated(addon.listFormat);
@@ -124,6 +121,32 @@ export const connectManager = translated(addon.connectManager);
 export const managerList = translated(addon.managerList);
 export const endManager = translated(addon.endManager);
 export const endManagerLater = translated(addon.endManagerLater);
+
+// Written out, because passing on any number of arguments costs as much again as the call.
+
+export const listGet: Binding['listGet'] = (list, index) => {
+  try {
+    return addon.listGet(list, index);
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+};
+
+export const listSet: Binding['listSet'] = (list, index, value) => {
+  try {
+    addon.listSet(list, index, value);
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+};
+
+export const listAdd: Binding['listAdd'] = (list, index, delta) => {
+  try {
+    return addon.listAdd(list, index, delta);
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+};
 
 /** The constants of the list's layout, as Rust has them. */
 export const layout = addon.listLayout();

@@ -131,7 +131,7 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
   get(index: number): T {
-    return this.#read(this.#locate(index, 'index out of range'));
+    return this.#read(index >>> 0 === index && index < this.length ? index : this.#locate(index, 'index out of range'));
   }
 
   /**
@@ -144,7 +144,8 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
   set(index: number, value: T): void {
-    const slot = this.#locate(index, 'assignment index out of range');
+    const isPlain = index >>> 0 === index && index < this.length;
+    const slot = isPlain ? index : this.#locate(index, 'assignment index out of range');
     if (!this.shm.isReadOnly && this.#slots.set(slot, value)) return;
     checkStorable(value, slot);
     listSet(this.#handle, slot, value);

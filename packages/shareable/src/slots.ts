@@ -13,17 +13,20 @@ import { fitsInt64 } from './values.js';
 const scratch = new Float64Array(1);
 const scratchWords = new Uint32Array(scratch.buffer);
 
-/** The double that has the bits of a format, and the format's two halves. */
-function bits([low = 0, high = 0]: number[]): [whole: number, low: number, high: number] {
+/** The double that has these bits. */
+function double([low = 0, high = 0]: number[]): number {
   scratchWords[0] = low;
   scratchWords[1] = high;
-  return [scratch[0] as number, low | 0, high | 0];
+  return scratch[0] as number;
 }
 
-const [INT, INT_LOW, INT_HIGH] = bits(layout.intFormat);
-const [FLOAT, FLOAT_LOW, FLOAT_HIGH] = bits(layout.floatFormat);
-const [BOOL, BOOL_LOW, BOOL_HIGH] = bits(layout.boolFormat);
-const [NONE] = bits(layout.noneFormat);
+// Formats are compared as doubles, so that one read brings a whole one. None of them is a NaN.
+const INT = double(layout.intFormat);
+const FLOAT = double(layout.floatFormat);
+const BOOL = double(layout.boolFormat);
+const NONE = double(layout.noneFormat);
+/** A true bool: its last byte is 1. */
+const TRUE = double([0, 0x0100_0000]);
 const { alignment, scalarCode, noneCode, offsetsStart } = layout;
 
 /** Largest list whose offsets fit 31 bits; a larger one is left to Rust. */
@@ -31,14 +34,14 @@ const MAX_BYTES = 0x7fff_ffff;
 /** The high word of a safe, non-negative integer is less than this. */
 const SAFE_HIGH = 0x20_0000;
 const TWO_TO_32 = 0x1_0000_0000;
-/** A true bool as a double: its last byte is 1. */
-const [TRUE] = bits([0, 0x0100_0000]);
 
 /** The scalar slots of one list in one segment. */
 export class Slots {
-  readonly #words: Int32Array;
   readonly #floats: Float64Array;
+  /** The same again: what is read through it for a second time, no compiler takes for the first. */
+  readonly #again: Float64Array;
   readonly #ints: BigInt64Array;
+  readonly #words: Int32Array;
   readonly #codes: Uint8Array;
   /** Where the offsets start, in units of 32 bits. */
   readonly #offsets = offsetsStart / Int32Array.BYTES_PER_ELEMENT;
@@ -52,9 +55,10 @@ export class Slots {
   constructor(buffer: ArrayBuffer, list: NativeList) {
     const isSmall = list.codesStart + list.length <= MAX_BYTES;
     const bytes = isSmall ? list.codesStart : 0;
-    this.#words = new Int32Array(buffer, 0, bytes / Int32Array.BYTES_PER_ELEMENT);
     this.#floats = new Float64Array(buffer, 0, bytes / Float64Array.BYTES_PER_ELEMENT);
+    this.#again = new Float64Array(buffer, 0, bytes / Float64Array.BYTES_PER_ELEMENT);
     this.#ints = new BigInt64Array(buffer, 0, bytes / BigInt64Array.BYTES_PER_ELEMENT);
+    this.#words = new Int32Array(buffer, 0, bytes / Int32Array.BYTES_PER_ELEMENT);
     this.#codes = new Uint8Array(buffer, bytes, isSmall ? list.length : 0);
     this.#formats = list.formatsStart / Float64Array.BYTES_PER_ELEMENT;
     this.#data = list.dataStart / Float64Array.BYTES_PER_ELEMENT;
@@ -63,18 +67,24 @@ export class Slots {
 
   /** The scalar in a slot; `undefined` leaves it to Rust. */
   get(index: number): number | bigint | boolean | null | undefined {
+    const floats = this.#floats;
+    const again = this.#again;
     const at = this.#formats + index;
-    const format = this.#floats[at];
+    const format = floats[at] as number;
     const position = this.#position(index);
     if (position < 0) return undefined;
     if (this.#codes[index] !== scalarCode) return this.#isNone(index) ? null : undefined;
-    if (format === INT) return this.#readInt(at, position);
-    if (format === FLOAT) {
-      const value = this.#floats[position] as number;
-      scratch[0] = value;
-      return this.#isSettled(at, FLOAT_LOW, FLOAT_HIGH, position) ? value : undefined;
+    const bits = floats[position] as number;
+    // A writer may be changing the type, back and forth: the value counts if nothing has changed in two more looks.
+    if (again[at] !== format || again[position] !== bits || floats[at] !== format) {
+      return format === INT ? this.#readBigint(at, position) : undefined;
     }
-    return format === BOOL ? this.#readBool(at, position) : undefined;
+    if (format === FLOAT) return bits;
+    if (format !== INT && format !== BOOL) return undefined;
+    scratch[0] = bits;
+    const high = scratchWords[1] as number;
+    if (format === BOOL) return high >>> 24 !== 0;
+    return high < SAFE_HIGH ? high * TWO_TO_32 + (scratchWords[0] as number) : this.#readBigint(at, position);
   }
 
   /** Writes a scalar to a slot that holds its type already; `false` leaves it to Rust. */
@@ -114,39 +124,12 @@ export class Slots {
     return isSlot ? this.#data + start / alignment : -1;
   }
 
-  /**
-   * Whether a slot whose bits are in `scratch` still has the format whose halves are given, and still those bits: a
-   * writer may be changing its type, back and forth. The looks go through another view than the first, so that no
-   * compiler takes one for the other.
-   */
-  #isSettled(at: number, low: number, high: number, position: number): boolean {
-    const words = this.#words;
-    return (
-      words[2 * at] === low &&
-      words[2 * position] === ((scratchWords[0] as number) | 0) &&
-      words[2 * at + 1] === high &&
-      words[2 * position + 1] === ((scratchWords[1] as number) | 0) &&
-      words[2 * at] === low
-    );
-  }
-
-  #readInt(at: number, position: number): number | bigint | undefined {
-    // Reading a bigint costs several times as much, so a double brings the bits, where they are no NaN's.
-    scratch[0] = this.#floats[position] as number;
-    const high = scratchWords[1] as number;
-    if (high < SAFE_HIGH) {
-      return this.#isSettled(at, INT_LOW, INT_HIGH, position) ? high * TWO_TO_32 + (scratchWords[0] as number) : undefined;
-    }
+  /** An integer whose bits are a NaN's, as those of all negative ones are, or that is past 2^53. */
+  #readBigint(at: number, position: number): number | bigint | undefined {
     const value = this.#ints[position] as bigint;
-    if (this.#words[2 * at] !== INT_LOW || this.#ints[position] !== value) return undefined;
+    if (this.#floats[at] !== INT || this.#ints[position] !== value || this.#again[at] !== INT) return undefined;
     const number = Number(value);
     return Number.isSafeInteger(number) ? number : value;
-  }
-
-  #readBool(at: number, position: number): boolean | undefined {
-    scratch[0] = this.#floats[position] as number;
-    const isTrue = (scratchWords[1] as number) >>> 24 !== 0;
-    return this.#isSettled(at, BOOL_LOW, BOOL_HIGH, position) ? isTrue : undefined;
   }
 
   #isNone(index: number): boolean {
