@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { asUser, canBeAnotherUser } from '../helpers/another-user.ts';
 import type { Run } from '../helpers/cli.ts';
 import { shareable } from '../helpers/cli.ts';
 import { canHavePrivateMemory, forkPrivately } from '../helpers/private-memory.ts';
@@ -76,8 +77,8 @@ describe('shareable doctor', () => {
   });
 });
 
-test.runIf(process.geteuid?.() === 0)('shareable doctor works for a user that has no name (as root)', async () => {
-  const through = ['setpriv', '--reuid=54321', '--regid=54321', '--clear-groups'];
+test.runIf(canBeAnotherUser)('shareable doctor works for a user that has no name (as root)', async () => {
+  const through = asUser(54_321);
   expect(await shareable(['doctor'], { through })).toMatchObject({ code: 0, stderr: '' });
 });
 

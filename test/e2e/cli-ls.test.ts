@@ -3,6 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { ShareableList, SharedMemory } from 'shareable';
 import { describe, expect, inject, test } from 'vitest';
 
+import { asUser, canBeAnotherUser } from '../helpers/another-user.ts';
 import type { SegmentShape } from '../helpers/cli.ts';
 import { listed, shareable, shareableJson } from '../helpers/cli.ts';
 import { forkFixture } from '../helpers/fork-fixture.ts';
@@ -125,8 +126,8 @@ describe('shareable ls', () => {
     }
   });
 
-  test.runIf(process.geteuid?.() === 0)("shows what may be known of another user's segment (as root)", async () => {
-    const through = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+  test.runIf(canBeAnotherUser)("shows what may be known of another user's segment (as root)", async () => {
+    const through = asUser(65_534);
     using shm = SharedMemory.create(64, { name: freshName() });
     const { segments } = await shareableJson<{ segments: SegmentShape[] }>(['ls'], { through });
     expect(segments.find(({ name }) => name === shm.name)).toMatchObject({

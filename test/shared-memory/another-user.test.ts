@@ -7,14 +7,14 @@ import { chownSync } from 'node:fs';
 import { SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { asUser, canBeAnotherUser } from '../helpers/another-user.ts';
 import { forkFixture } from '../helpers/fork-fixture.ts';
 import { exists, freshName, pathOf } from '../helpers/segments.ts';
 
 const NOBODY = 65_534;
-const isRoot = process.geteuid?.() === 0;
-const asNobody = { through: ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] };
+const asNobody = { through: asUser(NOBODY) };
 
-describe.runIf(isRoot)("another user's segment (as root)", () => {
+describe.runIf(canBeAnotherUser)("another user's segment (as root)", () => {
   test('is refused, though its mode lets everyone in', async () => {
     // The umask would take away what the mode gives.
     const umask = process.umask(0);
@@ -93,7 +93,7 @@ describe.runIf(isRoot)("another user's segment (as root)", () => {
   });
 });
 
-describe.runIf(!isRoot)("this user's own segment (not as root)", () => {
+describe.runIf(process.geteuid?.() !== 0)("this user's own segment (not as root)", () => {
   test('is refused by the system where its mode forbids it', () => {
     using shm = SharedMemory.create(64, { mode: 0 });
     expect(() => SharedMemory.attach(shm.name)).toThrow(

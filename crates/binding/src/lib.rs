@@ -3,6 +3,12 @@
 //! Its functions are free ones over opaque handles, because a method call on a class costs several times as much. The
 //! TypeScript package is their only caller; it checks arguments before they come here.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "napi-rs hands arguments over in this way"
+)]
+
 mod buffer;
 mod error;
 mod list;

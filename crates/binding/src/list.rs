@@ -77,7 +77,7 @@ pub struct NativeLayout {
 /// The constants of the layout.
 #[napi]
 #[must_use]
-#[expect(clippy::cast_possible_truncation, reason = "halves of a word, and small constants")]
+#[allow(clippy::cast_possible_truncation, reason = "halves of a word, and small constants")]
 pub fn list_layout() -> NativeLayout {
     let halves = |format: Format| format.encode().map_or_else(Vec::new, |word| vec![word as u32, (word >> 32) as u32]);
     NativeLayout {
@@ -117,7 +117,6 @@ impl Values for Packed<'_> {
 /// Creates a list in a segment of its own. `numbers` has an element a slot; the slots of `indexes` hold the value that
 /// stands at the same place in `others` instead.
 #[napi(catch_unwind)]
-#[expect(clippy::needless_pass_by_value, reason = "napi-rs hands arrays over")]
 pub fn create_list(
     env: &Env,
     numbers: Float64ArraySlice<'_>,
@@ -175,16 +174,15 @@ pub fn list_add<'env>(
     index: u32,
     #[napi(ts_arg_type = "number | bigint")] delta: Unknown<'_>,
 ) -> Result<Unknown<'env>> {
-    let delta = match Owned::from_js(env, delta)?.as_input().into_value() {
-        Value::Int(delta) => delta,
-        _ => return Err(throw(env, &Error::new(Kind::OutOfRange, "only an integer can be added"))),
+    let Value::Int(delta) = Owned::from_js(env, delta)?.as_input().into_value() else {
+        return Err(throw(env, &Error::new(Kind::OutOfRange, "only an integer can be added")));
     };
     integer_to_js(env, list.add(index as usize, delta).or_throw(env)?)
 }
 
 /// The first index from `from` on at which the list holds `value`; -1 if there is none.
 #[napi(catch_unwind)]
-#[expect(clippy::cast_precision_loss, reason = "an index is less than 2^53")]
+#[allow(clippy::cast_precision_loss, reason = "an index is less than 2^53")]
 pub fn list_find(env: &Env, list: &External<List>, value: Unknown<'_>, from: u32) -> Result<f64> {
     let value = Owned::from_js(env, value)?;
     let found = list.find(value.as_input(), from as usize).or_throw(env)?;
@@ -193,7 +191,7 @@ pub fn list_find(env: &Env, list: &External<List>, value: Unknown<'_>, from: u32
 
 /// The number of slots that hold `value`.
 #[napi(catch_unwind)]
-#[expect(clippy::cast_precision_loss, reason = "a count is less than 2^53")]
+#[allow(clippy::cast_precision_loss, reason = "a count is less than 2^53")]
 pub fn list_count(env: &Env, list: &External<List>, value: Unknown<'_>) -> Result<f64> {
     let value = Owned::from_js(env, value)?;
     Ok(list.count(value.as_input()).or_throw(env)? as f64)

@@ -113,7 +113,6 @@ pub fn create_lock(
 
 /// Attaches to a lock.
 #[napi(catch_unwind)]
-#[expect(clippy::needless_pass_by_value, reason = "napi-rs hands strings over")]
 pub fn attach_lock(env: &Env, environment: &External<LockEnvironment>, name: String) -> Result<NativeLock> {
     let attach = || Lock::attach(&Name::new(&name)?, AttachOptions::default());
     let lock = Arc::new(attach().or_throw(env)?);

@@ -99,7 +99,6 @@ pub fn create_manager() -> NativeManager {
 
 /// Starts a server and is its starter.
 #[napi(catch_unwind, ts_return_type = "Promise<NativeOutcome>")]
-#[expect(clippy::needless_pass_by_value, reason = "napi-rs hands arguments over")]
 pub fn start_manager<'env>(
     env: &'env Env,
     address: Option<String>,
@@ -115,7 +114,6 @@ pub fn start_manager<'env>(
 
 /// Connects to the server at an address.
 #[napi(catch_unwind, ts_return_type = "Promise<NativeOutcome>")]
-#[expect(clippy::needless_pass_by_value, reason = "napi-rs hands arguments over")]
 pub fn connect_manager<'env>(env: &'env Env, address: String, key: Uint8ArraySlice<'_>) -> Result<Object<'env>> {
     let key = check_key(&key).or_throw(env)?;
     later(env, move || {

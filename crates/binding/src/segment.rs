@@ -76,7 +76,7 @@ impl NativeCreateOptions {
 /// The number of bytes in a JavaScript number.
 fn to_bytes(size: f64) -> shareable_core::Result<usize> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked by the guard")]
-    if size.trunc() == size && (0.0..9_007_199_254_740_992.0).contains(&size) {
+    if size.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&size) {
         return Ok(size as usize);
     }
     Err(Error::new(Kind::OutOfRange, format!("{size} is not a number of bytes")))
@@ -91,7 +91,6 @@ pub fn create_segment(env: &Env, size: f64, options: NativeCreateOptions) -> Res
 
 /// Attaches to a segment.
 #[napi(catch_unwind)]
-#[expect(clippy::needless_pass_by_value, reason = "napi-rs hands strings over")]
 pub fn attach_segment(env: &Env, name: String, read_only: bool, allow_foreign: bool) -> Result<NativeSegment> {
     let options = AttachOptions {
         access: if read_only { Access::ReadOnly } else { Access::ReadWrite },
@@ -103,10 +102,13 @@ pub fn attach_segment(env: &Env, name: String, read_only: bool, allow_foreign: b
 
 /// Attaches to a segment, or creates it.
 #[napi(catch_unwind)]
-#[expect(clippy::needless_pass_by_value, reason = "napi-rs hands strings over")]
-pub fn create_or_attach_segment(env: &Env, name: String, size: f64, track: bool, mode: u32) -> Result<NativeSegment> {
-    let lifetime = if track { Lifetime::Owned } else { Lifetime::Detached };
-    let open = || Segment::create_or_attach(&Name::new(&name)?, to_bytes(size)?, lifetime, mode);
+pub fn create_or_attach_segment(
+    env: &Env,
+    name: String,
+    size: f64,
+    options: NativeCreateOptions,
+) -> Result<NativeSegment> {
+    let open = || Segment::create_or_attach(&Name::new(&name)?, to_bytes(size)?, &options.check()?);
     open().or_throw(env).map(Into::into)
 }
 

@@ -32,10 +32,9 @@ impl Owned {
             ValueType::String => Ok(Self::Str(JsString::from_unknown(value)?.into_utf8()?.into_owned()?)),
             ValueType::Null => Ok(Self::Null),
             _ if value.is_typedarray()? => Ok(Self::Bytes(Uint8ArraySlice::from_unknown(value)?.to_vec())),
-            other => Err(throw(
-                env,
-                &Error::new(Kind::InvalidType, format!("a list cannot hold a value of type {other}")),
-            )),
+            other => {
+                Err(throw(env, &Error::new(Kind::InvalidType, format!("a list cannot hold a value of type {other}"))))
+            }
         }
     }
 

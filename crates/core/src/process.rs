@@ -8,6 +8,11 @@ pub fn detach() {
     sys::detach();
 }
 
+/// Gives up standard error, for whose end others wait. What is said to it from now on is lost.
+pub fn fall_silent() {
+    sys::fall_silent();
+}
+
 /// Ignores SIGIO, which the kernel sends to a process whose lease is in somebody's way.
 pub fn ignore_lease_signals() {
     sys::ignore_lease_signals();

@@ -185,13 +185,14 @@ impl Segment {
     }
 
     /// Attaches to `name`, or creates it with `size` bytes if there is no such segment, without a race between the two.
+    /// Of the options all but the name count for a new one.
     ///
     /// # Errors
     /// As [`create`](Self::create) and [`attach`](Self::attach); [`Kind::OutOfRange`] when the existing segment has
     /// fewer than `size` bytes.
-    pub fn create_or_attach(name: &Name, size: usize, lifetime: Lifetime, mode: u32) -> Result<Self> {
+    pub fn create_or_attach(name: &Name, size: usize, options: &CreateOptions) -> Result<Self> {
         check_size(size)?;
-        let options = CreateOptions { name: Some(name.clone()), lifetime, mode, ..CreateOptions::default() };
+        let options = CreateOptions { name: Some(name.clone()), ..options.clone() };
         // Each round that fails both ways means that others created and unlinked the name in between.
         loop {
             match Self::attach(name, AttachOptions::default()) {

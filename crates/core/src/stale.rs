@@ -46,7 +46,8 @@ pub struct Found {
 }
 
 /// Removes the segments of this user that were created to be owned, and that no process has open or mapped any more.
-/// What has an owner that lives is mapped by it, so it stays.
+/// What has an owner that lives is mapped by it, so it stays. Takes a tenth of a second or more where there is anything to
+/// look at: of an owner that has just died, the tracker comes first.
 ///
 /// The calling process has to ignore SIGIO: see fcntl(2), `F_SETLEASE`.
 #[must_use]

@@ -11,9 +11,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::thread;
 
 use common::{Temporary, attach, detached, exists, fresh, load, owned, random, refused, store, watchdog};
-use shareable_core::{
-    AttachOptions, CreateOptions, Error, Foreign, Kind, Lifetime, Name, Segment, page_size, round_up_to_page,
-};
+use shareable_core::{AttachOptions, CreateOptions, Error, Foreign, Kind, Name, Segment, page_size, round_up_to_page};
 
 /// The numbers that Unix systems agree on; Windows has codes of its own, which are no errno.
 const ENOENT: Option<i32> = if cfg!(unix) { Some(2) } else { None };
@@ -55,7 +53,7 @@ fn a_size_that_no_segment_can_have_is_refused_and_leaves_no_name() {
     for size in [0, usize::MAX, isize::MAX.unsigned_abs() + 1] {
         let name = random();
         assert_eq!(refused(Segment::create(size, &detached(Some(&name)))).kind(), Kind::OutOfRange);
-        assert_eq!(refused(Segment::create_or_attach(&name, size, Lifetime::Detached, 0o600)).kind(), Kind::OutOfRange);
+        assert_eq!(refused(Segment::create_or_attach(&name, size, &detached(None))).kind(), Kind::OutOfRange);
         assert!(!exists(&name));
     }
 }
@@ -307,7 +305,7 @@ fn a_segment_that_never_gets_a_size_is_an_error_after_a_moment_of_patience() {
 #[test]
 fn create_or_attach_creates_once_and_attaches_from_then_on() {
     let name = random();
-    let options = |size| Segment::create_or_attach(&name, size, Lifetime::Owned, CreateOptions::default().mode);
+    let options = |size| Segment::create_or_attach(&name, size, &CreateOptions::default());
     let first = Temporary(options(100).unwrap());
     assert!(first.is_owner());
     store(&first, 0, 8);
@@ -323,7 +321,7 @@ fn create_or_attach_creates_once_and_attaches_from_then_on() {
 #[test]
 fn create_or_attach_of_a_detached_segment_owns_nothing() {
     let name = random();
-    let created = Segment::create_or_attach(&name, 100, Lifetime::Detached, CreateOptions::default().mode);
+    let created = Segment::create_or_attach(&name, 100, &detached(None));
     assert!(!Temporary(created.unwrap()).is_owner());
 }
 
@@ -339,7 +337,7 @@ fn of_all_threads_that_create_or_attach_at_once_exactly_one_owns_the_segment() {
             let join = || {
                 start.wait();
                 let options = CreateOptions::default();
-                let segment = Segment::create_or_attach(&name, 64, Lifetime::Owned, options.mode).unwrap();
+                let segment = Segment::create_or_attach(&name, 64, &options).unwrap();
                 owners.fetch_add(segment.is_owner().into(), Relaxed);
                 segment.mapping().bytes().unwrap().words(0..8).unwrap()[0].fetch_add(1, AcqRel);
                 Temporary(segment)
@@ -359,7 +357,7 @@ fn create_or_attach_beside_a_thread_that_unlinks_always_ends() {
     thread::scope(|scope| {
         let creator = scope.spawn(|| {
             for _ in 0..500 {
-                match Segment::create_or_attach(&name, 64, Lifetime::Detached, 0o600) {
+                match Segment::create_or_attach(&name, 64, &detached(None)) {
                     Ok(segment) => drop(Temporary(segment)),
                     // There the name is taken until the other thread has closed the segment that it unlinked.
                     Err(e) => assert!(cfg!(windows) && e.kind() == Kind::System, "{e}"),

@@ -11,13 +11,16 @@ use shareable_core::tracker::{Ledger, warning};
 pub(crate) fn run() -> ExitCode {
     shareable_core::process::detach();
     // What others left behind when everything died at once; beside the main work, so that nobody waits for it.
-    let sweep = thread::spawn(shareable_core::stale::sweep);
+    // Without a thread to spare the main work goes on.
+    let sweep = thread::Builder::new().spawn(shareable_core::stale::sweep);
     let leaked = follow(io::stdin().lock()).clean();
     if let Some(warning) = warning(&leaked) {
         // In one call, or the lines of several trackers run into each other; and nobody may be there to read it.
         let _ = io::stderr().write_all(format!("{warning}\n").as_bytes());
     }
-    drop(sweep.join());
+    // The sweep may take some more time, for which nobody should wait.
+    shareable_core::process::fall_silent();
+    drop(sweep.map(thread::JoinHandle::join));
     ExitCode::SUCCESS
 }
 
@@ -54,7 +57,8 @@ mod tests {
 
     fn register(inode: u64) -> Vec<u8> {
         let identity = Identity { device: u64::MAX, inode };
-        Frame::Register(Registration { identity, size: 1, name: format!("never-{inode}"), origin: String::new() }).encode()
+        Frame::Register(Registration { identity, size: 1, name: format!("never-{inode}"), origin: String::new() })
+            .encode()
     }
 
     #[test]

@@ -26,6 +26,8 @@ export type ShareableListHandle = Handle<'ShareableList'>;
 
 /** Printing shows this many items. */
 const PRINTED_ITEMS = 100;
+/** And ends after as many items that cannot be read. */
+const MAX_UNREADABLE = 3;
 
 /**
  * A list of fixed length in shared memory, whose slots take numbers, bigints, booleans, strings, bytes and null; byte
@@ -131,7 +133,7 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
   get(index: number): T {
-    return this.#read(index >>> 0 === index && index < this.length ? index : this.#locate(index, 'index out of range'));
+    return this.#read(this.#isPlain(index) ? index : this.#locate(index, 'index out of range'));
   }
 
   /**
@@ -144,8 +146,7 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
   set(index: number, value: T): void {
-    const isPlain = index >>> 0 === index && index < this.length;
-    const slot = isPlain ? index : this.#locate(index, 'assignment index out of range');
+    const slot = this.#isPlain(index) ? index : this.#locate(index, 'assignment index out of range');
     if (!this.shm.isReadOnly && this.#slots.set(slot, value)) return;
     checkStorable(value, slot);
     listSet(this.#handle, slot, value);
@@ -262,6 +263,11 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
     this[Symbol.dispose]();
   }
 
+  /** Whether `index` is a slot's as it stands, as most are. */
+  #isPlain(index: number): boolean {
+    return typeof index === 'number' && index >>> 0 === index && index < this.length;
+  }
+
   /** The slot that `index` means. */
   #locate(index: number, complaint: string): number {
     if (typeof index !== 'number') {
@@ -280,13 +286,15 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
 
   #printItems(): string {
     const items: string[] = [];
+    let unreadable = 0;
     for (let slot = 0; slot < Math.min(this.length, PRINTED_ITEMS); slot++) {
       try {
         items.push(inspect(this.#read(slot)));
       } catch {
-        // Each further one might take a while to be given up.
         items.push('unreadable');
-        break;
+        // Each one might take a while to be given up.
+        unreadable += 1;
+        if (unreadable === MAX_UNREADABLE) break;
       }
     }
     const rest = this.length - items.length;

@@ -65,7 +65,10 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
   constructor();
   constructor(connection?: Connection) {
     if (connection !== undefined && !connections.has(connection)) {
-      throw invalidType('ERR_INVALID_ARG_VALUE', 'new SharedMemoryManager() takes no argument; use start() or connect()');
+      throw invalidType(
+        'ERR_INVALID_ARG_VALUE',
+        'new SharedMemoryManager() takes no argument; use start() or connect()',
+      );
     }
     this.#native = connection?.native ?? createManager();
     this.#key = connection?.key ?? null;

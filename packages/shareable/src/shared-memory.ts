@@ -123,8 +123,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * @throws {RangeError} `ERR_OUT_OF_RANGE` when the existing one is smaller
    */
   static createOrAttach(name: string, size: number, options?: Omit<CreateOptions, 'name'>): SharedMemory {
-    const { track, mode } = checkCreateOptions(options);
-    return new SharedMemory(createOrAttachSegment(checkName(name), checkSize(size), track, mode));
+    const checked = checkCreateOptions(options);
+    return new SharedMemory(createOrAttachSegment(checkName(name), checkSize(size), checked));
   }
 
   /**

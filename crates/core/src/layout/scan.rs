@@ -49,7 +49,9 @@ impl Layout<'_> {
         let word = word.load(Relaxed);
         match format.load(Relaxed) {
             Format::INT => wanted.int != Some(word.cast_signed()),
-            Format::FLOAT => !wanted.float.is_some_and(|float| Value::Float(float).equals(&Value::Float(f64::from_bits(word)))),
+            Format::FLOAT => {
+                !wanted.float.is_some_and(|float| Value::Float(float).equals(&Value::Float(f64::from_bits(word))))
+            }
             _ => false,
         }
     }

@@ -35,7 +35,7 @@ pub(super) trait World {
     /// Writes `to` if the word is `from`; as an acquire and a release at once.
     fn replace(&self, from: u32, to: u32) -> bool;
 
-    /// Wakes one that sleeps on the word. `false` when it is certain that nobody does.
+    /// Wakes one that sleeps on the word. `false` when nobody does, or nobody has to be woken.
     fn wake(&self) -> bool;
 
     /// Calls `f` while nobody has, or can take, the seat; `None` when somebody has it, or nobody can tell.
@@ -77,45 +77,55 @@ impl Turn {
 
     /// Takes the lock if it is free, without a word to others about it.
     pub(super) fn try_once(self, world: &impl World) -> Option<Taken> {
-        let mut word = world.load();
+        let mut seen = world.load();
         for _ in 0..TRIES {
-            if holder(word).is_some() || (is_reserved(word) && !self.has_slept) {
+            if holder(seen).is_some() || (is_reserved(seen) && !self.has_slept) {
                 return None;
             }
-            if let Some(taken) = self.take(world, word, word & WAITERS) {
+            if let Some(taken) = self.take(world, seen, seen & WAITERS) {
                 return Some(taken);
             }
-            word = world.load();
+            seen = world.load();
         }
         None
+    }
+
+    /// As [`try_once`](Self::try_once), also if the lock is kept for sleepers, but there are none: the one that was woken
+    /// last has died on its way.
+    pub(super) fn try_forgotten(self, world: &impl World) -> Option<Taken> {
+        if !is_reserved(world.load()) || world.wake() {
+            return None;
+        }
+        end_reservation(world);
+        self.try_once(world)
     }
 
     /// Takes the lock if it is free, and otherwise leaves word that somebody is about to sleep. `waited` is the time
     /// since the first try.
     pub(super) fn attempt(self, world: &impl World, waited: Duration) -> Attempt {
         let is_starving = waited >= PATIENCE;
-        let mut word = world.load();
+        let mut seen = world.load();
         for _ in 0..TRIES {
-            if holder(word).is_none() && (self.has_slept || !is_reserved(word)) {
+            if holder(seen).is_none() && (self.has_slept || !is_reserved(seen)) {
                 // There may be more sleepers than the one that was woken; the next release finds out.
-                let sleepers = if self.has_slept { WAITERS } else { word & WAITERS };
-                let hunger = if is_starving { word & STARVING } else { 0 };
-                if let Some(taken) = self.take(world, word, sleepers | hunger) {
+                let sleepers = if self.has_slept { WAITERS } else { seen & WAITERS };
+                let hunger = if is_starving { seen & STARVING } else { 0 };
+                if let Some(taken) = self.take(world, seen, sleepers | hunger) {
                     return Attempt::Taken(taken);
                 }
             } else {
-                let noted = word | WAITERS | if is_starving { STARVING } else { 0 };
-                if noted == word || world.replace(word, noted) {
+                let noted = seen | WAITERS | if is_starving { STARVING } else { 0 };
+                if noted == seen || world.replace(seen, noted) {
                     return Attempt::Busy(noted);
                 }
             }
-            word = world.load();
+            seen = world.load();
         }
-        Attempt::Busy(word)
+        Attempt::Busy(seen)
     }
 
-    fn take(self, world: &impl World, word: u32, flags: u32) -> Option<Taken> {
-        world.replace(word, self.seat | flags).then_some(Taken { recovered: word & DIED != 0 })
+    fn take(self, world: &impl World, seen: u32, flags: u32) -> Option<Taken> {
+        world.replace(seen, self.seat | flags).then_some(Taken { recovered: seen & DIED != 0 })
     }
 
     /// Takes the lock from a holder that is dead. To be called after a sleep that nobody has ended.
@@ -125,28 +135,13 @@ impl Turn {
         if u32::from(dead) == self.seat {
             return None;
         }
-        world.in_seat(dead, || self.replace_holder(world, dead, self.seat | WAITERS)).flatten()
+        world.in_seat(dead, || replace_holder(world, dead, self.seat | WAITERS)).flatten()
     }
 
     /// Takes a lock that names our own seat though we do not hold it: a stranger wrote that.
     pub(super) fn reclaim(self, world: &impl World) -> Option<Taken> {
         #[expect(clippy::cast_possible_truncation, reason = "made from 16 bits")]
-        self.replace_holder(world, self.seat as u16, self.seat | WAITERS)
-    }
-
-    /// The caller has the seat `dead`.
-    fn replace_holder(self, world: &impl World, dead: u16, to: u32) -> Option<Taken> {
-        for _ in 0..TRIES {
-            let word = world.load();
-            if holder(word) != Some(dead) {
-                return None;
-            }
-            // Only sleepers can come in between, who add flags.
-            if world.replace(word, to | word & STARVING) {
-                return Some(Taken { recovered: true });
-            }
-        }
-        None
+        replace_holder(world, self.seat as u16, self.seat | WAITERS)
     }
 
     /// Stops waiting. It may have been this one that the last release woke, so another must have its chance.
@@ -155,28 +150,43 @@ impl Turn {
             return;
         }
         for _ in 0..TRIES {
-            let word = world.load();
-            if holder(word).is_none() {
+            let seen = world.load();
+            if holder(seen).is_none() {
                 world.wake();
                 return;
             }
-            if word & WAITERS != 0 || world.replace(word, word | WAITERS) {
+            if seen & WAITERS != 0 || world.replace(seen, seen | WAITERS) {
                 return;
             }
         }
     }
 }
 
+/// Takes a lock for `to`; the caller has the seat `dead`.
+fn replace_holder(world: &impl World, dead: u16, to: u32) -> Option<Taken> {
+    for _ in 0..TRIES {
+        let seen = world.load();
+        if holder(seen) != Some(dead) {
+            return None;
+        }
+        // Only sleepers can come in between, who add flags.
+        if world.replace(seen, to | seen & STARVING) {
+            return Some(Taken { recovered: true });
+        }
+    }
+    None
+}
+
 /// To be called by whoever has just taken the free seat `seat`, before it does anything else: if the word names it, the
 /// one who had it before died holding the lock.
 pub(super) fn disown(world: &impl World, seat: u16) {
     for _ in 0..TRIES {
-        let word = world.load();
-        if holder(word) != Some(seat) {
+        let seen = world.load();
+        if holder(seen) != Some(seat) {
             return;
         }
-        if world.replace(word, word & (WAITERS | STARVING) | DIED) {
-            if word & WAITERS != 0 {
+        if world.replace(seen, seen & (WAITERS | STARVING) | DIED) {
+            if seen & WAITERS != 0 {
                 world.wake();
             }
             return;
@@ -187,13 +197,13 @@ pub(super) fn disown(world: &impl World, seat: u16) {
 /// Releases the lock. `false` when the word does not name `seat` as the holder: a stranger wrote there.
 pub(super) fn release(world: &impl World, seat: u16) -> bool {
     for _ in 0..TRIES {
-        let word = world.load();
-        if holder(word) != Some(seat) {
+        let seen = world.load();
+        if holder(seen) != Some(seat) {
             return false;
         }
-        let kept = word & STARVING;
-        if world.replace(word, kept) {
-            if word & !HOLDER != 0 && !world.wake() && kept != 0 {
+        let kept = seen & STARVING;
+        if world.replace(seen, kept) {
+            if seen & !HOLDER != 0 && !world.wake() && kept != 0 {
                 end_reservation(world);
             }
             return true;
@@ -206,12 +216,12 @@ pub(super) fn release(world: &impl World, seat: u16) -> bool {
 /// meanwhile, because it took the lock to be kept for others, is woken.
 fn end_reservation(world: &impl World) {
     for _ in 0..TRIES {
-        let word = world.load();
-        if !is_reserved(word) {
+        let seen = world.load();
+        if !is_reserved(seen) {
             return;
         }
-        if world.replace(word, word & DIED) {
-            if word & WAITERS != 0 {
+        if world.replace(seen, seen & DIED) {
+            if seen & WAITERS != 0 {
                 world.wake();
             }
             return;

@@ -48,7 +48,7 @@ pub(super) fn lock_word<'a>(bytes: SharedBytes<'a>) -> Result<&'a AtomicU32> {
     Ok(unsafe { AtomicU32::from_ptr(word.as_ptr().cast_mut().cast()) })
 }
 
-fn word64<'a>(bytes: SharedBytes<'a>, at: usize) -> Result<&'a AtomicU64> {
+fn word64(bytes: SharedBytes<'_>, at: usize) -> Result<&AtomicU64> {
     bytes.words(at..at + 8).and_then(<[_]>::first).ok_or_else(too_short)
 }
 

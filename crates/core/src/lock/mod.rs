@@ -185,9 +185,9 @@ impl Lock {
             return Ok(None);
         }
         let seat = state.seat.as_ref().ok_or_else(|| self.closed())?;
-        let world = Shared { word: self.word()?, seat };
+        let shared = Shared { word: self.word()?, seat };
         let turn = Turn::new(self.seat);
-        let taken = turn.try_once(&world).or_else(|| turn.reclaim(&world));
+        let taken = turn.try_once(&shared).or_else(|| turn.try_forgotten(&shared)).or_else(|| turn.reclaim(&shared));
         self.segment.mapping().check().map_err(|e| self.located(e))?;
         Ok(taken)
     }
@@ -216,11 +216,11 @@ impl Lock {
 
     fn block(&self, seat: &sys::seat::Seat, waited: Duration, budget: Duration) -> Result<Option<Taken>> {
         let word = self.word()?;
-        let world = Shared { word, seat };
+        let shared = Shared { word, seat };
         let mut turn = Turn::new(self.seat);
         if waited.is_zero() {
             for _ in 0..SPINS {
-                if let Some(taken) = turn.try_once(&world) {
+                if let Some(taken) = turn.try_once(&shared) {
                     return self.checked(taken);
                 }
                 hint::spin_loop();
@@ -231,23 +231,23 @@ impl Lock {
         let start = Instant::now();
         loop {
             let elapsed = start.elapsed();
-            let seen = match turn.attempt(&world, waited + elapsed) {
+            let seen = match turn.attempt(&shared, waited + elapsed) {
                 Attempt::Taken(taken) => return self.checked(taken),
                 Attempt::Busy(seen) => seen,
             };
             if word::holder(seen) == Some(self.seat)
-                && let Some(taken) = turn.reclaim(&world)
+                && let Some(taken) = turn.reclaim(&shared)
             {
                 return self.checked(taken);
             }
             let left = budget.saturating_sub(elapsed);
             if left.is_zero() {
-                turn.leave(&world);
+                turn.leave(&shared);
                 return Ok(None);
             }
             let is_over = !sys::seat::wait(&[(word, seen)], algorithm::slice(waited + elapsed).min(left));
             turn.slept();
-            if is_over && let Some(taken) = turn.recover(&world) {
+            if is_over && let Some(taken) = turn.recover(&shared) {
                 return self.checked(taken);
             }
             self.segment.mapping().bytes().map_err(|e| self.located(e))?;
@@ -338,12 +338,12 @@ impl Lock {
             state.granted = Some(Taken { recovered: false });
             return Poll::Granted;
         };
-        let world = Shared { word, seat: &seat };
-        if is_over && let Some(taken) = turn.recover(&world) {
+        let shared = Shared { word, seat: &seat };
+        if is_over && let Some(taken) = turn.recover(&shared) {
             state.granted = Some(taken);
             return Poll::Granted;
         }
-        match turn.attempt(&world, waited) {
+        match turn.attempt(&shared, waited) {
             Attempt::Busy(seen) => Poll::Busy(seen),
             Attempt::Taken(taken) => {
                 state.granted = Some(taken);

@@ -34,6 +34,9 @@ enum Mutant {
     SleepsBlindly,
 }
 
+/// The sleeps that may be over before anybody else does anything.
+const SHORT_NAPS: u32 = 1;
+
 /// Seats 1 to 3, as the kernel keeps them.
 const SEATS: usize = 4;
 
@@ -117,9 +120,12 @@ impl Memory {
     }
 
     /// As futex(2): the comparison and the falling asleep are one step for those who wake.
-    fn sleep(&self, seen: u32) {
+    fn sleep(&self, seen: u32, nap: u32) {
         if self.has_slices {
-            thread::yield_now();
+            // loom goes on with a thread that yields when the others cannot; the first sleeps may end at any moment.
+            if nap >= SHORT_NAPS {
+                thread::yield_now();
+            }
             return;
         }
         let mut sleepers = self.sleepers.lock().unwrap();
@@ -145,11 +151,12 @@ impl Memory {
     /// `Lock::block`, with this model's sleep. `waited` is what a clock would say.
     fn acquire(&self, seat: u16, waited: Duration) -> Taken {
         let mut turn = Turn::new(seat);
+        let mut naps = 0..;
         let taken = loop {
             match turn.attempt(self, waited) {
                 Attempt::Taken(taken) => break taken,
                 Attempt::Busy(seen) => {
-                    self.sleep(seen);
+                    self.sleep(seen, naps.next().unwrap());
                     turn.slept();
                     if self.has_slices
                         && let Some(taken) = turn.recover(self)
@@ -298,7 +305,7 @@ fn giving_up_passes_the_turn_on(mutant: Mutant) {
             thread::spawn(move || {
                 let mut turn = Turn::new(2);
                 if let Attempt::Busy(seen) = turn.attempt(&*memory, FRESH) {
-                    memory.sleep(seen);
+                    memory.sleep(seen, 0);
                     turn.slept();
                     turn.leave(&*memory);
                 } else {

@@ -1,8 +1,8 @@
 //! Participants in threads of one process, which have seats of their own as processes do; `give_up` is what the kernel
 //! does when one dies.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::mpsc;
 use std::thread;
 
@@ -160,6 +160,16 @@ fn any_word_that_a_stranger_writes_is_taken_over_or_waited_for_in_vain() {
         lock.word().store(word, SeqCst);
         lock.0.release();
     }
+}
+
+#[test]
+fn a_lock_that_is_kept_for_a_sleeper_who_died_can_be_taken_by_who_only_tries() {
+    let lock = fresh();
+    lock.word().store(STARVING, SeqCst);
+    assert_eq!(lock.0.try_acquire().unwrap(), CLEAN);
+    lock.0.release();
+    lock.word().store(STARVING | WAITERS | DIED, SeqCst);
+    assert_eq!(lock.0.try_acquire().unwrap(), RECOVERED);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::{Lock, Poll, Taken};
 use crate::{Result, sys};
 
 /// What the thread sleeps when there is nothing to wait for; whoever has something for it wakes it.
-const IDLE: Duration = Duration::from_secs(3600);
+const IDLE: Duration = Duration::from_hours(1);
 
 const STACK: usize = 256 * 1024;
 

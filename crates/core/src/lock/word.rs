@@ -22,7 +22,6 @@ pub(super) const DIED: u32 = 1 << 18;
 
 /// The holder; `None` when the lock is free.
 pub(super) fn holder(word: u32) -> Option<u16> {
-    #[expect(clippy::cast_possible_truncation, reason = "masked to 16 bits")]
     Some((word & HOLDER) as u16).filter(|&seat| seat != 0)
 }
 

@@ -16,6 +16,10 @@ use crate::{Error, Identity, Kind, Mapping, Result, sys, tracker};
 /// How long a server may take to answer. It does nothing that takes long, so a longer time means that it was stopped.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How often to knock. A server that hangs up has been given a wrong key, or has so many strangers at its door that those
+/// who were slow had to go.
+const ATTEMPTS: u32 = 3;
+
 /// A connection to a server.
 #[derive(Debug)]
 pub struct Client {
@@ -105,21 +109,28 @@ impl Client {
     pub fn connect(address: &str, key: &Key) -> Result<Self> {
         let deadline = Instant::now() + PATIENCE;
         let parsed = Address::parse(address)?;
-        let stream = sys::Stream::connect(&parsed, deadline).map_err(|e| not_connected(address, &e))?;
-        let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce)
-            .map_err(|e| Error::new(Kind::System, format!("the system gives no random bytes: {e}")))?;
-        let version = introduce(&stream, key, &nonce, deadline).map_err(|e| match e.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Error::new(
-                Kind::Authentication,
-                format!("the manager at '{address}' does not let this process in: it has another key"),
-            ),
-            io::ErrorKind::PermissionDenied => Error::new(
-                Kind::Authentication,
-                format!("whoever listens at '{address}' does not have the manager's key"),
-            ),
-            _ => not_connected(address, &e),
-        })?;
+        let mut left = ATTEMPTS;
+        let (stream, version) = loop {
+            left -= 1;
+            let stream = sys::Stream::connect(&parsed, deadline).map_err(|e| not_connected(address, &e))?;
+            match introduce(&stream, key, deadline) {
+                Ok(version) => break (stream, version),
+                Err(e) if is_hung_up(&e) && left > 0 => {}
+                Err(e) if is_hung_up(&e) => {
+                    return Err(Error::new(
+                        Kind::Authentication,
+                        format!("the manager at '{address}' does not let this process in: it has another key"),
+                    ));
+                }
+                Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+                    return Err(Error::new(
+                        Kind::Authentication,
+                        format!("whoever listens at '{address}' does not have the manager's key"),
+                    ));
+                }
+                Err(e) => return Err(not_connected(address, &e)),
+            }
+        };
         if version != VERSION {
             return Err(Error::new(
                 Kind::Version,
@@ -219,10 +230,18 @@ impl Keeper for Client {
     }
 }
 
+fn is_hung_up(e: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(e.kind(), UnexpectedEof | ConnectionReset | BrokenPipe)
+}
+
 /// The member's side of the handshake: the server's version, once both have proven to have the key.
-fn introduce(stream: &sys::Stream, key: &Key, nonce: &Nonce, deadline: Instant) -> io::Result<u16> {
+fn introduce(stream: &sys::Stream, key: &Key, deadline: Instant) -> io::Result<u16> {
+    let mut nonce: Nonce = [0; NONCE];
+    getrandom::fill(&mut nonce).map_err(io::Error::other)?;
     let challenge = receive_exactly::<NONCE>(stream, deadline)?;
-    let transcript = Transcript { challenge: &challenge, nonce, address: stream.endpoint(), member_version: VERSION };
+    let transcript =
+        Transcript { challenge: &challenge, nonce: &nonce, address: stream.endpoint(), member_version: VERSION };
     stream.send(&transcript.prove(key), deadline)?;
     let answer = receive_exactly::<ANSWER>(stream, deadline)?;
     transcript.check_answer(key, &answer).ok_or_else(|| io::ErrorKind::PermissionDenied.into())

@@ -21,7 +21,7 @@
 //! - `unlink(name, identity)`: removes the name, if it is still the same segment's as far as an identity can tell.
 //! - `unlink_registered(name, identity)`: the same for a tracker; says whether it removed anything.
 //! - `Helper`: a helper process: `spawn(program, role)`, `send(frame)`, and given up, which kills it, on drop.
-//! - `detach()`, `ignore_lease_signals()`: what a helper process does to itself.
+//! - `detach()`, `fall_silent()`, `ignore_lease_signals()`: what a helper process does to itself.
 //! - `sweep()`, `list()`: see [`crate::stale`].
 //!
 //! - `is_linked(name, identity)`: whether the name is still that segment's, as far as an identity can tell.
@@ -41,7 +41,8 @@
 //!   - `unlinked()`: the lock's segment was unlinked: what seats left behind elsewhere can go with the last of them.
 //! - `wait(words, timeout)`: sleeps while every word has the value beside it, until one of them is woken; `false` when
 //!   the time is over. May return early. What it returns for says nothing about the words.
-//! - `wake_one(word)`: wakes one thread, of any process, that sleeps on the word. `false` when it is certain that none did.
+//! - `wake_one(word)`: wakes one thread, of any process, that sleeps on the word. `false` when none did, or none had to
+//!   be woken.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -83,8 +84,8 @@ pub(crate) use backend::seat;
 pub(crate) mod seat;
 
 pub(crate) use backend::{
-    Helper, Hold, LOSSES, Mapping, NAME_MAX, RANDOM_NAME_PREFIX, attach, create, detach, ignore_lease_signals,
-    is_reserved_in_name, is_reserved_name, list, page_size, sweep, unlink, unlink_registered,
+    Helper, Hold, LOSSES, Mapping, NAME_MAX, RANDOM_NAME_PREFIX, attach, create, detach, fall_silent,
+    ignore_lease_signals, is_reserved_in_name, is_reserved_name, list, page_size, sweep, unlink, unlink_registered,
 };
 
 /// What runs between the making of a segment and its appearance under its name.
@@ -116,6 +117,7 @@ const _: () = {
     let _: fn(&Path, &str) -> io::Result<Helper> = Helper::spawn;
     let _: fn(&Helper, &[u8]) -> io::Result<()> = Helper::send;
     let _: fn() = detach;
+    let _: fn() = fall_silent;
     let _: fn(&Name, Identity) -> bool = is_linked;
     let _: fn(&Address, Instant) -> io::Result<Stream> = Stream::connect;
     let _: fn(&Address) -> io::Result<Listener> = Listener::bind;

@@ -123,7 +123,7 @@ pub(crate) fn wait(words: &[(&AtomicU32, u32)], timeout: Duration) -> bool {
     }
 }
 
-/// Nobody has to be woken, and nobody knows whether somebody sleeps.
+/// Nobody has to be woken. Nor does anybody know whether somebody sleeps, so nothing is kept for sleepers.
 pub(crate) fn wake_one(_: &AtomicU32) -> bool {
-    true
+    false
 }

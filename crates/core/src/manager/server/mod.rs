@@ -16,9 +16,12 @@ use crate::sys::{self, Interest, Listener, Stream};
 /// what to serve.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many strangers may be at it at once. When there are more, those that have been longest go first: an honest one
-/// needs less than a millisecond.
+/// How many strangers may be at it at once. When more come, those that have been longest go first.
 const MAX_PENDING: usize = 64;
+
+/// How long a stranger may stay whoever else comes: an honest one needs a fraction of a millisecond, and the rest is for a
+/// machine that is busy. Meanwhile the others wait to be let in, in their order.
+const GRACE: Duration = Duration::from_millis(5);
 
 /// How many connections are taken before those that have come are heard again.
 const BATCH: usize = 16;
@@ -151,15 +154,19 @@ impl Server {
     /// Takes connections that wait, up to a batch of them.
     fn admit(&mut self) {
         for _ in 0..BATCH {
+            if let Some(oldest) = self.oldest_in_the_way().filter(|oldest| oldest.elapsed() < GRACE) {
+                self.resume = Some(oldest + GRACE);
+                return;
+            }
+            self.make_room(MAX_PENDING - 1);
             match self.listener.accept() {
                 Ok(Some(stream)) => {
                     let mut challenge = [0; super::handshake::NONCE];
                     if getrandom::fill(&mut challenge).is_ok()
-                        && let Some(peer) = Peer::stranger(stream, challenge, Instant::now() + PATIENCE)
+                        && let Some(peer) = Peer::stranger(stream, challenge)
                     {
                         self.peers.push(peer);
                     }
-                    self.make_room(MAX_PENDING);
                 }
                 Ok(None) => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
@@ -173,6 +180,13 @@ impl Server {
                 }
             }
         }
+    }
+
+    /// When the stranger came who has to go before another one comes.
+    fn oldest_in_the_way(&self) -> Option<Instant> {
+        let mut arrivals = self.peers.iter().filter_map(Peer::arrival);
+        let oldest = arrivals.next()?;
+        (arrivals.count() + 1 >= MAX_PENDING).then_some(oldest)
     }
 
     /// Sends those strangers away who have been longest, until at most `limit` are left. Says whether any had to go.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::super::handshake::{Nonce, PROOF, Proven, Transcript, VERSION, check_proof};
 use super::super::protocol::{Decoder, Message, Reply, Request};
 use super::super::{Blocks, Key};
+use super::PATIENCE;
 use crate::sys::{Interest, Stream};
 use crate::tracker::protocol::Frame;
 
@@ -36,7 +37,7 @@ enum Stage {
 #[derive(Debug)]
 struct Introduction {
     challenge: Nonce,
-    deadline: Instant,
+    arrival: Instant,
     proof: [u8; PROOF],
     filled: usize,
 }
@@ -47,9 +48,9 @@ impl Peer {
     }
 
     /// Gives a stranger its challenge. A new connection has room for it; one that has not is not worth keeping.
-    pub(super) fn stranger(stream: Stream, challenge: Nonce, deadline: Instant) -> Option<Self> {
+    pub(super) fn stranger(stream: Stream, challenge: Nonce) -> Option<Self> {
         let sent = stream.try_send(&challenge).ok()?;
-        let introduction = Introduction { challenge, deadline, proof: [0; PROOF], filled: 0 };
+        let introduction = Introduction { challenge, arrival: Instant::now(), proof: [0; PROOF], filled: 0 };
         (sent == challenge.len()).then(|| Self {
             stream,
             stage: Stage::Stranger(Box::new(introduction)),
@@ -65,12 +66,17 @@ impl Peer {
         matches!(self.stage, Stage::Stranger(_))
     }
 
-    /// When it has to go, unless it has proven itself by then.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    /// When a stranger came.
+    pub(super) fn arrival(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::Stranger(introduction) => Some(introduction.deadline),
+            Stage::Stranger(introduction) => Some(introduction.arrival),
             Stage::Member(_) | Stage::Starter(_) => None,
         }
+    }
+
+    /// When it has to go, unless it has proven itself by then.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.arrival().map(|arrival| arrival + PATIENCE)
     }
 
     pub(super) fn interest(&self) -> Interest<'_> {

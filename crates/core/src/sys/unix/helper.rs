@@ -10,6 +10,7 @@ use std::path::Path;
 use std::ptr;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::send;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
@@ -177,6 +178,14 @@ pub(crate) fn detach() {
         libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0);
     }
     let _ = rustix::process::chdir("/");
+}
+
+/// See [`crate::process::fall_silent`].
+pub(crate) fn fall_silent() {
+    // Not just closed: the next file to be opened would get the number, and what is said to it.
+    if let Ok(nowhere) = open("/dev/null", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
+        let _ = rustix::stdio::dup2_stderr(nowhere);
+    }
 }
 
 /// See [`crate::process::ignore_lease_signals`].

@@ -27,7 +27,7 @@ mod macos;
 #[cfg(target_os = "macos")]
 use macos as os;
 
-pub(crate) use helper::{Helper, detach, ignore_lease_signals};
+pub(crate) use helper::{Helper, detach, fall_silent, ignore_lease_signals};
 pub(crate) use mapping::{Hold, Mapping};
 pub(crate) use os::{NAME_MAX, list, sweep};
 pub(crate) use sigbus::LOSSES;

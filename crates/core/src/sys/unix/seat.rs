@@ -1,6 +1,6 @@
 //! Linux: seats are byte-range locks of the segment's own file, and sleep is the kernel's futex.
 
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, AsFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
 use std::sync::atomic::AtomicU32;
 use std::thread;
@@ -86,9 +86,7 @@ fn set(file: BorrowedFd<'_>, number: u16, kind: i32) -> Result<(), Errno> {
 /// See the backend contract.
 pub(crate) fn wait(words: &[(&AtomicU32, u32)], timeout: Duration) -> bool {
     let waited = match *words {
-        [(word, seen)] => {
-            futex::wait(word, futex::Flags::empty(), seen, Some(&timespec(timeout)))
-        }
+        [(word, seen)] => futex::wait(word, futex::Flags::empty(), seen, Some(&timespec(timeout))),
         _ => wait_any(words, timeout),
     };
     match waited {
@@ -121,10 +119,7 @@ fn wait_any(words: &[(&AtomicU32, u32)], timeout: Duration) -> Result<(), Errno>
 }
 
 fn timespec(duration: Duration) -> Timespec {
-    Timespec {
-        tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: duration.subsec_nanos().into(),
-    }
+    Timespec { tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX), tv_nsec: duration.subsec_nanos().into() }
 }
 
 /// See the backend contract. Not private to the process, so that others wake.

@@ -24,9 +24,13 @@ use crate::stale::{Fate, Found, Holder};
 /// The sticky bit.
 pub(super) const OWNED: u32 = 0o1000;
 
-/// How often a sweep looks at a segment that somebody has open. It may be another sweep that looks, and two that look at
-/// once keep each other from it; the pauses between the looks differ from process to process.
-const LOOKS: u32 = 3;
+/// How long a segment has to look stale before it is removed. Its owner may have died this moment: then its tracker is
+/// about to remove it, and to say so.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// How often a sweep looks at a segment. Two sweeps that look at the same one at once keep each other from it, so some take
+/// more than the two looks that span the grace; the pauses between them differ from process to process.
+const LOOKS: u32 = 4;
 
 /// Says for people which process created a segment: its number and its start time, so that a number used again is not
 /// taken for it. Kernels before 6.6 have no such attributes on a tmpfs.
@@ -77,45 +81,73 @@ fn open(name: &str) -> Result<OwnedFd, Errno> {
     open_path(format!("{MOUNT}/{name}"), flags, Mode::empty())
 }
 
+/// A segment that may be stale.
+struct Candidate {
+    name: String,
+    stat: Stat,
+    /// Whether it looked stale the last time.
+    looked_stale: bool,
+}
+
 /// Removes what dead owners of this user left behind.
 pub(crate) fn sweep() -> Vec<(String, Fate)> {
     let user = geteuid().as_raw();
-    let mut candidates: Vec<_> =
-        segments().filter(|(_, stat)| stat.st_uid == user && stat.st_mode & OWNED != 0).collect();
+    let mut candidates: Vec<_> = segments()
+        .filter(|(_, stat)| stat.st_uid == user && stat.st_mode & OWNED != 0)
+        .map(|(name, stat)| Candidate { name, stat, looked_stale: false })
+        .collect();
     let mut fates = Vec::new();
     for look in 0..LOOKS {
-        if look > 0 && !candidates.is_empty() {
-            thread::sleep(Duration::from_micros(200 + 100 * u64::from(process::id() % 16)));
+        if candidates.is_empty() || (look > 1 && !candidates.iter().any(|candidate| candidate.looked_stale)) {
+            break;
         }
-        candidates.retain(|(name, stat)| {
-            let fate = match remove_if_stale(name, stat) {
-                Ok(()) => Fate::Removed,
-                // Somebody was faster.
-                Err(Errno::NOENT) => return false,
-                Err(Errno::AGAIN) => return true,
-                Err(errno) => Fate::Kept(format!("cannot be examined: {errno}")),
-            };
-            fates.push((name.clone(), fate));
-            false
+        if look > 0 {
+            thread::sleep(GRACE + Duration::from_micros(100 * u64::from(process::id() % 16)));
+        }
+        candidates.retain_mut(|candidate| match candidate.look() {
+            Ok(()) if candidate.looked_stale => {
+                fates.push((candidate.name.clone(), Fate::Removed));
+                false
+            }
+            Ok(()) => {
+                candidate.looked_stale = true;
+                true
+            }
+            // Somebody was faster.
+            Err(Errno::NOENT) => false,
+            Err(Errno::AGAIN) => {
+                candidate.looked_stale = false;
+                true
+            }
+            Err(errno) => {
+                fates.push((candidate.name.clone(), Fate::Kept(format!("cannot be examined: {errno}"))));
+                false
+            }
         });
     }
     let in_use = || Fate::Kept("in use: its owner lives, or another process has it mapped".to_owned());
-    fates.extend(candidates.into_iter().map(|(name, _)| (name, in_use())));
+    fates.extend(candidates.into_iter().map(|candidate| (candidate.name, in_use())));
     fates
 }
 
-fn remove_if_stale(name: &str, seen: &Stat) -> Result<(), Errno> {
-    let file = open(name)?;
-    if identity(&fstat(&file)?) != identity(seen) {
-        return Err(Errno::NOENT);
+impl Candidate {
+    /// Succeeds if the segment is stale, and removes it if it was so the last time.
+    fn look(&self) -> Result<(), Errno> {
+        let file = open(&self.name)?;
+        if identity(&fstat(&file)?) != identity(&self.stat) {
+            return Err(Errno::NOENT);
+        }
+        let _lease = Lease::take(&file)?;
+        if !self.looked_stale {
+            return Ok(());
+        }
+        // Under the lease nobody opens the file, so what has the name now stays what it is until it is removed.
+        let path = format!("{MOUNT}/{}", self.name);
+        if identity(&statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW)?) != identity(&self.stat) {
+            return Err(Errno::NOENT);
+        }
+        unlinkat(CWD, &path, AtFlags::empty())
     }
-    let _lease = Lease::take(&file)?;
-    // Under the lease nobody opens the file, so what has the name now stays what it is until it is removed.
-    let now = statat(CWD, format!("{MOUNT}/{name}"), AtFlags::SYMLINK_NOFOLLOW)?;
-    if identity(&now) != identity(seen) {
-        return Err(Errno::NOENT);
-    }
-    unlinkat(CWD, format!("{MOUNT}/{name}"), AtFlags::empty())
 }
 
 /// A write lease, given back on drop. Whoever opens the file meanwhile is held up that long.

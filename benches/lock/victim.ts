@@ -1,0 +1,9 @@
+/** Acquires the lock when it is told, says so, and waits to be killed. */
+import { Lock } from 'shareable';
+
+const lock = Lock.attach(process.argv[2] ?? '');
+process.on('message', () => {
+  lock.acquire();
+  process.send?.('held');
+});
+process.send?.('ready');

@@ -1,0 +1,180 @@
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Worker } from 'node:worker_threads';
+
+import { Lock, LockAbortedError, LockTimeoutError, SegmentClosedError } from 'shareable';
+import { describe, expect, test } from 'vitest';
+
+import { forkFixture } from '../helpers/fork-fixture.ts';
+
+/** A lock that another process holds, and that process. */
+async function heldElsewhere(stack: AsyncDisposableStack) {
+  const lock = Lock.create();
+  stack.defer(() => lock[Symbol.dispose]());
+  const holder = stack.use(forkFixture('lock-peer.ts'));
+  await holder.ask('attach', lock.toJSON());
+  await holder.ask('acquire');
+  return { lock, holder };
+}
+
+/** What comes of a blocking acquire; the promise may already have been told. */
+function acquireOnce(lock: Lock): unknown {
+  try {
+    lock.acquire().release();
+    return 'acquired';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  }
+}
+
+describe('acquireAsync', () => {
+  test('takes a free lock at once', async () => {
+    using lock = Lock.create();
+    await using guard = await lock.acquireAsync();
+    expect(guard.recovered).toBe(false);
+    expect(lock.tryAcquire()).toBeNull();
+  });
+
+  test('serves those who wait in the order in which they asked', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { lock, holder } = await heldElsewhere(stack);
+    const order: number[] = [];
+    const waiting = Array.from({ length: 20 }, async (_, index) => {
+      using _guard = await lock.acquireAsync();
+      order.push(index);
+      await Promise.resolve();
+    });
+    await holder.ask('release');
+    await Promise.all(waiting);
+    expect(order).toEqual(order.toSorted((a, b) => a - b));
+  });
+
+  test('never blocks the event loop, nor what reads files', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { lock, holder } = await heldElsewhere(stack);
+    const waiting = Array.from({ length: 50 }, async () => {
+      using _guard = await lock.acquireAsync();
+    });
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
+    // Four that wait in the pool of libuv would stop every read.
+    for (let read = 0; read < 20; read++) await readFile(import.meta.filename);
+    await holder.ask('release');
+    await Promise.all(waiting);
+    delay.disable();
+    // Generous: the machine may be busy. A blocked loop would show the whole of the wait.
+    expect(delay.max / 1e6).toBeLessThan(1000);
+  });
+
+  test('waits for many locks at once', async () => {
+    await using stack = new AsyncDisposableStack();
+    const all = await Promise.all([heldElsewhere(stack), heldElsewhere(stack), heldElsewhere(stack)]);
+    const waiting = all.map(async ({ lock }) => {
+      using _guard = await lock.acquireAsync();
+    });
+    for (const [index, { holder }] of [...all.entries()].toReversed()) {
+      await holder.ask('release');
+      await waiting[index];
+    }
+    await expect(Promise.all(waiting)).resolves.toHaveLength(3);
+  });
+
+  test('times out, and leaves the lock to others', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { lock, holder } = await heldElsewhere(stack);
+    for (const timeout of [0, 0.5, 30]) {
+      const error = await lock.acquireAsync({ timeout }).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(LockTimeoutError);
+      expect(error).toMatchObject({ code: 'ETIMEDOUT', segment: lock.name });
+    }
+    await holder.ask('release');
+    (await lock.acquireAsync({ timeout: 5_000 })).release();
+  });
+
+  test('rejects when its signal is aborted before', async () => {
+    using lock = Lock.create();
+    const reason = new Error('changed my mind');
+    const error = await lock.acquireAsync({ signal: AbortSignal.abort(reason) }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(LockAbortedError);
+    expect(error).toMatchObject({ code: 'ABORT_ERR', cause: reason });
+    lock.acquire().release();
+  });
+
+  test('rejects when its signal is aborted while it waits, and those behind go on', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { lock, holder } = await heldElsewhere(stack);
+    const controller = new AbortController();
+    const first = lock.acquireAsync({ signal: controller.signal });
+    const second = lock.acquireAsync();
+    const reason = new Error('changed my mind');
+    controller.abort(reason);
+    await expect(first).rejects.toMatchObject({ name: 'LockAbortedError', code: 'ABORT_ERR', cause: reason });
+    await holder.ask('release');
+    (await second).release();
+    await holder.ask('acquire', 5_000);
+  });
+
+  test('that is aborted by the last who waits keeps nothing', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { lock, holder } = await heldElsewhere(stack);
+    for (let round = 0; round < 50; round++) {
+      const controller = new AbortController();
+      const waiting = lock.acquireAsync({ signal: controller.signal });
+      const released = holder.ask('release');
+      controller.abort();
+      await expect(waiting).rejects.toThrow('aborted');
+      await released;
+      expect(await holder.ask('acquire', 5_000)).toEqual({ recovered: false });
+    }
+  });
+
+  test('rejects while this thread holds the lock', async () => {
+    using lock = Lock.create();
+    using _guard = lock.acquire();
+    await expect(lock.acquireAsync()).rejects.toMatchObject({ code: 'ERR_SHM_LOCK_HELD' });
+  });
+
+  test('rejects when the lock is closed meanwhile', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { lock, holder } = await heldElsewhere(stack);
+    const waiting = [lock.acquireAsync(), lock.acquireAsync({ timeout: 20_000 })];
+    const results = Promise.allSettled(waiting);
+    lock.close();
+    for (const result of await results) expect(result).toMatchObject({ reason: expect.any(SegmentClosedError) });
+    await holder.ask('release');
+  });
+
+  test('gives way to a blocking acquire of its own thread, and comes after it', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { lock, holder } = await heldElsewhere(stack);
+    const waiting = lock.acquireAsync();
+    await holder.ask('release');
+    // The waiter may have got it for the promise by now: nobody can tell this thread while it blocks, so it gives it back.
+    const outcome = acquireOnce(lock);
+    expect(['acquired', 'ERR_SHM_LOCK_HELD']).toContain(outcome);
+    (await waiting).release();
+  });
+
+  test('in a worker that is terminated while it waits takes nothing with it', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { lock, holder } = await heldElsewhere(stack);
+    const path = new URL('../fixtures/lock-worker.ts', import.meta.url);
+    const worker = new Worker(path, { workerData: { lock: lock.toJSON(), isAsync: true }, execArgv: [] });
+    expect(await once(worker, 'message')).toEqual(['about to wait']);
+    await worker.terminate();
+    await holder.ask('release');
+    using guard = lock.acquire();
+    expect(guard.recovered).toBe(false);
+  });
+});
+
+describe('a process', () => {
+  test.each(['idle', 'has acquired', 'has waited'])('that %s ends by itself', async (what) => {
+    await using child = forkFixture('lock-end.ts', { args: [what], deadline: 15_000 });
+    child.process.disconnect();
+    expect(await child.end()).toEqual({ code: 0, signal: null });
+    expect(child.stderr).toBe('');
+    expect(child.stdout).toBe(what === 'has waited' ? 'acquired' : '');
+  });
+});

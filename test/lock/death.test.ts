@@ -1,0 +1,169 @@
+import { Lock } from 'shareable';
+import { describe, expect, test } from 'vitest';
+
+import type { Child } from '../helpers/child.ts';
+import { forkFixture } from '../helpers/fork-fixture.ts';
+
+const deaths: [string, (child: Child) => Promise<unknown>][] = [
+  ['is killed', async (child) => child.kill('SIGKILL')],
+  ['is asked to end by SIGTERM', async (child) => child.kill('SIGTERM')],
+  [
+    'calls process.exit()',
+    async (child) => {
+      await expect(child.ask('exit', 3)).rejects.toThrow('ended with code 3');
+      return child.end();
+    },
+  ],
+  [
+    'throws',
+    async (child) => {
+      await child.ask('throw');
+      return child.end();
+    },
+  ],
+  [
+    'aborts',
+    async (child) => {
+      await expect(child.ask('abort')).rejects.toThrow('SIGABRT');
+      return child.end();
+    },
+  ],
+  ['comes to the end of its program', async (child) => child[Symbol.asyncDispose]()],
+];
+
+describe('a holder', () => {
+  test.each(deaths)('that %s frees the lock, and exactly the next one is told', async (_, die) => {
+    using lock = Lock.create();
+    await using child = forkFixture('lock-peer.ts');
+    await child.ask('attach', lock.toJSON());
+    await child.ask('acquire');
+    await die(child);
+    const first = lock.acquire();
+    expect(first.recovered).toBe(true);
+    first.release();
+    const second = lock.acquire();
+    expect(second.recovered).toBe(false);
+    second.release();
+  });
+
+  test.each(deaths)('that %s frees the lock for one who waits without blocking', async (_, die) => {
+    using lock = Lock.create();
+    await using child = forkFixture('lock-peer.ts');
+    await child.ask('attach', lock.toJSON());
+    await child.ask('acquireAsync');
+    const waiting = [lock.acquireAsync(), lock.acquireAsync()];
+    await die(child);
+    const first = await waiting[0];
+    expect(first?.recovered).toBe(true);
+    first?.release();
+    const second = await waiting[1];
+    expect(second?.recovered).toBe(false);
+    second?.release();
+  });
+
+  test('that is killed is told to exactly one of those who wait, in several processes', async () => {
+    using lock = Lock.create();
+    await using stack = new AsyncDisposableStack();
+    const [victim, ...others] = Array.from({ length: 4 }, () => stack.use(forkFixture('lock-peer.ts')));
+    await Promise.all([victim, ...others].map((child) => child?.ask('attach', lock.toJSON())));
+    await victim?.ask('acquire');
+    const told = others.map(async (child) => {
+      const { recovered } = await child.ask<{ recovered: boolean }>('acquireAsync');
+      await child.ask('release');
+      return recovered;
+    });
+    await victim?.kill();
+    expect((await Promise.all(told)).filter(Boolean)).toHaveLength(1);
+  });
+
+  test('that dies after it was told itself leaves the news to the next', async () => {
+    using lock = Lock.create();
+    for (let round = 0; round < 2; round++) {
+      await using child = forkFixture('lock-peer.ts');
+      await child.ask('attach', lock.toJSON());
+      expect(await child.ask('acquire')).toEqual({ recovered: round > 0 });
+      await child.kill();
+    }
+    using guard = lock.acquire();
+    expect(guard.recovered).toBe(true);
+  });
+
+  test('that has released before it dies leaves nothing to tell', async () => {
+    using lock = Lock.create();
+    await using child = forkFixture('lock-peer.ts');
+    await child.ask('attach', lock.toJSON());
+    await child.ask('acquire');
+    await child.ask('release');
+    await child.kill();
+    using guard = lock.acquire();
+    expect(guard.recovered).toBe(false);
+  });
+
+  test('that is stopped keeps the lock, and goes on with it afterwards', async () => {
+    using lock = Lock.create();
+    await using child = forkFixture('lock-peer.ts');
+    await child.ask('attach', lock.toJSON());
+    await child.ask('acquire');
+    child.process.kill('SIGSTOP');
+    try {
+      expect(() => lock.acquire({ timeout: 300 })).toThrow(expect.objectContaining({ code: 'ETIMEDOUT' }));
+      await expect(lock.acquireAsync({ timeout: 300 })).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    } finally {
+      child.process.kill('SIGCONT');
+    }
+    const waiting = lock.acquireAsync();
+    await child.ask('release');
+    using guard = await waiting;
+    expect(guard.recovered).toBe(false);
+  });
+
+  test('that has its name unlinked still frees the lock by its death', async () => {
+    const lock = Lock.create();
+    await using child = forkFixture('lock-peer.ts');
+    await child.ask('attach', lock.toJSON());
+    lock.unlink();
+    await child.ask('acquire');
+    await child.kill();
+    const guard = lock.acquire();
+    expect(guard.recovered).toBe(true);
+    guard.release();
+    lock[Symbol.dispose]();
+  });
+});
+
+describe('a holder in a worker thread', () => {
+  test.each(['terminate', 'throw', 'exit'])('that ends by %s frees the lock', async (how) => {
+    using lock = Lock.create();
+    await using child = forkFixture('lock-peer.ts');
+    await child.ask('attach', lock.toJSON());
+    await child.ask('holdInWorker');
+    expect(lock.tryAcquire()).toBeNull();
+    await expect(child.ask('acquire', 0)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    const waiting = child.ask('acquireAsync');
+    await child.ask('endWorker', how);
+    expect(await waiting).toEqual({ recovered: true });
+    await child.ask('release');
+    using guard = lock.acquire();
+    expect(guard.recovered).toBe(false);
+  });
+
+  test('whose process is killed frees the lock', async () => {
+    using lock = Lock.create();
+    await using child = forkFixture('lock-peer.ts');
+    await child.ask('attach', lock.toJSON());
+    await child.ask('holdInWorker');
+    await child.kill();
+    using guard = lock.acquire();
+    expect(guard.recovered).toBe(true);
+  });
+
+  test('that releases leaves nothing to tell', async () => {
+    using lock = Lock.create();
+    await using child = forkFixture('lock-peer.ts');
+    await child.ask('attach', lock.toJSON());
+    await child.ask('holdInWorker');
+    await child.ask('endWorker', 'release');
+    using guard = lock.acquire();
+    expect(guard.recovered).toBe(false);
+  });
+});

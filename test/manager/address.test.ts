@@ -1,0 +1,158 @@
+/** Where a server listens: addresses that are free, stale, taken, or none. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { inspect } from 'node:util';
+
+import { ManagerClosedError, SharedMemoryManager } from 'shareable';
+import { describe, expect, test } from 'vitest';
+
+import { forkFixture } from '../helpers/fork-fixture.ts';
+import { childrenOf } from '../tracker/processes.ts';
+import { freshFolder } from './places.ts';
+
+describe('a socket’s path', () => {
+  test('is listened at, and free again after the end', async () => {
+    using folder = freshFolder();
+    for (let round = 0; round < 2; round++) {
+      await using manager = await SharedMemoryManager.start({ address: folder.socket });
+      expect(manager.address).toBe(folder.socket);
+      using member = await SharedMemoryManager.connect(folder.socket, manager.authkey ?? '');
+      expect(member.list()).toEqual([]);
+    }
+    expect(existsSync(folder.socket)).toBe(false);
+  });
+
+  test('may be relative to the working folder', async () => {
+    using folder = freshFolder();
+    const before = process.cwd();
+    process.chdir(folder.path);
+    try {
+      await using manager = await SharedMemoryManager.start({ address: 's' });
+      expect(manager.address).toBe(folder.socket);
+    } finally {
+      process.chdir(before);
+    }
+  });
+
+  test('that was left by a server that was killed is taken over', async () => {
+    using folder = freshFolder();
+    await using starter = forkFixture('manager-peer.ts');
+    await starter.ask('start', { address: folder.socket });
+    const [server = 0] = childrenOf(starter.process.pid ?? 0);
+    process.kill(server, 'SIGKILL');
+    await starter.kill();
+    expect(existsSync(folder.socket)).toBe(true);
+    await using manager = await SharedMemoryManager.start({ address: folder.socket });
+    expect(manager.list()).toEqual([]);
+  });
+
+  test('at which another manager listens is EADDRINUSE, and goes on working', async () => {
+    using folder = freshFolder();
+    await using manager = await SharedMemoryManager.start({ address: folder.socket });
+    await expect(SharedMemoryManager.start({ address: folder.socket })).rejects.toMatchObject({
+      name: 'SharedMemoryError',
+      code: 'EADDRINUSE',
+      syscall: 'bind',
+    });
+    using member = await SharedMemoryManager.connect(folder.socket, manager.authkey ?? '');
+    expect(member.list()).toEqual([]);
+  });
+
+  test('that is somebody’s file is EADDRINUSE, and the file stays', async () => {
+    using folder = freshFolder();
+    writeFileSync(folder.socket, 'precious');
+    await expect(SharedMemoryManager.start({ address: folder.socket })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    expect(readFileSync(folder.socket, 'utf8')).toBe('precious');
+  });
+
+  test('of two servers that start at once where a stale socket is, exactly one gets it', async () => {
+    using folder = freshFolder();
+    for (let round = 0; round < 5; round++) {
+      const starter = forkFixture('manager-peer.ts');
+      await starter.ask('start', { address: folder.socket });
+      process.kill(childrenOf(starter.process.pid ?? 0)[0] ?? 0, 'SIGKILL');
+      await starter.kill();
+      const options = { address: folder.socket, authkey: 'same' };
+      const starts = await Promise.allSettled([1, 2, 3].map(() => SharedMemoryManager.start(options)));
+      const started = starts.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+      expect(started).toHaveLength(1);
+      using member = await SharedMemoryManager.connect(folder.socket, 'same');
+      expect(member.list()).toEqual([]);
+      await started[0]?.shutdown();
+    }
+  });
+
+  test('too long for a socket, or in no folder, is the system’s error', async () => {
+    using folder = freshFolder();
+    const long = `${folder.path}/${'x'.repeat(120)}`;
+    await expect(SharedMemoryManager.start({ address: long })).rejects.toThrow('107 bytes');
+    const nowhere = `${folder.path}/no/such/folder`;
+    await expect(SharedMemoryManager.start({ address: nowhere })).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  test('at which nobody listens is ManagerClosedError to who connects', async () => {
+    using folder = freshFolder();
+    await expect(SharedMemoryManager.connect(folder.socket, 'key')).rejects.toThrow(ManagerClosedError);
+    await expect(SharedMemoryManager.connect('tcp://127.0.0.1:1', 'key')).rejects.toThrow(ManagerClosedError);
+  });
+});
+
+describe('a TCP port', () => {
+  test('that is taken is EADDRINUSE', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const start = SharedMemoryManager.start({ address: `tcp://127.0.0.1:${port}` });
+    await expect(start).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    server.close();
+  });
+});
+
+describe('an argument that is none', () => {
+  test.each([
+    [{ address: 7 }, 'ERR_INVALID_ARG_TYPE'],
+    [{ address: '' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ address: '/tmp/a\0b' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ address: 'http://localhost:80' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ address: 'tcp://no.such.host:80' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ address: String.raw`\\.\pipe\manager` }, 'ERR_SHM_UNSUPPORTED'],
+    [{ authkey: '' }, 'ERR_OUT_OF_RANGE'],
+    [{ authkey: new Uint8Array(0) }, 'ERR_OUT_OF_RANGE'],
+    [{ authkey: new Uint8Array(5000) }, 'ERR_OUT_OF_RANGE'],
+    [{ authkey: 42 }, 'ERR_INVALID_ARG_TYPE'],
+    [null, 'ERR_INVALID_ARG_TYPE'],
+  ])('start(%o) fails with %s', async (options, code) => {
+    await expect(SharedMemoryManager.start(options as object)).rejects.toMatchObject({ code });
+  });
+
+  test('connect() fails without an address or a key', async () => {
+    const connect = SharedMemoryManager.connect as (...args: unknown[]) => Promise<SharedMemoryManager>;
+    await expect(connect()).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
+    await expect(connect('/tmp/x')).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
+    await expect(connect('/tmp/x', '')).rejects.toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
+  });
+});
+
+describe('the key', () => {
+  test('is in nothing that is printed, and in no command line or environment', async () => {
+    const authkey = 'do-not-print-this';
+    await using starter = forkFixture('manager-peer.ts');
+    await starter.ask('start', { authkey });
+    const printed = (await starter.ask<string[]>('print')).join('\n');
+    const forms = [
+      authkey,
+      Buffer.from(authkey).toString('hex'),
+      inspect(Buffer.from(authkey)).slice(8, -1),
+      '100, 111, 45',
+    ];
+    for (const form of forms) expect(printed).not.toContain(form);
+    const { pid = 0 } = starter.process;
+    for (const child of childrenOf(pid)) {
+      for (const file of ['cmdline', 'environ']) {
+        expect(readFileSync(`/proc/${child}/${file}`, 'latin1')).not.toContain(authkey);
+      }
+    }
+    expect(starter.stdout + starter.stderr).toBe('');
+  });
+});

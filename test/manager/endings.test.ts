@@ -1,0 +1,160 @@
+/** Whoever dies, and however: what was made through a manager is unlinked. */
+import { readFileSync } from 'node:fs';
+
+import { SharedMemoryManager } from 'shareable';
+import { describe, expect, test } from 'vitest';
+
+import type { Child } from '../helpers/child.ts';
+import { forkFixture } from '../helpers/fork-fixture.ts';
+import { exists } from '../helpers/segments.ts';
+import { childrenOf, ignores, isAlive } from '../tracker/processes.ts';
+import { folderExists } from './places.ts';
+
+const PEER = 'manager-peer.ts';
+const CLOSED = 'ERR_SHM_MANAGER_CLOSED';
+
+interface Started {
+  address: string;
+  authkey: Uint8Array;
+}
+
+function serverOf({ process: { pid = 0 } }: { process: { pid?: number | undefined } }): number {
+  const [server, ...others] = childrenOf(pid).filter((child) =>
+    readFileSync(`/proc/${child}/cmdline`, 'utf8').endsWith('\0manager\0'),
+  );
+  expect(others).toEqual([]);
+  return server ?? 0;
+}
+
+async function startWithMember(): Promise<[starter: Child, member: Child, started: Started]> {
+  const starter = forkFixture(PEER);
+  const member = forkFixture(PEER);
+  const started = await starter.ask<Started>('start');
+  await member.ask('connect', started.address, started.authkey);
+  return [starter, member, started];
+}
+
+describe('a starter that', () => {
+  test.each([
+    ['is killed', (starter: Child) => starter.kill('SIGKILL')],
+    ['is interrupted', (starter: Child) => starter.kill('SIGINT')],
+    [
+      'ends without a word',
+      async (starter: Child) => {
+        starter.process.disconnect();
+        await starter.exit;
+      },
+    ],
+  ])('%s takes everything with it: blocks of all, server, socket and folder', async (_, end) => {
+    const [starter, member, { address }] = await startWithMember();
+    await using _starter = starter;
+    await using _member = member;
+    const server = serverOf(starter);
+    const names = [...(await starter.ask<string[]>('make')), ...(await member.ask<string[]>('make'))];
+    expect(names.every(exists)).toBe(true);
+    await end(starter);
+    await starter.end();
+    await expect.poll(() => [names.filter(exists), folderExists(address), isAlive(server)]).toEqual([[], false, false]);
+    await expect(member.ask('list')).rejects.toMatchObject({ name: 'ManagerClosedError', code: CLOSED });
+    await expect(member.ask('make')).rejects.toMatchObject({ name: 'ManagerClosedError', code: CLOSED });
+  });
+
+  test('calls process.exit() in the scope takes everything with it', async () => {
+    await using starter = forkFixture(PEER);
+    await expect(starter.ask('exitInScope')).rejects.toThrow('ended with code 3');
+    await starter.end();
+  });
+
+  test('is killed with its whole group takes everything with it', async () => {
+    await using starter = forkFixture(PEER, { through: ['setsid'] });
+    const { address } = await starter.ask<Started>('start');
+    const names = await starter.ask<string[]>('make');
+    process.kill(-(starter.process.pid ?? 0), 'SIGKILL');
+    await starter.end();
+    await expect.poll(() => [names.filter(exists), folderExists(address)]).toEqual([[], false]);
+  });
+});
+
+describe('a member that is killed', () => {
+  test('leaves its blocks to the end of the manager', async () => {
+    const [starter, member] = await startWithMember();
+    await using _starter = starter;
+    const names = await member.ask<string[]>('make');
+    await member.kill();
+    expect((await starter.ask<string[]>('list')).toSorted()).toEqual(names.toSorted());
+    expect(names.filter(exists)).toEqual(names);
+    await starter.ask('shutdown');
+    expect(names.filter(exists)).toEqual([]);
+  });
+
+  test('in the middle of making one leaves none behind, at whatever instruction', async () => {
+    await using manager = await SharedMemoryManager.start();
+    for (let round = 0; round < 20; round++) {
+      await using member = forkFixture(PEER);
+      await member.ask('connect', manager.address, manager.authkey);
+      await member.ask('makeForever');
+      // Any number of creations, none among them: what matters is that they are under way.
+      for (let turn = 0; turn <= round * 20; turn++) await new Promise(setImmediate);
+      await member.kill();
+    }
+    const names = manager.list();
+    await manager.shutdown();
+    expect(names.filter(exists)).toEqual([]);
+  });
+});
+
+describe('a server that is killed', () => {
+  test('makes its manager throw ManagerClosedError, and its blocks and its address go', async () => {
+    const [starter, member, { address }] = await startWithMember();
+    await using _starter = starter;
+    await using _member = member;
+    const names = [...(await starter.ask<string[]>('make')), ...(await member.ask<string[]>('make'))];
+    process.kill(serverOf(starter), 'SIGKILL');
+    for (const peer of [starter, member]) {
+      await expect(peer.ask('make')).rejects.toMatchObject({ name: 'ManagerClosedError', code: CLOSED });
+      await expect(peer.ask('list')).rejects.toMatchObject({ name: 'ManagerClosedError', code: CLOSED });
+    }
+    await expect.poll(() => [names.filter(exists), folderExists(address)]).toEqual([[], false]);
+    await starter.ask('shutdown');
+  });
+
+  test('together with its starter leaves a folder that the next server removes', async () => {
+    await using starter = forkFixture(PEER);
+    const { address } = await starter.ask<Started>('start');
+    const names = await starter.ask<string[]>('make');
+    const server = serverOf(starter);
+    process.kill(server, 'SIGSTOP');
+    const killed = starter.kill();
+    await expect.poll(() => isAlive(starter.process.pid ?? 0)).toBe(false);
+    process.kill(server, 'SIGKILL');
+    await killed;
+    await expect.poll(() => [names.filter(exists), isAlive(server)]).toEqual([[], false]);
+    expect(folderExists(address)).toBe(true);
+    await using _next = await SharedMemoryManager.start();
+    expect(folderExists(address)).toBe(false);
+  });
+
+  test('because it does not answer within five seconds is one whose starter waited no longer', async () => {
+    await using starter = forkFixture(PEER);
+    await starter.ask('start');
+    const names = await starter.ask<string[]>('make');
+    const server = serverOf(starter);
+    process.kill(server, 'SIGSTOP');
+    await expect(starter.ask('make')).rejects.toMatchObject({
+      name: 'ManagerClosedError',
+      message: expect.stringContaining('not answered in time'),
+    });
+    await expect.poll(() => [names.filter(exists), isAlive(server)]).toEqual([[], false]);
+  });
+});
+
+describe('a server', () => {
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('ignores %s', async (signal) => {
+    await using manager = await SharedMemoryManager.start();
+    const server = serverOf({ process });
+    expect(ignores(server, signal)).toBe(true);
+    process.kill(server, signal);
+    expect(manager.list()).toEqual([]);
+    expect(isAlive(server)).toBe(true);
+  });
+});

@@ -1,0 +1,207 @@
+/** Who gets in, and what those are told who do not. */
+import { AuthenticationError, SharedMemoryError, SharedMemoryManager } from 'shareable';
+import { beforeAll, describe, expect, test } from 'vitest';
+
+import { freshFolder } from './places.ts';
+import { VERSION, Wire, answerTo, frame, impostor, join, mac, prove } from './wire.ts';
+
+const KEY = new TextEncoder().encode('secret');
+const LIST = frame(3);
+
+describe('a server', () => {
+  let manager: SharedMemoryManager;
+  let address: string;
+
+  beforeAll(async () => {
+    manager = await SharedMemoryManager.start({ authkey: KEY });
+    address = manager.address ?? '';
+    return () => manager.shutdown();
+  });
+
+  test('lets in who proves to have the key, and proves the same', async () => {
+    using wire = await Wire.to(address);
+    const challenge = await wire.take(32);
+    const proof = prove(KEY, address, challenge);
+    wire.send(proof);
+    expect(await wire.take(34)).toEqual(answerTo(KEY, address, challenge, proof));
+    wire.send(LIST);
+    expect(await wire.take(6)).toEqual(Buffer.from([2, 0, 0, 0, 131, 1]));
+  });
+
+  test('refuses a wrong key with AuthenticationError, and tells its bearer nothing but a nonce', async () => {
+    await expect(SharedMemoryManager.connect(address, 'Secret')).rejects.toMatchObject({
+      name: 'AuthenticationError',
+      code: 'ERR_SHM_AUTH',
+    });
+    using wire = await Wire.to(address);
+    const challenge = await wire.take(32);
+    wire.send(prove(new TextEncoder().encode('Secret'), address, challenge));
+    expect(await wire.rest()).toHaveLength(0);
+  });
+
+  test('gives every peer another nonce', async () => {
+    const nonces = new Set<string>();
+    for (let n = 0; n < 20; n++) {
+      using wire = await Wire.to(address);
+      nonces.add((await wire.take(32)).toString('hex'));
+    }
+    expect(nonces.size).toBe(20);
+  });
+
+  test('refuses a proof that was good once', async () => {
+    using first = await Wire.to(address);
+    const proof = prove(KEY, address, await first.take(32));
+    first.send(proof);
+    await first.take(34);
+    using second = await Wire.to(address);
+    await second.take(32);
+    second.send(proof);
+    expect(await second.rest()).toHaveLength(0);
+  });
+
+  test('refuses a proof for another address', async () => {
+    using wire = await Wire.to(address);
+    wire.send(prove(KEY, `${address}2`, await wire.take(32)));
+    expect(await wire.rest()).toHaveLength(0);
+  });
+
+  test("refuses a server's words from a member", async () => {
+    using wire = await Wire.to(address);
+    const challenge = await wire.take(32);
+    const nonce = Buffer.alloc(32, 7);
+    const words = mac(KEY, { role: 'S', member: VERSION, server: 0, challenge, nonce, address });
+    wire.send(Buffer.concat([Buffer.from([VERSION, 0]), nonce, words]));
+    expect(await wire.rest()).toHaveLength(0);
+  });
+
+  test('tells a member of another version so, and nobody without the key', async () => {
+    using wire = await Wire.to(address);
+    const challenge = await wire.take(32);
+    const proof = prove(KEY, address, challenge, 99);
+    wire.send(proof);
+    expect(await wire.rest()).toEqual(answerTo(KEY, address, challenge, proof, VERSION));
+    using stranger = await Wire.to(address);
+    stranger.send(prove(new TextEncoder().encode('other'), address, await stranger.take(32), 99));
+    expect(await stranger.rest()).toHaveLength(0);
+  });
+
+  test('is reached over TCP, and proves its address there too', async () => {
+    await using other = await SharedMemoryManager.start({ address: 'tcp://127.0.0.1:0', authkey: KEY });
+    expect(other.address).toMatch(/^tcp:\/\/127\.0\.0\.1:[1-9]\d*$/);
+    using wire = await join(other.address ?? '', KEY);
+    wire.send(LIST);
+    expect(await wire.take(6)).toEqual(Buffer.from([2, 0, 0, 0, 131, 1]));
+    using member = await SharedMemoryManager.connect(other.address ?? '', KEY);
+    expect(member.sharedMemory(10).size).toBe(10);
+    await expect(SharedMemoryManager.connect(other.address ?? '', 'no')).rejects.toThrow(AuthenticationError);
+  });
+});
+
+describe('a member', () => {
+  test('believes nobody who does not prove to have the key', async () => {
+    using folder = freshFolder();
+    await using _server = await impostor(folder.socket, async (wire) => {
+      wire.send(Buffer.alloc(32));
+      await wire.take(66);
+      wire.send(Buffer.alloc(34, 1));
+    });
+    await expect(SharedMemoryManager.connect(folder.socket, KEY)).rejects.toThrow(AuthenticationError);
+  });
+
+  test('is not fooled by its own proof sent back', async () => {
+    using folder = freshFolder();
+    await using _server = await impostor(folder.socket, async (wire) => {
+      wire.send(Buffer.alloc(32));
+      const proof = await wire.take(66);
+      wire.send(Buffer.concat([proof.subarray(0, 2), proof.subarray(34)]));
+    });
+    await expect(SharedMemoryManager.connect(folder.socket, KEY)).rejects.toThrow(AuthenticationError);
+  });
+
+  test('tells a server of another version from one with another key', async () => {
+    using folder = freshFolder();
+    await using _server = await impostor(folder.socket, async (wire) => {
+      const challenge = Buffer.alloc(32, 5);
+      wire.send(challenge);
+      wire.send(answerTo(KEY, folder.socket, challenge, await wire.take(66), 42));
+    });
+    await expect(SharedMemoryManager.connect(folder.socket, KEY)).rejects.toMatchObject({
+      code: 'ERR_SHM_VERSION',
+      message: expect.stringContaining('version 42'),
+    });
+  });
+
+  test('waits five seconds for a server that says nothing, and no longer', async () => {
+    using folder = freshFolder();
+    await using _server = await impostor(folder.socket, () => Promise.resolve());
+    let turns = 0;
+    const counter = setInterval(() => (turns += 1), 100);
+    const connecting = SharedMemoryManager.connect(folder.socket, KEY);
+    await expect(connecting).rejects.toMatchObject({ name: SharedMemoryError.name, code: 'ETIMEDOUT' });
+    clearInterval(counter);
+    // The event loop went on meanwhile.
+    expect(turns).toBeGreaterThan(10);
+  });
+});
+
+describe('the reflection attack: a challenge passed on to somebody who can answer it', () => {
+  test('fails on a server when a member is tricked into answering its challenge', async () => {
+    await using manager = await SharedMemoryManager.start({ authkey: KEY });
+    const address = manager.address ?? '';
+    using folder = freshFolder();
+    let outcome: Buffer | undefined;
+    // A man in the middle with an address of his own, who knows no key.
+    await using _server = await impostor(folder.socket, async (victim) => {
+      using target = await Wire.to(address);
+      victim.send(await target.take(32));
+      target.send(await victim.take(66));
+      outcome = await target.rest();
+      victim.socket.destroy();
+    });
+    await expect(SharedMemoryManager.connect(folder.socket, KEY)).rejects.toThrow(AuthenticationError);
+    expect(outcome).toHaveLength(0);
+  });
+
+  test('fails on a member when another member is tricked into answering for the server', async () => {
+    using folder = freshFolder();
+    const proofs: Buffer[] = [];
+    const { promise: both, resolve } = Promise.withResolvers<void>();
+    // Each victim is given what the other has said: its nonce as a challenge would come too late, so its proof.
+    await using _server = await impostor(folder.socket, async (wire) => {
+      wire.send(Buffer.alloc(32, 9));
+      const mine = proofs.push(await wire.take(66)) - 1;
+      if (proofs.length === 2) resolve();
+      await both;
+      const other = proofs[1 - mine] ?? Buffer.alloc(66);
+      wire.send(Buffer.concat([other.subarray(0, 2), other.subarray(34)]));
+    });
+    const victims = [1, 2].map(() => SharedMemoryManager.connect(folder.socket, KEY));
+    for (const { status } of await Promise.allSettled(victims)) expect(status).toBe('rejected');
+  });
+
+  test("fails on a member whose nonce another member is given as the server's challenge", async () => {
+    using folder = freshFolder();
+    const { promise: nonce, resolve } = Promise.withResolvers<Buffer>();
+    const { promise: reflected, resolve: reflect } = Promise.withResolvers<Buffer>();
+    let count = 0;
+    await using _server = await impostor(folder.socket, async (wire) => {
+      count += 1;
+      if (count === 1) {
+        wire.send(Buffer.alloc(32, 9));
+        resolve((await wire.take(66)).subarray(2, 34));
+        wire.send(await reflected);
+      } else {
+        wire.send(await nonce);
+        const proof = await wire.take(66);
+        reflect(Buffer.concat([proof.subarray(0, 2), proof.subarray(34)]));
+        wire.socket.destroy();
+      }
+    });
+    const first = SharedMemoryManager.connect(folder.socket, KEY);
+    await nonce;
+    const second = SharedMemoryManager.connect(folder.socket, KEY);
+    for (const outcome of await Promise.allSettled([first, second])) {
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'ERR_SHM_AUTH' } });
+    }
+  });
+});

@@ -1,0 +1,82 @@
+/** A member that is killed at each of the system calls by which it makes a segment. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { SharedMemoryManager } from 'shareable';
+import { expect, test } from 'vitest';
+
+import { namesInUse } from '../helpers/segments.ts';
+import { freshFolder } from './places.ts';
+
+const MEMBER = fileURLToPath(new URL('../fixtures/manager-one.ts', import.meta.url));
+const hasStrace = spawnSync('strace', ['-V']).status === 0;
+
+/** A system call of a thread, by its name and by how often the thread had made it, this time included. */
+interface Point {
+  call: string;
+  when: number;
+}
+
+/** The calls of the marking thread after its mark, from a trace. */
+function pointsIn(trace: string): Point[] {
+  const lines = trace.split('\n');
+  const thread = lines.find((line) => line.includes('the-mark'))?.split(' ')[0] ?? 'none';
+  const counts = new Map<string, number>();
+  const points: Point[] = [];
+  let isMarked = false;
+  for (const line of lines) {
+    const [, by, call = ''] = /^(\d+) +(\w+)\(/.exec(line) ?? [];
+    if (by !== thread) continue;
+    const when = (counts.get(call) ?? 0) + 1;
+    counts.set(call, when);
+    if (isMarked) points.push({ call, when });
+    isMarked ||= line.includes('the-mark');
+  }
+  return points;
+}
+
+test.runIf(hasStrace)(
+  'leaves nothing that neither its tracker nor the manager unlinks, whichever call is its last',
+  { timeout: 120_000 },
+  async () => {
+    using folder = freshFolder();
+    const before = new Set(namesInUse());
+    const manager = await SharedMemoryManager.start();
+    const key = Buffer.from(manager.authkey ?? []).toString('hex');
+    const run = async (...args: string[]) => {
+      const command = ['-f', '-qq', ...args, process.execPath, MEMBER, manager.address ?? '', key];
+      await once(spawn('strace', command, { stdio: 'ignore' }), 'exit');
+    };
+    const trace = join(folder.path, 'trace');
+    await run('-o', trace);
+    const points = pointsIn(readFileSync(trace, 'utf8'));
+    expect(points.map(({ call }) => call)).toEqual(expect.arrayContaining(['linkat', 'sendto', 'recvfrom']));
+    for (const { call, when } of points) {
+      await run('-o', '/dev/null', '-e', `inject=${call}:signal=KILL:when=${when}`);
+    }
+    // The one that was only traced, and those who were killed after the server had taken over.
+    const kept = manager.list();
+    expect(kept.length).toBeGreaterThan(1);
+    expect(kept.length).toBeLessThan(points.length);
+    await manager.shutdown();
+    await expect
+      .poll(() => {
+        const now = new Set(namesInUse());
+        return [kept.filter((name) => now.has(name)), [...now].filter((name) => isNew(name, before))];
+      })
+      .toEqual([[], []]);
+  },
+);
+
+/** Whether a segment of the kind that was made here has come since; other test files make larger ones, or with names. */
+function isNew(name: string, before: Set<string>): boolean {
+  if (before.has(name) || !name.startsWith('psm_')) return false;
+  try {
+    return readFileSync(`/dev/shm/${name}`).length === 77;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,167 @@
+/** Peers that mean no good, or do not know what they do, and what they cost. */
+import { readFileSync, readdirSync } from 'node:fs';
+
+import { SharedMemoryManager } from 'shareable';
+import { beforeAll, describe, expect, test } from 'vitest';
+
+import { childrenOf } from '../tracker/processes.ts';
+import { Wire, frame, join, prove } from './wire.ts';
+
+const KEY = new TextEncoder().encode('secret');
+
+function serverPid(): number {
+  const servers = childrenOf(process.pid).filter((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith('\0manager\0'),
+  );
+  expect(servers).toHaveLength(1);
+  return servers[0] ?? 0;
+}
+
+function residentKibibytes(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}
+
+function openFiles(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+describe('beside an honest member', () => {
+  let manager: SharedMemoryManager;
+  let address: string;
+  let server: number;
+
+  beforeAll(async () => {
+    manager = await SharedMemoryManager.start({ authkey: KEY });
+    address = manager.address ?? '';
+    server = serverPid();
+    return () => manager.shutdown();
+  });
+
+  async function worksForOthers(): Promise<void> {
+    using member = await SharedMemoryManager.connect(address, KEY);
+    expect(member.list()).toEqual(manager.list());
+  }
+
+  test.each([
+    ['random bytes', Buffer.from(crypto.getRandomValues(new Uint8Array(4096)))],
+    ['zeros', Buffer.alloc(66)],
+    ['a request of HTTP', Buffer.from(`GET / HTTP/1.1\r\nHost: localhost\r\n${'x'.repeat(64)}\r\n\r\n`)],
+    ['a member’s requests without a proof', Buffer.concat(Array.from({ length: 30 }, () => frame(3)))],
+    ['more than any proof', Buffer.alloc(1 << 20, 0xff)],
+  ])('a stranger that sends %s is told nothing but a nonce', async (_, bytes) => {
+    using wire = await Wire.to(address);
+    wire.send(bytes);
+    expect((await wire.rest()).length).toBeLessThanOrEqual(32);
+    await worksForOthers();
+  });
+
+  test('a stranger that hangs up in the middle of its proof is gone', async () => {
+    const before = openFiles(server);
+    {
+      using wire = await Wire.to(address);
+      wire.send(prove(KEY, address, await wire.take(32)).subarray(0, 40));
+    }
+    await worksForOthers();
+    await expect.poll(() => openFiles(server) <= before).toBe(true);
+  });
+
+  test('a stranger that says nothing is sent away after five seconds, one that drips its proof too', async () => {
+    using silent = await Wire.to(address);
+    using slow = await Wire.to(address);
+    const proof = prove(KEY, address, await slow.take(32));
+    let sent = 0;
+    // At this pace the proof would be whole after more than eight seconds.
+    const drip = setInterval(() => slow.send(proof.subarray(sent, ++sent)), 125);
+    try {
+      expect(await silent.rest()).toHaveLength(32);
+      expect(await slow.rest()).toHaveLength(0);
+    } finally {
+      clearInterval(drip);
+    }
+    expect(sent).toBeLessThan(66);
+    await worksForOthers();
+  });
+
+  test('300 silent strangers cost 64 descriptors, little memory, and nobody else’s time', async () => {
+    await worksForOthers();
+    const [files, memory] = [openFiles(server), residentKibibytes(server)];
+    const strangers = await Promise.all(Array.from({ length: 300 }, () => Wire.to(address)));
+    try {
+      const start = performance.now();
+      for (let n = 0; n < 50; n++) await worksForOthers();
+      // An order of magnitude, for a machine with other work: benches/manager/connect.ts measures.
+      expect((performance.now() - start) / 50).toBeLessThan(250);
+      expect(openFiles(server) - files).toBeLessThanOrEqual(64);
+      expect(residentKibibytes(server) - memory).toBeLessThan(1024);
+    } finally {
+      for (const stranger of strangers) stranger[Symbol.dispose]();
+    }
+  });
+
+  test('strangers that come again as soon as they are sent away keep nobody out', async () => {
+    const over = new AbortController();
+    const strangers = Array.from({ length: 100 }, async () => {
+      while (!over.signal.aborted) {
+        using wire = await Wire.to(address);
+        await Promise.race([wire.rest(), new Promise((resolve) => setTimeout(resolve, 50))]);
+      }
+    });
+    try {
+      for (let n = 0; n < 20; n++) await expect(worksForOthers()).resolves.toBeUndefined();
+    } finally {
+      over.abort();
+      await Promise.all(strangers);
+    }
+  });
+
+  test.each([
+    ['past the limit', (16 << 20) + 1],
+    ['of 4 GiB', 0xffff_ffff],
+    ['of no bytes', 0],
+  ])('a member’s frame %s ends that member and takes no memory', async (_, length) => {
+    using wire = await join(address, KEY);
+    const memory = residentKibibytes(server);
+    const prefix = Buffer.alloc(4);
+    prefix.writeUInt32LE(length);
+    wire.send(prefix);
+    wire.send(Buffer.alloc(4 << 20, 1));
+    expect(await wire.rest()).toHaveLength(0);
+    expect(residentKibibytes(server) - memory).toBeLessThan(1024);
+    await worksForOthers();
+  });
+
+  test.each([
+    ['an unknown kind', frame(77)],
+    ['a registration that is cut short', frame(2, Buffer.from([4, 0, 1, 2]))],
+    ['the end of the manager, which is the starter’s to say', frame(4)],
+    ['other settings', frame(1, Buffer.from([1, 0, 65, 0, 0]))],
+  ])('a member that sends %s is sent away', async (_, bytes) => {
+    using wire = await join(address, KEY);
+    wire.send(bytes);
+    expect(await wire.rest()).toHaveLength(0);
+    await worksForOthers();
+  });
+
+  test('a member that registers what is not there is refused, and stays', async () => {
+    using wire = await join(address, KEY);
+    const name = Buffer.from('no_such_segment');
+    const body = Buffer.alloc(27);
+    body.writeUInt8(1);
+    body.writeUInt16LE(name.length, 25);
+    const inner = Buffer.concat([body, name]);
+    const length = Buffer.alloc(2);
+    length.writeUInt16LE(inner.length);
+    wire.send(frame(2, Buffer.concat([length, inner])));
+    expect((await wire.take(5))[4]).toBe(130);
+    await worksForOthers();
+  });
+
+  test('a member that asks and never listens holds nobody up', async () => {
+    using wire = await join(address, KEY);
+    wire.socket.pause();
+    for (let n = 0; n < 64; n++) manager.sharedMemory(8).close();
+    for (let n = 0; n < 2000; n++) wire.send(frame(3));
+    for (let n = 0; n < 5; n++) await worksForOthers();
+    expect(residentKibibytes(server)).toBeLessThan(64 * 1024);
+  });
+});
