@@ -1,14 +1,15 @@
 //! The tracker as a process: what it is told on standard input, and what it unlinks when that ends.
 #![cfg(target_os = "linux")]
 
-use std::fs;
-use std::io::{Read, Write};
+use std::fs::{self, DirEntry, Permissions};
+use std::io::Write;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 use shareable_core::tracker::protocol::{Frame, Registration};
 use shareable_core::{Identity, Name};
@@ -56,14 +57,20 @@ fn path(name: &str) -> PathBuf {
     PathBuf::from("/dev/shm").join(name)
 }
 
-fn spawn(role: &[&str], input: Stdio) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_shareable-helper"))
-        .args(role)
-        .stdin(input)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+fn command(input: Stdio) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shareable-helper"));
+    command.arg("tracker").stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn spawn(input: Stdio) -> Child {
+    command(input).spawn().unwrap()
+}
+
+/// A tracker, and a socket to it.
+fn connect() -> (UnixStream, Child) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    (ours, spawn(OwnedFd::from(theirs).into()))
 }
 
 /// What the tracker writes to standard error by its end, which has to be a good one.
@@ -74,10 +81,9 @@ fn end(tracker: Child) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// What it writes when it was told `bytes`, by a pipe and by a socket, in pieces of `piece` bytes.
+/// What it writes when it was told `bytes`, in pieces of `piece` bytes.
 fn tell(bytes: &[u8], piece: usize) -> String {
-    let (mut ours, theirs) = UnixStream::pair().unwrap();
-    let tracker = spawn(&["tracker"], OwnedFd::from(theirs).into());
+    let (mut ours, tracker) = connect();
     for piece in bytes.chunks(piece) {
         ours.write_all(piece).unwrap();
     }
@@ -118,7 +124,7 @@ fn nothing_registered_means_nothing_said() {
 #[test]
 fn a_pipe_will_do_as_well() {
     let segment = Segment::new();
-    let mut tracker = spawn(&["tracker"], Stdio::piped());
+    let mut tracker = spawn(Stdio::piped());
     let mut input = tracker.stdin.take().unwrap();
     input.write_all(&segment.registration().encode()).unwrap();
     drop(input);
@@ -128,17 +134,12 @@ fn a_pipe_will_do_as_well() {
 
 #[test]
 fn frames_may_come_in_pieces() {
-    let [one, two] = [Segment::new(), Segment::new()];
-    let frames = stream(&[one.registration(), two.registration()]);
-    for piece in [1, 7] {
-        let warnings = tell(&frames, piece);
-        if piece == 1 {
-            assert_eq!(warnings, warning(&[&one, &two]));
-        } else {
-            assert_eq!(warnings, "", "they are gone already");
-        }
+    for piece in [1, 7, 64] {
+        let [one, two] = [Segment::new(), Segment::new()];
+        let frames = stream(&[one.registration(), two.registration()]);
+        assert_eq!(tell(&frames, piece), warning(&[&one, &two]), "pieces of {piece} bytes");
+        assert!(!one.exists() && !two.exists());
     }
-    assert!(!one.exists() && !two.exists());
 }
 
 #[test]
@@ -179,7 +180,9 @@ fn another_segment_under_a_registered_name_is_left_alone() {
 #[test]
 fn a_name_that_leads_out_of_the_mount_is_not_followed() {
     let segment = Segment::new();
-    for name in [format!("../shm/{}", segment.name), format!("./{}", segment.name), format!("/dev/shm/{}", segment.name)] {
+    for name in
+        [format!("../shm/{}", segment.name), format!("./{}", segment.name), format!("/dev/shm/{}", segment.name)]
+    {
         let outside = Segment { name, identity: segment.identity };
         assert_eq!(tell(&stream(&[outside.registration()]), usize::MAX), "");
         std::mem::forget(outside);
@@ -202,9 +205,8 @@ fn a_folder_or_link_that_bears_the_name_is_left_alone() {
 #[test]
 fn it_waits_for_the_end_of_all_who_hold_the_other_end() {
     let segment = Segment::new();
-    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let (mut ours, tracker) = connect();
     let second = ours.try_clone().unwrap();
-    let tracker = spawn(&["tracker"], OwnedFd::from(theirs).into());
     ours.write_all(&segment.registration().encode()).unwrap();
     drop(ours);
     assert!(segment.exists());
@@ -215,8 +217,7 @@ fn it_waits_for_the_end_of_all_who_hold_the_other_end() {
 #[test]
 fn a_connection_that_is_shut_down_counts_as_the_end() {
     let segment = Segment::new();
-    let (mut ours, theirs) = UnixStream::pair().unwrap();
-    let tracker = spawn(&["tracker"], OwnedFd::from(theirs).into());
+    let (mut ours, tracker) = connect();
     ours.write_all(&segment.registration().encode()).unwrap();
     ours.shutdown(Shutdown::Write).unwrap();
     assert_eq!(end(tracker), warning(&[&segment]));
@@ -225,12 +226,24 @@ fn a_connection_that_is_shut_down_counts_as_the_end() {
 #[test]
 fn it_cleans_up_when_nobody_reads_its_warning() {
     let segment = Segment::new();
-    let (mut ours, theirs) = UnixStream::pair().unwrap();
-    let mut tracker = spawn(&["tracker"], OwnedFd::from(theirs).into());
+    let (mut ours, mut tracker) = connect();
     drop(tracker.stderr.take());
     ours.write_all(&segment.registration().encode()).unwrap();
     drop(ours);
     assert!(tracker.wait().unwrap().success());
+    assert!(!segment.exists());
+}
+
+#[test]
+fn it_does_its_work_where_no_second_thread_can_be_had() {
+    let segment = Segment::new();
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    // No thread gets a stack of a petabyte.
+    let tracker =
+        command(OwnedFd::from(theirs).into()).env("RUST_MIN_STACK", (1_u64 << 50).to_string()).spawn().unwrap();
+    ours.write_all(&segment.registration().encode()).unwrap();
+    drop(ours);
+    assert_eq!(end(tracker), warning(&[&segment]));
     assert!(!segment.exists());
 }
 
@@ -246,12 +259,27 @@ fn a_thousand_segments_make_one_line() {
 }
 
 #[test]
-fn without_a_role_it_says_what_it_is() {
-    for role in [&[][..], &["nonsense"]] {
-        let mut helper = spawn(role, Stdio::null());
-        let mut errors = String::new();
-        helper.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
-        assert_eq!(helper.wait().unwrap().code(), Some(2));
-        assert!(errors.contains("is started by the package shareable"), "{errors}");
+fn another_tracker_that_sweeps_leaves_it_the_segments_of_a_process_that_has_just_died() {
+    // Nobody has it open: it looks as if its owner were dead, and this tracker had yet to read the end of its input.
+    let segment = Segment::new();
+    fs::set_permissions(path(&segment.name), Permissions::from_mode(0o1600)).unwrap();
+    let (mut ours, tracker) = connect();
+    ours.write_all(&segment.registration().encode()).unwrap();
+    let (theirs, sweeper) = connect();
+    wait_until_idle(sweeper.id());
+    drop(ours);
+    assert_eq!(end(tracker), warning(&[&segment]));
+    drop(theirs);
+    assert_eq!(end(sweeper), "");
+}
+
+/// Waits until a tracker has looked at everything once: all of its threads sleep.
+fn wait_until_idle(pid: u32) {
+    let sleeps = |task: DirEntry| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(')').is_some_and(|(_, fields)| fields.starts_with(" S "))
+    };
+    while !fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten().all(sleeps) {
+        thread::yield_now();
     }
 }

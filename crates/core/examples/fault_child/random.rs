@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
-use shareable_core::{AttachOptions, Kind, Lifetime, Name, Result, Segment};
+use shareable_core::{AttachOptions, CreateOptions, Kind, Name, Result, Segment};
 
 use crate::step::owned;
 
@@ -46,7 +46,7 @@ fn step(prefix: &str, victim: &str, random: &mut Random, held: &mut Vec<Segment>
     let name = Name::new(&name)?;
     match random.below(7) {
         0 | 1 => held.push(Segment::create(size, &owned(name.as_str()))?),
-        2 => held.push(Segment::create_or_attach(&name, 1, Lifetime::Owned, 0o600)?),
+        2 => held.push(Segment::create_or_attach(&name, 1, &CreateOptions::default())?),
         3 => held.push(Segment::attach(&Name::new(victim)?, AttachOptions::default())?),
         _ if held.is_empty() => {}
         chosen => {

@@ -77,7 +77,7 @@ fn operate(operation: &str, name: &str, victim: &str, held: &mut Vec<Segment>) -
         "create-detached" => {
             held.push(Segment::create(SIZE, &CreateOptions { lifetime: Lifetime::Detached, ..owned(name) })?);
         }
-        "create-or-attach" => held.push(Segment::create_or_attach(&named(name), SIZE, Lifetime::Owned, 0o600)?),
+        "create-or-attach" => held.push(Segment::create_or_attach(&named(name), SIZE, &CreateOptions::default())?),
         "attach" => held.push(Segment::attach(&named(victim), AttachOptions::default())?),
         "attach-read-only" => {
             let options = AttachOptions { access: Access::ReadOnly, ..AttachOptions::default() };

@@ -1,0 +1,60 @@
+/** This library's tracker beside CPython's: the time until it is ready, and the memory that it takes, in one run. */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+import { findPythons } from '../helpers/python.ts';
+import { readFlags } from './support/options.ts';
+import { runPrivately } from './support/private.ts';
+import { helperPath } from './support/programs.ts';
+import { milliseconds, percentile, report } from './support/report.ts';
+
+const USAGE = 'node test/faults/helper-start.ts [--count 50] [--ms 10] [--kib 2048]';
+/** The limits are for the medians: milliseconds to be ready, and KiB of resident memory. */
+const { count, ms: slowest, kib: largest } = readFlags(USAGE, { count: 50, ms: 10, kib: 2048 });
+
+interface Measurement {
+  kind: string;
+  ms: number;
+  rss: number;
+  pss: number;
+  private: number;
+}
+
+runPrivately();
+const python = findPythons().at(-1);
+if (python === undefined) throw new Error('there is no CPython here to compare with');
+const script = fileURLToPath(new URL('../fixtures/fault-trackers.py', import.meta.url));
+const output = execFileSync(python.path, [script, helperPath, String(count)], { encoding: 'utf8' });
+const measured = output
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line) as Measurement);
+
+const rows = ['shareable', 'CPython'].map((kind) => {
+  const own = measured.filter((measurement) => measurement.kind === kind);
+  const median = (column: 'ms' | 'rss' | 'pss' | 'private') =>
+    percentile(
+      own.map((one) => one[column]),
+      0.5,
+    );
+  return {
+    tracker: kind === 'CPython' ? `CPython ${python.version}` : kind,
+    starts: own.length,
+    'ready ms': milliseconds(median('ms')),
+    'p99 ms': milliseconds(
+      percentile(
+        own.map(({ ms }) => ms),
+        0.99,
+      ),
+    ),
+    'Rss KiB': median('rss'),
+    'Pss KiB': median('pss'),
+    'private KiB': median('private'),
+  };
+});
+const [ours] = rows;
+const failures = [];
+if (ours === undefined || ours['ready ms'] > slowest)
+  failures.push(`ready after ${ours?.['ready ms']} ms, not ${slowest}`);
+if (ours === undefined || ours['Rss KiB'] > largest) failures.push(`${ours?.['Rss KiB']} KiB resident, not ${largest}`);
+report('helper-start', rows, { trackers: rows }, failures);

@@ -1,0 +1,61 @@
+/** A child process that speaks and is spoken to in lines. */
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+/** A child that says nothing for so many milliseconds hangs. */
+const DEADLINE = 30_000;
+
+/** A running child; `await using` kills what is left of it. */
+export class Session implements AsyncDisposable {
+  readonly process: ChildProcessWithoutNullStreams;
+  readonly pid: number;
+  /** When its standard output and error are at their ends: it is gone, and so is its helper, which shares the latter. */
+  readonly closed: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  stderr = '';
+  /** Whether it was killed for taking too long. */
+  hung = false;
+  readonly #lines: AsyncIterator<string>;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor([command = '', ...args]: readonly string[], options: { detached?: boolean } = {}) {
+    this.process = spawn(command, args, { stdio: 'pipe', ...options });
+    this.pid = this.process.pid ?? 0;
+    this.#timer = setTimeout(() => {
+      this.hung = true;
+      this.process.kill('SIGKILL');
+    }, DEADLINE);
+    this.process.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
+    // It may be dead when it is spoken to.
+    this.process.stdin.on('error', () => {});
+    this.#lines = createInterface({ input: this.process.stdout })[Symbol.asyncIterator]();
+    this.closed = once(this.process, 'close').then(([code, signal]) => {
+      clearTimeout(this.#timer);
+      return { code: code as number | null, signal: signal as NodeJS.Signals | null };
+    });
+  }
+
+  /** The next line that it says; `undefined` when there is none any more. */
+  async hear(): Promise<string | undefined> {
+    this.#timer.refresh();
+    const { value, done } = await this.#lines.next();
+    return done === true ? undefined : value;
+  }
+
+  /** Waits for it to say that it is ready. */
+  async ready(): Promise<void> {
+    const line = await this.hear();
+    if (line !== 'ready') throw new Error(`${this.process.spawnargs.join(' ')} said ${line}, and ${this.stderr}`);
+  }
+
+  /** Sends it an empty line. */
+  nudge(): void {
+    this.process.stdin.write('\n');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.process.kill('SIGKILL');
+    await this.closed;
+  }
+}

@@ -1,0 +1,225 @@
+/** The helper process: one beside each process that owns segments, hard to kill, and replaced when it is. */
+import { chmodSync, copyFileSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { forkFixture } from '../helpers/fork-fixture.ts';
+import { exists, freshName } from '../helpers/segments.ts';
+import { until } from '../helpers/until.ts';
+import { childrenOf, filesOf, helperOf, helperPath, ignores, isAlive, sessionOf } from './processes.ts';
+import { warningsIn } from './warning.ts';
+
+const FIXTURE = 'tracker-owner.ts';
+
+describe('the helper', () => {
+  test('is one to a process, however many workers own segments', async () => {
+    await using owner = forkFixture(FIXTURE);
+    const names = await owner.ask<string[]>('ownInWorkers', 4, 5);
+    names.push(...(await owner.ask<string[]>('own', 5)));
+    expect(names.filter(exists)).toHaveLength(25);
+    helperOf(owner.process.pid);
+    await owner.kill();
+    expect(names.filter(exists)).toEqual([]);
+    expect(warningsIn(owner.stderr)).toMatchObject([{ count: 25 }]);
+  });
+
+  test('leads a session of its own', async () => {
+    await using owner = forkFixture(FIXTURE);
+    await owner.ask('own', 1);
+    const helper = helperOf(owner.process.pid);
+    expect(sessionOf(helper)).toBe(helper);
+    await owner.kill();
+  });
+
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGPIPE', 'SIGIO'] as const)(
+    'does not mind %s',
+    async (signal) => {
+      await using owner = forkFixture(FIXTURE);
+      const [name = ''] = await owner.ask<string[]>('own', 1);
+      const helper = helperOf(owner.process.pid);
+      await until(() => ignores(helper, signal));
+      process.kill(helper, signal);
+      expect(await owner.ask('own', 1)).toSatisfy(([second]: string[]) => exists(second ?? ''));
+      expect(helperOf(owner.process.pid)).toBe(helper);
+      await owner.kill();
+      expect(exists(name)).toBe(false);
+      expect(warningsIn(owner.stderr)).toMatchObject([{ count: 2 }]);
+    },
+  );
+
+  test('has none of the descriptors of its process, but for standard error', async () => {
+    const withFiles = ['sh', '-c', 'exec 7</dev/null 8>/dev/null 9</etc/hostname && exec "$@"', 'sh'];
+    await using owner = forkFixture(FIXTURE, { through: withFiles });
+    await owner.ask('own', 1);
+    const helper = helperOf(owner.process.pid);
+    // A sweep has a file open now and then.
+    await expect
+      .poll(() => filesOf(helper), { timeout: 10_000 })
+      .toEqual({ 0: expect.stringMatching(/^socket:/), 1: '/dev/null', 2: filesOf(owner.process.pid ?? 0)['2'] });
+    await owner.kill();
+  });
+
+  test('does not keep a folder busy', async () => {
+    await using owner = forkFixture(FIXTURE);
+    await owner.ask('own', 1);
+    const helper = helperOf(owner.process.pid);
+    await expect.poll(() => readlinkSync(`/proc/${helper}/cwd`), { timeout: 10_000 }).toBe('/');
+    await owner.kill();
+  });
+});
+
+describe('a helper that is killed', () => {
+  test('is replaced at the next creation by one that knows everything', async () => {
+    await using owner = forkFixture(FIXTURE);
+    const names = await owner.ask<string[]>('own', 3);
+    const [forgotten = ''] = names;
+    const first = helperOf(owner.process.pid);
+    process.kill(first, 'SIGKILL');
+    await until(() => !isAlive(first));
+    await owner.ask('unlink', forgotten);
+    names.push(...(await owner.ask<string[]>('own', 2)));
+    expect(helperOf(owner.process.pid)).not.toBe(first);
+    await owner.kill();
+    expect(names.filter(exists)).toEqual([]);
+    expect(warningsIn(owner.stderr)).toMatchObject([{ count: 4 }]);
+  });
+
+  test('again and again leaves no zombies', async () => {
+    await using owner = forkFixture(FIXTURE);
+    const killed: number[] = [];
+    for (let round = 0; round < 5; round++) {
+      await owner.ask('own', 1);
+      const helper = helperOf(owner.process.pid);
+      killed.push(helper);
+      process.kill(helper, 'SIGKILL');
+      await until(() => !isAlive(helper));
+    }
+    const names = await owner.ask<string[]>('own', 1);
+    expect(new Set(killed).size).toBe(5);
+    // Not even a zombie can be sent a signal once it was waited for.
+    for (const helper of killed) expect(() => process.kill(helper, 0)).toThrow('ESRCH');
+    await owner.kill();
+    expect(names.filter(exists)).toEqual([]);
+    expect(warningsIn(owner.stderr)).toMatchObject([{ count: 6 }]);
+  });
+});
+
+describe('a helper that is stopped', () => {
+  test('holds its process up for a moment at most, then is replaced', async () => {
+    await using owner = forkFixture(FIXTURE);
+    const names = await owner.ask<string[]>('own', 1);
+    const first = helperOf(owner.process.pid);
+    process.kill(first, 'SIGSTOP');
+    // More than its socket takes.
+    names.push(...(await owner.ask<string[]>('own', 3000)));
+    expect(helperOf(owner.process.pid)).not.toBe(first);
+    expect(isAlive(first)).toBe(false);
+    expect(names.filter(exists)).toHaveLength(3001);
+    await owner.kill();
+    expect(names.filter(exists)).toEqual([]);
+    expect(warningsIn(owner.stderr)).toMatchObject([{ count: 3001 }]);
+  });
+
+  test('goes on where it was when it is continued', async () => {
+    await using owner = forkFixture(FIXTURE);
+    const names = await owner.ask<string[]>('own', 2);
+    const helper = helperOf(owner.process.pid);
+    process.kill(helper, 'SIGSTOP');
+    names.push(...(await owner.ask<string[]>('own', 2)));
+    process.kill(helper, 'SIGCONT');
+    names.push(...(await owner.ask<string[]>('own', 2)));
+    expect(helperOf(owner.process.pid)).toBe(helper);
+    expect(names.filter(exists)).toEqual(names);
+    await owner.kill();
+    expect(names.filter(exists)).toEqual([]);
+    expect(warningsIn(owner.stderr)).toMatchObject([{ count: 6 }]);
+  });
+
+  test('cleans up when it is continued after the end of its process', async () => {
+    await using owner = forkFixture(FIXTURE);
+    const names = await owner.ask<string[]>('own', 2);
+    const helper = helperOf(owner.process.pid);
+    process.kill(helper, 'SIGSTOP');
+    owner.process.once('exit', () => process.kill(helper, 'SIGCONT'));
+    await owner.kill();
+    expect(names.filter(exists)).toEqual([]);
+  });
+});
+
+describe('a helper that cannot be started', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'shareable-helper-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const start = (path: string) => forkFixture(FIXTURE, { through: ['env', `SHAREABLE_HELPER=${path}`] });
+
+  test.each([
+    ['is missing', () => '/nonexistent/helper', 'ENOENT'],
+    ['is a folder', () => folder, 'EACCES'],
+    [
+      'is no program',
+      () => {
+        const path = join(folder, 'text');
+        writeFileSync(path, 'no program');
+        return path;
+      },
+      'ENOEXEC',
+    ],
+  ])('because it %s makes create fail with the reason, and leaves nothing', async (_, make, code) => {
+    const path = make();
+    await using owner = start(path);
+    const name = freshName();
+    expect(await owner.ask('tryToOwn', name)).toEqual({
+      name: 'SharedMemoryError',
+      code,
+      syscall: 'posix_spawn',
+      message: expect.stringContaining(`cannot start the resource tracker, ${path}: `),
+    });
+    expect(exists(name)).toBe(false);
+    expect(childrenOf(owner.process.pid ?? 0)).toEqual([]);
+    await owner.kill();
+    expect(owner.stderr).toBe('');
+  });
+
+  test('does not matter to what needs none', async () => {
+    await using owner = start('/nonexistent/helper');
+    const [name = ''] = await owner.ask<string[]>('own', 1, { track: false });
+    await owner.ask('attach', name);
+    await owner.ask('unlink', name);
+    expect(exists(name)).toBe(false);
+  });
+
+  test('because it lost its mode is given it again', async () => {
+    const path = join(folder, 'helper');
+    copyFileSync(helperPath, path);
+    chmodSync(path, 0o644);
+    await using owner = start(path);
+    const [name = ''] = await owner.ask<string[]>('own', 1);
+    expect(exists(name)).toBe(true);
+    await owner.kill();
+    expect(exists(name)).toBe(false);
+  });
+
+  test('for want of descriptors makes create fail with EMFILE, and leaves neither names nor descriptors', async () => {
+    await using owner = forkFixture(FIXTURE, { through: ['sh', '-c', 'ulimit -n 64 && exec "$@"', 'sh'] });
+    const names = Array.from({ length: 10 }, freshName);
+    const attempts = await owner.ask<{ outcome: unknown; leaked: number }[]>('createShortOfFiles', names);
+    const enough = attempts.findIndex(({ outcome }) => outcome === 'created');
+    // One for the segment and some for the helper.
+    expect(enough).toBeGreaterThan(2);
+    for (const { outcome, leaked } of attempts.slice(0, enough)) {
+      expect(outcome).toMatchObject({ name: 'SharedMemoryError', code: 'EMFILE' });
+      expect(leaked).toBe(0);
+    }
+    // From then on there is one descriptor to the helper.
+    for (const attempt of attempts.slice(enough)) expect(attempt).toEqual({ outcome: 'created', leaked: 1 });
+    expect(names.filter(exists)).toEqual([]);
+    helperOf(owner.process.pid);
+    await owner.kill();
+    expect(owner.stderr).toBe('');
+  });
+});

@@ -1,0 +1,216 @@
+/**
+ * What stays behind when everything dies at once, a container that is stopped for one, is removed by the next sweep; and
+ * nothing else is. Any other process's tracker may sweep at any time, so these tests look at what is left and not at who
+ * removed the rest.
+ */
+import { execFile } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+
+import { SharedMemory } from 'shareable';
+import { describe, expect, inject, onTestFinished, test } from 'vitest';
+
+import type { Child } from '../helpers/child.ts';
+import { forkFixture } from '../helpers/fork-fixture.ts';
+import { runPython } from '../helpers/python.ts';
+import { exists, freshName, pathOf } from '../helpers/segments.ts';
+import { until } from '../helpers/until.ts';
+import { helperOf, helperPath } from './processes.ts';
+
+const startOwner = () => forkFixture('tracker-owner.ts', { execArgv: ['--expose-gc'] });
+const python = inject('pythons').at(-1);
+const isRoot = process.geteuid?.() === 0;
+
+interface Report {
+  removed: string[];
+  kept: { name: string; reason: string }[];
+}
+
+async function sweep(): Promise<Report> {
+  const { stdout } = await promisify(execFile)(helperPath, ['sweep']);
+  return JSON.parse(stdout) as Report;
+}
+
+/** Kills a process and its helper. */
+async function killAll(owner: Child): Promise<void> {
+  process.kill(helperOf(owner.process.pid), 'SIGKILL');
+  await owner.kill();
+}
+
+/** Segments of a process that is dead, as is its helper. */
+async function leaveStale(count: number): Promise<string[]> {
+  await using owner = startOwner();
+  const names = await owner.ask<string[]>('own', count);
+  await killAll(owner);
+  return names;
+}
+
+/** Something in /dev/shm that goes at the end of the test. */
+function make(create: (path: string) => void, name = freshName()): string {
+  create(pathOf(name));
+  onTestFinished(() => rmSync(pathOf(name), { recursive: true }));
+  return name;
+}
+
+describe('a sweep', () => {
+  test('removes what a process and its helper left when both were killed', async () => {
+    const names = await leaveStale(20);
+    await sweep();
+    expect(names.filter(exists)).toEqual([]);
+  });
+
+  test('is what the helper of the next process does', async () => {
+    const names = await leaveStale(3);
+    await using next = startOwner();
+    await next.ask('createInScope');
+    next.process.disconnect();
+    await next.end();
+    expect(next.stderr).toBe('');
+    // The helper outlives its process for this, and nobody can wait for it.
+    await until(() => !names.some(exists));
+  });
+
+  test('removes everything when many do so at once', async () => {
+    const names = await leaveStale(200);
+    const reports = await Promise.all(Array.from({ length: 6 }, sweep));
+    expect(names.filter(exists)).toEqual([]);
+    const removed = reports.flatMap((report) => report.removed);
+    expect(new Set(removed).size).toBe(removed.length);
+  });
+});
+
+describe('a sweep keeps', () => {
+  test("a living owner's segment, also when it is closed or nobody refers to it any more", async () => {
+    await using owner = startOwner();
+    const [open = '', closed = '', lost = ''] = await owner.ask<string[]>('own', 3);
+    await owner.ask('close', closed);
+    expect(await owner.ask('forget', lost)).toBeGreaterThan(0);
+    const { removed, kept } = await sweep();
+    for (const name of [open, closed, lost]) {
+      expect(removed).not.toContain(name);
+      expect(kept).toContainEqual({ name, reason: expect.stringContaining('in use') });
+      expect(exists(name)).toBe(true);
+    }
+    await owner.ask('dispose', closed);
+    await owner.kill();
+    expect([open, closed, lost].filter(exists)).toEqual([]);
+  });
+
+  test.each([[{}], [{ readOnly: true }]])(
+    'what another process has attached (%o), until that is gone',
+    async (options) => {
+      await using attached = startOwner();
+      await using owner = startOwner();
+      const [used = '', unused = ''] = await owner.ask<string[]>('own', 2);
+      await attached.ask('attach', used, options);
+      await killAll(owner);
+      await sweep();
+      expect([used, unused].filter(exists)).toEqual([used]);
+      await attached.kill();
+      await sweep();
+      expect(exists(used)).toBe(false);
+    },
+  );
+
+  test('what this very process has attached, until it closes it', async () => {
+    await using owner = startOwner();
+    const [name = ''] = await owner.ask<string[]>('own', 1);
+    const shm = SharedMemory.attach(name);
+    await killAll(owner);
+    await sweep();
+    expect(exists(name)).toBe(true);
+    shm.close();
+    await sweep();
+    expect(exists(name)).toBe(false);
+  });
+
+  test('what was created with track: false', async () => {
+    await using creator = startOwner();
+    const [name = ''] = await creator.ask<string[]>('own', 1, { track: false });
+    const [owned = ''] = await creator.ask<string[]>('own', 1);
+    await killAll(creator);
+    const { kept } = await sweep();
+    expect([name, owned].filter(exists)).toEqual([name]);
+    // It is not even a candidate.
+    expect(kept.map((segment) => segment.name)).not.toContain(name);
+    SharedMemory.attach(name).unlink();
+  });
+
+  test('what is no segment of ours', async () => {
+    const names = [
+      make((path) => writeFileSync(path, 'somebody else’s')),
+      make((path) => writeFileSync(path, 'a semaphore', { mode: 0o600 }), `sem.${freshName()}`),
+      make((path) => mkdirSync(path)),
+      make((path) => symlinkSync('/etc/hostname', path)),
+    ];
+    // With the mark that segments with an owner bear, as far as it can be theirs.
+    chmodSync(pathOf(names[1] ?? ''), 0o1600);
+    chmodSync(pathOf(names[2] ?? ''), 0o1700);
+    await sweep();
+    expect(names.filter(exists)).toEqual(names);
+  });
+
+  test.runIf(isRoot)("another user's, also if it could remove it", async () => {
+    const name = make((path) => {
+      writeFileSync(path, 'not mine');
+      chownSync(path, 65534, 65534);
+      chmodSync(path, 0o1600);
+    });
+    await sweep();
+    expect(exists(name)).toBe(true);
+  });
+});
+
+describe.skipIf(python === undefined)('beside CPython a sweep keeps', () => {
+  test('what CPython has attached, until that is gone', async () => {
+    if (python === undefined) return;
+    await using attached = runPython(python, 'tracker-python.py');
+    await using owner = startOwner();
+    const [name = ''] = await owner.ask<string[]>('own', 1);
+    expect(await attached.ask('attach', name)).toBe(100);
+    await killAll(owner);
+    await sweep();
+    expect(exists(name)).toBe(true);
+    await expect(attached.ask('die')).rejects.toThrow('SIGKILL');
+    await attached.end();
+    await sweep();
+    expect(exists(name)).toBe(false);
+  });
+
+  test('what CPython has created and left behind', async () => {
+    if (python === undefined) return;
+    const name = freshName();
+    await using creator = runPython(python, 'tracker-python.py');
+    await creator.ask('create', name, 100);
+    await expect(creator.ask('die')).rejects.toThrow('SIGKILL');
+    await creator.end();
+    const { kept } = await sweep();
+    expect(exists(name)).toBe(true);
+    expect(kept.map((segment) => segment.name)).not.toContain(name);
+    rmSync(pathOf(name));
+  });
+});
+
+describe('attaching while sweeps are under way', () => {
+  test('gives a segment that is whole, or none', async () => {
+    const names = await leaveStale(200);
+    const sweeps = Promise.all(Array.from({ length: 3 }, sweep));
+    const failures = new Set<string>();
+    const attached: SharedMemory[] = [];
+    for (const name of names.toReversed()) {
+      try {
+        attached.push(SharedMemory.attach(name));
+      } catch (error) {
+        failures.add(String((error as NodeJS.ErrnoException).code));
+      }
+    }
+    await sweeps;
+    expect([...failures].filter((code) => code !== 'ENOENT')).toEqual([]);
+    for (const shm of attached) {
+      expect(shm.buf.length).toBe(100);
+      shm.close();
+    }
+    await sweep();
+    expect(names.filter(exists)).toEqual([]);
+  });
+});

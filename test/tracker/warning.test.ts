@@ -1,0 +1,86 @@
+/** The words of the warning about segments that were left behind. */
+import { describe, expect, test } from 'vitest';
+
+import { forkFixture } from '../helpers/fork-fixture.ts';
+import type { ForkOptions } from '../helpers/fork-fixture.ts';
+import { exists, freshName } from '../helpers/segments.ts';
+import { warningsIn } from './warning.ts';
+
+/** What a process and its tracker write when it is killed with segments of its own. */
+async function leave(options: ForkOptions, command: string, ...args: unknown[]): Promise<[string[], string]> {
+  await using owner = forkFixture('tracker-owner.ts', options);
+  const names = [await owner.ask<string | string[]>(command, ...args)].flat();
+  await owner.kill();
+  return [names, owner.stderr];
+}
+
+const withEnvironment = (...variables: string[]): ForkOptions => ({ through: ['env', ...variables] });
+
+describe('the warning', () => {
+  test("has CPython's words, and the name, size and place of what was left", async () => {
+    const [[name], text] = await leave({}, 'own', 1);
+    const place = String.raw`file:///\S+/test/fixtures/tracker-owner\.ts:\d+:\d+`;
+    expect(text).toMatch(
+      new RegExp(
+        '^resource_tracker: There appear to be 1 leaked shared_memory objects to clean up at shutdown: ' +
+          String.raw`${name} \(100 bytes, created at ${place}\)\n$`,
+      ),
+    );
+  });
+
+  test('says nothing of places with SHAREABLE_CALL_SITE=off', async () => {
+    const [[name], text] = await leave(withEnvironment('SHAREABLE_CALL_SITE=off'), 'own', 1);
+    expect(text).toBe(
+      'resource_tracker: There appear to be 1 leaked shared_memory objects to clean up at shutdown: ' +
+        `${name} (100 bytes)\n`,
+    );
+  });
+
+  test.each(['ownList', 'ownByCreateOrAttach'])('tells the place of whatever creates (%s)', async (command) => {
+    const [[name], text] = await leave({}, command);
+    expect(warningsIn(text)).toEqual([
+      { count: 1, leaks: [{ name, size: expect.any(Number), place: expect.stringMatching(/^tracker-owner\.ts:\d+/) }] },
+    ]);
+  });
+
+  test('counts two thousand segments in one line, and names the first twenty', async () => {
+    const [names, text] = await leave({}, 'own', 2000);
+    expect(names.filter(exists)).toEqual([]);
+    expect(text.match(/\n/g)).toHaveLength(1);
+    const [{ count, leaks } = { count: 0, leaks: [] }] = warningsIn(text);
+    expect(count).toBe(2000);
+    expect(leaks.map(({ name }) => name)).toEqual(names.slice(0, 20));
+    expect(text.endsWith(', and 1980 more\n')).toBe(true);
+  });
+
+  test('is complete, though trackers that start at the same time sweep', async () => {
+    const left = async () => {
+      await using owner = forkFixture('tracker-brief.ts', { args: ['20'] });
+      await owner.end();
+      return { names: owner.stdout.split('\n'), stderr: owner.stderr };
+    };
+    for (const { names, stderr } of await Promise.all(Array.from({ length: 6 }, left))) {
+      expect(warningsIn(stderr)[0]?.leaks.map(({ name }) => name)).toEqual(names);
+      expect(names.filter(exists)).toEqual([]);
+    }
+  });
+
+  test('keeps names of any characters readable', async () => {
+    const [[name], text] = await leave({}, 'own', 1, { name: `${freshName()} données 🦀` });
+    expect(text).toContain(`: ${name} (100 bytes, created at `);
+    expect(exists(name ?? '')).toBe(false);
+  });
+});
+
+describe('finding the place', () => {
+  test('works for a program whose built-in objects are frozen', async () => {
+    const [, text] = await leave({ execArgv: ['--frozen-intrinsics', '--no-warnings'] }, 'own', 1);
+    expect(warningsIn(text)[0]?.leaks[0]?.place).toMatch(/^tracker-owner\.ts:\d+:\d+$/);
+  });
+
+  test('is given up where the program formats its stacks itself', async () => {
+    const setUp = 'data:text/javascript,Error.prepareStackTrace = () => { throw new Error("no stack for you"); }';
+    const [[name], text] = await leave({ execArgv: ['--import', setUp] }, 'own', 1);
+    expect(warningsIn(text)).toEqual([{ count: 1, leaks: [{ name, size: 100 }] }]);
+  });
+});
