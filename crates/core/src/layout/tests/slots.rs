@@ -250,3 +250,13 @@ fn building_into_too_few_bytes_or_from_other_values_is_refused() {
     let longer = [Value::Int(1), Value::Str("more than 8 bytes")];
     is_refused(build(Memory::zeros(header.total()).view(), header, &longer[..]), Kind::Layout, "slot 1");
 }
+
+#[test]
+fn every_nan_is_stored_with_the_bits_that_cpython_writes() {
+    for bits in [0xfff8_0000_0000_0000, 0x7ff8_0000_0000_0001, 0x7ff0_dead_beef_0000] {
+        with_slot(Value::Float(f64::from_bits(bits)), |slot| {
+            let Value::Float(found) = read(slot, &mut Vec::new()) else { panic!("a float") };
+            assert_eq!(found.to_bits(), 0x7ff8_0000_0000_0000);
+        });
+    }
+}
