@@ -20,11 +20,16 @@ function double([low = 0, high = 0]: number[]): number {
   return scratch[0] as number;
 }
 
-// Formats are compared as doubles, so that one read brings a whole one. None of them is a NaN.
-const INT = double(layout.intFormat);
-const FLOAT = double(layout.floatFormat);
-const BOOL = double(layout.boolFormat);
-const NONE = double(layout.noneFormat);
+/** The two halves of a format, as an Int32Array has them. */
+const halves = ([low = 0, high = 0]: number[]): [low: number, high: number] => [low | 0, high | 0];
+
+const [INT, NUMBER_HIGH] = halves(layout.intFormat);
+const [FLOAT] = halves(layout.floatFormat);
+const [BOOL, BOOL_HIGH] = halves(layout.boolFormat);
+const [NONE, NONE_HIGH] = halves(layout.noneFormat);
+if (layout.floatFormat[1] !== layout.intFormat[1])
+  throw new Error('the formats of numbers differ in more than a letter');
+
 /** A true bool: its last byte is 1. */
 const TRUE = double([0, 0x0100_0000]);
 const { alignment, scalarCode, noneCode, offsetsStart } = layout;
@@ -37,15 +42,15 @@ const TWO_TO_32 = 0x1_0000_0000;
 
 /** The scalar slots of one list in one segment. */
 export class Slots {
-  readonly #floats: Float64Array;
-  /** The same again: what is read through it for a second time, no compiler takes for the first. */
-  readonly #again: Float64Array;
-  readonly #ints: BigInt64Array;
   readonly #words: Int32Array;
+  readonly #floats: Float64Array;
+  /** The same again: what is read through them for a second time, no compiler takes for the first. */
+  readonly #wordsAgain: Int32Array;
+  readonly #floatsAgain: Float64Array;
+  readonly #ints: BigInt64Array;
   readonly #codes: Uint8Array;
-  /** Where the offsets start, in units of 32 bits. */
+  /** Where the offsets and the formats start, in units of 32 bits. */
   readonly #offsets = offsetsStart / Int32Array.BYTES_PER_ELEMENT;
-  /** Where the formats start, in units of 64 bits. */
   readonly #formats: number;
   /** Where the data area starts, in units of 64 bits. */
   readonly #data: number;
@@ -55,55 +60,57 @@ export class Slots {
   constructor(buffer: ArrayBuffer, list: NativeList) {
     const isSmall = list.codesStart + list.length <= MAX_BYTES;
     const bytes = isSmall ? list.codesStart : 0;
-    this.#floats = new Float64Array(buffer, 0, bytes / Float64Array.BYTES_PER_ELEMENT);
-    this.#again = new Float64Array(buffer, 0, bytes / Float64Array.BYTES_PER_ELEMENT);
-    this.#ints = new BigInt64Array(buffer, 0, bytes / BigInt64Array.BYTES_PER_ELEMENT);
     this.#words = new Int32Array(buffer, 0, bytes / Int32Array.BYTES_PER_ELEMENT);
+    this.#floats = new Float64Array(buffer, 0, bytes / Float64Array.BYTES_PER_ELEMENT);
+    this.#wordsAgain = new Int32Array(buffer, 0, bytes / Int32Array.BYTES_PER_ELEMENT);
+    this.#floatsAgain = new Float64Array(buffer, 0, bytes / Float64Array.BYTES_PER_ELEMENT);
+    this.#ints = new BigInt64Array(buffer, 0, bytes / BigInt64Array.BYTES_PER_ELEMENT);
     this.#codes = new Uint8Array(buffer, bytes, isSmall ? list.length : 0);
-    this.#formats = list.formatsStart / Float64Array.BYTES_PER_ELEMENT;
+    this.#formats = list.formatsStart / Int32Array.BYTES_PER_ELEMENT;
     this.#data = list.dataStart / Float64Array.BYTES_PER_ELEMENT;
     this.#dataBytes = isSmall ? list.dataBytes : -1;
   }
 
   /** The scalar in a slot; `undefined` leaves it to Rust. */
   get(index: number): number | bigint | boolean | null | undefined {
-    const floats = this.#floats;
-    const again = this.#again;
-    const at = this.#formats + index;
-    const format = floats[at] as number;
+    const words = this.#words;
+    const at = this.#formats + 2 * index;
+    const format = words[at];
+    const high = words[at + 1];
     const position = this.#position(index);
     if (position < 0) return undefined;
-    if (this.#codes[index] !== scalarCode) return this.#isNone(index) ? null : undefined;
-    const bits = floats[position] as number;
+    if (high !== NUMBER_HIGH || this.#codes[index] !== scalarCode) return this.#getOther(index, at, position);
+    const bits = this.#floats[position] as number;
     // A writer may be changing the type, back and forth: the value counts if nothing has changed in two more looks.
-    if (again[at] !== format || again[position] !== bits || floats[at] !== format) {
-      return format === INT ? this.#readBigint(at, position) : undefined;
-    }
-    if (format === FLOAT) return bits;
-    if (format !== INT && format !== BOOL) return undefined;
+    const isSettled = this.#wordsAgain[at] === format && this.#floatsAgain[position] === bits && words[at] === format;
+    if (format === FLOAT) return isSettled ? bits : undefined;
+    if (format !== INT) return undefined;
+    if (!isSettled) return this.#readBigint(at, position);
     scratch[0] = bits;
-    const high = scratchWords[1] as number;
-    if (format === BOOL) return high >>> 24 !== 0;
-    return high < SAFE_HIGH ? high * TWO_TO_32 + (scratchWords[0] as number) : this.#readBigint(at, position);
+    const highBits = scratchWords[1] as number;
+    return highBits < SAFE_HIGH ? highBits * TWO_TO_32 + (scratchWords[0] as number) : this.#readBigint(at, position);
   }
 
   /** Writes a scalar to a slot that holds its type already; `false` leaves it to Rust. */
   set(index: number, value: unknown): boolean {
-    const format = this.#floats[this.#formats + index];
+    const words = this.#words;
+    const at = this.#formats + 2 * index;
+    const format = words[at];
+    const high = words[at + 1];
     const position = this.#position(index);
     if (position < 0 || this.#codes[index] !== scalarCode) return false;
-    if (typeof value === 'number') {
+    if (typeof value === 'number' && high === NUMBER_HIGH) {
       if (format === INT) return this.#writeInt(position, value);
       // NaN is left to Rust, which stores the one that CPython does.
       if (format !== FLOAT || value !== value) return false;
       this.#floats[position] = value;
       return true;
     }
-    if (typeof value === 'boolean' && format === BOOL) {
+    if (typeof value === 'boolean' && format === BOOL && high === BOOL_HIGH) {
       this.#floats[position] = value ? TRUE : 0;
       return true;
     }
-    if (typeof value === 'bigint' && format === INT && fitsInt64(value)) {
+    if (typeof value === 'bigint' && format === INT && high === NUMBER_HIGH && fitsInt64(value)) {
       this.#ints[position] = value;
       return true;
     }
@@ -127,13 +134,23 @@ export class Slots {
   /** An integer whose bits are a NaN's, as those of all negative ones are, or that is past 2^53. */
   #readBigint(at: number, position: number): number | bigint | undefined {
     const value = this.#ints[position] as bigint;
-    if (this.#floats[at] !== INT || this.#ints[position] !== value || this.#again[at] !== INT) return undefined;
+    if (this.#words[at] !== INT || this.#ints[position] !== value || this.#wordsAgain[at] !== INT) return undefined;
     const number = Number(value);
     return Number.isSafeInteger(number) ? number : value;
   }
 
-  #isNone(index: number): boolean {
-    return this.#codes[index] === noneCode && this.#floats[this.#formats + index] === NONE;
+  /** A bool or null. */
+  #getOther(index: number, at: number, position: number): boolean | null | undefined {
+    const format = this.#words[at];
+    const high = this.#words[at + 1];
+    const code = this.#codes[index];
+    if (format === NONE && high === NONE_HIGH && code === noneCode) return null;
+    if (format !== BOOL || high !== BOOL_HIGH || code !== scalarCode) return undefined;
+    const bits = this.#floats[position] as number;
+    const isSettled =
+      this.#wordsAgain[at + 1] === high && this.#floatsAgain[position] === bits && this.#words[at + 1] === high;
+    scratch[0] = bits;
+    return isSettled ? (scratchWords[1] as number) >>> 24 !== 0 : undefined;
   }
 
   #writeInt(position: number, value: number): boolean {

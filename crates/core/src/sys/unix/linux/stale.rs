@@ -8,6 +8,7 @@
 //! segment mapped until it unlinks it or dies.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{fs, process, thread};
 
@@ -38,9 +39,15 @@ const CREATOR: &str = "user.shareable.creator";
 
 /// Notes this process as the creator, where that can be noted.
 pub(super) fn sign(file: BorrowedFd<'_>) {
-    if let Some(start) = start_time(std::process::id()) {
-        let creator = format!("{} {start}", std::process::id());
-        let _ = fsetxattr(file, CREATOR, creator.as_bytes(), XattrFlags::empty());
+    static SIGNATURE: Mutex<Option<(u32, String)>> = Mutex::new(None);
+    let pid = std::process::id();
+    let mut known = SIGNATURE.lock().unwrap_or_else(PoisonError::into_inner);
+    // A child of fork(2) has its parent's memory, but not its number.
+    if known.as_ref().is_none_or(|&(whose, _)| whose != pid) {
+        *known = start_time(pid).map(|start| (pid, format!("{pid} {start}")));
+    }
+    if let Some((_, signature)) = &*known {
+        let _ = fsetxattr(file, CREATOR, signature.as_bytes(), XattrFlags::empty());
     }
 }
 
