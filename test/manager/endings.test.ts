@@ -129,7 +129,7 @@ describe('a server that is killed', () => {
     process.kill(server, 'SIGKILL');
     await killed;
     await expect.poll(() => [names.filter(exists), isAlive(server)]).toEqual([[], false]);
-    expect(folderExists(address)).toBe(true);
+    // Whether it is still there now cannot be asked: a server of a test beside this one may have been the next already.
     await using _next = await SharedMemoryManager.start();
     expect(folderExists(address)).toBe(false);
   });
