@@ -3,10 +3,11 @@
 //! napi-rs' own `ArrayBuffer::from_external` copies in silence where a runtime refuses external memory, which for shared
 //! memory is wrong in the worst way; so these are the calls themselves.
 
+use std::cell::RefCell;
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use napi::bindgen_prelude::{ToNapiValue, Unknown};
 use napi::{Env, Error, JsValue, Result, Status, check_status, sys};
@@ -23,6 +24,58 @@ impl ToNapiValue for SharedBuffer {
     }
 }
 
+/// What a finalizer gives back: its hold of a mapping.
+struct Hold {
+    _mapping: Arc<Mapping>,
+    /// Set once the finalizer has run, for [`Unsettled`].
+    is_given_back: Arc<AtomicBool>,
+}
+
+/// A hold of which nobody knows whether its finalizer will run, because the call that took it failed. Node 20 runs it
+/// when it throws for the size, later; a worker thread that is being terminated fails before anything else, and runs
+/// none. It is settled when the thread ends, after its environment's last finalizer.
+struct Unsettled {
+    hold: *mut Hold,
+    is_given_back: Arc<AtomicBool>,
+}
+
+impl Drop for Unsettled {
+    fn drop(&mut self) {
+        if !self.is_given_back.load(Ordering::Acquire) {
+            // SAFETY: the pointer is a Box given up by `Hold::give`, and no finalizer has taken it back. None will:
+            // finalizers run on this thread, whose environment has ended before its thread-local values are dropped.
+            drop(unsafe { Box::from_raw(self.hold) });
+        }
+    }
+}
+
+thread_local! {
+    static UNSETTLED: RefCell<Vec<Unsettled>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Hold {
+    /// Gives a hold up, for a finalizer or for [`Hold::settle`].
+    fn give(mapping: &Arc<Mapping>) -> (*mut Self, Arc<AtomicBool>) {
+        let is_given_back = Arc::new(AtomicBool::new(false));
+        let hold = Self { _mapping: Arc::clone(mapping), is_given_back: Arc::clone(&is_given_back) };
+        (Box::into_raw(Box::new(hold)), is_given_back)
+    }
+
+    /// Leaves a hold whose call failed to the end of the thread.
+    fn settle(hold: *mut Self, is_given_back: Arc<AtomicBool>) {
+        UNSETTLED.with_borrow_mut(|unsettled| unsettled.push(Unsettled { hold, is_given_back }));
+    }
+
+    /// # Safety
+    ///
+    /// `hold` is what [`Hold::give`] returned, and this is the only call for it.
+    unsafe fn take_back(hold: *mut c_void) {
+        // SAFETY: the caller's duty.
+        let hold = unsafe { Box::from_raw(hold.cast::<Self>()) };
+        hold.is_given_back.store(true, Ordering::Release);
+    }
+}
+
 /// Makes an ArrayBuffer whose memory is `mapping`.
 ///
 /// The addresses stay mapped until both the buffer's memory and the buffer object have been collected. The object alone
@@ -30,7 +83,7 @@ impl ToNapiValue for SharedBuffer {
 /// libuv has under way keeps the object alive but not the memory of one that has been detached.
 pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>) -> Result<SharedBuffer> {
     let mut buffer = ptr::null_mut();
-    let hold = Arc::into_raw(Arc::clone(mapping)).cast_mut().cast();
+    let (hold, is_given_back) = Hold::give(mapping);
     // SAFETY: the memory is mapped, and stays so for as long as `hold`, which `release` gives back once.
     let status = unsafe {
         sys::napi_create_external_arraybuffer(
@@ -38,27 +91,26 @@ pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>) -> Result<SharedBuffer
             mapping.start().as_ptr().cast(),
             mapping.len(),
             Some(release),
-            hold,
+            hold.cast(),
             &raw mut buffer,
         )
     };
-    if status == sys::Status::napi_pending_exception {
-        // Node 20 throws for more than its limit, and has called `release` by then. The caller looks at the limit first.
-        return Err(Error::from_status(Status::PendingException));
-    }
     if status != sys::Status::napi_ok {
-        // SAFETY: no buffer was made, so `release` is never called for this hold.
-        drop(unsafe { Arc::from_raw(hold.cast_const().cast::<Mapping>()) });
+        Hold::settle(hold, is_given_back);
+        // An exception is there already: of Node 20, for a size that the caller should have looked at, or the end of a
+        // worker thread, after which no JavaScript runs.
+        if status == sys::Status::napi_pending_exception {
+            return Err(Error::from_status(Status::PendingException));
+        }
         return Err(throw(env, &refused(Status::from(status))));
     }
-    let hold = Arc::into_raw(Arc::clone(mapping)).cast_mut().cast();
+    let (hold, is_given_back) = Hold::give(mapping);
     // SAFETY: `buffer` was made above; the object's own hold is given back by `release_object`, once.
     let status = unsafe {
-        sys::napi_add_finalizer(env.raw(), buffer, hold, Some(release_object), ptr::null_mut(), ptr::null_mut())
+        sys::napi_add_finalizer(env.raw(), buffer, hold.cast(), Some(release_object), ptr::null_mut(), ptr::null_mut())
     };
     if status != sys::Status::napi_ok {
-        // SAFETY: no finalizer was added, so `release_object` is never called for this hold.
-        drop(unsafe { Arc::from_raw(hold.cast_const().cast::<Mapping>()) });
+        Hold::settle(hold, is_given_back);
     }
     check_status!(status, "cannot watch the ArrayBuffer of a segment")?;
     Ok(SharedBuffer(buffer))
@@ -107,12 +159,12 @@ fn refused(status: Status) -> shareable_core::Error {
 
 /// Finalizes the memory of a buffer.
 unsafe extern "C" fn release(_env: sys::napi_env, _data: *mut c_void, hold: *mut c_void) {
-    // SAFETY: `hold` is the Arc that `external` gave up for exactly this call.
-    drop(unsafe { Arc::from_raw(hold.cast_const().cast::<Mapping>()) });
+    // SAFETY: `hold` is what `external` gave up for exactly this call.
+    unsafe { Hold::take_back(hold) };
 }
 
 /// Finalizes a buffer object.
 unsafe extern "C" fn release_object(_env: sys::napi_env, hold: *mut c_void, _hint: *mut c_void) {
     // SAFETY: as in `release`.
-    drop(unsafe { Arc::from_raw(hold.cast_const().cast::<Mapping>()) });
+    unsafe { Hold::take_back(hold) };
 }
