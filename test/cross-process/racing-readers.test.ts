@@ -37,9 +37,10 @@ async function race<Found extends Storable>(
   values: Storable[],
   read: (list: ShareableList<Storable>) => Found,
   times = 500_000,
+  room = 48,
 ): Promise<Seen> {
   // A slot that is large enough for each of them.
-  using list = ShareableList.create<Storable>(['x'.repeat(48)]);
+  using list = ShareableList.create<Storable>(['x'.repeat(room)]);
   list.set(0, values[0] as Storable);
   await using child = forkFixture('list-peer.ts');
   await child.ask('attach', list.toJSON());
@@ -69,6 +70,11 @@ describe('a reader', () => {
   test('never sees two texts mixed', async () => {
     const values = ['a'.repeat(48), 'b'.repeat(47), 'c'];
     expectOnly(await race(values, get), values);
+  });
+
+  test.each([8, 16])('never sees two texts mixed in a slot for %i letters and more', async (room) => {
+    const values = ['a'.repeat(room), 'b'.repeat(room - 1), 'cd', '', 'e'.repeat(room + 7)];
+    expectOnly(await race(values, get, 1_500_000, room), values);
   });
 
   test('never sees two byte strings mixed', async () => {
@@ -101,11 +107,11 @@ describe('a reader', () => {
 });
 
 describe('two writers', () => {
-  test('of text leave what one of them has written, at any moment', async () => {
-    using list = ShareableList.create<Storable>(['x'.repeat(47)]);
+  test.each([16, 48])('of text leave what one of them has written, at any moment: %i letters', async (length) => {
+    using list = ShareableList.create<Storable>(['x'.repeat(length - 1)]);
     await using one = forkFixture('list-peer.ts');
     await using two = forkFixture('list-peer.ts');
-    const values = ['a'.repeat(48), 'b'.repeat(48), 'c'.repeat(40), 'd'];
+    const values = ['a'.repeat(length), 'b'.repeat(length), 'c'.repeat(length - 3), 'd'];
     list.set(0, 'd');
     await Promise.all([one.ask('attach', list.name), two.ask('attach', list.name)]);
     const writing = [

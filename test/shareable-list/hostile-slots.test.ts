@@ -74,6 +74,7 @@ describe('a format', () => {
     'xxxxx?xx',
     'q\0\0x',
     'writing',
+    'writ',
     '99999999',
     '%ds',
     '\xff\xff\xff\xff\xff\xff\xff\xff',
@@ -172,6 +173,7 @@ describe('a broken slot', () => {
     for (const [format, code] of [
       ['P', 0],
       ['writing', 1],
+      ['writ', 1],
       ['9s', 1],
       ['q', 9],
       ['8s', 0],
@@ -183,7 +185,7 @@ describe('a broken slot', () => {
   });
 
   test('is not added to', () => {
-    for (const format of ['P', '9s', 'writing']) {
+    for (const format of ['P', '9s', 'writing', 'writ']) {
       using opened = open(twoSlots(format, 0));
       expect(() => opened.list.add(0, 1)).toFailWith(LayoutError, 'ERR_SHM_LAYOUT', 'slot 0');
     }

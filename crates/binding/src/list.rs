@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use napi::bindgen_prelude::{Array, External, Float64ArraySlice, Uint32ArraySlice, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
-use shareable_core::layout::{Code, Format, Header, SLOT_ALIGNMENT, Value, Values};
+use shareable_core::layout::{Code, Format, Header, SLOT_ALIGNMENT, Value, Values, WRITING, low_half};
 use shareable_core::{Error, Kind, List, Segment};
 
 use crate::error::{OrThrow, throw};
@@ -68,11 +68,20 @@ pub struct NativeLayout {
     pub bool_format: Vec<u32>,
     /// The format of None.
     pub none_format: Vec<u32>,
+    /// The formats of text in slots of one word, two, and so on: their low 32 bits, and the high ones are 0.
+    pub text_formats: Vec<u32>,
+    /// The low 32 bits of what stands for the format while a value is being written. They alone say it.
+    pub writing: u32,
     /// The code of a number or bool.
     pub scalar_code: u32,
+    /// The code of text.
+    pub text_code: u32,
     /// The code of None.
     pub none_code: u32,
 }
+
+/// Slots of text that `slots.ts` reads and writes have at most so many words.
+const SHORT_TEXT_WORDS: usize = 3;
 
 /// The constants of the layout.
 #[napi]
@@ -87,7 +96,12 @@ pub fn list_layout() -> NativeLayout {
         float_format: halves(Format::Float),
         bool_format: halves(Format::Bool),
         none_format: halves(Format::None),
+        text_formats: (1..=SHORT_TEXT_WORDS)
+            .filter_map(|words| Format::Padded(words * SLOT_ALIGNMENT).encode().map(low_half))
+            .collect(),
+        writing: low_half(WRITING),
         scalar_code: Code::Scalar as u32,
+        text_code: Code::Str as u32,
         none_code: Code::None as u32,
     }
 }

@@ -1,17 +1,19 @@
 /**
- * The fast path: numbers, bools and nulls, straight in the segment, without a call to Rust. Whatever it cannot do in a
- * few reads it leaves to Rust: text, a change of type, a slot whose bytes are not what a list holds. All it knows of the
- * layout it has from there.
+ * The fast path: numbers, bools, nulls and short ASCII text, straight in the segment, without a call to Rust. Whatever it
+ * cannot do in a few reads it leaves to Rust: other text, a change of type, a slot whose bytes are not what a list holds.
+ * All it knows of the layout it has from there.
  *
- * A value is always read or written by one access of 8 bytes, which no engine tears. Bytes in the segment are written by
+ * A word is always read or written by one access of 8 bytes, which no engine tears. Bytes in the segment are written by
  * strangers, so a slot's offsets are checked at each use; a typed array never reads outside itself in any case.
  */
+import { decodeAscii, encodeAscii, textWords } from './ascii.js';
 import type { NativeList } from './binding.js';
 import { layout } from './binding.js';
 import { fitsInt64 } from './values.js';
 
 const scratch = new Float64Array(1);
 const scratchWords = new Uint32Array(scratch.buffer);
+const scratchHalves = new Int32Array(scratch.buffer);
 
 /** The double that has these bits. */
 function double([low = 0, high = 0]: number[]): number {
@@ -32,8 +34,17 @@ if (layout.floatFormat[1] !== layout.intFormat[1])
 
 /** A true bool: its last byte is 1. */
 const TRUE = double([0, 0x0100_0000]);
-const { alignment, scalarCode, noneCode, offsetsStart } = layout;
+const { alignment, scalarCode, noneCode, textCode, offsetsStart } = layout;
+const [TEXT_1 = 0, TEXT_2 = 0, TEXT_3 = 0] = layout.textFormats;
+const WRITING = layout.writing | 0;
+/**
+ * Whether the processor keeps loads in order, and stores. JavaScript has no fences, and atomic operations on 32 bits only
+ * that are fast: enough to check a number by, too slow for text, which elsewhere is left to Rust.
+ */
+const IS_ORDERED = process.arch === 'x64';
 
+/** Looks at text, after the first, that have to find the same; as many as Rust takes, which says why. */
+const CONFIRMATIONS = 3;
 /** Largest list whose offsets fit 31 bits; a larger one is left to Rust. */
 const MAX_BYTES = 0x7fff_ffff;
 /** The high word of a safe, non-negative integer is less than this. */
@@ -72,7 +83,7 @@ export class Slots {
   }
 
   /** The scalar in a slot; `undefined` leaves it to Rust. */
-  get(index: number): number | bigint | boolean | null | undefined {
+  get(index: number): number | bigint | boolean | string | null | undefined {
     const words = this.#words;
     const at = this.#formats + 2 * index;
     const format = words[at];
@@ -82,7 +93,11 @@ export class Slots {
     if (high !== NUMBER_HIGH || this.#codes[index] !== scalarCode) return this.#getOther(index, at, position);
     const bits = this.#floats[position] as number;
     // A writer may be changing the type, back and forth: the value counts if nothing has changed in two more looks.
-    const isSettled = this.#wordsAgain[at] === format && this.#floatsAgain[position] === bits && words[at] === format;
+    const isSettled =
+      this.#wordsAgain[at] === format &&
+      this.#floatsAgain[position] === bits &&
+      words[at] === format &&
+      (IS_ORDERED || this.#stands(at, format, position, bits));
     if (format === FLOAT) return isSettled ? bits : undefined;
     if (format !== INT) return undefined;
     if (!isSettled) return this.#readBigint(at, position);
@@ -98,7 +113,9 @@ export class Slots {
     const format = words[at];
     const high = words[at + 1];
     const position = this.#position(index);
-    if (position < 0 || this.#codes[index] !== scalarCode) return false;
+    if (position < 0) return false;
+    if (typeof value === 'string') return IS_ORDERED && high === 0 && this.#setText(index, at, position, value);
+    if (this.#codes[index] !== scalarCode) return false;
     if (typeof value === 'number' && high === NUMBER_HIGH) {
       if (format === INT) return this.#writeInt(position, value);
       // NaN is left to Rust, which stores the one that CPython does.
@@ -139,18 +156,97 @@ export class Slots {
     return Number.isSafeInteger(number) ? number : value;
   }
 
-  /** A bool or null. */
-  #getOther(index: number, at: number, position: number): boolean | null | undefined {
+  /** A bool, null or text. */
+  #getOther(index: number, at: number, position: number): boolean | string | null | undefined {
     const format = this.#words[at];
     const high = this.#words[at + 1];
     const code = this.#codes[index];
+    if (code === textCode) return IS_ORDERED && high === 0 ? this.#getText(index, at, position) : undefined;
     if (format === NONE && high === NONE_HIGH && code === noneCode) return null;
     if (format !== BOOL || high !== BOOL_HIGH || code !== scalarCode) return undefined;
     const bits = this.#floats[position] as number;
     const isSettled =
-      this.#wordsAgain[at + 1] === high && this.#floatsAgain[position] === bits && this.#words[at + 1] === high;
+      this.#wordsAgain[at + 1] === high &&
+      this.#floatsAgain[position] === bits &&
+      this.#words[at + 1] === high &&
+      (IS_ORDERED || this.#stands(at + 1, high, position, bits));
     scratch[0] = bits;
     return isSettled ? (scratchWords[1] as number) >>> 24 !== 0 : undefined;
+  }
+
+  /** Text of at most three words; every one of them, and the format, has to be the same in three more looks. */
+  #getText(index: number, at: number, position: number): string | undefined {
+    const floats = this.#floats;
+    const format = this.#words[at] as number;
+    const words = this.#textWords(index, format);
+    if (words === 0) return undefined;
+    const first = floats[position] as number;
+    const second = words > 1 ? (floats[position + 1] as number) : 0;
+    const third = words > 2 ? (floats[position + 2] as number) : 0;
+    if (this.#words[at] !== format) return undefined;
+    for (let look = 0; look < CONFIRMATIONS; look++) {
+      const again = (look & 1) === 0 ? this.#floatsAgain : floats;
+      // What is no number is no ASCII either.
+      if (again[position] !== first) return undefined;
+      if (words > 1 && again[position + 1] !== second) return undefined;
+      if (words > 2 && again[position + 2] !== third) return undefined;
+      if (((look & 1) === 0 ? this.#wordsAgain : this.#words)[at] !== format) return undefined;
+    }
+    if (this.#codes[index] !== textCode) return undefined;
+    const hasThird = !Object.is(third, 0);
+    const hasSecond = hasThird || !Object.is(second, 0);
+    const start = decodeAscii(first, !hasSecond);
+    if (!hasSecond || start === undefined) return start;
+    const middle = decodeAscii(second, !hasThird);
+    if (middle === undefined) return undefined;
+    if (!hasThird) return start + middle;
+    const end = decodeAscii(third, true);
+    return end === undefined ? undefined : start + middle + end;
+  }
+
+  /** Writes text over text of the same format, as Rust does: the mark, the words, the format again. */
+  #setText(index: number, at: number, position: number, text: string): boolean {
+    const words = this.#words;
+    const floats = this.#floats;
+    const format = words[at] as number;
+    const count = this.#textWords(index, format);
+    if (count === 0 || this.#codes[index] !== textCode || !encodeAscii(text, count)) return false;
+    const first = textWords[0] as number;
+    if (count === 1) {
+      floats[position] = first;
+      return true;
+    }
+    const second = textWords[1] as number;
+    const third = textWords[2] as number;
+    if (Atomics.compareExchange(words, at, format, WRITING) !== format) return false;
+    // From here to the format no call and no loop: a worker thread that is terminated ends only there.
+    floats[position] = first;
+    floats[position + 1] = second;
+    if (count > 2) floats[position + 2] = third;
+    words[at] = format;
+    return true;
+  }
+
+  /** The words of a slot that holds short text in the format that goes with its size; else 0. */
+  #textWords(index: number, format: number): number {
+    const words = format === TEXT_2 ? 2 : format === TEXT_1 ? 1 : format === TEXT_3 ? 3 : 0;
+    const at = this.#offsets + 2 * index;
+    return (this.#words[at + 2] as number) - (this.#words[at] as number) === words * alignment ? words : 0;
+  }
+
+  /** Whether a format, a value and the format once more are seen in that order, on a processor that keeps none. */
+  #stands(at: number, half: number | undefined, position: number, bits: number): boolean {
+    const words = this.#words;
+    const value = 2 * position;
+    scratch[0] = bits;
+    const low = scratchHalves[0];
+    const high = scratchHalves[1];
+    return (
+      Atomics.load(words, at) === half &&
+      Atomics.load(words, value) === low &&
+      Atomics.load(words, value + 1) === high &&
+      Atomics.load(words, at) === half
+    );
   }
 
   #writeInt(position: number, value: number): boolean {

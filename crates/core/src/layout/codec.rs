@@ -13,7 +13,7 @@ use std::hint;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU8, AtomicU64};
 
-use super::format::{Code, Format, WRITING};
+use super::format::{Code, Format, WRITING, is_writing};
 use super::value::{Input, Value};
 use crate::bytes::WORD;
 use crate::{Error, Kind, Result};
@@ -113,7 +113,7 @@ impl<'a> Slot<'a> {
     /// [`Kind::Layout`] when it is none.
     pub fn format(&self) -> Result<Attempt<Format>> {
         match self.format.load(Acquire) {
-            WRITING => Ok(Attempt::Busy),
+            word if is_writing(word) => Ok(Attempt::Busy),
             word => Ok(Attempt::Done(Format::decode(word).ok_or_else(|| self.bad_format(word))?)),
         }
     }
@@ -155,7 +155,7 @@ impl<'a> Slot<'a> {
     /// Reads what the slot says it holds.
     fn look(&self) -> Result<Attempt<Seen>> {
         let format = self.format.load(Acquire);
-        if format == WRITING {
+        if is_writing(format) {
             return Ok(Attempt::Busy);
         }
         let code = self.code.load(Acquire);
@@ -297,7 +297,7 @@ impl<'a> Slot<'a> {
             self.store(&value);
             return Ok(Attempt::Done(Written));
         }
-        let is_free = current != WRITING || takes_over;
+        let is_free = !is_writing(current) || takes_over;
         if !is_free || self.format.compare_exchange(current, WRITING, AcqRel, Relaxed).is_err() {
             return Ok(Attempt::Busy);
         }

@@ -36,6 +36,20 @@ pub const FORMAT_BYTES: usize = 8;
 /// is no struct format, so a CPython reader raises rather than see half a value.
 pub const WRITING: u64 = u64::from_le_bytes(*b"writing\0");
 
+/// Whether a format field says that a writer is at the slot. Its lower half alone says so: JavaScript, whose atomic
+/// operations on 64 bits are slow, marks no more than that where the upper half stays as it is.
+#[must_use]
+pub(super) const fn is_writing(word: u64) -> bool {
+    low_half(word) == low_half(WRITING)
+}
+
+/// The first four characters of a format field.
+#[must_use]
+pub const fn low_half(word: u64) -> u32 {
+    let [a, b, c, d, ..] = word.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
 impl Format {
     pub(super) const INT: u64 = u64::from_le_bytes(*b"q\0\0\0\0\0\0\0");
     pub(super) const FLOAT: u64 = u64::from_le_bytes(*b"d\0\0\0\0\0\0\0");
@@ -186,6 +200,17 @@ mod tests {
             assert_eq!(Format::decode(field(text)), None, "{text:?}");
         }
         assert_eq!(Format::decode(WRITING), None);
+    }
+
+    #[test]
+    fn half_of_the_mark_of_a_writer_is_one_and_no_format() {
+        for mark in [&b"writing\0"[..], b"writ", b"writs"] {
+            assert!(is_writing(field(mark)), "{mark:?}");
+            assert_eq!(Format::decode(field(mark)), None, "{mark:?}");
+        }
+        for format in [Format::Int, Format::Bool, Format::Padded(16), Format::Exact { len: 5, pad: 3 }] {
+            assert!(!format.encode().is_some_and(is_writing), "{format}");
+        }
     }
 
     proptest! {

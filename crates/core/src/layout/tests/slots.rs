@@ -1,6 +1,7 @@
 //! What each slot takes, keeps and gives back.
 
 use super::*;
+use crate::layout::low_half;
 
 fn is_refused(result: Result<()>, kind: Kind, why: &str) {
     let error = result.unwrap_err();
@@ -217,9 +218,9 @@ fn add_to_anything_but_an_integer_is_refused() {
 
 #[test]
 fn a_slot_that_somebody_is_writing_is_busy_until_it_is_taken_over() {
-    for bytes in [8, 24] {
+    for (bytes, mark) in [(8, WRITING), (24, WRITING), (24, u64::from(low_half(WRITING)))] {
         let (mut memory, header) = list_of(&[Value::Bytes(&vec![b'x'; bytes - 1])]);
-        memory.words[header.formats_start() / WORD] = WRITING;
+        memory.words[header.formats_start() / WORD] = mark;
         let layout = layout_of(&mut memory).unwrap();
         let slot = layout.slot(0).unwrap();
         let mut text = Vec::new();
