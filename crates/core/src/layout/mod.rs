@@ -244,12 +244,15 @@ pub fn plan(values: &(impl Values + ?Sized)) -> Result<Header> {
 /// [`Kind::OutOfRange`] as [`plan`].
 pub fn build(bytes: SharedBytes<'_>, header: Header, values: &(impl Values + ?Sized)) -> Result<()> {
     let layout = Layout::new(bytes, header)?;
-    let mut end = 0;
-    for index in 0..layout.len() {
+    let (mut start, mut end) = (0, 0);
+    for (index, (format, code)) in layout.formats.iter().zip(layout.codes).enumerate() {
         let value = values.get(index);
         end += value.fresh_slot_bytes();
         layout.offsets[index + 1].store(end as u64, Relaxed);
-        layout.slot(index)?.fill(&value)?;
+        let words = layout.data.get(start / WORD..end / WORD);
+        let words = words.ok_or_else(|| Error::layout(format!("slot {index} does not fit the list's data area")))?;
+        Slot::new(index, words, format, code).fill(&value)?;
+        start = end;
     }
     // Last, for a reader that meets the list half made where the system cannot hide it: until now it was empty.
     let length = bytes.words(0..WORD).ok_or_else(|| not_a_list("it has no length"))?;

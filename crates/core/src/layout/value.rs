@@ -39,11 +39,7 @@ impl<'a> Input<'a> {
     pub fn into_value(self) -> Value<'a> {
         match self {
             Self::Typed(value) => value,
-            #[expect(clippy::cast_possible_truncation, reason = "a safe integer, by the guard")]
-            Self::Number(n) if n.fract() == 0.0 && n.abs() <= MAX_SAFE_INTEGER && !is_negative_zero(n) => {
-                Value::Int(n as i64)
-            }
-            Self::Number(n) => Value::Float(n),
+            Self::Number(n) => safe_integer(n).map_or(Value::Float(n), Value::Int),
         }
     }
 
@@ -56,8 +52,12 @@ impl<'a> Input<'a> {
     }
 }
 
-fn is_negative_zero(n: f64) -> bool {
-    n == 0.0 && n.is_sign_negative()
+/// The integer that a number is, if it is a safe one. There and back, because `fract` is a call on older processors.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::float_cmp, reason = "compared after")]
+fn safe_integer(n: f64) -> Option<i64> {
+    let integer = n as i64;
+    let is_negative_zero = integer == 0 && n.is_sign_negative();
+    (integer as f64 == n && n.abs() <= MAX_SAFE_INTEGER && !is_negative_zero).then_some(integer)
 }
 
 impl Value<'_> {
