@@ -151,10 +151,16 @@ pub fn unlink_segment(env: &Env, segment: &External<Segment>) -> Result<()> {
     segment.unlink().or_throw(env)
 }
 
-/// Ends an instance's use of a segment that it has closed: unlinks it if it is the owner and nobody has done so.
+/// Closes the segment as [`close_segment`] does, and unlinks it if the instance is the owner and nobody has done so.
 #[napi(catch_unwind)]
-pub fn dispose_segment(env: &Env, segment: &External<Segment>) -> Result<()> {
-    segment.dispose().or_throw(env)
+pub fn dispose_segment(
+    env: &Env,
+    segment: &External<Segment>,
+    #[napi(ts_arg_type = "ArrayBuffer | undefined")] buffer: Option<Unknown<'_>>,
+) -> Result<bool> {
+    let is_detached = buffer.is_none_or(|buffer| detach(env, &buffer));
+    segment.dispose().or_throw(env)?;
+    Ok(is_detached)
 }
 
 /// Bytes per memory page.

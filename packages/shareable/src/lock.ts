@@ -100,7 +100,7 @@ export class Lock implements Disposable {
    * @throws {SharedMemoryError} `EMFILE` when the process has no file descriptor left: a lock takes one
    */
   static create(options?: CreateOptions): Lock {
-    const native = createLock(getEnvironment(), checkCreateOptions(options));
+    const native = createLock(getEnvironment(), checkCreateOptions(options, Lock.create));
     try {
       return new Lock(native);
     } catch (error) {

@@ -95,8 +95,11 @@ function checkObject<Options extends object>(options: Options | undefined): Part
   return options;
 }
 
-/** Checks and completes {@link CreateOptions}. */
-export function checkCreateOptions(options: CreateOptions | undefined): CheckedCreateOptions {
+/** Checks and completes the {@link CreateOptions} of a call to `method`. */
+export function checkCreateOptions(
+  options: CreateOptions | undefined,
+  method: (...args: never[]) => unknown,
+): CheckedCreateOptions {
   const { name, track, mode, [managed]: manager } = checkObject<CreateOptions & { [managed]?: number }>(options);
   const checked: CheckedCreateOptions = {
     track: checkBoolean('option track', track, true),
@@ -104,7 +107,7 @@ export function checkCreateOptions(options: CreateOptions | undefined): CheckedC
   };
   if (name !== undefined) checked.name = checkName(name);
   if (manager !== undefined) checked.manager = manager;
-  if (checked.track) checked.origin = callSite();
+  if (checked.track) checked.origin = callSite(method);
   return checked;
 }
 

@@ -74,7 +74,7 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
    * @throws {OutOfSharedMemoryError} `ENOSPC`, `ENOMEM` or `EFBIG` when there is no room
    */
   static create<T extends Storable>(values: Iterable<T>, options?: CreateOptions): ShareableList<Widened<T>> {
-    const checked = checkCreateOptions(options);
+    const checked = checkCreateOptions(options, ShareableList.create);
     const { numbers, indexes, others } = pack(values);
     const { segment, list } = createList(numbers, indexes, others, checked);
     const shm = wrapSegment(segment);

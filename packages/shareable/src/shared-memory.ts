@@ -99,7 +99,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * @throws {OutOfSharedMemoryError} `ENOSPC`, `ENOMEM` or `EFBIG` when there is no room
    */
   static create(size: number, options?: CreateOptions): SharedMemory {
-    return new SharedMemory(createSegment(checkSize(size), checkCreateOptions(options)));
+    return new SharedMemory(createSegment(checkSize(size), checkCreateOptions(options, SharedMemory.create)));
   }
 
   /**
@@ -123,7 +123,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * @throws {RangeError} `ERR_OUT_OF_RANGE` when the existing one is smaller
    */
   static createOrAttach(name: string, size: number, options?: Omit<CreateOptions, 'name'>): SharedMemory {
-    const checked = checkCreateOptions(options);
+    const checked = checkCreateOptions(options, SharedMemory.createOrAttach);
     return new SharedMemory(createOrAttachSegment(checkName(name), checkSize(size), checked));
   }
 
@@ -200,12 +200,16 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * afterwards. Idempotent, and never throws.
    */
   close(): void {
-    if (this.#closed) return;
+    if (!this.#closed) this.#leave(closeSegment);
+  }
+
+  /** Ends this instance by a function of the addon, which detaches the buffer. */
+  #leave(end: typeof closeSegment): void {
     this.#closed = true;
     const buffer = this.#buffer;
     this.#buffer = undefined;
     this.#buf = undefined;
-    if (!closeSegment(this.#handle, buffer)) {
+    if (!end(this.#handle, buffer)) {
       process.emitWarning(`This runtime keeps the views of segment '${this.name}' alive; they are no longer shared.`, {
         code: 'SHM_NOT_DETACHED',
       });
@@ -238,8 +242,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
 
   /** Closes; the owner also unlinks, quietly if that was done before. */
   [Symbol.dispose](): void {
-    this.close();
-    disposeSegment(this.#handle);
+    // At one go: a closed segment that goes on having a name costs a second mapping.
+    this.#leave(disposeSegment);
   }
 
   /** As `[Symbol.dispose]`. */
