@@ -122,10 +122,9 @@ impl List {
         let layout = self.layout()?;
         let wanted = Wanted::new(value.into_value());
         let mut text = Vec::new();
-        for index in from..layout.len() {
-            if layout.rules_out(index, &wanted) {
-                continue;
-            }
+        let mut from = from;
+        while let Some(index) = layout.next_candidate(from, &wanted) {
+            from = index + 1;
             let slot = layout.slot(index).map_err(|e| self.located(e))?;
             if self.settle(&slot, || slot.holds(&wanted.value, &mut text))? {
                 return Ok(Some(index));

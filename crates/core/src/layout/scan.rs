@@ -1,6 +1,7 @@
 //! Looking for a value in a whole list: a quick word-by-word no for most slots, and the careful way for the rest.
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 
 use super::{Code, Format, Layout, Value};
 use crate::bytes::WORD;
@@ -32,27 +33,27 @@ impl<'a> Wanted<'a> {
 }
 
 impl Layout<'_> {
-    /// Whether the slot at `index` is a number that surely does not equal what is wanted. A `false` says nothing: the
-    /// slot has to be examined.
+    /// The first slot from `from` on that may hold what is wanted, or that has to be examined for another reason: all
+    /// before it are numbers that surely do not equal it.
     #[must_use]
-    pub fn rules_out(&self, index: usize, wanted: &Wanted<'_>) -> bool {
-        let (Some(format), Some(code), Some(start)) =
-            (self.formats.get(index), self.codes.get(index), self.offsets.get(index))
-        else {
-            return false;
-        };
-        let start = usize::try_from(start.load(Relaxed)).unwrap_or(usize::MAX);
-        let Some(word) = self.data.get(start / WORD).filter(|_| start.is_multiple_of(WORD)) else { return false };
-        if code.load(Relaxed) != Code::Scalar as u8 {
-            return false;
-        }
-        let word = word.load(Relaxed);
-        match format.load(Relaxed) {
-            Format::INT => wanted.int != Some(word.cast_signed()),
-            Format::FLOAT => {
-                !wanted.float.is_some_and(|float| Value::Float(float).equals(&Value::Float(f64::from_bits(word))))
+    pub fn next_candidate(&self, from: usize, wanted: &Wanted<'_>) -> Option<usize> {
+        let slots = self.offsets.iter().zip(self.formats).zip(self.codes).skip(from);
+        let is_candidate = |((offset, format), code): ((&AtomicU64, &AtomicU64), &AtomicU8)| {
+            let start = usize::try_from(offset.load(Relaxed)).unwrap_or(usize::MAX);
+            // Turned right, what is no multiple of eight becomes too large for any data area.
+            let Some(word) = self.data.get(start.rotate_right(WORD.ilog2())) else { return true };
+            if code.load(Relaxed) != Code::Scalar as u8 {
+                return true;
             }
-            _ => false,
-        }
+            let word = word.load(Relaxed);
+            match format.load(Relaxed) {
+                Format::INT => wanted.int == Some(word.cast_signed()),
+                Format::FLOAT => {
+                    wanted.float.is_some_and(|float| Value::Float(float).equals(&Value::Float(f64::from_bits(word))))
+                }
+                _ => true,
+            }
+        };
+        slots.map(is_candidate).position(|candidate| candidate).map(|index| from + index)
     }
 }
