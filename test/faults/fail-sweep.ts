@@ -38,7 +38,7 @@ const OUR_MMAP = /MAP_SHARED|MAP_STACK|MAP_FIXED.*MAP_NORESERVE/;
 
 /** What our errors are called, in either program. */
 const TYPED =
-  /^error (\w+Error (E[A-Z]+|ERR_\w+) |(NotFound|Exists|Access|OutOfSharedMemory|System|Tracker|Unsupported) )/;
+  /^error (\w+Error (E[A-Z]+|ERR_\w+) |(NotFound|Exists|Access|OutOfSharedMemory|System|Tracker|ManagerClosed|Unsupported) )/;
 
 /** The operation that starts the helper, so that each time takes a new process. */
 const FIRST = 'create';

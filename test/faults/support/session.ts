@@ -19,7 +19,10 @@ export class Session implements AsyncDisposable {
   readonly #lines: AsyncIterator<string>;
   readonly #timer: NodeJS.Timeout;
 
-  constructor([command = '', ...args]: readonly string[], options: { detached?: boolean } = {}) {
+  constructor(
+    [command = '', ...args]: readonly string[],
+    options: { detached?: boolean; env?: NodeJS.ProcessEnv } = {},
+  ) {
     this.process = spawn(command, args, { stdio: 'pipe', ...options });
     this.pid = this.process.pid ?? 0;
     this.#timer = setTimeout(() => {

@@ -1,7 +1,9 @@
 /** One operation of a tormented program, under a tracer. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 import { SharedMemory } from 'shareable';
 
@@ -25,8 +27,34 @@ const BOTH = [
   'dispose',
 ];
 
+/** Done by native code that Node calls on other threads, so that the native program alone shows every call of them. */
+const NATIVE = [
+  'drop',
+  'list-create',
+  'list-attach',
+  'list-use',
+  'lock-create',
+  'lock-attach',
+  'lock-acquire',
+  'lock-acquire-recovered',
+  'lock-acquire-taken',
+  'lock-wait',
+  'lock-release',
+  'lock-close',
+  'lock-unlink',
+  'lock-dispose',
+  'blocks-create',
+  'blocks-end',
+  'manager-start',
+  'manager-connect',
+  'manager-create',
+  'manager-list',
+  'manager-unlink',
+  'manager-end',
+];
+
 /** The operations that each program knows. */
-export const operations = { native: [...BOTH, 'drop'], node: [...BOTH, 'create-list'] };
+export const operations = { native: [...BOTH, ...NATIVE], node: [...BOTH, 'create-list'] };
 
 /** How an operation went. */
 export interface Outcome {
@@ -64,13 +92,17 @@ export function freshPrefix(): string {
 export class Stepper implements AsyncDisposable {
   readonly #prefix = freshPrefix();
   readonly #victim = SharedMemory.create(5000, { name: `${this.#prefix}v` });
+  /** Where managers have their sockets. */
+  readonly #temporary = mkdtempSync(join(tmpdir(), 'shareable-step-'));
   readonly #session: Session;
   readonly #operation: string;
 
   constructor({ title, command }: Program, operation: string) {
     const helper = title === 'native' ? [helperPath] : [];
     this.#operation = operation;
-    this.#session = new Session([...command, 'step', operation, `${this.#prefix}n`, this.#victim.name, ...helper]);
+    this.#session = new Session([...command, 'step', operation, `${this.#prefix}n`, this.#victim.name, ...helper], {
+      env: { ...process.env, TMPDIR: this.#temporary },
+    });
   }
 
   /** Does the operation once, spoilt by `inject`. */
@@ -101,11 +133,13 @@ export class Stepper implements AsyncDisposable {
     for (const leak of left) rmSync(`/dev/shm/${leak}`);
     const leaks = [...left].map((leak) => `${leak} was left`);
     if (!existsSync(`/dev/shm/${this.#victim.name}`)) leaks.push(`${this.#victim.name}, somebody else's, is gone`);
+    leaks.push(...readdirSync(this.#temporary).map((file) => `${file} was left in the temporary folder`));
     return { code, signal, leaks, stderr: this.#session.stderr, hung: this.#session.hung };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session[Symbol.asyncDispose]();
     this.#victim[Symbol.dispose]();
+    rmSync(this.#temporary, { recursive: true, force: true });
   }
 }

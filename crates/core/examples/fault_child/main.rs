@@ -7,6 +7,8 @@
 //!   tracker.
 
 #[cfg(target_os = "linux")]
+mod operation;
+#[cfg(target_os = "linux")]
 mod random;
 #[cfg(target_os = "linux")]
 mod step;
@@ -36,7 +38,7 @@ fn main() {
         ["own", prefix, count, size, helper] => {
             track(helper);
             let size = usize::try_from(number(size)).expect("a size");
-            let create = |index| Segment::create(size, &step::owned(&format!("{prefix}{index}")));
+            let create = |index| Segment::create(size, &operation::owned(&format!("{prefix}{index}")));
             let segments: Vec<_> = (0..number(count)).map(|index| create(index).expect("a segment")).collect();
             println!("ready");
             // Whoever started this keeps the other end open.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::{Signal, getpid, kill_process};
 use shareable_core::{AttachOptions, CreateOptions, Kind, Name, Result, Segment};
 
-use crate::step::owned;
+use crate::operation::owned;
 
 /// A xorshift generator: the same seed makes the same program.
 struct Random(u64);

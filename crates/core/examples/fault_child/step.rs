@@ -5,15 +5,12 @@ use std::io::{IoSliceMut, stdin};
 
 use rustix::io::readv;
 use rustix::process::{Pid, Signal, getpid, kill_process, test_kill_process};
-use shareable_core::{Access, AttachOptions, CreateOptions, Error, Kind, Lifetime, Name, Result, Segment};
+use shareable_core::Error;
+
+use crate::operation::{operate, prepare, tidy_up};
 
 /// Nothing else of this process has as many bytes.
-const SIZE: usize = 211 * 4096;
-
-/// Options for a segment that this process owns.
-pub fn owned(name: &str) -> CreateOptions {
-    CreateOptions { name: Some(Name::new(name).expect("a name")), ..CreateOptions::default() }
-}
+pub const SIZE: usize = 211 * 4096;
 
 /// Runs the role: the same operation again and again, until the other end of standard input closes.
 pub fn run(operation: &str, name: &str, victim: &str) {
@@ -51,68 +48,6 @@ fn mark() {
     let _ = test_kill_process(getpid());
 }
 
-fn prepare(operation: &str, name: &str, victim: &str) -> Vec<Segment> {
-    let create = |name: &str| Segment::create(SIZE, &owned(name)).expect("a segment");
-    let other = || create(&format!("{name}o"));
-    match operation {
-        "create-again" => vec![other()],
-        "create-after-helper-died" => {
-            let held = vec![other()];
-            kill_helper();
-            held
-        }
-        "close" | "unlink" | "dispose" | "drop" => vec![create(name)],
-        "close-attached" => vec![Segment::attach(&named(victim), AttachOptions::default()).expect("the victim")],
-        _ => vec![],
-    }
-}
-
-fn named(name: &str) -> Name {
-    Name::new(name).expect("a name")
-}
-
-fn operate(operation: &str, name: &str, victim: &str, held: &mut Vec<Segment>) -> Result<()> {
-    match operation {
-        "create" | "create-again" | "create-after-helper-died" => held.push(Segment::create(SIZE, &owned(name))?),
-        "create-detached" => {
-            held.push(Segment::create(SIZE, &CreateOptions { lifetime: Lifetime::Detached, ..owned(name) })?);
-        }
-        "create-or-attach" => held.push(Segment::create_or_attach(&named(name), SIZE, &CreateOptions::default())?),
-        "attach" => held.push(Segment::attach(&named(victim), AttachOptions::default())?),
-        "attach-read-only" => {
-            let options = AttachOptions { access: Access::ReadOnly, ..AttachOptions::default() };
-            held.push(Segment::attach(&named(victim), options)?);
-        }
-        "close" | "close-attached" => held[0].close(),
-        "unlink" => held[0].unlink()?,
-        "dispose" => held[0].dispose()?,
-        "drop" => held.clear(),
-        _ => panic!("{operation} is no operation"),
-    }
-    Ok(())
-}
-
-/// Disposes of everything, and shows that segments can be created and used as ever.
-fn tidy_up(name: &str, held: Vec<Segment>) -> Result<()> {
-    for segment in held {
-        // What was meant to outlive this process is not.
-        let detached = !segment.is_owner() && segment.name().as_str() == name;
-        segment.dispose()?;
-        if detached {
-            segment.unlink()?;
-        }
-    }
-    match Segment::attach(&named(name), AttachOptions::default()) {
-        // Dropped without a word, or created for an answer that never came.
-        Ok(segment) => segment.unlink()?,
-        Err(e) if e.kind() == Kind::NotFound => {}
-        Err(e) => return Err(e),
-    }
-    let again = Segment::create(SIZE, &owned(&format!("{name}a")))?;
-    again.mapping().bytes()?;
-    again.dispose()
-}
-
 /// Open files, mappings of segments or of the size of ours, and children.
 fn inventory() -> String {
     let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
@@ -133,7 +68,8 @@ fn children() -> Vec<i32> {
     list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
-fn kill_helper() {
+/// Kills the helper, and waits until it is gone.
+pub fn kill_helper() {
     for pid in children() {
         let _ = kill_process(Pid::from_raw(pid).expect("a process"), Signal::KILL);
         // It is gone when its last thread is; what is left of it then is for its parent to wait for.

@@ -69,7 +69,8 @@ impl Blocks {
         self.state().has_ended
     }
 
-    /// Unlinks everything; quietly what somebody has unlinked before. Idempotent.
+    /// Unlinks everything; quietly what somebody has unlinked before. Idempotent, but for what could not be unlinked: that is
+    /// tried again.
     ///
     /// # Errors
     /// The first that a system call gave; everything else is unlinked all the same.
@@ -79,7 +80,10 @@ impl Blocks {
         let mut result = Ok(());
         for (identity, name) in std::mem::take(&mut state.names) {
             match sys::unlink(&name, identity) {
-                Err(e) if e.kind() != Kind::NotFound => result = result.and(Err(e)),
+                Err(e) if e.kind() != Kind::NotFound => {
+                    state.names.insert(identity, name);
+                    result = result.and(Err(e));
+                }
                 _ => tracker::forget(identity),
             }
         }

@@ -122,7 +122,8 @@ impl Client {
                         format!("the manager at '{address}' does not let this process in: it has another key"),
                     ));
                 }
-                Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+                // Ours: the system's errors have a number.
+                Err(e) if e.kind() == io::ErrorKind::PermissionDenied && e.raw_os_error().is_none() => {
                     return Err(Error::new(
                         Kind::Authentication,
                         format!("whoever listens at '{address}' does not have the manager's key"),
