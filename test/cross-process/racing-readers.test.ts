@@ -84,6 +84,7 @@ describe('a reader', () => {
 
   test.each<[string, Storable[], number]>([
     ['an integer and a bool', [7n, true], 1_500_000],
+    ['an integer and a false one', [7n, false], 1_500_000],
     ['an integer and text', [7n, 'hello'], 1_500_000],
     ['a bool and null', [true, null], 1_500_000],
     ['a double and a bool', [-1.5, true], 500_000],

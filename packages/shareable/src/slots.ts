@@ -97,10 +97,13 @@ export class Slots {
       this.#wordsAgain[at] === format &&
       this.#floatsAgain[position] === bits &&
       words[at] === format &&
+      this.#floats[position] === bits &&
+      this.#wordsAgain[at] === format &&
       (IS_ORDERED || this.#stands(at, format, position, bits));
     if (format === FLOAT) return isSettled ? bits : undefined;
     if (format !== INT) return undefined;
-    if (!isSettled) return this.#readBigint(at, position);
+    // The bits of a NaN, as those of most negative integers are, are never equal; others that differ are being written.
+    if (!isSettled) return bits === bits ? undefined : this.#readBigint(at, position);
     scratch[0] = bits;
     const highBits = scratchWords[1] as number;
     return highBits < SAFE_HIGH ? highBits * TWO_TO_32 + (scratchWords[0] as number) : this.#readBigint(at, position);
@@ -151,7 +154,14 @@ export class Slots {
   /** An integer whose bits are a NaN's, as those of all negative ones are, or that is past 2^53. */
   #readBigint(at: number, position: number): number | bigint | undefined {
     const value = this.#ints[position] as bigint;
-    if (this.#words[at] !== INT || this.#ints[position] !== value || this.#wordsAgain[at] !== INT) return undefined;
+    const isSettled =
+      this.#words[at] === INT &&
+      this.#ints[position] === value &&
+      this.#wordsAgain[at] === INT &&
+      this.#ints[position] === value &&
+      this.#words[at] === INT &&
+      (IS_ORDERED || this.#standsAsInt(at, position, value));
+    if (!isSettled) return undefined;
     const number = Number(value);
     return Number.isSafeInteger(number) ? number : value;
   }
@@ -169,6 +179,8 @@ export class Slots {
       this.#wordsAgain[at + 1] === high &&
       this.#floatsAgain[position] === bits &&
       this.#words[at + 1] === high &&
+      this.#floats[position] === bits &&
+      this.#wordsAgain[at + 1] === high &&
       (IS_ORDERED || this.#stands(at + 1, high, position, bits));
     scratch[0] = bits;
     return isSettled ? (scratchWords[1] as number) >>> 24 !== 0 : undefined;
@@ -246,6 +258,14 @@ export class Slots {
       Atomics.load(words, value) === low &&
       Atomics.load(words, value + 1) === high &&
       Atomics.load(words, at) === half
+    );
+  }
+
+  /** The same of an integer, whose bits may not survive as a double. */
+  #standsAsInt(at: number, position: number, value: bigint): boolean {
+    const words = this.#words;
+    return (
+      Atomics.load(words, at) === INT && Atomics.load(this.#ints, position) === value && Atomics.load(words, at) === INT
     );
   }
 
