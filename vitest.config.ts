@@ -1,5 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
+import { otherNode } from './test/runtimes/support/pool.ts';
+
+/** Set by `pnpm test:runtimes`. */
+const node = process.env['SHAREABLE_TEST_NODE'];
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
@@ -7,7 +12,7 @@ export default defineConfig({
     globalSetup: ['test/helpers/global-setup.ts'],
     setupFiles: ['test/helpers/setup.ts'],
     // Processes, not threads: a file whose process dies takes no other with it, and fixtures need `process.send`.
-    pool: 'forks',
+    pool: node === undefined ? 'forks' : otherNode(node),
     // Most files start children of their own.
     maxWorkers: 2,
     testTimeout: 30_000,

@@ -19,6 +19,5 @@ if (process.send === undefined) {
     using shm = SharedMemory.attach(handle as SharedMemoryHandle);
     const array = shm.array(Float64Array);
     for (const [index, value] of array.entries()) array[index] = value * 2;
-    process.disconnect();
   });
 }

@@ -60,6 +60,5 @@ if (process.send === undefined) {
       using lock = Lock.attach(task.lock);
       incrementUnderLock(list, lock);
     }
-    process.disconnect();
   });
 }

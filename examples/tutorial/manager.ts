@@ -48,6 +48,5 @@ if (process.send === undefined) {
 } else {
   process.once('message', (task) => {
     process.send?.(work(task as Task));
-    process.disconnect();
   });
 }

@@ -164,7 +164,7 @@ describe('bytes', () => {
 
   test('of a detached buffer are empty', () => {
     const bytes = Uint8Array.of(1, 2, 3);
-    bytes.buffer.transfer();
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
     using list = ShareableList.create([bytes]);
     expect(list.get(0)).toEqual(new Uint8Array(0));
   });

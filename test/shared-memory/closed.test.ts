@@ -11,7 +11,8 @@ describe('after close', () => {
     const part = buf.subarray(3, 9);
     const view = new DataView(buffer);
     shm.close();
-    expect(buffer.detached).toBe(true);
+    // Node 20 does not have the property.
+    expect(buffer.detached ?? true).toBe(true);
     expect([buffer.byteLength, buf.length, floats.length, part.length]).toEqual([0, 0, 0, 0]);
     expect(() => view.getInt8(0)).toThrow(TypeError);
   });

@@ -4,7 +4,7 @@
  * A `code` that is an errno name (`ENOENT`) means that the operating system said so; one that begins with `ERR_SHM_`
  * means that we did. Bad arguments are plain `TypeError`s and `RangeError`s with the codes that Node itself uses.
  */
-import { getSystemErrorName } from 'node:util';
+import { constants } from 'node:os';
 
 /** What an error knows beside its message. */
 export interface SharedMemoryErrorDetails {
@@ -132,8 +132,14 @@ export function fromNative(thrown: unknown): unknown {
   }
   const [errorClass, code] = classes.get(kind) ?? [SharedMemoryError, 'ERR_SHM_SYSTEM'];
   return new errorClass(message, {
-    code: typeof errno === 'number' ? getSystemErrorName(-errno) : code,
+    code: typeof errno === 'number' ? errnoName(errno) : code,
     syscall: syscall ?? undefined,
     segment: segment ?? undefined,
   });
+}
+
+/** The name of an errno, also of those that libuv, and so `util.getSystemErrorName`, does not know on older Nodes. */
+function errnoName(errno: number): string {
+  const [name] = Object.entries(constants.errno).find(([, value]) => value === errno) ?? [];
+  return name ?? `errno ${errno}`;
 }

@@ -1,0 +1,12 @@
+/**
+ * Loaded before anything else into all processes of the suite on Node 20 and 22: has TypeScript read from the mirror that
+ * `mirror.ts` makes, and adds what the tests, but not the package, use of later versions' library.
+ */
+import { register } from 'node:module';
+
+/** Later ones need none of it; they come by here when a test starts another Node. */
+const isOld = Number.parseInt(process.versions.node, 10) < 24;
+
+if (isOld) register('./old-node-hooks.mjs', import.meta.url);
+// Where the built-in objects are frozen, nothing can be added.
+if (isOld && !process.execArgv.includes('--frozen-intrinsics')) await import('./additions.mjs');
