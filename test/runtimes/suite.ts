@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
 const chosen = values.nodes.split(',').map((major) => {
   const node = nodes.find((candidate) => String(candidate.major) === major);
   if (node?.path === undefined) throw new Error(`Node ${major} is not installed here`);
-  return { ...node, path: node.path };
+  return { name: node.name, major: node.major, path: node.path };
 });
 
 /** The first that runs TypeScript with `using` as it is. */

@@ -85,9 +85,14 @@ describe('a structured clone', () => {
 
   test('with the buffer in its transfer list is refused, or a copy on Node 20, and the buffer stays what it is', () => {
     using shm = SharedMemory.create(64);
-    const clone = () => structuredClone(shm.buffer, { transfer: [shm.buffer] });
-    if (canTransfer) expect(clone).toThrow(expect.objectContaining({ name: 'DataCloneError' }));
-    else new Uint8Array(clone()).fill(9);
+    const clone = () => {
+      try {
+        return new Uint8Array(structuredClone(shm.buffer, { transfer: [shm.buffer] })).fill(9).length;
+      } catch (error) {
+        return (error as Error).name;
+      }
+    };
+    expect(clone()).toBe(canTransfer ? 'DataCloneError' : 64);
     expect(shm.buf[63]).toBe(0);
     shm.buf[0] = 1;
     expect(shm.buf[0]).toBe(1);

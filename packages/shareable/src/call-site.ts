@@ -1,3 +1,5 @@
+import { fileURLToPath } from 'node:url';
+
 /**
  * Where a segment is created, for the warning about one that was left behind. `SHAREABLE_CALL_SITE=off` saves the few
  * microseconds that it takes.
@@ -6,6 +8,9 @@ const isOff = process.env['SHAREABLE_CALL_SITE'] === 'off';
 
 /** The package's own files, whose frames do not count. */
 const own = import.meta.url.slice(0, import.meta.url.lastIndexOf('/') + 1);
+
+/** The same as a path, which is what Bun and source maps put in a stack. */
+const ownPath = fileURLToPath(own);
 
 /** Frames that are looked at when the first above the method is not the caller's: the package's own, or the engine's. */
 const DEPTH = 6;
@@ -21,7 +26,8 @@ function find(depth: number, above: (...args: never[]) => unknown): string | und
   const stack = capture(depth, above);
   // A program may have its own Error.prepareStackTrace, which makes anything of it.
   if (typeof stack !== 'string') return undefined;
-  const frame = stack.split('\n').find((line) => line.startsWith('    at ') && !line.includes(own) && hasPlace(line));
+  const isOwn = (line: string) => line.includes(own) || line.includes(ownPath);
+  const frame = stack.split('\n').find((line) => line.startsWith('    at ') && !isOwn(line) && hasPlace(line));
   return frame === undefined ? undefined : (/\((.*)\)$/.exec(frame)?.[1] ?? frame.slice('    at '.length));
 }
 

@@ -9,4 +9,8 @@ const isOld = Number.parseInt(process.versions.node, 10) < 24;
 
 if (isOld) register('./old-node-hooks.mjs', import.meta.url);
 // Where the built-in objects are frozen, nothing can be added.
-if (isOld && !process.execArgv.includes('--frozen-intrinsics')) await import('./additions.mjs');
+if (isOld && !process.execArgv.includes('--frozen-intrinsics')) {
+  for (const addition of ['async-disposable-stack', 'disposable-stack', 'iterator', 'promise/with-resolvers']) {
+    await import(`core-js/actual/${addition}`);
+  }
+}
