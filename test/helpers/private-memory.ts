@@ -13,7 +13,12 @@ export const canHavePrivateMemory: boolean =
   process.platform === 'linux' &&
   spawnSync(unshare[0] as string, [...unshare.slice(1), 'sh', script, 'size=1m', 'true']).status === 0;
 
+/** The command to run Node by, over a tmpfs with these mount options. */
+export function privately(mount: string): string[] {
+  return [...unshare, 'sh', script, mount];
+}
+
 /** Forks `cli-private.ts` over a tmpfs with these mount options, or over a `folder`. */
 export function forkPrivately(mount = 'size=1g'): Child {
-  return forkFixture('cli-private.ts', { through: [...unshare, 'sh', script, mount] });
+  return forkFixture('cli-private.ts', { through: privately(mount) });
 }

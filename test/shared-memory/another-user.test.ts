@@ -4,7 +4,7 @@
  */
 import { chownSync } from 'node:fs';
 
-import { SharedMemory } from 'shareable';
+import { Lock, ShareableList, SharedMemory, SharedMemoryManager } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 import { asUser, canBeAnotherUser } from '../helpers/another-user.ts';
@@ -85,11 +85,43 @@ describe.runIf(canBeAnotherUser)("another user's segment (as root)", () => {
     expect(exists(shm.name)).toBe(true);
   });
 
+  test('is refused when it is a list or a lock, too', async () => {
+    const umask = process.umask(0);
+    using list = ShareableList.create([1], { mode: 0o666 });
+    using lock = Lock.create({ mode: 0o666 });
+    process.umask(umask);
+    await using child = forkFixture('another-user.ts', asNobody);
+    await expect(child.ask('attachList', list.name)).rejects.toMatchObject({ name: 'SegmentAccessError' });
+    await expect(child.ask('attachLock', lock.name)).rejects.toMatchObject({ name: 'SegmentAccessError' });
+    expect([exists(list.name), exists(lock.name)]).toEqual([true, true]);
+    using guard = lock.acquire();
+    expect(guard.recovered).toBe(false);
+  });
+
   test('keeps its name from being taken', async () => {
     const name = freshName();
     using _shm = SharedMemory.create(64, { name });
     await using child = forkFixture('another-user.ts', asNobody);
     await expect(child.ask('create', name)).rejects.toMatchObject({ name: 'SegmentExistsError', code: 'EEXIST' });
+  });
+});
+
+describe.runIf(canBeAnotherUser)("another user's manager (as root)", () => {
+  const authkey = 'a key that both know';
+
+  test('lets nobody else in by a socket of files, though they have the key', async () => {
+    await using manager = await SharedMemoryManager.start({ authkey });
+    const { name } = manager.sharedMemory(64);
+    await using child = forkFixture('another-user.ts', asNobody);
+    await expect(child.ask('connect', manager.address, authkey)).rejects.toMatchObject({ code: 'EACCES' });
+    expect(manager.list()).toEqual([name]);
+  });
+
+  test('lets those who have the key in by TCP', async () => {
+    await using manager = await SharedMemoryManager.start({ authkey, address: 'tcp://127.0.0.1:0' });
+    const { name } = manager.sharedMemory(64);
+    await using child = forkFixture('another-user.ts', asNobody);
+    expect(await child.ask('connect', manager.address, authkey)).toEqual([name]);
   });
 });
 

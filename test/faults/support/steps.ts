@@ -53,8 +53,43 @@ const NATIVE = [
   'manager-end',
 ];
 
+const NODE = [
+  'create-list',
+  'list-attach',
+  'list-use',
+  'list-dispose',
+  'lock-create',
+  'lock-attach',
+  'lock-acquire',
+  'lock-acquire-recovered',
+  'lock-acquire-taken',
+  'lock-release',
+  'lock-close',
+  'lock-unlink',
+  'lock-dispose',
+  'manager-alone-create',
+  'manager-alone-end',
+  'manager-create',
+  'manager-list',
+  'manager-unlink',
+];
+
+/** Turns of Node's event loop, which ends the process when its own calls fail: killed, but not failed. */
+const ASYNCHRONOUS = [
+  'lock-acquire-async',
+  'lock-acquire-taken-async',
+  'manager-start',
+  'manager-connect',
+  'manager-end',
+];
+
 /** The operations that each program knows. */
-export const operations = { native: [...BOTH, ...NATIVE], node: [...BOTH, 'create-list'] };
+export const operations = { native: [...BOTH, ...NATIVE], node: [...BOTH, ...NODE, ...ASYNCHRONOUS] };
+
+/** Whether an operation of Node can be failed at every call. */
+export function isSynchronous(operation: string): boolean {
+  return !ASYNCHRONOUS.includes(operation);
+}
 
 /** How an operation went. */
 export interface Outcome {
