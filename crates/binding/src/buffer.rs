@@ -149,7 +149,7 @@ pub(crate) fn detach(env: &Env, buffer: &Unknown<'_>) -> bool {
 fn refused(status: Status) -> shareable_core::Error {
     let message = if status == Status::NoExternalBuffersAllowed {
         "this runtime allows no ArrayBuffer over memory that it has not allocated (Electron's memory cage does so), and \
-         a copy would not be shared: shared memory cannot be used here"
+         a copy would not be shared: use shareable in a process of plain Node that this one starts"
             .to_owned()
     } else {
         format!("the runtime refused an ArrayBuffer over the segment: {status}")

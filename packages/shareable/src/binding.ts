@@ -1,56 +1,12 @@
 /**
- * The addon: finding it, and calling it. Nothing else in the package knows where it is, and whatever it throws has
- * become one of our errors when it leaves here.
+ * Calling the addon. Nothing else in the package does, and whatever it throws has become one of our errors when it
+ * leaves here.
  */
-import { accessSync, chmodSync, constants } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
 import type * as Native from '../native/native.js';
-import { SharedMemoryError, fromNative } from './errors.js';
+import { fromNative } from './errors.js';
+import { findHelper, loadAddon } from './loader.js';
 
 type Binding = typeof Native;
-
-const require = createRequire(import.meta.url);
-
-/** The name of this platform in the names of the addons, such as `linux-x64-gnu`. */
-function platform(): string {
-  const base = `${process.platform}-${process.arch}`;
-  if (process.platform === 'win32') return `${base}-msvc`;
-  if (process.platform !== 'linux') return base;
-  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
-  return report?.header?.glibcVersionRuntime === undefined ? `${base}-musl` : `${base}-gnu`;
-}
-
-/** Loads the addon: the one that `SHAREABLE_ADDON` names, or a local build, or the platform's package. */
-function load(): { addon: Binding; path: string } {
-  const name = platform();
-  const override = process.env['SHAREABLE_ADDON'];
-  const candidates =
-    override === undefined
-      ? [fileURLToPath(new URL(`../native/shareable.${name}.node`, import.meta.url)), `@shareable/${name}`]
-      : [override];
-  const causes: unknown[] = [];
-  for (const candidate of candidates) {
-    try {
-      const path = require.resolve(candidate);
-      return { addon: require(path) as Binding, path };
-    } catch (cause) {
-      // A candidate that is absent says nothing; one that is there and does not load is the reason.
-      const isAbsent = (cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND' && override === undefined;
-      if (!isAbsent) causes.push(cause);
-    }
-  }
-  const [cause] = causes;
-  throw new SharedMemoryError(
-    cause === undefined
-      ? `there is no addon of shareable for ${name} here: the package @shareable/${name} is not installed. ` +
-          'It comes as an optional dependency; install without --omit=optional, on the machine that runs it.'
-      : `the addon of shareable for ${name} does not load: ${cause instanceof Error ? cause.message : String(cause)}`,
-    { code: 'ERR_SHM_ADDON', cause },
-  );
-}
 
 /** `fn`, throwing our errors. */
 function translated<Args extends unknown[], Result>(fn: (...args: Args) => Result): (...args: Args) => Result {
@@ -63,22 +19,7 @@ function translated<Args extends unknown[], Result>(fn: (...args: Args) => Resul
   };
 }
 
-/** The helper executable: the one that `SHAREABLE_HELPER` names, or the one beside the addon. */
-function findHelper(addonPath: string): string {
-  const name = process.platform === 'win32' ? 'shareable-helper.exe' : 'shareable-helper';
-  const path = process.env['SHAREABLE_HELPER'] ?? join(dirname(addonPath), name);
-  try {
-    accessSync(path, constants.X_OK);
-  } catch {
-    // Some installers drop the mode. If it cannot be set, or there is no file, starting it says why.
-    try {
-      chmodSync(path, 0o755);
-    } catch {}
-  }
-  return path;
-}
-
-const { addon, path: addonPath } = load();
+const { addon, path: addonPath } = loadAddon() as { addon: Binding; path: string };
 
 /** Where the addon is. */
 export { addonPath };

@@ -1,4 +1,3 @@
-export { pageSize } from './binding.js';
 export {
   AuthenticationError,
   LayoutError,
@@ -21,6 +20,6 @@ export { SharedMemoryManager } from './shared-memory-manager.js';
 export type { SharedMemoryManagerOptions } from './shared-memory-manager.js';
 export { ShareableList } from './shareable-list.js';
 export type { ShareableListHandle } from './shareable-list.js';
-export { SharedMemory, roundUpToPage } from './shared-memory.js';
+export { SharedMemory, pageSize, roundUpToPage } from './shared-memory.js';
 export type { SharedMemoryHandle, TypedArrayConstructor } from './shared-memory.js';
 export type { Storable } from './values.js';

@@ -9,8 +9,8 @@ import {
   createOrAttachSegment,
   createSegment,
   disposeSegment,
+  pageSize as nativePageSize,
   losses,
-  pageSize,
   segmentBuffer,
   unlinkSegment,
 } from './binding.js';
@@ -35,9 +35,12 @@ export type TypedArrayConstructor =
   | BigInt64ArrayConstructor
   | BigUint64ArrayConstructor;
 
+/** `Uint8Array<ArrayBuffer>`, in words that TypeScript before 5.7 knows too. */
+type Bytes = InstanceType<Uint8ArrayConstructor>;
+
 const TypedArray = Object.getPrototypeOf(Uint8Array) as abstract new () => object;
 
-/** Wraps a segment that the addon has opened; for the package's own use. */
+/** @internal Wraps a segment that the addon has opened. */
 export let wrapSegment: (native: NativeSegment) => SharedMemory;
 
 /**
@@ -67,7 +70,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
 
   readonly #handle: NativeSegment['handle'];
   #buffer: ArrayBuffer | undefined;
-  #buf: Uint8Array<ArrayBuffer> | undefined;
+  #buf: Bytes | undefined;
   #closed = false;
   /** The state of the counter at which this segment was last known to be whole. */
   #losses = losses[0];
@@ -160,7 +163,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    *
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
-  get buf(): Uint8Array<ArrayBuffer> {
+  get buf(): Bytes {
     const { buffer } = this;
     return (this.#buf ??= new Uint8Array(buffer));
   }
@@ -251,6 +254,9 @@ export class SharedMemory implements Disposable, AsyncDisposable {
     this[Symbol.dispose]();
   }
 }
+
+/** Bytes per memory page: 4096 on most machines, 16384 on Apple silicon. */
+export const pageSize: number = nativePageSize;
 
 /**
  * `bytes` rounded up to whole pages.

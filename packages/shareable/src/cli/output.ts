@@ -51,8 +51,7 @@ export class Output {
 
   #paint(text: string, style: Style | undefined): string {
     if (style === undefined || !this.#hasColors || text === '') return text;
-    // Not in Node 20.11, which goes without.
-    return util.styleText?.(STYLES[style], text, { validateStream: false }) ?? text;
+    return util.styleText(STYLES[style], text, { validateStream: false });
   }
 
   async #write(text: string): Promise<void> {
