@@ -1,0 +1,152 @@
+/**
+ * Packs every package and looks at what would be published. It wants the binaries of all platforms in their packages;
+ * with --here it takes those of the local build, for this machine's platform, and says which it has not looked at.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, openSync, readSync, closeSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { checkTypes } from './check-types.ts';
+import type { Packed } from './pack.ts';
+import { folderOf, packLocal, packMain, packPlatform, readManifest, root, targets } from './pack.ts';
+
+const LIMITS = { addon: 1_500_000, helper: 1_000_000, main: 150_000 };
+/** Less is no addon and no helper. */
+const LEAST = 100_000;
+
+const isLocal = process.argv.includes('--here');
+const problems: string[] = [];
+const rows: Record<string, string | number>[] = [];
+
+function check(isGood: boolean, problem: string): void {
+  if (!isGood) problems.push(problem);
+}
+
+/** What a package must hold beside what it says itself. */
+function checkFiles({ manifest, files }: Packed, wanted: string[]): void {
+  const paths = new Set(files.map(({ path }) => path));
+  for (const path of ['package.json', 'README.md', 'LICENSE', ...wanted]) {
+    check(paths.has(path), `${manifest.name} holds no ${path}`);
+  }
+  for (const key of ['description', 'license', 'version'] as const) {
+    check(Boolean(manifest[key]), `${manifest.name} has no ${key}`);
+  }
+}
+
+function sizeOf({ files }: Packed, path?: string): number {
+  return files.filter((file) => path === undefined || file.path === path).reduce((sum, { size }) => sum + size, 0);
+}
+
+const MAGIC: Record<string, { bytes: number[]; at: number; cpus: Record<string, number> }> = {
+  linux: { bytes: [0x7f, 0x45, 0x4c, 0x46], at: 18, cpus: { x64: 62, arm64: 183 } },
+  darwin: { bytes: [0xcf, 0xfa, 0xed, 0xfe], at: 4, cpus: { x64: 7, arm64: 12 } },
+};
+
+/** Whether a binary is one for the platform, by its first bytes. */
+function isFor(tarball: string, path: string, os: string, cpu: string): boolean {
+  const folder = mkdtempSync(join(tmpdir(), 'shareable-check-'));
+  try {
+    execFileSync('tar', ['--extract', '--gzip', '--file', tarball, '--directory', folder, `package/${path}`]);
+    const header = Buffer.alloc(1024);
+    const file = openSync(join(folder, 'package', path), 'r');
+    readSync(file, header);
+    closeSync(file);
+    if (os === 'win32') {
+      const start = header.readUInt32LE(60);
+      return (
+        header.toString('latin1', start, start + 2) === 'PE' &&
+        header.readUInt16LE(start + 4) === (cpu === 'x64' ? 0x8664 : 0xaa64)
+      );
+    }
+    const magic = MAGIC[os];
+    return (
+      magic?.bytes.every((byte, i) => header[i] === byte) === true && header.readUInt16LE(magic.at) === magic.cpus[cpu]
+    );
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function checkPlatform(target: string, packed: Packed): void {
+  const { manifest, files, tarball } = packed;
+  const [os = '', cpu = '', libc] = target.split('-');
+  const addon = `shareable.${target}.node`;
+  const helper = os === 'win32' ? 'shareable-helper.exe' : 'shareable-helper';
+  checkFiles(packed, [addon, helper, 'THIRD-PARTY.md']);
+  const expected = {
+    name: `@shareable/${target}`,
+    main: addon,
+    os: [os],
+    cpu: [cpu],
+    libc: os === 'linux' ? [libc === 'gnu' ? 'glibc' : libc] : undefined,
+    executable: [`./${helper}`],
+  };
+  const { name, main, os: systems, cpu: cpus, libc: libraries, publishConfig } = manifest;
+  const actual = { name, main, os: systems, cpu: cpus, libc: libraries, executable: publishConfig?.executableFiles };
+  check(
+    JSON.stringify(actual) === JSON.stringify(expected),
+    `${target}: package.json says ${JSON.stringify(actual)}, not ${JSON.stringify(expected)}`,
+  );
+  check(manifest.preferUnplugged === true, `${name} is not unplugged by Yarn`);
+  check(files.find(({ path }) => path === helper)?.isExecutable === true, `${name}: ${helper} is not executable`);
+  for (const [path, limit] of [
+    [addon, LIMITS.addon],
+    [helper, LIMITS.helper],
+  ] as const) {
+    const size = sizeOf(packed, path);
+    check(size >= LEAST, `${name}: ${path} has ${size} bytes, which is no binary`);
+    check(size < limit, `${name}: ${path} has ${size} bytes; the limit is ${limit}`);
+    if (size >= LEAST) check(isFor(tarball, path, os, cpu), `${name}: ${path} is not built for ${target}`);
+    rows.push({ package: name, file: path, bytes: size, limit });
+  }
+}
+
+async function checkMain(packed: Packed): Promise<void> {
+  const { manifest } = packed;
+  checkFiles(packed, ['dist/index.js', 'dist/index.d.ts', 'dist/cli/main.js']);
+  check(manifest.dependencies === undefined, `${manifest.name} has dependencies`);
+  const optional = Object.fromEntries(targets.map((target) => [`@shareable/${target}`, manifest.version]));
+  check(
+    JSON.stringify(manifest.optionalDependencies) === JSON.stringify(optional),
+    `${manifest.name} does not depend on exactly its own version of each platform's package`,
+  );
+  const size = sizeOf(packed);
+  check(size < LIMITS.main, `${manifest.name} has ${size} bytes unpacked; the limit is ${LIMITS.main}`);
+  rows.push({ package: manifest.name, file: 'unpacked', bytes: size, limit: LIMITS.main });
+  problems.push(...(await checkTypes(readFileSync(packed.tarball))));
+}
+
+/** A step of its own that ends with 0 or says why not. */
+function checkBy(script: string, ...args: string[]): void {
+  try {
+    execFileSync(process.execPath, [join(root, 'scripts', script), ...args], { encoding: 'utf8', stdio: 'pipe' });
+  } catch (error) {
+    problems.push((error as { stderr: string }).stderr.trim());
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'shareable-publish-'));
+try {
+  checkBy('versions.ts');
+  checkBy('third-party.ts', '--check');
+  await checkMain(packMain(folder));
+  const family = `${process.platform}-${process.arch}`;
+  const here = new Set(targets.filter((target) => target.startsWith(family) && !target.endsWith('-musl')));
+  for (const target of targets) {
+    const isBuiltHere = here.has(target);
+    if (isLocal && !isBuiltHere) {
+      // Its package.json alone.
+      check(readManifest(folderOf(target)).name === `@shareable/${target}`, `${target} has another name`);
+    } else {
+      checkPlatform(target, isLocal ? packLocal(target, folder) : packPlatform(target, folder));
+    }
+  }
+  console.table(rows);
+  if (isLocal) console.log(`not looked at: the binaries for ${targets.filter((one) => !here.has(one)).join(', ')}`);
+} finally {
+  rmSync(folder, { recursive: true });
+}
+for (const problem of problems) console.error(problem);
+console.log(problems.length === 0 ? 'fit to publish' : `${problems.length} problems`);
+process.exitCode = problems.length === 0 ? 0 : 1;

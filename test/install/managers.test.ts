@@ -1,0 +1,45 @@
+/** The packed packages, installed into empty folders by every package manager, with no registry but one of our own. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { managers } from './support/managers.ts';
+import { Folder, install, start } from './support/project.ts';
+import type { Entry } from './support/registry.ts';
+import { here, pack, startRegistry, twin } from './support/registry.ts';
+
+const times: Record<string, string> = {};
+
+describe('without install scripts, and with the registry out of reach', () => {
+  let entries: Entry[];
+
+  beforeAll(() => {
+    using packages = new Folder();
+    entries = pack(packages.path);
+  });
+
+  test.each(managers)('$name installs the package, and the core runs', { timeout: 120_000 }, async (manager) => {
+    using folder = new Folder();
+    await using registry = await startRegistry(entries);
+    times[manager.name] = `${((await install(manager, folder.path, registry)) / 1000).toFixed(1)} s`;
+    expect(registry.unknown).toEqual([]);
+    const platforms = manager.ignoresLibc === true ? [here, twin] : [here];
+    expect([...registry.downloaded].toSorted()).toEqual([
+      ...platforms.map((name) => `@shareable/${name}`),
+      'shareable',
+    ]);
+    for (const program of ['start.mjs', 'start.cjs']) {
+      expect(await start(manager.start, program, folder.path)).toEqual({
+        code: 0,
+        stdout: 'the core runs\n',
+        stderr: '',
+      });
+    }
+    expect(existsSync(join(folder.path, 'node_modules'))).toBe(manager.isPnP !== true);
+  });
+
+  afterAll(() => {
+    console.log('installed in', times);
+  });
+});

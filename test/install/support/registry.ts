@@ -1,0 +1,95 @@
+/** A registry on the loopback that has our packages and nothing else, and can only be read. */
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import type { Manifest } from '../../../scripts/pack.ts';
+import { folderOf, packLocal, packMain, packPlatform, readManifest, targets } from '../../../scripts/pack.ts';
+
+/** Long enough ago for managers that take nothing new. */
+const PUBLISHED = '2020-01-01T00:00:00.000Z';
+
+/** The target of this machine. */
+export const here = `${process.platform}-${process.arch}-gnu`;
+
+/** A published package. */
+export interface Entry {
+  manifest: Manifest;
+  bytes: Buffer;
+}
+
+/** A running registry; ends with its scope. */
+export interface Registry extends AsyncDisposable {
+  url: string;
+  /** What was asked for and is not here. */
+  unknown: string[];
+  /** The packages that were downloaded. */
+  downloaded: Set<string>;
+}
+
+/** The target that differs in nothing but the C library, which not every manager looks at. */
+export const twin = `${process.platform}-${process.arch}-musl`;
+
+/** What is published: for other platforms than this one, packages without binaries, which nobody may need. */
+export function pack(folder: string): Entry[] {
+  const others = targets.filter((target) => target !== here && target !== twin);
+  return [
+    ...[packMain(folder), packLocal(here, folder), packPlatform(twin, folder)].map(({ manifest, tarball }) => ({
+      manifest,
+      bytes: readFileSync(tarball),
+    })),
+    ...others.map((target) => ({ manifest: readManifest(folderOf(target)), bytes: Buffer.alloc(0) })),
+  ];
+}
+
+function packument({ manifest, bytes }: Entry, url: string): object {
+  const { name, version } = manifest;
+  const integrity = `sha512-${createHash('sha512').update(bytes).digest('base64')}`;
+  const shasum = createHash('sha1').update(bytes).digest('hex');
+  const dist = { tarball: `${url}/${name}/-/${version}.tgz`, integrity, shasum };
+  return {
+    _id: name,
+    name,
+    'dist-tags': { latest: version },
+    time: { created: PUBLISHED, modified: PUBLISHED, [version]: PUBLISHED },
+    versions: { [version]: { ...manifest, _id: `${name}@${version}`, dist } },
+  };
+}
+
+/** Serves `entries`. */
+export async function startRegistry(entries: Entry[]): Promise<Registry> {
+  const unknown: string[] = [];
+  const downloaded = new Set<string>();
+  const byName = new Map(entries.map((entry) => [entry.manifest.name, entry]));
+  const server = createServer(({ method, url: address = '' }, response) => {
+    const path = decodeURIComponent(address).slice(1);
+    const [, name = path, isTarball] = /^(.+?)(\/-\/.+\.tgz)?$/.exec(path) ?? [];
+    const entry = byName.get(name);
+    if (entry === undefined || method !== 'GET') {
+      unknown.push(`${method} ${address}`);
+      response.writeHead(404).end('{}');
+    } else if (isTarball === undefined) {
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(packument(entry, url)));
+    } else {
+      downloaded.add(name);
+      response.setHeader('content-type', 'application/octet-stream');
+      response.end(entry.bytes);
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url,
+    unknown,
+    downloaded,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

@@ -1,0 +1,71 @@
+/** The package's types and `using`, with the oldest TypeScript that knows it and the newest. */
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { nodes } from '../helpers/nodes.ts';
+import { npm } from './support/managers.ts';
+import { isolated, packageFolder, run } from './support/programs.ts';
+import { Folder, install, start } from './support/project.ts';
+import { pack, startRegistry } from './support/registry.ts';
+
+const folder = new Folder();
+
+beforeAll(async () => {
+  using packages = new Folder();
+  await using registry = await startRegistry(pack(packages.path));
+  await install(npm, folder.path, registry);
+  mkdirSync(join(folder.path, 'node_modules/@types'));
+  symlinkSync(packageFolder('@types/node'), join(folder.path, 'node_modules/@types/node'), 'dir');
+});
+
+afterAll(() => folder[Symbol.dispose]());
+
+describe.each([
+  ['5.2', 'typescript5'],
+  ['6', 'typescript6'],
+  ['7', 'typescript7'],
+])('TypeScript %s', (version, alias) => {
+  test('checks the package and compiles `using`, and the result runs on every Node', async () => {
+    const compiler = packageFolder(alias);
+    const manifest = JSON.parse(readFileSync(join(compiler, 'package.json'), 'utf8')) as {
+      version: string;
+      bin: { tsc: string };
+    };
+    expect(manifest.version.startsWith(`${version}.`)).toBe(true);
+    const config = {
+      compilerOptions: {
+        target: 'es2022',
+        lib: ['es2022', 'esnext.disposable'],
+        module: 'nodenext',
+        moduleResolution: 'nodenext',
+        types: ['node'],
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        skipLibCheck: false,
+        outDir: alias,
+        rootDir: '.',
+      },
+      files: ['typed.ts'],
+    };
+    writeFileSync(join(folder.path, 'tsconfig.json'), JSON.stringify(config));
+    writeFileSync(
+      join(folder.path, 'package.json'),
+      JSON.stringify({ name: 'project', private: true, type: 'module', dependencies: { shareable: '*' } }),
+    );
+    const options = { cwd: folder.path, env: isolated(folder.path) };
+    expect(await run([process.execPath, join(compiler, manifest.bin.tsc), '-p', '.'], options)).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    });
+    for (const { path = '' } of nodes) {
+      expect(await start([path], join(alias, 'typed.js'), folder.path)).toEqual({
+        code: 0,
+        stdout: 'ENOENT\n',
+        stderr: '',
+      });
+    }
+  });
+});
