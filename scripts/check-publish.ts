@@ -3,10 +3,11 @@
  * with --here it takes those of the local build, for this machine's platform, and says which it has not looked at.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, openSync, readSync, closeSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { checkBinary } from './binaries.ts';
 import { checkTypes } from './check-types.ts';
 import type { Packed } from './pack.ts';
 import { folderOf, packLocal, packMain, packPlatform, readManifest, root, targets } from './pack.ts';
@@ -38,36 +39,6 @@ function sizeOf({ files }: Packed, path?: string): number {
   return files.filter((file) => path === undefined || file.path === path).reduce((sum, { size }) => sum + size, 0);
 }
 
-const MAGIC: Record<string, { bytes: number[]; at: number; cpus: Record<string, number> }> = {
-  linux: { bytes: [0x7f, 0x45, 0x4c, 0x46], at: 18, cpus: { x64: 62, arm64: 183 } },
-  darwin: { bytes: [0xcf, 0xfa, 0xed, 0xfe], at: 4, cpus: { x64: 7, arm64: 12 } },
-};
-
-/** Whether a binary is one for the platform, by its first bytes. */
-function isFor(tarball: string, path: string, os: string, cpu: string): boolean {
-  const folder = mkdtempSync(join(tmpdir(), 'shareable-check-'));
-  try {
-    execFileSync('tar', ['--extract', '--gzip', '--file', tarball, '--directory', folder, `package/${path}`]);
-    const header = Buffer.alloc(1024);
-    const file = openSync(join(folder, 'package', path), 'r');
-    readSync(file, header);
-    closeSync(file);
-    if (os === 'win32') {
-      const start = header.readUInt32LE(60);
-      return (
-        header.toString('latin1', start, start + 2) === 'PE' &&
-        header.readUInt16LE(start + 4) === (cpu === 'x64' ? 0x8664 : 0xaa64)
-      );
-    }
-    const magic = MAGIC[os];
-    return (
-      magic?.bytes.every((byte, i) => header[i] === byte) === true && header.readUInt16LE(magic.at) === magic.cpus[cpu]
-    );
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
 function checkPlatform(target: string, packed: Packed): void {
   const { manifest, files, tarball } = packed;
   const [os = '', cpu = '', libc] = target.split('-');
@@ -97,7 +68,8 @@ function checkPlatform(target: string, packed: Packed): void {
     const size = sizeOf(packed, path);
     check(size >= LEAST, `${name}: ${path} has ${size} bytes, which is no binary`);
     check(size < limit, `${name}: ${path} has ${size} bytes; the limit is ${limit}`);
-    if (size >= LEAST) check(isFor(tarball, path, os, cpu), `${name}: ${path} is not built for ${target}`);
+    // The local build is for this machine, and its glibc.
+    if (size >= LEAST && !isLocal) problems.push(...checkBinary(tarball, path, target));
     rows.push({ package: name, file: path, bytes: size, limit });
   }
 }
@@ -131,8 +103,9 @@ try {
   checkBy('versions.ts');
   checkBy('third-party.ts', '--check');
   await checkMain(packMain(folder));
-  const family = `${process.platform}-${process.arch}`;
-  const here = new Set(targets.filter((target) => target.startsWith(family) && !target.endsWith('-musl')));
+  const native = join(root, 'packages/shareable/native');
+  const here = new Set(targets.filter((target) => existsSync(join(native, `shareable.${target}.node`))));
+  check(!isLocal || here.size > 0, `there is no local build in ${native}: run \`pnpm run build\``);
   for (const target of targets) {
     const isBuiltHere = here.has(target);
     if (isLocal && !isBuiltHere) {

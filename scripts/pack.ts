@@ -1,6 +1,6 @@
 /** Packs the packages as they are published. */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -19,6 +19,7 @@ export interface Manifest {
   libc?: string[];
   files?: string[];
   preferUnplugged?: boolean;
+  scripts?: Record<string, string>;
   publishConfig?: { executableFiles?: string[] };
   dependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
@@ -87,7 +88,10 @@ export function packPlatform(target: string, destination: string): Packed {
 export function packLocal(target: string, destination: string): Packed {
   const folder = mkdtempSync(join(tmpdir(), 'shareable-pack-'));
   try {
-    for (const name of ['package.json', 'README.md']) copyFileSync(join(folderOf(target), name), join(folder, name));
+    // Without the script that fetches what is put there below.
+    const { scripts: _, ...manifest } = readManifest(folderOf(target));
+    writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest, null, 2));
+    copyFileSync(join(folderOf(target), 'README.md'), join(folder, 'README.md'));
     const native = join(root, 'packages/shareable/native');
     for (const name of readManifest(folder).files ?? []) {
       const source = join(name === 'THIRD-PARTY.md' ? root : native, name);

@@ -19,25 +19,33 @@ describe('without install scripts, and with the registry out of reach', () => {
     entries = pack(packages.path);
   });
 
-  test.each(managers)('$name installs the package, and the core runs', { timeout: 120_000 }, async (manager) => {
-    using folder = new Folder();
-    await using registry = await startRegistry(entries);
-    times[manager.name] = `${((await install(manager, folder.path, registry)) / 1000).toFixed(1)} s`;
-    expect(registry.unknown).toEqual([]);
-    const platforms = manager.ignoresLibc === true ? [here, twin] : [here];
-    expect([...registry.downloaded].toSorted()).toEqual([
-      ...platforms.map((name) => `@shareable/${name}`),
-      'shareable',
-    ]);
-    for (const program of ['start.mjs', 'start.cjs']) {
-      expect(await start(manager.start, program, folder.path)).toEqual({
-        code: 0,
-        stdout: 'the core runs\n',
-        stderr: '',
-      });
-    }
-    expect(existsSync(join(folder.path, 'node_modules'))).toBe(manager.isPnP !== true);
+  test.runIf(process.platform === 'linux' && process.arch === 'x64')('all of them are here (on Linux x64)', () => {
+    expect(managers.filter(({ isMissing }) => isMissing)).toEqual([]);
   });
+
+  test.each(managers.filter(({ isMissing }) => isMissing !== true))(
+    '$name installs the package, and the core runs',
+    { timeout: 120_000 },
+    async (manager) => {
+      using folder = new Folder();
+      await using registry = await startRegistry(entries);
+      times[manager.name] = `${((await install(manager, folder.path, registry)) / 1000).toFixed(1)} s`;
+      expect(registry.unknown).toEqual([]);
+      const platforms = manager.ignoresLibc === true ? [here, twin] : [here];
+      expect([...registry.downloaded].toSorted()).toEqual([
+        ...platforms.map((name) => `@shareable/${name}`),
+        'shareable',
+      ]);
+      for (const program of ['start.mjs', 'start.cjs']) {
+        expect(await start(manager.start, program, folder.path)).toEqual({
+          code: 0,
+          stdout: 'the core runs\n',
+          stderr: '',
+        });
+      }
+      expect(existsSync(join(folder.path, 'node_modules'))).toBe(manager.isPnP !== true);
+    },
+  );
 
   afterAll(() => {
     console.log('installed in', times);

@@ -15,6 +15,8 @@ export interface Manager {
   start: string[];
   /** Without folders for packages: only their own loader finds anything. */
   isPnP?: boolean;
+  /** As on platforms that `test/package.json` has no package of it for. */
+  isMissing?: boolean | undefined;
   /** Takes the packages of both C libraries. */
   ignoresLibc?: boolean;
 }
@@ -78,9 +80,15 @@ export const managers: Manager[] = [
     start: [...yarn, 'node'],
     isPnP: true,
   },
-  { name: 'Bun', install: [...bun.command, 'add', '--ignore-scripts', 'shareable'], start: bun.command },
+  {
+    name: 'Bun',
+    isMissing: bun.isMissing,
+    install: [...bun.command, 'add', '--ignore-scripts', 'shareable'],
+    start: bun.command,
+  },
   {
     name: 'Deno',
+    isMissing: deno.isMissing,
     prepare: npmrc,
     install: [...deno.command, 'add', '--minimum-dependency-age=0', 'npm:shareable'],
     start: [...deno.command, 'run', '--allow-all', '--no-prompt', '--minimum-dependency-age=0'],

@@ -4,15 +4,17 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { basename } from 'node:path';
 
 import type { Manifest } from '../../../scripts/pack.ts';
 import { folderOf, packLocal, packMain, packPlatform, readManifest, targets } from '../../../scripts/pack.ts';
+import { addonPath } from '../../tracker/processes.ts';
 
 /** Long enough ago for managers that take nothing new. */
 const PUBLISHED = '2020-01-01T00:00:00.000Z';
 
-/** The target of this machine. */
-export const here = `${process.platform}-${process.arch}-gnu`;
+/** The target of this machine: that of the local build. */
+export const here: string = /^shareable\.(.+)\.node$/.exec(basename(addonPath))?.[1] ?? 'none';
 
 /** A published package. */
 export interface Entry {
@@ -30,13 +32,14 @@ export interface Registry extends AsyncDisposable {
 }
 
 /** The target that differs in nothing but the C library, which not every manager looks at. */
-export const twin = `${process.platform}-${process.arch}-musl`;
+export const twin: string = here.replace(/-gnu$/, '-musl');
 
 /** What is published: for other platforms than this one, packages without binaries, which nobody may need. */
 export function pack(folder: string): Entry[] {
   const others = targets.filter((target) => target !== here && target !== twin);
+  const twins = twin === here ? [] : [packPlatform(twin, folder)];
   return [
-    ...[packMain(folder), packLocal(here, folder), packPlatform(twin, folder)].map(({ manifest, tarball }) => ({
+    ...[packMain(folder), packLocal(here, folder), ...twins].map(({ manifest, tarball }) => ({
       manifest,
       bytes: readFileSync(tarball),
     })),
