@@ -1,11 +1,11 @@
 //! Seats and sleep by the standard library, for systems that offer nothing better or where that has not been tried.
 //!
-//! A seat is a file in the folder for temporary files that its participant keeps locked; the system unlocks it when the
+//! A seat is a file, in the folder for temporary files or wherever the backend knows better, that its participant keeps locked; the system unlocks it when the
 //! process dies. There is no sleep on a word of memory here that other processes could end, so sleepers look for themselves.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Acquire;
 use std::thread;
@@ -21,6 +21,16 @@ const PAUSES: (Duration, Duration) = (Duration::from_micros(50), Duration::from_
 /// goes: two could lock one file each under the same name.
 const UNLINKED: &str = "unlinked";
 
+#[cfg(all(target_os = "macos", not(feature = "portable-backend")))]
+use super::backend::seat_folder;
+
+/// Where segments themselves are files, those who find one have the same folder for temporary files.
+#[cfg(not(all(target_os = "macos", not(feature = "portable-backend"))))]
+#[expect(clippy::unnecessary_wraps, reason = "macOS can fail here")]
+fn seat_folder() -> io::Result<PathBuf> {
+    Ok(std::env::temp_dir())
+}
+
 /// A seat: a file that is locked for as long as the value lives.
 #[derive(Debug)]
 pub(crate) struct Seat {
@@ -32,12 +42,14 @@ pub(crate) struct Seat {
 impl Seat {
     /// See the backend contract.
     pub(crate) fn take(name: &Name, _: Identity, identifier: u64, first: u16) -> Result<Self> {
-        let folder = std::env::temp_dir().join("shareable-locks").join(format!("{identifier:016x}"));
-        let failed = |e: io::Error| {
+        let in_folder = |folder: &Path, e: &io::Error| {
             Error::new(Kind::System, format!("lock '{name}' cannot keep its files in {}: {e}", folder.display()))
                 .on_segment(name.as_str())
                 .with_os("open", e.raw_os_error())
         };
+        let folder = seat_folder().map_err(|e| in_folder(Path::new("a folder of its own"), &e))?;
+        let folder = folder.join("shareable-locks").join(format!("{identifier:016x}"));
+        let failed = |e: io::Error| in_folder(&folder, &e);
         fs::create_dir_all(&folder).map_err(failed)?;
         // Low numbers, so that there are few files, unless many look at once.
         for number in seats_from(first % 8) {
@@ -97,7 +109,7 @@ impl Drop for Seat {
 }
 
 /// Locks a file, which it makes if need be; `None` when somebody else has it locked.
-fn lock(path: &std::path::Path) -> io::Result<Option<File>> {
+fn lock(path: &Path) -> io::Result<Option<File>> {
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),

@@ -117,7 +117,7 @@ impl Attributes {
         let mut attributes = Self(unsafe { attributes.assume_init() });
         // SAFETY: `attributes` is initialized. A C library that does not know the flag refuses it; the helper then
         // makes its own session as its first act.
-        let _ = unsafe { libc::posix_spawnattr_setflags(&raw mut attributes.0, os::SPAWN_IN_OWN_SESSION) };
+        let _ = unsafe { libc::posix_spawnattr_setflags(&raw mut attributes.0, os::SPAWN_FLAGS) };
         Ok(attributes)
     }
 }

@@ -25,7 +25,10 @@ pub(crate) const NAME_MAX: usize = 255;
 pub(super) const MAPS_COPY_ON_WRITE: bool = true;
 
 /// For a helper process, see [`super::helper`].
-pub(super) const SPAWN_IN_OWN_SESSION: libc::c_short = libc::POSIX_SPAWN_SETSID as libc::c_short;
+pub(super) const SPAWN_FLAGS: libc::c_short = libc::POSIX_SPAWN_SETSID as libc::c_short;
+
+/// The hard limit decides alone.
+pub(super) const MOST_DESCRIPTORS: Option<u64> = None;
 
 /// Neither waits for room nor dies of a pipe that is broken.
 pub(super) const SEND_AT_ONCE: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);

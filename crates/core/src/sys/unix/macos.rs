@@ -1,8 +1,12 @@
 //! macOS: segments are objects of the kernel, not files. They cannot be made without a name, allocated ahead of use, or
 //! mapped copy-on-write, and their size is rounded to pages.
 
+use std::ffi::{CStr, OsStr};
+use std::io;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use rustix::fs::{FileType, Mode, Stat, ftruncate};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
@@ -22,8 +26,17 @@ pub(crate) const NAME_MAX: usize = 30;
 /// A mapping must be shared here, so a stray write through a read-only one would kill the process.
 pub(super) const MAPS_COPY_ON_WRITE: bool = false;
 
-/// For a helper process, see [`super::helper`]: `POSIX_SPAWN_SETSID` of `<sys/spawn.h>`.
-pub(super) const SPAWN_IN_OWN_SESSION: libc::c_short = 0x0400;
+/// `POSIX_SPAWN_SETSID` of `<sys/spawn.h>`.
+const SPAWN_IN_OWN_SESSION: libc::c_int = 0x0400;
+
+/// For a helper process, see [`super::helper`]. It inherits what the spawn puts in place and no other descriptor, whoever
+/// opened one meanwhile: [`socket_pair`] cannot make its sockets such that no other process ever inherits them.
+#[expect(clippy::cast_possible_truncation, reason = "the flags fit the field")]
+pub(super) const SPAWN_FLAGS: libc::c_short =
+    (SPAWN_IN_OWN_SESSION | libc::POSIX_SPAWN_CLOEXEC_DEFAULT) as libc::c_short;
+
+/// `OPEN_MAX` of `<sys/syslimits.h>`: setrlimit(2) takes no more for descriptors, also where the hard limit is infinite.
+pub(super) const MOST_DESCRIPTORS: Option<u64> = Some(10_240);
 
 /// Does not wait for room; [`socket_pair`] sees to the broken pipes.
 pub(super) const SEND_AT_ONCE: SendFlags = SendFlags::DONTWAIT;
@@ -107,8 +120,6 @@ pub(super) fn is_segment(_file_type: FileType) -> bool {
 }
 
 /// The kernel numbers no segments here: names are all there is to go by.
-#[expect(clippy::unnecessary_wraps, reason = "Linux can fail here")]
-/// The kernel numbers no segments here.
 pub(super) fn identity(_stat: &Stat) -> Identity {
     Identity::made_up()
 }
@@ -123,10 +134,50 @@ pub(crate) fn list() -> Vec<Found> {
     Vec::new()
 }
 
-pub(super) fn identity_of(_name: &Name) -> Result<Option<Identity>, Errno> {
-    Ok(None)
+/// Says only whether there is a segment of that name.
+pub(super) fn identity_of(name: &Name) -> Result<Option<Identity>, Errno> {
+    match shm::open(path(name), shm::OFlags::RDONLY, Mode::empty()) {
+        // One that this user may not open is there too.
+        Ok(_) | Err(Errno::ACCESS | Errno::PERM) => Ok(None),
+        Err(errno) => Err(errno),
+    }
 }
 
 pub(super) fn remove(name: &Name) -> Result<(), Errno> {
     shm::unlink(path(name))
+}
+
+/// The folder of this user's caches, for [`crate::sys::seat`]: confstr(3) gives every process of the user the same one,
+/// whatever its environment says, and nothing removes files there that were not used for some days, as it happens to
+/// temporary ones. A process that looked elsewhere would take living holders for dead.
+pub(crate) fn seat_folder() -> io::Result<PathBuf> {
+    let mut buffer = [0_u8; libc::PATH_MAX as usize];
+    // SAFETY: the call writes at most as many bytes as the buffer has, and a NUL at the end.
+    let len = unsafe { libc::confstr(libc::_CS_DARWIN_USER_CACHE_DIR, buffer.as_mut_ptr().cast(), buffer.len()) };
+    match CStr::from_bytes_until_nul(&buffer) {
+        Ok(path) if (2..=buffer.len()).contains(&len) => Ok(PathBuf::from(OsStr::from_bytes(path.to_bytes()))),
+        _ => Err(io::Error::new(io::ErrorKind::NotFound, "the system names no folder for this user's caches")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_known_to_be_there_until_it_is_removed() {
+        let name = Name::random().unwrap();
+        assert_eq!(identity_of(&name), Err(Errno::NOENT));
+        let draft = Draft::new(&name, NonZeroUsize::new(100).unwrap(), 0o600, Lifetime::Detached).unwrap();
+        draft.publish(&name).unwrap();
+        assert_eq!(identity_of(&name), Ok(None));
+        remove(&name).unwrap();
+        assert_eq!(identity_of(&name), Err(Errno::NOENT));
+    }
+
+    #[test]
+    fn seats_are_kept_in_a_folder_of_the_users_own() {
+        let folder = seat_folder().unwrap();
+        assert!(folder.is_absolute() && folder.is_dir(), "{}", folder.display());
+    }
 }

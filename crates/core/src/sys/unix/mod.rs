@@ -29,6 +29,8 @@ use macos as os;
 
 pub(crate) use helper::{Helper, detach, fall_silent, ignore_lease_signals};
 pub(crate) use mapping::{Hold, Mapping};
+#[cfg(target_os = "macos")]
+pub(crate) use os::seat_folder;
 pub(crate) use os::{NAME_MAX, list, sweep};
 pub(crate) use sigbus::LOSSES;
 

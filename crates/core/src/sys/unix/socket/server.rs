@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::super::Helper;
+use super::super::{Helper, os};
 use super::{Stream, folder};
 use crate::manager::ROLE;
 
@@ -57,5 +57,7 @@ pub(crate) fn starter() -> io::Result<Stream> {
 /// In a server: makes room for many members.
 pub(crate) fn prepare_server() {
     let limit = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    // Without a number there is no limit.
+    let most = [limit.maximum, os::MOST_DESCRIPTORS].into_iter().flatten().min();
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: most, maximum: limit.maximum });
 }
