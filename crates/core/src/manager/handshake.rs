@@ -148,6 +148,45 @@ pub fn check_proof(key: &Key, challenge: &Nonce, address: &str, proof: &[u8; PRO
     transcript.mac(key, Role::Member, 0).verify_slice(mac).is_ok().then_some(Proven { version, nonce: *nonce })
 }
 
+/// What a stranger has said so far. It has room for a proof and no more, whatever the stranger sends.
+#[derive(Clone, Debug)]
+pub struct Introduction {
+    challenge: Nonce,
+    proof: [u8; PROOF],
+    filled: usize,
+}
+
+impl Introduction {
+    /// A stranger that is given this challenge.
+    #[must_use]
+    pub fn new(challenge: Nonce) -> Self {
+        Self { challenge, proof: [0; PROOF], filled: 0 }
+    }
+
+    /// The challenge.
+    #[must_use]
+    pub fn challenge(&self) -> &Nonce {
+        &self.challenge
+    }
+
+    /// Where the next bytes go; empty when the proof is complete.
+    pub fn room(&mut self) -> &mut [u8] {
+        &mut self.proof[self.filled..]
+    }
+
+    /// Notes that `received` more bytes are in the room, and says whether the proof is complete.
+    pub fn fill(&mut self, received: usize) -> bool {
+        self.filled = (self.filled + received).min(PROOF);
+        self.filled == PROOF
+    }
+
+    /// Whether the proof is one, as [`check_proof`].
+    #[must_use]
+    pub fn check(&self, key: &Key, address: &str) -> Option<Proven> {
+        check_proof(key, &self.challenge, address, &self.proof)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -197,6 +236,20 @@ mod tests {
         // Nor with the versions that make all other parts the same.
         answer[..2].copy_from_slice(&[0, 0]);
         assert_eq!(OURS.check_answer(&key, &answer), None);
+    }
+
+    #[test]
+    fn a_stranger_is_given_room_for_a_proof_and_no_more() {
+        assert!(size_of::<Introduction>() <= 256);
+        let key = key(b"secret");
+        let mut introduction = Introduction::new(CHALLENGE);
+        for (index, byte) in OURS.prove(&key).into_iter().enumerate() {
+            assert_eq!(introduction.check(&key, "/run/s"), None);
+            introduction.room()[0] = byte;
+            assert_eq!(introduction.fill(1), index == PROOF - 1);
+        }
+        assert!(introduction.room().is_empty());
+        assert_eq!(introduction.check(&key, "/run/s").map(|proven| proven.version), Some(VERSION));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use super::super::handshake::{Nonce, PROOF, Proven, Transcript, VERSION, check_proof};
+use super::super::handshake::{Introduction, Nonce, Proven, Transcript, VERSION};
 use super::super::protocol::{Decoder, Message, Reply, Request};
 use super::super::{Blocks, Key};
 use super::PATIENCE;
@@ -28,18 +28,9 @@ pub(super) struct Peer {
 
 #[derive(Debug)]
 enum Stage {
-    Stranger(Box<Introduction>),
+    Stranger(Box<Introduction>, Instant),
     Member(Decoder),
     Starter(Decoder),
-}
-
-/// What a stranger has said so far: no more room than the longest honest answer takes.
-#[derive(Debug)]
-struct Introduction {
-    challenge: Nonce,
-    arrival: Instant,
-    proof: [u8; PROOF],
-    filled: usize,
 }
 
 impl Peer {
@@ -50,10 +41,9 @@ impl Peer {
     /// Gives a stranger its challenge. A new connection has room for it; one that has not is not worth keeping.
     pub(super) fn stranger(stream: Stream, challenge: Nonce) -> Option<Self> {
         let sent = stream.try_send(&challenge).ok()?;
-        let introduction = Introduction { challenge, arrival: Instant::now(), proof: [0; PROOF], filled: 0 };
         (sent == challenge.len()).then(|| Self {
             stream,
-            stage: Stage::Stranger(Box::new(introduction)),
+            stage: Stage::Stranger(Box::new(Introduction::new(challenge)), Instant::now()),
             unsent: Vec::new(),
         })
     }
@@ -63,13 +53,13 @@ impl Peer {
     }
 
     pub(super) fn is_stranger(&self) -> bool {
-        matches!(self.stage, Stage::Stranger(_))
+        matches!(self.stage, Stage::Stranger(..))
     }
 
     /// When a stranger came.
     pub(super) fn arrival(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::Stranger(introduction) => Some(introduction.arrival),
+            Stage::Stranger(_, arrival) => Some(*arrival),
             Stage::Member(_) | Stage::Starter(_) => None,
         }
     }
@@ -96,13 +86,10 @@ impl Peer {
         if !self.flush()? {
             return Ok(Next::Stays);
         }
-        if let Stage::Stranger(introduction) = &mut self.stage {
-            let free = &mut introduction.proof[introduction.filled..];
-            let received = self.stream.try_receive(free)?;
-            introduction.filled += received;
-            return match (received, introduction.filled) {
-                (0, _) => Ok(Next::Leaves),
-                (_, PROOF) => self.judge(key),
+        if let Stage::Stranger(introduction, _) = &mut self.stage {
+            return match self.stream.try_receive(introduction.room())? {
+                0 => Ok(Next::Leaves),
+                received if introduction.fill(received) => self.judge(key),
                 _ => Ok(Next::Stays),
             };
         }
@@ -121,14 +108,11 @@ impl Peer {
 
     /// Lets a stranger in who has the key and speaks our version. Of the others only those with the key get an answer.
     fn judge(&mut self, key: &Key) -> io::Result<Next> {
-        let Stage::Stranger(introduction) = &self.stage else { return Ok(Next::Stays) };
+        let Stage::Stranger(introduction, _) = &self.stage else { return Ok(Next::Stays) };
         let address = self.stream.endpoint();
-        let Some(Proven { version, nonce }) = check_proof(key, &introduction.challenge, address, &introduction.proof)
-        else {
-            return Ok(Next::Leaves);
-        };
+        let Some(Proven { version, nonce }) = introduction.check(key, address) else { return Ok(Next::Leaves) };
         let transcript =
-            Transcript { challenge: &introduction.challenge, nonce: &nonce, address, member_version: version };
+            Transcript { challenge: introduction.challenge(), nonce: &nonce, address, member_version: version };
         self.unsent.extend(transcript.answer(key, VERSION));
         self.stage = Stage::Member(Decoder::default());
         let has_heard = self.flush()?;
