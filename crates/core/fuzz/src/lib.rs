@@ -1,0 +1,17 @@
+//! What is fuzzed, and what must hold for every input. Each module has a `run`, which panics where something does not.
+//!
+//! `fuzz_targets/` gives them to libFuzzer; `crates/core/tests/corpus.rs` runs them over the corpus without it.
+
+pub mod codec;
+pub mod handshake;
+pub mod list;
+pub mod manager;
+mod memory;
+mod same;
+pub mod tracker;
+
+/// Cuts bytes up as a stream may deliver them: one piece of `first` bytes, then pieces of `step`.
+fn cut(bytes: &[u8], first: u8, step: u8) -> impl Iterator<Item = &[u8]> {
+    let (head, tail) = bytes.split_at(usize::from(first).min(bytes.len()));
+    std::iter::once(head).chain(tail.chunks(usize::from(step) + 1))
+}
