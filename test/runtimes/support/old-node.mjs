@@ -2,7 +2,9 @@
  * Loaded before anything else into all processes of the suite on Node 20 and 22: has TypeScript read from the mirror that
  * `mirror.ts` makes, and adds what the tests, but not the package, use of later versions' library.
  */
-import { register } from 'node:module';
+import { createRequire, register } from 'node:module';
+
+const require = createRequire(import.meta.url);
 
 /** Later ones need none of it; they come by here when a test starts another Node. */
 const isOld = Number.parseInt(process.versions.node, 10) < 24;
@@ -11,6 +13,6 @@ if (isOld) register('./old-node-hooks.mjs', import.meta.url);
 // Where the built-in objects are frozen, nothing can be added.
 if (isOld && !process.execArgv.includes('--frozen-intrinsics')) {
   for (const addition of ['async-disposable-stack', 'disposable-stack', 'iterator', 'promise/with-resolvers']) {
-    await import(`core-js/actual/${addition}`);
+    require(`core-js/actual/${addition}`);
   }
 }

@@ -1,0 +1,35 @@
+/**
+ * A hundred thousand lives of segments on this Node, and ten thousand on the others: memory, descriptors and mappings stay
+ * as they are.
+ */
+import { describe, expect, test } from 'vitest';
+
+import { forkFixture } from '../helpers/fork-fixture.ts';
+import { nodes } from '../helpers/nodes.ts';
+
+const OURS = 24;
+/** KiB that a heap may move by; a page kept of each segment would be twenty to two hundred thousand. */
+const SLACK = 16 * 1024;
+
+describe.each(nodes.filter(({ path }) => path !== undefined))('Node $major', ({ major, path = '' }) => {
+  const count = major === OURS ? 100_000 : 10_000;
+
+  test(
+    `keeps nothing of ${count} segments that were created, attached to and closed`,
+    { timeout: 180_000 },
+    async () => {
+      await using child = forkFixture('runtime-soak.mjs', {
+        execPath: path,
+        execArgv: ['--expose-gc'],
+        serialization: 'json',
+        deadline: 170_000,
+      });
+      expect(await child.ask('cycles', count)).toEqual({
+        files: 0,
+        ranges: expect.toSatisfy((ranges: number) => ranges < 100),
+        kib: expect.toSatisfy((kib: number) => kib < SLACK),
+        external: 0,
+      });
+    },
+  );
+});
