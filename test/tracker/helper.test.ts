@@ -25,6 +25,33 @@ describe('the helper', () => {
     expect(warningsIn(owner.stderr)).toMatchObject([{ count: 25 }]);
   });
 
+  test('takes no closed socket for the end of its process, which may have closed it by mistake', async () => {
+    await using owner = forkFixture(FIXTURE);
+    expect(await owner.ask('closeTrackersSocket')).toBe(1);
+    const helper = helperOf(owner.process.pid);
+    // It has heard of the end, and looks at nothing but the process from then on.
+    await until(() => Object.values(filesOf(helper)).includes('anon_inode:[pidfd]'));
+    const [name = ''] = await owner.ask<string[]>('held');
+    expect([exists(name), isAlive(helper)]).toEqual([true, true]);
+    await owner.kill();
+    expect(exists(name)).toBe(false);
+    expect(warningsIn(owner.stderr)).toMatchObject([{ count: 1, leaks: [{ name }] }]);
+  });
+
+  test('is replaced when its process finds that the socket is closed, and nothing is lost', async () => {
+    await using owner = forkFixture(FIXTURE);
+    await owner.ask('closeTrackersSocket');
+    const first = helperOf(owner.process.pid);
+    const [second = ''] = await owner.ask<string[]>('own', 1);
+    expect(isAlive(first)).toBe(false);
+    helperOf(owner.process.pid);
+    const names = await owner.ask<string[]>('held');
+    expect([names.length, names.includes(second), names.every(exists)]).toEqual([2, true, true]);
+    await owner.kill();
+    expect(names.some(exists)).toBe(false);
+    expect(warningsIn(owner.stderr)).toMatchObject([{ count: 2 }]);
+  });
+
   test('leads a session of its own', async () => {
     await using owner = forkFixture(FIXTURE);
     await owner.ask('own', 1);

@@ -8,6 +8,12 @@ pub fn detach() {
     sys::detach();
 }
 
+/// Waits until the process that started this one is gone. The end of the connection to it may be a mistake of its own: a
+/// program that closes a descriptor twice can hit ours. Returns at once where the system cannot tell.
+pub fn wait_for_starter() {
+    sys::wait_for_starter();
+}
+
 /// Gives up standard error, for whose end others wait. What is said to it from now on is lost.
 pub fn fall_silent() {
     sys::fall_silent();

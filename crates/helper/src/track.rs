@@ -13,7 +13,9 @@ pub(crate) fn run() -> ExitCode {
     // What others left behind when everything died at once; beside the main work, so that nobody waits for it.
     // Without a thread to spare the main work goes on.
     let sweep = thread::Builder::new().spawn(shareable_core::stale::sweep);
-    let leaked = follow(io::stdin().lock()).clean();
+    let ledger = follow(io::stdin().lock());
+    shareable_core::process::wait_for_starter();
+    let leaked = ledger.clean();
     if let Some(warning) = warning(&leaked) {
         // In one call, or the lines of several trackers run into each other; and nobody may be there to read it.
         let _ = io::stderr().write_all(format!("{warning}\n").as_bytes());

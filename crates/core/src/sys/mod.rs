@@ -21,7 +21,8 @@
 //! - `unlink(name, identity)`: removes the name, if it is still the same segment's as far as an identity can tell.
 //! - `unlink_registered(name, identity)`: the same for a tracker; says whether it removed anything.
 //! - `Helper`: a helper process: `spawn(program, role)`, `send(frame)`, and given up, which kills it, on drop.
-//! - `detach()`, `fall_silent()`, `ignore_lease_signals()`: what a helper process does to itself.
+//! - `detach()`, `fall_silent()`, `ignore_lease_signals()`: what a helper process does to itself; `wait_for_starter()`: until
+//!   the process that started it is gone, or at once where that cannot be known.
 //! - `sweep()`, `list()`: see [`crate::stale`].
 //!
 //! - `is_linked(name, identity)`: whether the name is still that segment's, as far as an identity can tell.
@@ -86,6 +87,7 @@ pub(crate) mod seat;
 pub(crate) use backend::{
     Helper, Hold, LOSSES, Mapping, NAME_MAX, RANDOM_NAME_PREFIX, attach, create, detach, fall_silent,
     ignore_lease_signals, is_reserved_in_name, is_reserved_name, list, page_size, sweep, unlink, unlink_registered,
+    wait_for_starter,
 };
 
 /// What runs between the making of a segment and its appearance under its name.
@@ -118,6 +120,7 @@ const _: () = {
     let _: fn(&Helper, &[u8]) -> io::Result<()> = Helper::send;
     let _: fn() = detach;
     let _: fn() = fall_silent;
+    let _: fn() = wait_for_starter;
     let _: fn(&Name, Identity) -> bool = is_linked;
     let _: fn(&Address, Instant) -> io::Result<Stream> = Stream::connect;
     let _: fn(&Address) -> io::Result<Listener> = Listener::bind;

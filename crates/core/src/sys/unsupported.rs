@@ -63,6 +63,8 @@ pub(crate) fn detach() {}
 
 pub(crate) fn fall_silent() {}
 
+pub(crate) fn wait_for_starter() {}
+
 pub(crate) fn ignore_lease_signals() {}
 
 pub(crate) fn sweep() -> Vec<(String, Fate)> {

@@ -30,7 +30,7 @@ mod windows;
 #[cfg(windows)]
 use windows as os;
 
-pub(crate) use helper::{Helper, detach, fall_silent, ignore_lease_signals};
+pub(crate) use helper::{Helper, detach, fall_silent, ignore_lease_signals, wait_for_starter};
 pub(crate) use os::{NAME_MAX, RANDOM_NAME_PREFIX, is_reserved_in_name, is_reserved_name};
 
 /// Never changes: see [`Mapping::is_lost`].

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{
     AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, Stat, fallocate, linkat, open as open_path, statat, statvfs,
     unlinkat,
@@ -10,7 +11,7 @@ use rustix::fs::{
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socket_with, socketpair};
-use rustix::process::{Resource, Uid, getrlimit};
+use rustix::process::{PidfdFlags, Resource, Uid, getrlimit, pidfd_open};
 
 use super::failed;
 use super::in_place::InPlace;
@@ -52,6 +53,19 @@ pub(super) fn unix_socket() -> Result<OwnedFd, Errno> {
 /// The user at the other end of a Unix socket, as of when it was connected.
 pub(super) fn peer_user(socket: BorrowedFd<'_>) -> Result<Uid, Errno> {
     socket_peercred(socket).map(|peer| peer.uid)
+}
+
+/// See [`crate::process::wait_for_starter`]. The socket knows who made it, and that is our parent as long as it lives.
+pub(crate) fn wait_for_starter() {
+    let Ok(starter) = socket_peercred(rustix::stdio::stdin()).map(|peer| peer.pid) else { return };
+    let is_our_parent = || rustix::process::getppid() == Some(starter);
+    // The second look is for a number that was given to another process before it was opened.
+    if is_our_parent()
+        && let Ok(handle) = pidfd_open(starter, PidfdFlags::empty())
+        && is_our_parent()
+    {
+        let _ = retry_on_intr(|| poll(&mut [PollFd::new(&handle, PollFlags::IN)], None));
+    }
 }
 
 /// A segment that has its memory and perhaps its contents, but no name that others could open.

@@ -69,6 +69,9 @@ pub(super) fn peer_user(socket: BorrowedFd<'_>) -> Result<Uid, Errno> {
     }
 }
 
+/// The end of the connection has to be proof enough here.
+pub(crate) fn wait_for_starter() {}
+
 fn path(name: &Name) -> String {
     format!("/{name}")
 }

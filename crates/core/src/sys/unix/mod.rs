@@ -31,7 +31,7 @@ pub(crate) use helper::{Helper, detach, fall_silent, ignore_lease_signals};
 pub(crate) use mapping::{Hold, Mapping};
 #[cfg(target_os = "macos")]
 pub(crate) use os::seat_folder;
-pub(crate) use os::{NAME_MAX, list, sweep};
+pub(crate) use os::{NAME_MAX, list, sweep, wait_for_starter};
 pub(crate) use sigbus::LOSSES;
 
 pub(crate) const RANDOM_NAME_PREFIX: &str = "psm_";
