@@ -4,6 +4,8 @@ import { otherNode } from './test/runtimes/support/pool.ts';
 
 /** Set by `pnpm test:runtimes`. */
 const node = process.env['SHAREABLE_TEST_NODE'];
+/** By how much longer than usual tests may take: processes of an old Node start slowly. */
+const patience = Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
 
 export default defineConfig({
   test: {
@@ -15,8 +17,8 @@ export default defineConfig({
     pool: node === undefined ? 'forks' : otherNode(node),
     // Most files start children of their own.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 30_000 * patience,
+    hookTimeout: 30_000 * patience,
     // The package as users get it, imported by Node itself.
     server: { deps: { external: [/\/packages\/shareable\/dist\//] } },
   },

@@ -4,6 +4,9 @@ import { fileURLToPath } from 'node:url';
 import type { Answer, Request } from './child.ts';
 import { Child } from './child.ts';
 
+/** Milliseconds for a fixture, as patient as the tests: see `vitest.config.ts`. */
+const DEADLINE = 25_000 * Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
+
 /** How to start a fixture. */
 export interface ForkOptions {
   /** Arguments of the script. */
@@ -22,7 +25,7 @@ export interface ForkOptions {
 
 class Fixture extends Child {
   constructor(script: string, options: ForkOptions) {
-    const { args = [], execPath = process.execPath, execArgv = [], through = [], deadline = 25_000 } = options;
+    const { args = [], execPath = process.execPath, execArgv = [], through = [], deadline = DEADLINE } = options;
     const path = fileURLToPath(new URL(`../fixtures/${script}`, import.meta.url));
     const stdio = ['ignore', 'pipe', 'pipe', 'ipc'] as const;
     super(

@@ -41,6 +41,7 @@ try {
           SHAREABLE_TEST_NODE: path,
           SHAREABLE_TEST_NODE_OPTIONS: options.NODE_OPTIONS ?? '',
           SHAREABLE_TEST_MIRROR: mirror,
+          SHAREABLE_TEST_PATIENCE: '4',
         },
       },
     );
