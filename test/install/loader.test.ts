@@ -1,4 +1,5 @@
 /** What the loader says when the addon cannot be had or does not load: each failure is real. */
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -13,6 +14,8 @@ import { here } from './support/registry.ts';
 
 const source = dirname(createRequire(import.meta.url).resolve('shareable/package.json'));
 const messages: string[] = [];
+const canMount =
+  spawnSync('unshare', ['--mount', '--map-root-user', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0;
 
 let folder: Folder;
 
@@ -42,6 +45,8 @@ function installPlatform(target: string, addon: string = addonPath): string {
 }
 
 interface Options {
+  /** What starts Node. */
+  before?: string[];
   node?: string;
   flags?: string[];
   env?: NodeJS.ProcessEnv;
@@ -50,7 +55,7 @@ interface Options {
 }
 
 /** What the import of the package ends with: the error's code and message, or `works`. */
-async function load({ node = process.execPath, flags = [], env = {}, as }: Options = {}): Promise<string> {
+async function load({ before = [], node = process.execPath, flags = [], env = {}, as }: Options = {}): Promise<string> {
   writeFileSync(
     join(folder.path, 'load.mjs'),
     `for (const [key, value] of Object.entries(${JSON.stringify(as ?? {})})) Object.defineProperty(process, key, { value });
@@ -64,7 +69,7 @@ async function load({ node = process.execPath, flags = [], env = {}, as }: Optio
       (error) => console.log(error.code + ': ' + error.message),
     );`,
   );
-  const { stdout, stderr } = await run([node, ...flags, join(folder.path, 'load.mjs')], {
+  const { stdout, stderr } = await run([...before, node, ...flags, join(folder.path, 'load.mjs')], {
     cwd: folder.path,
     env: { PATH: process.env['PATH'], ...env },
   });
@@ -150,6 +155,21 @@ describe.runIf(here === 'linux-x64-gnu')('on Linux x64 with glibc', () => {
     writeFileSync(addon, content);
     installPlatform(here, addon);
     expect(await load()).toMatch(/the file is not a library: an interrupted download/);
+  });
+
+  test.runIf(canMount)('a file system that allows no executables (where this user may mount one)', async () => {
+    const place = join(folder.path, 'noexec');
+    mkdirSync(place);
+    const addon = join(place, 'addon.node');
+    // In a mount namespace of its own.
+    const script = 'mount -t tmpfs -o noexec tmpfs "$1" && cp "$2" "$3" && shift 3 && exec "$@"';
+    const message = await load({
+      before: ['unshare', '--mount', '--map-root-user', 'sh', '-c', script, 'sh', place, addonPath, addon],
+      env: { SHAREABLE_ADDON: addon },
+    });
+    expect(message).toMatch(
+      /it lies on a file system that allows no executables \(mounted noexec\)\. Install elsewhere/,
+    );
   });
 
   test('a Node that may not load addons', async () => {

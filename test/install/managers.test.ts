@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { managers } from './support/managers.ts';
+import { managers, npm } from './support/managers.ts';
 import { Folder, install, start } from './support/project.ts';
 import type { Entry } from './support/registry.ts';
 import { here, pack, startRegistry, twin } from './support/registry.ts';
@@ -46,6 +46,17 @@ describe('without install scripts, and with the registry out of reach', () => {
       expect(existsSync(join(folder.path, 'node_modules'))).toBe(manager.isPnP !== true);
     },
   );
+
+  test('npm leaves the binaries out when told to, and the error says so', { timeout: 120_000 }, async () => {
+    using folder = new Folder();
+    await using registry = await startRegistry(entries);
+    await install({ ...npm, install: [...npm.install, '--omit=optional'] }, folder.path, registry);
+    expect([...registry.downloaded]).toEqual(['shareable']);
+    const { code, stderr } = await start(npm.start, 'start.mjs', folder.path);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`the package @shareable/${here} is not installed. It is an optional dependency`);
+    expect(stderr).toContain('--omit=optional');
+  });
 
   afterAll(() => {
     console.log('installed in', times);
