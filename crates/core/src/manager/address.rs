@@ -1,47 +1,59 @@
-//! Where a manager listens. Pure.
+//! Where a manager listens. Pure but for whether the system has pipes or paths.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use crate::{Error, Kind, Result};
+use crate::{Error, Kind, Result, sys};
 
 /// An address as a program writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     /// A Unix socket, by its absolute path.
     Unix(PathBuf),
+    /// A Windows pipe, by its whole name.
+    Pipe(String),
     /// `tcp://host:port`.
     Tcp(SocketAddr),
 }
 
 impl Address {
-    /// Reads an address: an absolute path, or `tcp://` with a numeric host or `localhost`, and a port.
+    /// Reads an address: an absolute path (on Windows `\\.\pipe\` and a name), or `tcp://` with a numeric host or
+    /// `localhost`, and a port.
     ///
     /// # Errors
-    /// [`Kind::InvalidValue`] for anything else; [`Kind::Unsupported`] for a Windows pipe.
+    /// [`Kind::InvalidValue`] for anything else; [`Kind::Unsupported`] for a Windows pipe elsewhere.
     pub fn parse(address: &str) -> Result<Self> {
-        if address.starts_with(r"\\.\pipe\") || address.starts_with(r"\\?\pipe\") {
+        let pipe = [r"\\.\pipe\", r"\\?\pipe\"].iter().find_map(|prefix| address.strip_prefix(prefix));
+        if pipe.is_some() && !sys::HAS_PIPES {
             return Err(Error::new(
                 Kind::Unsupported,
-                "managers at Windows pipes are not supported yet: use a path, or tcp://127.0.0.1:0",
+                "managers listen at pipes on Windows only: use a path, or tcp://127.0.0.1:0",
             ));
+        }
+        if let Some(name) = pipe.filter(|name| is_pipe_name(name)) {
+            return Ok(Self::Pipe(format!(r"\\.\pipe\{name}")));
         }
         let read = match address.split_once("://") {
             Some(("tcp", host)) => tcp(host).map(Self::Tcp),
             Some(_) => None,
-            None => (address.starts_with('/') && !address.ends_with('/') && !address.contains('\0'))
+            None => (!sys::HAS_PIPES && address.starts_with('/') && !address.ends_with('/') && !address.contains('\0'))
                 .then(|| Self::Unix(address.into())),
         };
         read.ok_or_else(|| {
             Error::new(
                 Kind::InvalidValue,
                 format!(
-                    "{address:?} is no address of a manager: it is the path of a Unix socket, or tcp://host:port with \
-                     a numeric host or localhost"
+                    "{address:?} is no address of a manager: it is {}, or tcp://host:port with a numeric host or localhost",
+                    if sys::HAS_PIPES { r"\\.\pipe\ and a name" } else { "the path of a Unix socket" }
                 ),
             )
         })
     }
+}
+
+/// Whether the system takes it for the name of a pipe: up to 256 characters with the prefix.
+fn is_pipe_name(name: &str) -> bool {
+    (1..=247).contains(&name.encode_utf16().count()) && !name.contains(['\\', '\0'])
 }
 
 fn tcp(text: &str) -> Option<SocketAddr> {
@@ -59,7 +71,12 @@ mod tests {
 
     #[test]
     fn paths_and_tcp_addresses_are_read() {
-        assert_eq!(Address::parse("/tmp/a b").unwrap(), Address::Unix("/tmp/a b".into()));
+        if sys::HAS_PIPES {
+            assert_eq!(Address::parse(r"\\.\pipe\a b").unwrap(), Address::Pipe(r"\\.\pipe\a b".to_owned()));
+            assert_eq!(Address::parse(r"\\?\pipe\a").unwrap(), Address::Pipe(r"\\.\pipe\a".to_owned()));
+        } else {
+            assert_eq!(Address::parse("/tmp/a b").unwrap(), Address::Unix("/tmp/a b".into()));
+        }
         assert_eq!(Address::parse("tcp://127.0.0.1:0").unwrap(), Address::Tcp("127.0.0.1:0".parse().unwrap()));
         assert_eq!(Address::parse("tcp://localhost:80").unwrap(), Address::Tcp("127.0.0.1:80".parse().unwrap()));
         assert_eq!(Address::parse("tcp://[::1]:8080").unwrap(), Address::Tcp("[::1]:8080".parse().unwrap()));
@@ -71,7 +88,12 @@ mod tests {
         {
             assert_eq!(Address::parse(text).map_err(|e| e.kind()), Err(Kind::InvalidValue), "{text:?}");
         }
-        assert_eq!(Address::parse(r"\\.\pipe\x").map_err(|e| e.kind()), Err(Kind::Unsupported));
+        let (pipe, odd) =
+            if sys::HAS_PIPES { (None, Kind::InvalidValue) } else { (Some(Kind::Unsupported), Kind::Unsupported) };
+        assert_eq!(Address::parse(r"\\.\pipe\x").err().map(|e| e.kind()), pipe);
+        for text in [r"\\.\pipe\", r"\\.\pipe\a\b", &format!(r"\\.\pipe\{}", "x".repeat(248))] {
+            assert_eq!(Address::parse(text).map_err(|e| e.kind()), Err(odd), "{text:?}");
+        }
     }
 
     proptest! {

@@ -269,7 +269,7 @@ fn not_started(program: &Path, e: &io::Error) -> Error {
         return unsupported("this system is not supported yet; new SharedMemoryManager() works");
     }
     Error::new(Kind::Tracker, format!("cannot start the manager's server, {}: {e}", program.display()))
-        .with_os("posix_spawn", e.raw_os_error())
+        .with_os("posix_spawn", sys::errno_of(e))
 }
 
 fn not_connected(address: &str, e: &io::Error) -> Error {
@@ -280,6 +280,6 @@ fn not_connected(address: &str, e: &io::Error) -> Error {
             format!("no manager listens at '{address}': it has been shut down, or was never started"),
         ),
         _ => Error::new(Kind::System, format!("cannot connect to the manager at '{address}': {e}"))
-            .with_os("connect", e.raw_os_error()),
+            .with_os("connect", sys::errno_of(e)),
     }
 }

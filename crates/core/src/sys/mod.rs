@@ -27,7 +27,8 @@
 //!
 //! - `is_linked(name, identity)`: whether the name is still that segment's, as far as an identity can tell.
 //! - `Stream`, `Listener`, `Server`, `starter()`, `prepare_server()`, `wait(interests, patience)`: what managers talk
-//!   by; see the Unix one. `no_socket.rs` stands in for it elsewhere.
+//!   by; see the Unix one, and `portable/socket` for Windows. `no_socket.rs` stands in for it elsewhere.
+//! - `HAS_PIPES`: whether servers listen at Windows pipes, and not at Unix sockets.
 //! - `Mapping::hold()`: keeps the segment in use, as a sweep sees it, for as long as the `Hold` lives; `None` where there
 //!   is no sweep.
 //!
@@ -68,10 +69,10 @@ mod backend;
 #[path = "unsupported.rs"]
 mod backend;
 
-#[cfg(all(any(target_os = "linux", target_os = "macos"), not(feature = "portable-backend")))]
+#[cfg(any(windows, all(any(target_os = "linux", target_os = "macos"), not(feature = "portable-backend"))))]
 use backend::socket;
 
-#[cfg(not(all(any(target_os = "linux", target_os = "macos"), not(feature = "portable-backend"))))]
+#[cfg(not(any(windows, all(any(target_os = "linux", target_os = "macos"), not(feature = "portable-backend")))))]
 #[path = "no_socket.rs"]
 mod socket;
 
@@ -137,6 +138,28 @@ const _: () = {
     let _: fn() -> Vec<(String, Fate)> = sweep;
     let _: fn() -> Vec<Found> = list;
 };
+
+/// Whether servers listen at Windows pipes, and not at Unix sockets.
+pub(crate) const HAS_PIPES: bool = cfg!(windows);
+
+/// The `errno` of an error, as Node counts: Windows has codes of its own, and Node numbers for what they mean.
+pub(crate) fn errno_of(error: &io::Error) -> Option<i32> {
+    if !cfg!(windows) {
+        return error.raw_os_error();
+    }
+    match error.kind() {
+        io::ErrorKind::NotFound => Some(4058),
+        io::ErrorKind::PermissionDenied => Some(4092),
+        io::ErrorKind::AddrInUse => Some(4091),
+        io::ErrorKind::AddrNotAvailable => Some(4090),
+        io::ErrorKind::ConnectionRefused => Some(4078),
+        io::ErrorKind::ConnectionReset => Some(4077),
+        io::ErrorKind::TimedOut => Some(4039),
+        io::ErrorKind::StorageFull => Some(4055),
+        io::ErrorKind::OutOfMemory => Some(4057),
+        _ => None,
+    }
+}
 
 /// Seats are numbered from 1 to this.
 pub(crate) const MAX_SEAT: u16 = u16::MAX;

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Acquire;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{MAX_SEAT, seats_from};
+use super::{MAX_SEAT, errno_of, seats_from};
 use crate::{Error, Identity, Kind, Name, Result};
 
 /// The pauses of a sleeper between two looks, which grow.
@@ -45,7 +45,7 @@ impl Seat {
         let in_folder = |folder: &Path, e: &io::Error| {
             Error::new(Kind::System, format!("lock '{name}' cannot keep its files in {}: {e}", folder.display()))
                 .on_segment(name.as_str())
-                .with_os("open", e.raw_os_error())
+                .with_os("open", errno_of(&e))
         };
         let folder = seat_folder().map_err(|e| in_folder(Path::new("a folder of its own"), &e))?;
         let folder = folder.join("shareable-locks").join(format!("{identifier:016x}"));

@@ -99,7 +99,7 @@ impl Client {
                 Kind::Tracker,
                 format!("cannot start the resource tracker, {}: {e}; no segment was created", program.display()),
             )
-            .with_os("posix_spawn", e.raw_os_error())
+            .with_os("posix_spawn", sys::errno_of(e))
         };
         let helper = sys::Helper::spawn(program, ROLE).map_err(|e| failed(&e))?;
         for segment in self.segments.values() {

@@ -42,7 +42,7 @@ pub fn serve() -> io::Result<()> {
     let listener = match listen(&address, &temporary) {
         Ok(listener) => listener,
         Err(e) => {
-            let refused = Reply::Refused { errno: e.raw_os_error().unwrap_or(0), message: reason(&e) };
+            let refused = Reply::Refused { errno: sys::errno_of(&e).unwrap_or(0), message: reason(&e) };
             return starter.send(&refused.encode(), Instant::now() + PATIENCE);
         }
     };

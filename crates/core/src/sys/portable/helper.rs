@@ -3,6 +3,11 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+#[cfg(windows)]
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 /// A running helper process.
 #[derive(Debug)]
@@ -22,6 +27,14 @@ impl Helper {
     /// Sends a whole frame. After an error the helper must be given up.
     pub(crate) fn send(&self, frame: &[u8]) -> io::Result<()> {
         self.child.stdin.as_ref().ok_or(io::ErrorKind::BrokenPipe)?.write_all(frame)
+    }
+
+    /// Waits until it has ended by itself, or `deadline` has come.
+    #[cfg(windows)]
+    pub(super) fn wait_until(&mut self, deadline: Instant) {
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

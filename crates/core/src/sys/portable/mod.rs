@@ -1,9 +1,9 @@
 //! Windows, by way of the crate `shared_memory`; with the feature `portable-backend` also Linux and macOS, so that CI runs
 //! this code too. (The crate knows FreeBSD as well, but what it is built on does not compile there any more.)
 //!
-//! The crate makes a segment under its final name and maps it read-write. It tells neither who owns a segment nor which
-//! of two segments with the same name is which, and it swallows the system's refusal to remove one: all of that is
-//! out of reach here. What Windows does differently is in its own file.
+//! The crate makes a segment under its final name and maps it read-write. It tells neither who owns a segment nor, but for
+//! the file that it has on Windows, which of two segments with the same name is which, and it swallows the system's
+//! refusal to remove one: all of that is out of reach here. What Windows does differently is in its own file.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -26,6 +26,8 @@ mod posix;
 #[cfg(unix)]
 use posix as os;
 #[cfg(windows)]
+pub(super) mod socket;
+#[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 use windows as os;
@@ -38,14 +40,16 @@ pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
 
 pub(crate) struct Mapping {
     shmem: Shmem,
+    /// At most what is mapped.
+    size: usize,
 }
 
 // SAFETY: what keeps `Shmem` from being `Send` is the address of the mapping. Addresses, descriptors and handles belong
 // to the process, not to the thread that made them, and its drop only unmaps and closes them, which any thread may do.
 unsafe impl Send for Mapping {}
 
-// SAFETY: a shared reference reaches `start`, `len` and `retire`, which read two fields that never change once the
-// mapping is made; `set_owner`, the one method of `Shmem` that writes, needs an exclusive reference.
+// SAFETY: a shared reference reaches `start`, `len` and `retire`, which read fields that never change once the mapping
+// is made; `set_owner`, the one method of `Shmem` that writes, needs an exclusive reference.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
@@ -54,7 +58,7 @@ impl Mapping {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.shmem.len()
+        self.size
     }
 
     /// The crate cannot exchange pages: they go on showing the segment until the mapping drops.
@@ -96,8 +100,8 @@ pub(crate) fn create(
     before_publish: BeforePublish<'_>,
 ) -> Result<(Mapping, Identity)> {
     // Until the last line the crate takes us for the owner, who removes the name on drop: so does every way out.
-    let mut mapping = Mapping { shmem: os::create(name, size, mode)? };
-    let identity = Identity::made_up();
+    let mut mapping = Mapping { shmem: os::create(name, size, mode)?, size: size.get() };
+    let identity = known(os::identity_of(name).map_err(|e| system_error(name, &e.to_string()))?);
     before_publish(&mapping, identity)?;
     mapping.shmem.set_owner(false);
     Ok((mapping, identity))
@@ -109,8 +113,8 @@ pub(crate) fn attach(name: &Name, access: Access, _: Foreign) -> Result<(Mapping
     }
     let deadline = Instant::now() + SIZING_PATIENCE;
     loop {
-        match os::open(name) {
-            Ok(shmem) => return Ok((Mapping { shmem }, Identity::made_up())),
+        match os::open_known(name) {
+            Ok((shmem, identity, size)) => return Ok((Mapping { shmem, size }, known(identity))),
             Err(ShmemError::MapOpenFailed(code)) if os::is_without_size(code) => {
                 if Instant::now() > deadline {
                     return Err(fault::empty(name));
@@ -136,12 +140,29 @@ pub(crate) fn unlink_registered(name: &str, identity: Identity) -> bool {
     Name::new(name).and_then(|name| unlink(&name, identity)).is_ok()
 }
 
-pub(crate) fn unlink(name: &Name, _: Identity) -> Result<()> {
+pub(crate) fn unlink(name: &Name, identity: Identity) -> Result<()> {
+    if matches!(os::identity_of(name), Ok(Some(found)) if found != identity) {
+        return Err(fault::not_found(name));
+    }
     let mut shmem = os::open_to_unlink(name)?;
     // The owner's drop removes the name.
     shmem.set_owner(true);
     drop(shmem);
     os::check_unlinked(name)
+}
+
+/// See the backend contract.
+#[cfg(windows)]
+pub(crate) fn is_linked(name: &Name, identity: Identity) -> bool {
+    match os::identity_of(name) {
+        Ok(found) => found == Some(identity),
+        // A file that cannot be looked at is there.
+        Err(_) => true,
+    }
+}
+
+fn known(identity: Option<Identity>) -> Identity {
+    identity.unwrap_or_else(Identity::made_up)
 }
 
 /// The error for what the crate reports, by what it means.

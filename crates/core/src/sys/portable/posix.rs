@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use shared_memory::{Shmem, ShmemConf, ShmemError};
 
 use super::failed;
-use crate::{Error, Kind, Name, Result};
+use crate::{Error, Identity, Kind, Name, Result};
 
 /// `PSHMNAMLEN` of macOS is 31, of which shm_open's leading slash takes one.
 pub(crate) const NAME_MAX: usize = if cfg!(target_os = "macos") { 30 } else { 255 };
@@ -48,6 +48,20 @@ pub(super) fn create(name: &Name, size: NonZeroUsize, mode: u32) -> Result<Shmem
 
 pub(super) fn open(name: &Name) -> Result<Shmem, ShmemError> {
     config(name).open()
+}
+
+/// A segment, which one it is, and its size. The crate does not say which.
+pub(super) fn open_known(name: &Name) -> Result<(Shmem, Option<Identity>, usize), ShmemError> {
+    open(name).map(|shmem| {
+        let size = shmem.len();
+        (shmem, None, size)
+    })
+}
+
+/// The crate does not say.
+#[expect(clippy::unnecessary_wraps, reason = "Windows can fail here")]
+pub(super) fn identity_of(_: &Name) -> io::Result<Option<Identity>> {
+    Ok(None)
 }
 
 pub(super) fn open_to_unlink(name: &Name) -> Result<Shmem> {

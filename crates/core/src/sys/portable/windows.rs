@@ -2,15 +2,19 @@
 //! creator as POSIX has it, and opens it as a named file mapping, by which CPython finds it. CPython's own segments have
 //! no such file and go with the last process that has them mapped.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::mem;
 use std::num::NonZeroUsize;
+use std::os::windows::io::AsRawHandle;
 use std::path::PathBuf;
 
 use shared_memory::{Shmem, ShmemConf, ShmemError};
+use windows_sys::Win32::Storage::FileSystem::{BY_HANDLE_FILE_INFORMATION, GetFileInformationByHandle};
 
 use super::{failed, system_error};
 use crate::sys::fault;
-use crate::{Error, Kind, Name, Result};
+use crate::{Error, Identity, Kind, Name, Result};
 
 /// How the crate renames the file of an unlinked segment that is still mapped somewhere.
 const UNLINKED: &str = "_deleted";
@@ -73,7 +77,7 @@ pub(super) fn create(name: &Name, size: NonZeroUsize, _mode: u32) -> Result<Shme
     // The crate would hand out a mapping that has this name already as if it were new.
     if config(name).allow_raw(true).open().is_ok() {
         return Err(if fs::exists(file_of(name)).unwrap_or(true) || !is_unlinked(name) {
-            fault::exists(name)
+            exists(name)
         } else {
             system_error(name, "it was unlinked, and its name is free again only when every process has closed it")
         });
@@ -90,12 +94,72 @@ pub(super) fn create(name: &Name, size: NonZeroUsize, _mode: u32) -> Result<Shme
     // its file.
     match config(name).open() {
         Ok(view) if view.len() >= size.get() => Ok(shmem),
-        _ => Err(fault::exists(name)),
+        _ => Err(exists(name)),
     }
+}
+
+fn exists(name: &Name) -> Error {
+    fault::exists(name).with_os(CREATE, ERRNO_OF_EXISTS)
 }
 
 pub(super) fn open(name: &Name) -> Result<Shmem, ShmemError> {
     config(name).allow_raw(!is_unlinked(name)).open()
+}
+
+/// The file behind a segment, told from any other for as long as the value lives.
+struct Backing {
+    _file: File,
+    identity: Identity,
+    size: usize,
+}
+
+impl Backing {
+    /// `None` when there is no such file.
+    fn of(name: &Name) -> io::Result<Option<Self>> {
+        // The standard library shares everything, deletion too.
+        let file = match OpenOptions::new().read(true).open(file_of(name)) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        // SAFETY: the structure is made of integers, for which zeros are values.
+        let mut found: BY_HANDLE_FILE_INFORMATION = unsafe { mem::zeroed() };
+        // SAFETY: the handle is open for as long as `file` lives, and the call writes one structure to where it is told.
+        if unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut found) } == 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let join = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+        let identity = Identity {
+            device: u64::from(found.dwVolumeSerialNumber),
+            inode: join(found.nFileIndexHigh, found.nFileIndexLow),
+        };
+        let size = usize::try_from(join(found.nFileSizeHigh, found.nFileSizeLow)).map_err(io::Error::other)?;
+        Ok(Some(Self { _file: file, identity, size }))
+    }
+}
+
+/// Which segment has this name, if one that has a file does.
+pub(super) fn identity_of(name: &Name) -> io::Result<Option<Identity>> {
+    Ok(Backing::of(name)?.map(|backing| backing.identity))
+}
+
+/// A segment, which one it is, and its size, which the system gives in whole pages where there is no file to ask.
+pub(super) fn open_known(name: &Name) -> Result<(Shmem, Option<Identity>, usize), ShmemError> {
+    loop {
+        let before = Backing::of(name).ok().flatten();
+        let shmem = open(name)?;
+        // Somebody may have put another segment in the place of the one that was looked at.
+        let after = Backing::of(name).ok().flatten();
+        let mapped = shmem.len();
+        match (before, after) {
+            (Some(before), Some(after)) if before.identity == after.identity => {
+                // The file cannot shrink while it is mapped, and what it has grown by is not mapped.
+                return Ok((shmem, Some(after.identity), after.size.min(mapped)));
+            }
+            (None, None) => return Ok((shmem, None, mapped)),
+            _ => {}
+        }
+    }
 }
 
 pub(super) fn open_to_unlink(name: &Name) -> Result<Shmem> {

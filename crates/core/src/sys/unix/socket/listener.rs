@@ -59,6 +59,7 @@ impl Listener {
         match address {
             Address::Unix(path) => Self::bind_unix(canonical(path)?, None),
             Address::Tcp(address) => Self::bind_tcp(*address),
+            Address::Pipe(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 

@@ -35,6 +35,7 @@ impl Stream {
     pub(crate) fn connect(address: &Address, deadline: Instant) -> io::Result<Self> {
         match address {
             Address::Unix(path) => Self::connect_unix(path, deadline),
+            Address::Pipe(_) => Err(io::ErrorKind::Unsupported.into()),
             Address::Tcp(address) => {
                 let patience = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
                 let stream = TcpStream::connect_timeout(address, patience)?;

@@ -1,0 +1,191 @@
+//! What managers talk by on Windows: named pipes and TCP, by the crate `mio`. Nothing blocks but [`wait`].
+//!
+//! `mio` tells once when something has become possible. What has been told is kept until a try shows that it is used up, so
+//! that [`wait`] can be asked again and again, as on the other systems.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use mio::event::Source;
+use mio::{Events, Poll, Registry, Token};
+
+mod listener;
+mod pipe;
+mod server;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use super::is_linked;
+pub(crate) use listener::Listener;
+pub(crate) use server::{Server, prepare_server, starter};
+pub(crate) use stream::Stream;
+
+/// What is known to be possible without waiting.
+#[derive(Debug, Default)]
+struct Readiness {
+    readable: AtomicBool,
+    writable: AtomicBool,
+}
+
+impl Readiness {
+    /// Does what `try_it` does, unless `flag` says that it is in vain.
+    fn attempt<T>(flag: &AtomicBool, try_it: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        if !flag.load(Acquire) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let outcome = try_it();
+        if outcome.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock) {
+            flag.store(false, Release);
+        }
+        outcome
+    }
+}
+
+/// Hears what happens to the sockets that are registered with it.
+#[derive(Debug)]
+struct Reactor {
+    poll: Mutex<(Poll, Events)>,
+    registry: Registry,
+    known: Mutex<BTreeMap<Token, Arc<Readiness>>>,
+    next: AtomicUsize,
+}
+
+impl Reactor {
+    fn new() -> io::Result<Arc<Self>> {
+        let poll = Poll::new()?;
+        let registry = poll.registry().try_clone()?;
+        let (known, next) = (Mutex::default(), AtomicUsize::new(0));
+        Ok(Arc::new(Self { poll: Mutex::new((poll, Events::with_capacity(64))), registry, known, next }))
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<Token, Arc<Readiness>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in what has happened, for which it waits no longer than `patience`.
+    fn turn(&self, patience: Option<Duration>) -> io::Result<()> {
+        self.turn_by(&mut self.poll.lock().unwrap_or_else(PoisonError::into_inner), patience)
+    }
+
+    /// Takes in what has happened, unless somebody else does.
+    fn turn_if_idle(&self) {
+        if let Ok(mut poll) = self.poll.try_lock() {
+            // Whoever waits next gets the error too.
+            let _ = self.turn_by(&mut poll, Some(Duration::ZERO));
+        }
+    }
+
+    fn turn_by(&self, (poll, events): &mut (Poll, Events), patience: Option<Duration>) -> io::Result<()> {
+        poll.poll(events, patience)?;
+        let known = self.known();
+        for event in events.iter() {
+            let Some(readiness) = known.get(&event.token()) else { continue };
+            let is_over = event.is_error() || event.is_read_closed() || event.is_write_closed();
+            readiness.readable.fetch_or(event.is_readable() || is_over, AcqRel);
+            readiness.writable.fetch_or(event.is_writable() || is_over, AcqRel);
+        }
+        Ok(())
+    }
+}
+
+/// A socket with what is known of it.
+#[derive(Debug)]
+struct Registered<S: Source> {
+    /// `None` at the end of the drop only.
+    socket: Option<S>,
+    token: Token,
+    readiness: Arc<Readiness>,
+    reactor: Arc<Reactor>,
+}
+
+impl<S: Source> Registered<S> {
+    /// Nothing is known to be possible until it is told, or `is_ready` says that it may be.
+    fn new(mut socket: S, reactor: Arc<Reactor>, is_ready: bool) -> io::Result<Self> {
+        let token = Token(reactor.next.fetch_add(1, Relaxed));
+        let readiness = Arc::new(Readiness { readable: is_ready.into(), writable: is_ready.into() });
+        reactor.known().insert(token, Arc::clone(&readiness));
+        let interests = mio::Interest::READABLE | mio::Interest::WRITABLE;
+        let registered = reactor.registry.register(&mut socket, token, interests);
+        let socket = Self { socket: Some(socket), token, readiness, reactor };
+        registered.map(|()| socket)
+    }
+
+    fn get(&self) -> &S {
+        self.socket.as_ref().expect("it is there until the drop")
+    }
+}
+
+impl<S: Source> Drop for Registered<S> {
+    fn drop(&mut self) {
+        self.reactor.known().remove(&self.token);
+        self.socket = None;
+        // The system is done with it when it has said so, and only then the other end learns of the end. Whoever waits
+        // at this moment hears it.
+        self.reactor.turn_if_idle();
+    }
+}
+
+/// What can be waited for.
+trait Waited: std::fmt::Debug {
+    fn reactor(&self) -> &Arc<Reactor>;
+    fn is_readable(&self) -> bool;
+    fn is_writable(&self) -> bool;
+}
+
+/// What to wait for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Interest<'a> {
+    socket: &'a dyn Waited,
+    to_write: bool,
+}
+
+impl<'a> Interest<'a> {
+    /// That there is something to read, or the end.
+    #[expect(private_bounds, reason = "the streams and the listener are all there is")]
+    pub(crate) fn to_read(socket: &'a impl Waited) -> Self {
+        Self { socket, to_write: false }
+    }
+
+    /// That there is room to write.
+    #[expect(private_bounds, reason = "the streams and the listener are all there is")]
+    pub(crate) fn to_write(socket: &'a impl Waited) -> Self {
+        Self { socket, to_write: true }
+    }
+
+    fn is_met(self) -> bool {
+        if self.to_write { self.socket.is_writable() } else { self.socket.is_readable() }
+    }
+}
+
+/// Waits until one of `interests` is met, for no longer than `patience`; says which are. They may turn out not to be: the
+/// next call on the socket says so. All are to be of one process's server, or of one stream.
+pub(crate) fn wait(interests: &[Interest<'_>], patience: Option<Duration>) -> io::Result<Vec<bool>> {
+    let Some(first) = interests.first() else { return Ok(Vec::new()) };
+    let reactor = first.socket.reactor();
+    debug_assert!(interests.iter().all(|interest| Arc::ptr_eq(interest.socket.reactor(), reactor)));
+    let is_met = interests.iter().any(|interest| interest.is_met());
+    // What has happened to the others counts too, also when some are met already.
+    match reactor.turn(if is_met { Some(Duration::ZERO) } else { patience }) {
+        Err(e) if e.kind() != io::ErrorKind::Interrupted => Err(e),
+        _ => Ok(interests.iter().map(|interest| interest.is_met()).collect()),
+    }
+}
+
+/// Waits for one interest until `deadline`.
+fn wait_until(interest: Interest<'_>, deadline: Instant) -> io::Result<()> {
+    loop {
+        let now = Instant::now();
+        if now >= deadline {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        if wait(&[interest], Some(deadline - now))?[0] {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,119 @@
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::listener::fresh_name;
+use super::{Interest, Listener, Stream, wait};
+use crate::manager::Address;
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn address() -> Address {
+    Address::Pipe(fresh_name("shareable-test-").unwrap())
+}
+
+fn at(address: &Address) -> Address {
+    Address::parse(Listener::bind(address).unwrap().address()).unwrap()
+}
+
+/// The next connection, which is waited for.
+fn accept(listener: &Listener) -> Stream {
+    let end = Instant::now() + LONG;
+    loop {
+        match listener.accept() {
+            Ok(stream) => return stream.unwrap(),
+            Err(e) => assert_eq!(e.kind(), io::ErrorKind::WouldBlock, "{e}"),
+        }
+        assert!(Instant::now() < end, "nobody came");
+        wait(&[Interest::to_read(listener)], Some(LONG)).unwrap();
+    }
+}
+
+fn connect(address: &Address) -> Stream {
+    Stream::connect(address, Instant::now() + LONG).unwrap()
+}
+
+fn receive(stream: &Stream, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    let mut filled = 0;
+    while filled < length {
+        let received = stream.receive(&mut bytes[filled..], Instant::now() + LONG).unwrap();
+        assert_ne!(received, 0, "the end after {filled} bytes");
+        filled += received;
+    }
+    bytes
+}
+
+#[test]
+fn what_is_sent_arrives_both_ways_by_pipe_and_by_tcp() {
+    for address in [address(), Address::Tcp("127.0.0.1:0".parse().unwrap())] {
+        let listener = Listener::bind(&address).unwrap();
+        let member = connect(&Address::parse(listener.address()).unwrap());
+        let server = accept(&listener);
+        assert_eq!(member.endpoint(), server.endpoint());
+        let text: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+        thread::scope(|scope| {
+            scope.spawn(|| server.send(&text, Instant::now() + LONG).unwrap());
+            assert_eq!(receive(&member, text.len()), text);
+        });
+        member.send(b"thanks", Instant::now() + LONG).unwrap();
+        assert_eq!(receive(&server, 6), b"thanks");
+    }
+}
+
+#[test]
+fn the_end_of_one_side_is_an_end_to_the_other() {
+    for address in [address(), Address::Tcp("127.0.0.1:0".parse().unwrap())] {
+        let listener = Listener::bind(&address).unwrap();
+        let member = connect(&Address::parse(listener.address()).unwrap());
+        let server = accept(&listener);
+        server.send(b"last words", Instant::now() + LONG).unwrap();
+        drop(server);
+        assert_eq!(receive(&member, 10), b"last words");
+        assert_eq!(member.receive(&mut [0; 10], Instant::now() + LONG).unwrap(), 0);
+
+        let member = connect(&Address::parse(listener.address()).unwrap());
+        let server = accept(&listener);
+        drop(member);
+        assert_eq!(server.receive(&mut [0; 10], Instant::now() + LONG).unwrap(), 0);
+    }
+}
+
+#[test]
+fn a_peer_that_says_nothing_is_waited_for_until_the_deadline() {
+    let address = address();
+    let listener = Listener::bind(&address).unwrap();
+    let member = connect(&address);
+    let _server = accept(&listener);
+    let e = member.receive(&mut [0; 1], Instant::now() + Duration::from_millis(20)).unwrap_err();
+    assert_eq!(e.kind(), io::ErrorKind::TimedOut);
+    assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn more_can_connect_than_wait_at_once() {
+    let address = address();
+    let listener = Listener::bind(&address).unwrap();
+    thread::scope(|scope| {
+        let members: Vec<_> = (0..40).map(|_| scope.spawn(|| connect(&address))).collect();
+        let servers: Vec<_> = (0..40).map(|_| accept(&listener)).collect();
+        assert_eq!(servers.len(), members.into_iter().map(|member| member.join().unwrap()).count());
+    });
+}
+
+#[test]
+fn nobody_listens_where_a_listener_was() {
+    let pipe = address();
+    assert_eq!(Stream::connect(&pipe, Instant::now()).unwrap_err().kind(), io::ErrorKind::NotFound);
+    let gone = at(&pipe);
+    assert_eq!(Stream::connect(&gone, Instant::now()).unwrap_err().kind(), io::ErrorKind::NotFound);
+    Listener::bind(&pipe).unwrap();
+}
+
+#[test]
+
+fn a_name_that_is_taken_is_refused() {
+    let address = address();
+    let _listener = Listener::bind(&address).unwrap();
+    assert_eq!(Listener::bind(&address).map(drop).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+}
