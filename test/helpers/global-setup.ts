@@ -1,5 +1,5 @@
 /** Once for all test files: which interpreters there are, and whether anything is left in /dev/shm at the end. */
-import { lstatSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { TestProject } from 'vitest/node';
@@ -23,6 +23,8 @@ const OLDEST_NODE = 24;
  */
 function filesMapped(): Set<string> {
   const mapped = new Set<string>();
+  // Windows does not say.
+  if (!existsSync('/proc/self/maps')) return mapped;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       for (const [, file = ''] of readFileSync(`/proc/${pid}/maps`, 'utf8').matchAll(/ (\d+) +\/dev\/shm\//g)) {

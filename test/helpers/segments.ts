@@ -1,8 +1,10 @@
 /** Names for segments, and a look at which of them exist. For tests and fixtures alike. */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
-/** Where Linux keeps segments. */
-export const SHM = '/dev/shm';
+/** Where the system keeps segments: Linux in a mount, Windows in the files behind them. */
+export const SHM: string = process.platform === 'win32' ? join(tmpdir(), 'shared_memory-rs') : '/dev/shm';
 
 const PREFIX = 'SHAREABLE_TEST_PREFIX';
 let made = 0;
@@ -25,7 +27,7 @@ export function freshName(): string {
 
 /** The file behind a segment. */
 export function pathOf(name: string): string {
-  return `${SHM}/${name}`;
+  return join(SHM, name);
 }
 
 /** Whether a segment, or anything else, has this name. */
@@ -33,7 +35,7 @@ export function exists(name: string): boolean {
   return existsSync(pathOf(name));
 }
 
-/** Everything in /dev/shm. */
+/** Everything that the system keeps there. */
 export function namesInUse(): string[] {
   return existsSync(SHM) ? readdirSync(SHM) : [];
 }

@@ -2,11 +2,12 @@
 import { rmSync } from 'node:fs';
 
 import { ShareableList, SharedMemory } from 'shareable';
-import { afterAll } from 'vitest';
+import { afterAll, beforeEach } from 'vitest';
 
 import { killLeftovers } from './child.ts';
 import { addMatchers } from './matchers.ts';
 import { exists, isOurs, namesInUse, pathOf, startNames } from './segments.ts';
+import { whySkipped } from './skips.ts';
 import { startWatchdog } from './watchdog.ts';
 
 startNames();
@@ -31,10 +32,18 @@ watch(SharedMemory, 'create');
 watch(SharedMemory, 'createOrAttach');
 watch(ShareableList, 'create');
 
+/** What this platform cannot do is skipped by name, with the reason. */
+beforeEach(function skips({ task, skip }) {
+  const reason = whySkipped(task);
+  if (reason !== undefined) skip(reason);
+});
+
 /** Fails a test file that leaves a segment or a child process, and removes it. */
 afterAll(function leavesNothing() {
   const running = killLeftovers();
-  const left = [...new Set([...namesInUse().filter(isOurs), ...[...created].filter(exists)])];
+  // Windows keeps what was unlinked, under another name, until the last process that has it mapped ends.
+  const isLinked = (name: string) => process.platform !== 'win32' || !name.endsWith('_deleted');
+  const left = [...new Set([...namesInUse().filter(isOurs).filter(isLinked), ...[...created].filter(exists)])];
   for (const name of left) rmSync(pathOf(name), { recursive: true });
   if (left.length > 0) throw new Error(`this file left in /dev/shm: ${left.join(', ')}`);
   if (running.length > 0) throw new Error(`this file left running, until now: ${running.join('; ')}`);

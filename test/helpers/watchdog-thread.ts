@@ -1,7 +1,8 @@
 import { writeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 
-const PATIENCE = 90;
+/** Seconds, times what everything takes longer. */
+const PATIENCE = 90 * Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
 const beats = workerData as Int32Array;
 let last = -1;
 let silent = 0;

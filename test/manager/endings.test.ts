@@ -18,7 +18,9 @@ interface Started {
   authkey: Uint8Array;
 }
 
+/** Nobody on Windows, which tells no children: there the pipe, which goes with its server, has to do. */
 function serverOf({ process: { pid = 0 } }: { process: { pid?: number | undefined } }): number {
+  if (process.platform === 'win32') return -1;
   const [server, ...others] = childrenOf(pid).filter((child) =>
     readFileSync(`/proc/${child}/cmdline`, 'utf8').endsWith('\0manager\0'),
   );

