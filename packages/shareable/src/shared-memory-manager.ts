@@ -89,7 +89,7 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
    * @throws {TypeError} or {RangeError} for an argument that is none, an empty key among them
    * @throws {SharedMemoryError} `EADDRINUSE` when something listens at the address, or a file is there that is not an
    *   abandoned socket; other errno names when nothing can listen there; `ERR_SHM_TRACKER` when the server does not start;
-   *   `ERR_SHM_UNSUPPORTED` on Windows
+   *   `ERR_SHM_UNSUPPORTED` for a Windows pipe elsewhere
    */
   static async start(options?: SharedMemoryManagerOptions): Promise<SharedMemoryManager> {
     const { address, key } = checkManagerOptions(options);
