@@ -1,0 +1,78 @@
+/** What follows from the results, in sentences and short tables. */
+import { duration, pointName, ratio, size } from './format.ts';
+import type { Point } from './operation.ts';
+import type { Report } from './report.ts';
+import { table } from './report.ts';
+
+const valueAt = (report: Report, operation: string, contender: string, point: Point): number | undefined =>
+  report.results.find((one) => one.operation === operation && one.contender === contender && one.point === point)
+    ?.median;
+
+const SIZES = 'size in bytes';
+
+/** The size from which on one way is faster than another, between two sizes that were measured. */
+function crossover(report: Report, ours: string, theirs: string): string {
+  const points = [...new Set(report.results.filter((r) => r.operation === 'hand-over').map((r) => r.point as number))];
+  let below: number | undefined;
+  for (const point of points.toSorted((a, b) => b - a)) {
+    const [mine, other] = [ours, theirs].map((one) => valueAt(report, 'hand-over', one, point));
+    if (mine === undefined || other === undefined) continue;
+    if (mine < other) {
+      below = point;
+      continue;
+    }
+    if (below === undefined) return 'never faster';
+    // Where the two lines meet, as the plot draws them.
+    const [mineBelow = 1, otherBelow = 1] = [ours, theirs].map((one) => valueAt(report, 'hand-over', one, below ?? 0));
+    const [start, end] = [Math.log(mine / other), Math.log(mineBelow / otherBelow)];
+    const share = start / (start - end);
+    return `from about ${size(2 ** Math.round(Math.log2(point) + share * Math.log2(below / point)))} on`;
+  }
+  return 'at every size';
+}
+
+/** How much more memory each further reader takes. */
+function slope(report: Report, contender: string): number | undefined {
+  const few = valueAt(report, 'memory', contender, 1);
+  const many = valueAt(report, 'memory', contender, 8);
+  return few === undefined || many === undefined ? undefined : (many - few) / 7;
+}
+
+export const facts: Readonly<Record<string, (report: Report) => string>> = {
+  machine: (report) =>
+    [
+      `Measured on ${report.date} by \`${report.command}\`, medians of ${report.rounds} rounds:`,
+      '',
+      ...Object.entries(report.machine).map(([name, value]) => `- ${name}: ${value}`),
+    ].join('\n'),
+  peers: (report) =>
+    table(
+      ['package', 'version', 'installs here', ''],
+      report.peers.map(({ name, version, installed, note }) => [name, version, installed ? 'yes' : 'no', note]),
+    ),
+  crossover: (report) => {
+    const names = ['advanced', 'json', 'worker', 'file'];
+    const title = (name: string): string => report.operations['hand-over']?.contenders[name] ?? name;
+    return table(
+      ['is faster than', 'copied into a segment', 'made in the segment'],
+      names.map((name) => [title(name), crossover(report, 'shareable', name), crossover(report, 'in-place', name)]),
+    );
+  },
+  'memory-slope': (report) => {
+    const rows = Object.entries(report.operations['memory']?.contenders ?? {}).flatMap(([name, title]) => {
+      const more = slope(report, name);
+      return more === undefined ? [] : [[title, size(more)]];
+    });
+    return table(['128 MiB of data', 'each further reader takes'], rows);
+  },
+  readme: (report) => {
+    const at = 64 * 2 ** 20;
+    const [ours, sent, json] = ['in-place', 'advanced', 'json'].map((one) => valueAt(report, 'hand-over', one, at));
+    if (ours === undefined || sent === undefined || json === undefined) return '';
+    return (
+      `To hand ${pointName(at, SIZES)} of numbers to another process takes ${duration(ours)} where they lie in a segment, ` +
+      `${duration(sent)} (${ratio(sent / ours)}) by \`process.send\` with advanced serialization, ` +
+      `${duration(json)} (${ratio(json / ours)}) as JSON.`
+    );
+  },
+};

@@ -1,0 +1,81 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+
+import { makeNumbers, sample, ways } from '../fixtures/hand-over.ts';
+import type { Way, WayName } from '../fixtures/hand-over.ts';
+import { GiB, KiB, MiB, cpython, floor, node, ours } from '../harness/operation.ts';
+import type { Contender, Operation } from '../harness/operation.ts';
+import { check, timedAsync } from '../harness/timer.ts';
+
+const reader = new URL('../fixtures/hand-over-reader.ts', import.meta.url);
+
+/** A reader: what sends to it, and what ends it. */
+function start(name: WayName): [send: (message: unknown) => Promise<number>, end: () => Promise<void>] {
+  if (name === 'worker') {
+    const worker = new Worker(reader, { workerData: name });
+    const send = async (message: unknown): Promise<number> => {
+      worker.postMessage(message);
+      return ((await once(worker, 'message')) as [number])[0];
+    };
+    return [send, async () => void (await worker.terminate())];
+  }
+  const child = fork(fileURLToPath(reader), [name], { serialization: name === 'json' ? 'json' : 'advanced' });
+  const send = async (message: unknown): Promise<number> => {
+    child.send(message as object);
+    return ((await once(child, 'message')) as [number])[0];
+  };
+  return [
+    send,
+    async () => {
+      child.kill();
+      await once(child, 'exit');
+    },
+  ];
+}
+
+/** Nanoseconds from data that lies ready to a reader that has looked at every page of it. */
+async function handOver(name: WayName, size: number): Promise<number> {
+  const way: Way = ways[name];
+  const data = makeNumbers(size / 8);
+  const wanted = sample(data);
+  const [send, end] = start(name);
+  const { message, sent, end: tidyUp } = way.prepare(name.includes('json') ? Array.from(data) : data);
+  const time = await timedAsync(async () => {
+    check((await send(message())) === wanted, 'the sample');
+    sent?.();
+  });
+  await end();
+  tidyUp?.();
+  return time;
+}
+
+const by = (title: string, name: WayName, extras: Partial<Contender> = {}): Contender =>
+  node(title, (size: number) => handOver(name, size), extras);
+const slow = { point: 64 * MiB, because: 'it takes many seconds' };
+
+export default {
+  title: 'numbers in one process, read in another',
+  unit: 'ns',
+  axis: 'size in bytes',
+  points: [64, KiB, 16 * KiB, 256 * KiB, 4 * MiB, 64 * MiB, GiB],
+  quick: [64, 16 * KiB, 4 * MiB],
+  contenders: {
+    shareable: { ...ours((size: number) => handOver('copied', size)), title: 'shareable, copied in' },
+    'in-place': by('shareable, made in place', 'in-place'),
+    advanced: by('process.send, advanced', 'advanced'),
+    json: by('process.send, JSON', 'json', { upTo: slow }),
+    worker: by('worker postMessage, copied', 'worker'),
+    file: by('a file of bytes', 'file'),
+    'file-json': by('a file of JSON', 'file-json', { upTo: slow }),
+    cpython: cpython({ title: 'CPython, SharedMemory' }),
+    'shm-typed-array': by('shm-typed-array', 'shm-typed-array', { peer: 'shm-typed-array' }),
+    'mmap-io': by('@riaskov/mmap-io', 'mmap-io', { peer: '@riaskov/mmap-io' }),
+    disruptor: by('shared-memory-disruptor', 'disruptor', {
+      peer: 'shared-memory-disruptor',
+      upTo: { point: 4 * MiB, because: 'its elements have one size, given when the ring is made' },
+    }),
+    c: floor(),
+  },
+} satisfies Operation;
