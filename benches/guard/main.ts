@@ -1,0 +1,116 @@
+/**
+ * Whether anything has become slower: `pnpm test:ratios`. Compares instruction counts of the core, and the fast path's cost
+ * as a multiple of a plain read, with `figures.json`; nothing here is a limit in seconds. `--update` writes that file.
+ */
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs, promisify } from 'node:util';
+
+import { ShareableList } from 'shareable';
+
+import { OPERATIONS, build, countOne, key, versions } from './counts.ts';
+import { FAST_PATH } from './fast-path.ts';
+
+interface Figures {
+  readonly versions: string;
+  /** Instructions of one operation. */
+  readonly instructions: Record<string, number>;
+  /** Multiples of a plain read of a typed array. */
+  readonly multiples: Record<string, number>;
+}
+
+/** More than this part above its figure fails; another compiler makes other code, so there it is more. */
+const MARGIN = 0.08;
+const OTHER_COMPILER_MARGIN = 0.3;
+/** The fast path may cost so many times its figure: a call to Rust where there was none costs ten times as much. */
+const FACTOR = 3;
+/** What is to cost the same at any length may differ by this part. */
+const GROWTH = 0.02;
+
+const execute = promisify(execFile);
+const file = new URL('figures.json', import.meta.url);
+const { values: options } = parseArgs({ options: { update: { type: 'boolean', default: false } } });
+const started = performance.now();
+const failures: string[] = [];
+let passed = 0;
+
+function judge(isFine: boolean, what: string): void {
+  console.log(`${isFine ? 'ok  ' : 'FAIL'} ${what}`);
+  if (isFine) passed++;
+  else failures.push(what);
+}
+
+const share = (value: number): string => `${value > 0 ? '+' : ''}${(value * 100).toFixed(1)} %`;
+const isOver = (value: number, figure: number, margin: number): boolean => value > figure * (1 + margin);
+
+async function multiple(operation: string, repeats = 1): Promise<number> {
+  const script = join(import.meta.dirname, 'fast-path.ts');
+  return Number((await execute(process.execPath, [script, operation, String(repeats)], { timeout: 60_000 })).stdout);
+}
+
+build();
+const instructions: Record<string, number> = {};
+// Two at a time: counts do not mind company.
+const waiting = [...OPERATIONS];
+await Promise.all(
+  [0, 1].map(async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      instructions[key(next)] = Math.round(await countOne(next));
+    }
+  }),
+);
+const multiples: Record<string, number> = {};
+for (const operation of FAST_PATH) multiples[operation] = Number((await multiple(operation)).toFixed(1));
+
+if (options.update) {
+  const sorted = Object.fromEntries(OPERATIONS.map((one) => [key(one), instructions[key(one)]]));
+  writeFileSync(file, `${JSON.stringify({ versions: versions(), instructions: sorted, multiples }, undefined, 2)}\n`);
+  console.log(`wrote ${OPERATIONS.length + FAST_PATH.length} figures`);
+  process.exit();
+}
+
+const figures = JSON.parse(readFileSync(file, 'utf8')) as Figures;
+const isSame = figures.versions === versions();
+const margin = isSame ? MARGIN : OTHER_COMPILER_MARGIN;
+if (!isSame) console.log(`the figures are of ${figures.versions}; here is ${versions()}: margin ${share(margin)}`);
+for (const one of OPERATIONS) {
+  const [count = Number.NaN, figure = Number.NaN] = [instructions[key(one)], figures.instructions[key(one)]];
+  const hint = count < figure * (1 - margin) ? '; less than it was: pnpm test:ratios --update' : '';
+  // A count that is not a number is not fine either.
+  judge(
+    !isOver(count, figure, margin) && count > 0,
+    `${key(one)}: ${count} instructions, ${share(count / figure - 1)}${hint}`,
+  );
+}
+for (const operation of FAST_PATH) {
+  const [now = Number.NaN, figure = Number.NaN] = [multiples[operation], figures.multiples[operation]];
+  judge(
+    now <= figure * FACTOR,
+    `${operation}: ${now} times a plain read; it was ${figure}, and may be ${FACTOR} times that`,
+  );
+}
+
+const [short = Number.NaN, long = Number.NaN] = [instructions['attach_list 5000'], instructions['attach_list 1000000']];
+judge(Math.abs(long / short - 1) < GROWTH, `attaching to 10^6 slots costs what 5000 cost: ${share(long / short - 1)}`);
+const handles = [10, 100_000].map((length) => {
+  using list = ShareableList.create(Array.from({ length }, () => 0));
+  return JSON.stringify(list).length;
+});
+judge(handles[0] === handles[1], `a handle has ${handles[0]} characters at any length`);
+
+// The guard itself: it has to notice what is done twice, and a fast path that has become slow.
+const [first] = OPERATIONS;
+if (first !== undefined) {
+  const doubled = 2 * (await countOne(first));
+  const figure = figures.instructions[key(first)] ?? Number.NaN;
+  judge(isOver(doubled, figure, margin), `${key(first)} done twice would be noticed`);
+}
+const [path = ''] = FAST_PATH;
+const slow = await multiple(path, 2 * FACTOR);
+judge(slow > (figures.multiples[path] ?? Number.NaN) * FACTOR, `${path} done ${2 * FACTOR} times would be noticed`);
+
+console.log(
+  `test result: ${passed} passed; ${failures.length} failed; ${Math.round((performance.now() - started) / 1000)} s`,
+);
+process.exitCode = failures.length > 0 ? 1 : 0;
