@@ -2,7 +2,9 @@
  * Draws the plots and fills in the figures of the documentation, from `docs/bench/results.json`: `node publish.ts`. A page
  * says where a table belongs by `<!-- bench: goals -->` or `<!-- bench: OPERATION -->`, up to `<!-- /bench -->`.
  */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 import { drawAll } from './plots/draw.ts';
 import { facts } from './harness/facts.ts';
@@ -27,6 +29,10 @@ export function publish(report: Report): void {
     );
     if (filled !== text) writeFileSync(file, filled);
   }
+  const written = [resultsFile, ...PAGES.map((page) => new URL(page, import.meta.url))].map((url) =>
+    fileURLToPath(url),
+  );
+  execFileSync(fileURLToPath(new URL('../node_modules/.bin/oxfmt', import.meta.url)), written, { stdio: 'pipe' });
 }
 
 if (import.meta.main) publish(JSON.parse(readFileSync(resultsFile, 'utf8')) as Report);

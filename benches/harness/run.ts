@@ -12,9 +12,8 @@ const execute = promisify(execFile);
 const folder = join(import.meta.dirname, '../operations');
 /** Longer than any one measurement takes. */
 const WATCHDOG = 180_000;
-/** One measurement that takes longer than this is repeated only so often. */
-const LONG = 4000;
-const LONG_ROUNDS = 3;
+/** What a contender may take at one point; who has taken more is not measured again there. */
+const BUDGET = 4000;
 
 /** What was measured of one contender at one point, in the operation's unit. */
 export interface Result {
@@ -81,25 +80,23 @@ export async function runOperation(name: string, options: RunOptions): Promise<R
   for (const point of options.quick ? operation.quick : operation.points) {
     const entrants = Object.entries(operation.contenders).filter(([, one]) => does(one, point, options.peers));
     const values = new Map(entrants.map(([contender]) => [contender, [] as number[]]));
-    const slow = new Set<string>();
+    const spent = new Map<string, number>();
     for (let round = 0; round < options.rounds; round++) {
       for (const [contender, about] of entrants) {
-        if (!values.has(contender) || (slow.has(contender) && round >= LONG_ROUNDS)) continue;
+        if (!values.has(contender) || (spent.get(contender) ?? 0) > BUDGET) continue;
         const start = performance.now();
         try {
           values.get(contender)?.push(await measure(command(name, contender, about, point, options.python)));
         } catch (error) {
           // What others cannot do is a result too; ours has to work.
-          if (about.peer === undefined) throw error;
-          options.report(
-            `${name} ${point}: ${about.peer} failed: ${String((error as Error).message)
-              .split('\n')
-              .at(-2)}`,
-          );
+          const { killed, message } = error as Error & { killed?: boolean };
+          if ((about.peer === undefined && killed !== true) || about.title.startsWith('shareable')) throw error;
+          const why = killed === true ? 'took too long' : (message.trim().split('\n').at(-1) ?? '');
+          options.report(`${name} ${point}: ${about.title} failed: ${why}`);
           values.delete(contender);
           continue;
         }
-        if (performance.now() - start > LONG) slow.add(contender);
+        spent.set(contender, (spent.get(contender) ?? 0) + performance.now() - start);
       }
     }
     for (const [contender, rounds] of values) {
