@@ -35,7 +35,7 @@ function chartOf(report: Report, operation: string, options: Partial<Chart> & Pi
 /** File name and picture of each. */
 export function drawAll(report: Report): [file: string, svg: string][] {
   const { processor, node, python } = report.machine;
-  const note = `median of ${report.rounds} rounds, a process each; ${processor}; Node ${node}, CPython ${python}; ${report.date}`;
+  const note = `median of ${report.rounds} round${report.rounds === 1 ? '' : 's'}, a process each; ${processor}; Node ${node}, CPython ${python}; ${report.date}`;
   const has = (operation: string): boolean => report.results.some((one) => one.operation === operation);
   const grid = (operations: string[], columns: number, width: number, height: number): string =>
     sheet(
