@@ -117,6 +117,7 @@ export class Slots {
     const high = words[at + 1];
     const position = this.#position(index);
     if (position < 0) return false;
+    if (value === null) return this.#setNull(index, at, position);
     if (typeof value === 'string') return IS_ORDERED && high === 0 && this.#setText(index, at, position, value);
     if (this.#codes[index] !== scalarCode) return false;
     if (typeof value === 'number' && high === NUMBER_HIGH) {
@@ -135,6 +136,13 @@ export class Slots {
       return true;
     }
     return false;
+  }
+
+  #setNull(index: number, at: number, position: number): boolean {
+    const words = this.#words;
+    if (words[at] !== NONE || words[at + 1] !== NONE_HIGH || this.#codes[index] !== noneCode) return false;
+    this.#floats[position] = 0;
+    return true;
   }
 
   /** Where a slot starts, in units of 64 bits; -1 when its offsets make no slot. */

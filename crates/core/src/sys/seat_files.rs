@@ -45,7 +45,7 @@ impl Seat {
         let in_folder = |folder: &Path, e: &io::Error| {
             Error::new(Kind::System, format!("lock '{name}' cannot keep its files in {}: {e}", folder.display()))
                 .on_segment(name.as_str())
-                .with_os("open", errno_of(&e))
+                .with_os("open", errno_of(e))
         };
         let folder = seat_folder().map_err(|e| in_folder(Path::new("a folder of its own"), &e))?;
         let folder = folder.join("shareable-locks").join(format!("{identifier:016x}"));
