@@ -34,6 +34,9 @@ pub(super) const MOST_DESCRIPTORS: Option<u64> = None;
 /// Neither waits for room nor dies of a pipe that is broken.
 pub(super) const SEND_AT_ONCE: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 
+/// How often a Unix socket must refuse to be taken for one that nobody listens at: here it refuses for no other reason.
+pub(super) const CONNECT_TRIES: u32 = 1;
+
 const MOUNT: &str = "/dev/shm";
 
 fn path(name: &Name) -> String {

@@ -38,6 +38,10 @@ pub(super) const SPAWN_FLAGS: libc::c_short =
 /// `OPEN_MAX` of `<sys/syslimits.h>`: setrlimit(2) takes no more for descriptors, also where the hard limit is infinite.
 pub(super) const MOST_DESCRIPTORS: Option<u64> = Some(10_240);
 
+/// How often a Unix socket must refuse to be taken for one that nobody listens at: here it refuses too while its queue is
+/// full, which one whose server lives is for moments only.
+pub(super) const CONNECT_TRIES: u32 = 5;
+
 /// Does not wait for room; [`socket_pair`] sees to the broken pipes.
 pub(super) const SEND_AT_ONCE: SendFlags = SendFlags::DONTWAIT;
 

@@ -15,7 +15,7 @@ use rustix::process::{geteuid, umask};
 use super::super::os;
 use super::Stream;
 use super::folder::{Folder, is_same};
-use super::stream::canonical;
+use super::stream::{CONNECT_PAUSE, canonical};
 use crate::manager::Address;
 
 /// How long another server that starts in the same folder is waited for.
@@ -166,7 +166,14 @@ fn is_abandoned(path: &Path) -> io::Result<bool> {
     let path = path.to_owned();
     // A connection to a server that takes none waits for ever, and means that there is one.
     thread::spawn(move || {
-        let refused = UnixStream::connect(path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
+        let is_refused = || UnixStream::connect(&path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
+        let mut tries = os::CONNECT_TRIES;
+        let mut refused = is_refused();
+        while refused && tries > 1 {
+            tries -= 1;
+            thread::sleep(CONNECT_PAUSE);
+            refused = is_refused();
+        }
         let _ = connected.send(refused);
     });
     Ok(done.recv_timeout(PATIENCE).unwrap_or(false))

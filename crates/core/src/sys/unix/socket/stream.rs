@@ -17,6 +17,9 @@ use super::super::os;
 use super::{Interest, wait_until};
 use crate::manager::Address;
 
+/// Between two tries to connect.
+pub(super) const CONNECT_PAUSE: Duration = Duration::from_millis(20);
+
 /// A connection to a peer, or from one.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -57,19 +60,24 @@ impl Stream {
         if path.metadata().is_ok_and(|found| found.uid() != rustix::process::geteuid().as_raw()) {
             return Err(Errno::ACCESS.into());
         }
-        let socket = os::unix_socket()?;
-        ioctl_fionbio(&socket, true)?;
         let to = SocketAddrUnix::new(&path)?;
-        loop {
+        let mut tries = os::CONNECT_TRIES;
+        let socket = loop {
+            let socket = os::unix_socket()?;
+            ioctl_fionbio(&socket, true)?;
             match connect(&socket, &to) {
-                Ok(()) => break,
+                Ok(()) => break socket,
                 Err(Errno::INTR) => {}
                 // So many are waiting to be let in that there is no room for one more, nor a way to wait for some.
                 Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
                 Err(Errno::AGAIN) => return Err(Errno::TIMEDOUT.into()),
+                Err(Errno::CONNREFUSED) if tries > 1 && Instant::now() < deadline => {
+                    tries -= 1;
+                    thread::sleep(CONNECT_PAUSE);
+                }
                 Err(errno) => return Err(errno.into()),
             }
-        }
+        };
         Self::new(socket, path.display().to_string())
     }
 
