@@ -13,15 +13,19 @@ const TOOLCHAINS = {
   arm64: { package: '@napi-rs/cross-toolchain-x64-target-aarch64@1.0.3', prefix: 'aarch64-unknown-linux-gnu' },
 };
 
-/** Links against glibc 2.17, whatever this machine has. */
-function linkerForOldGlibc(cpu: Target['cpu']): string {
-  if (!isNative('x64')) throw new Error('the toolchains with an old glibc run on Linux x64 only');
+/** The folder of GCC with glibc 2.17 for a processor. */
+function oldToolchain(cpu: Target['cpu']): string {
   const { package: name, prefix } = TOOLCHAINS[cpu];
-  const folder = once(`toolchains/linux-${cpu}-gnu`, (into) => {
+  return once(`toolchains/linux-${cpu}-gnu`, (into) => {
     unpack(name, into);
     run('tar', ['-xJf', join(into, `${prefix}.tar.xz`), '-C', into]);
   });
-  return join(folder, 'bin', `${prefix}-gcc`);
+}
+
+/** Links against glibc 2.17, whatever this machine has. */
+function linkerForOldGlibc(cpu: Target['cpu']): string {
+  if (!isNative('x64')) throw new Error('the toolchains with an old glibc run on Linux x64 only');
+  return join(oldToolchain(cpu), 'bin', `${TOOLCHAINS[cpu].prefix}-gcc`);
 }
 
 /** The musl of a newer Debian than this machine may be: for both processors, to run and to link with. */
@@ -64,10 +68,11 @@ export function muslGcc(cpu: Target['cpu']): string {
   const specs = join(cache, `musl-${cpu}.specs`);
   const original = readFileSync(join(musl, 'usr/lib', MUSL[cpu], 'musl-gcc.specs'), 'utf8');
   writeFileSync(specs, original.replaceAll(/(?<=[ :L])\/usr\/(?=lib|include)/g, `${musl}/usr/`));
-  // Rust asks for LLVM's library to unwind a stack by; GCC's does too.
-  const libraries = join(cache, 'unwind');
+  // Rust asks for LLVM's library to unwind a stack by. GCC's does too: an old one, for newer ones call glibc.
+  const libraries = join(cache, `unwind-${cpu}`);
+  const old = join(oldToolchain(cpu), 'lib/gcc', TOOLCHAINS[cpu].prefix, '4.8.5/libgcc_eh.a');
   mkdirSync(libraries, { recursive: true });
-  writeFileSync(join(libraries, 'libunwind.a'), 'INPUT(-lgcc_eh)\n');
+  writeFileSync(join(libraries, 'libunwind.a'), `INPUT(${old})\n`);
   const linker = join(cache, `musl-${cpu}-gcc`);
   writeFileSync(linker, `#!/bin/sh\nexec ${GCC[cpu]} "$@" -specs '${specs}' -L '${libraries}'\n`, { mode: 0o755 });
   return linker;
