@@ -68,11 +68,13 @@ export function muslGcc(cpu: Target['cpu']): string {
   const specs = join(cache, `musl-${cpu}.specs`);
   const original = readFileSync(join(musl, 'usr/lib', MUSL[cpu], 'musl-gcc.specs'), 'utf8');
   writeFileSync(specs, original.replaceAll(/(?<=[ :L])\/usr\/(?=lib|include)/g, `${musl}/usr/`));
-  // Rust asks for LLVM's library to unwind a stack by. GCC's does too: an old one, for newer ones call glibc.
+  // Rust asks for LLVM's library to unwind a stack by, or for GCC's shared one. GCC's static one does for both: an old
+  // one, for newer ones call glibc; and an addon with its own needs no library that a system might not have.
   const libraries = join(cache, `unwind-${cpu}`);
-  const old = join(oldToolchain(cpu), 'lib/gcc', TOOLCHAINS[cpu].prefix, '4.8.5/libgcc_eh.a');
+  const old = join(oldToolchain(cpu), 'lib/gcc', TOOLCHAINS[cpu].prefix, '4.8.5');
   mkdirSync(libraries, { recursive: true });
-  writeFileSync(join(libraries, 'libunwind.a'), `INPUT(${old})\n`);
+  writeFileSync(join(libraries, 'libunwind.a'), `INPUT(${old}/libgcc_eh.a)\n`);
+  writeFileSync(join(libraries, 'libgcc_s.so'), `INPUT(${old}/libgcc_eh.a ${old}/libgcc.a)\n`);
   const linker = join(cache, `musl-${cpu}-gcc`);
   writeFileSync(linker, `#!/bin/sh\nexec ${GCC[cpu]} "$@" -specs '${specs}' -L '${libraries}'\n`, { mode: 0o755 });
   return linker;

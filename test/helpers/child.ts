@@ -4,6 +4,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 
+/** How many times as long as usual everything may take: under emulation much longer. */
+const patience = Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
+
 /** How a child ended. */
 export interface Exit {
   code: number | null;
@@ -70,7 +73,7 @@ export abstract class Child implements AsyncDisposable {
     this.title = title;
     this.process = spawn(command, args, options);
     living.add(this);
-    const timer = setTimeout(() => this.process.kill('SIGKILL'), deadline);
+    const timer = setTimeout(() => this.process.kill('SIGKILL'), deadline * patience);
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     const { promise, resolve } = Promise.withResolvers<Exit>();
     this.exit = promise;

@@ -45,7 +45,11 @@ export async function runVitest({ folder, node, sandbox, skip, patience, limit }
     ...skip.flatMap(({ file, name }) => (file === undefined || name !== undefined ? [] : [`--exclude=${file}`])),
     ...(names.length === 0 ? [] : [`--testNamePattern=^(?!(?:${names.join('|')})$)`]),
   ];
-  const env = { ...sandbox.env, PATH: `${join(folder, 'node_modules/.bin')}:${process.env['PATH']}` };
+  const env = {
+    ...sandbox.env,
+    SHAREABLE_TEST_PATIENCE: String(patience / 30_000),
+    PATH: `${join(folder, 'node_modules/.bin')}:${process.env['PATH']}`,
+  };
   const command = [node, join(folder, 'node_modules/vitest/vitest.mjs'), 'run', ...flags];
   const { code, output } = await runIn({ ...sandbox, env }, folder, command, limit);
   console.error(output.slice(-200_000));
