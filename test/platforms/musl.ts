@@ -9,7 +9,7 @@ import { build, staticSettings } from '../../scripts/targets/build.ts';
 import { cargoFor } from '../../scripts/targets/cargo.ts';
 import { cache, install } from '../../scripts/targets/commands.ts';
 import { findTarget } from '../../scripts/targets/targets.ts';
-import { muslLibrary, muslNode } from './support/musl-node.ts';
+import { muslGccLibrary, muslLibrary, muslNode } from './support/musl-node.ts';
 import type { Report } from './support/report.ts';
 import { finish, report, sum } from './support/report.ts';
 import { runRustTests } from './support/rust.ts';
@@ -27,7 +27,10 @@ function x64(): Promise<Report> {
     const output = join(cache, 'built', target.name);
     const { sizes } = build(target, output);
     built(sizes);
-    const sandbox: Sandbox = { over: [[muslLibrary('x64'), realpathSync('/lib/ld-musl-x86_64.so.1')]] };
+    const sandbox: Sandbox = {
+      over: [[muslLibrary('x64'), realpathSync('/lib/ld-musl-x86_64.so.1')]],
+      env: { LD_LIBRARY_PATH: muslGccLibrary('x64') },
+    };
     const folder = makeWorkspace(target);
     cpSync(output, join(folder, 'packages/shareable/native'), { recursive: true });
     const made = cargoFor(target.triple);

