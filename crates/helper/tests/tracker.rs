@@ -57,9 +57,12 @@ fn path(name: &str) -> PathBuf {
     PathBuf::from("/dev/shm").join(name)
 }
 
+/// By way of a shell, which is the tracker's parent then: it would wait for the end of a parent that has made its socket,
+/// and this process lives on. (`test/tracker/helper.test.ts` is about that.)
 fn command(input: Stdio) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_shareable-helper"));
-    command.arg("tracker").stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = Command::new("sh");
+    command.args(["-c", "\"$0\" tracker; exit $?", env!("CARGO_BIN_EXE_shareable-helper")]);
+    command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
@@ -266,11 +269,22 @@ fn another_tracker_that_sweeps_leaves_it_the_segments_of_a_process_that_has_just
     let (mut ours, tracker) = connect();
     ours.write_all(&segment.registration().encode()).unwrap();
     let (theirs, sweeper) = connect();
-    wait_until_idle(sweeper.id());
+    wait_until_idle(child_of(sweeper.id()));
     drop(ours);
     assert_eq!(end(tracker), warning(&[&segment]));
     drop(theirs);
     assert_eq!(end(sweeper), "");
+}
+
+/// The process that a shell has started, once it has.
+fn child_of(shell: u32) -> u32 {
+    let path = format!("/proc/{shell}/task/{shell}/children");
+    loop {
+        if let Ok(child) = fs::read_to_string(&path).unwrap().trim().parse() {
+            return child;
+        }
+        thread::yield_now();
+    }
 }
 
 /// Waits until a tracker has looked at everything once: all of its threads sleep.
