@@ -8,6 +8,8 @@ const RETIRED =
   'on Windows an alias that outlives close() goes on showing the segment: pages cannot be exchanged there';
 const READ_ONLY = 'read-only attachments are an ERR_SHM_UNSUPPORTED error on Windows';
 const SHELL = 'needs a POSIX shell, and limits that only it can set';
+const MANY =
+  'makes thousands of segments, each a dozen round trips to the server process of Wine: minutes on a busy machine';
 const SIGNALS = 'needs signals that Windows has not';
 
 /** Tests of the core, by the name of their program and their own. */
@@ -91,6 +93,9 @@ export const skippedTests: readonly Skip[] = [
   { file: 'test/manager/strangers.test.ts', name: 'beside an honest member > 300 silent strangers', reason: PROC },
   { file: 'test/manager/strangers.test.ts', name: 'beside an honest member > a member’s frame', reason: PROC },
   { file: 'test/manager/strangers.test.ts', name: 'beside an honest member > a member that asks', reason: PROC },
+  { file: 'test/manager/server.test.ts', name: 'a manager with a server > keeps thousands of blocks', reason: MANY },
+  { file: 'test/manager/endings.test.ts', name: 'a member that is killed > in the middle of making one', reason: MANY },
+  { file: 'test/tracker/warning.test.ts', name: 'the warning > counts two thousand', reason: MANY },
   {
     file: 'test/shared-memory/aliases.test.ts',
     name: 'a buffer that was transferred > goes on sharing',

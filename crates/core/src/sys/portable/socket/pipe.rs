@@ -153,7 +153,9 @@ fn user() -> io::Result<String> {
     let mut units = Vec::new();
     loop {
         // SAFETY: the text ends in a zero, at which this ends.
-        match unsafe { text.add(units.len()).read() } {
+        let unit = unsafe { text.add(units.len()) };
+        // SAFETY: as above.
+        match unsafe { unit.read() } {
             0 => break,
             unit => units.push(unit),
         }
