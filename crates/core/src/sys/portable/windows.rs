@@ -39,7 +39,8 @@ pub(crate) fn is_reserved_in_name(c: char) -> bool {
     matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
 }
 
-/// Whether Windows would take the name for another one, whose end it cuts off, or for a device.
+/// Whether Windows would take the name for another one, whose end it cuts off, or for a device; or the crate for that of
+/// an unlinked segment, whose file it puts in the place of any that is there.
 pub(crate) fn is_reserved_name(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_uppercase();
     let is_device = match stem.as_str() {
@@ -48,7 +49,7 @@ pub(crate) fn is_reserved_name(name: &str) -> bool {
             stem.strip_prefix(port).is_some_and(|number| number.chars().count() == 1 && number.contains(is_port_number))
         }),
     };
-    is_device || name.ends_with(['.', ' '])
+    is_device || name.ends_with(['.', ' ']) || name.to_ascii_lowercase().ends_with(UNLINKED)
 }
 
 fn is_port_number(c: char) -> bool {
@@ -201,12 +202,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_windows_would_take_for_devices_or_cut_short_are_reserved() {
-        for name in ["NUL", "nul", "con.txt", "Aux .log", "COM1", "lpt9.x", "com²", "CONIN$", "a.", "a "] {
+    fn names_that_windows_would_take_for_something_else_are_reserved() {
+        let of_unlinked = ["a_deleted", "A_Deleted"];
+        let of_others = ["NUL", "nul", "con.txt", "Aux .log", "COM1", "lpt9.x", "com²", "CONIN$", "a.", "a "];
+        for name in of_others.into_iter().chain(of_unlinked) {
             assert!(is_reserved_name(name), "{name:?}");
             assert_eq!(Name::new(name).unwrap_err().kind(), Kind::InvalidValue, "{name:?}");
         }
-        for name in ["null", "COM", "COM10", "a.nul", "psm_1", "aux1", " a", ".a"] {
+        for name in ["null", "COM", "COM10", "a.nul", "psm_1", "aux1", " a", ".a", "a_deleted_1"] {
             assert!(!is_reserved_name(name), "{name:?}");
         }
     }
