@@ -31,7 +31,7 @@ describe.each(pythonsWithLists)('with a writer in Python $version', (python) => 
     await peer.ask('attach_list', list.name);
     const seen = new Set<Storable>();
     let errors = 0;
-    await whilePending(peer.ask('write_many', 1, values.map(toPython), Math.ceil(20_000 / values.length)), () => {
+    await whilePending(peer.ask('write_many', 1, values.map(toPython), values.length * 5000), () => {
       for (let reads = 0; reads < 500; reads++) {
         try {
           for (const value of read(list)) seen.add(value instanceof Uint8Array ? `bytes ${value.join()}` : value);
