@@ -37,7 +37,9 @@ export function exists(name: string): boolean {
 
 /** Everything that the system keeps there. */
 export function namesInUse(): string[] {
-  return existsSync(SHM) ? readdirSync(SHM) : [];
+  const names = existsSync(SHM) ? readdirSync(SHM) : [];
+  // Windows keeps what was unlinked, under another name, until the last process that has it mapped ends.
+  return process.platform === 'win32' ? names.filter((name) => !name.endsWith('_deleted')) : names;
 }
 
 /** A segment's bytes as the system has them, whatever any mapping says. */

@@ -41,9 +41,7 @@ beforeEach(function skips({ task, skip }) {
 /** Fails a test file that leaves a segment or a child process, and removes it. */
 afterAll(function leavesNothing() {
   const running = killLeftovers();
-  // Windows keeps what was unlinked, under another name, until the last process that has it mapped ends.
-  const isLinked = (name: string) => process.platform !== 'win32' || !name.endsWith('_deleted');
-  const left = [...new Set([...namesInUse().filter(isOurs).filter(isLinked), ...[...created].filter(exists)])];
+  const left = [...new Set([...namesInUse().filter(isOurs), ...[...created].filter(exists)])];
   for (const name of left) rmSync(pathOf(name), { recursive: true });
   if (left.length > 0) throw new Error(`this file left in /dev/shm: ${left.join(', ')}`);
   if (running.length > 0) throw new Error(`this file left running, until now: ${running.join('; ')}`);

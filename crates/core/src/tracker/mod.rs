@@ -113,7 +113,9 @@ impl Client {
 /// The tracker's side: what one process owns.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    segments: BTreeMap<Identity, Registration>,
+    /// With what tells which came first.
+    segments: BTreeMap<Identity, (u64, Registration)>,
+    noted: u64,
 }
 
 impl Ledger {
@@ -121,7 +123,8 @@ impl Ledger {
     pub fn note(&mut self, frame: Frame) {
         match frame {
             Frame::Register(segment) => {
-                self.segments.insert(segment.identity, segment);
+                self.noted += 1;
+                self.segments.insert(segment.identity, (self.noted, segment));
             }
             Frame::Forget(identity) => {
                 self.segments.remove(&identity);
@@ -129,11 +132,17 @@ impl Ledger {
         }
     }
 
-    /// Unlinks everything that is still there, and gives what was. What somebody else has unlinked, or put another
+    /// Unlinks everything that is still there, oldest first, and gives what was. What somebody else has unlinked, or put another
     /// segment in the place of, is no leak.
     #[must_use]
     pub fn clean(self) -> Vec<Registration> {
-        self.segments.into_values().filter(|segment| sys::unlink_registered(&segment.name, segment.identity)).collect()
+        let mut segments: Vec<_> = self.segments.into_values().collect();
+        segments.sort_unstable_by_key(|(noted, _)| *noted);
+        segments
+            .into_iter()
+            .map(|(_, segment)| segment)
+            .filter(|segment| sys::unlink_registered(&segment.name, segment.identity))
+            .collect()
     }
 }
 

@@ -83,8 +83,6 @@ impl Listener {
                 if pipe.get().take_error()?.is_some() {
                     return Ok(None);
                 }
-                // It was told that it can be written to; what came before that may be there to read.
-                pipe.readiness.readable.store(true, std::sync::atomic::Ordering::Release);
                 Ok(Some(Stream::pipe(pipe, &self.address)))
             }
             Socket::Tcp(listener) => {
@@ -121,8 +119,8 @@ pub(super) fn fresh_name(prefix: &str) -> io::Result<String> {
 }
 
 impl Waited for Listener {
-    fn reactor(&self) -> &Arc<Reactor> {
-        &self.reactor
+    fn reactor(&self) -> Option<&Arc<Reactor>> {
+        Some(&self.reactor)
     }
 
     fn is_readable(&self) -> bool {

@@ -1,5 +1,8 @@
 //! What managers talk by on Windows: named pipes and TCP, by the crate `mio`. Nothing blocks but [`wait`].
 //!
+//! A member's end of a pipe does without `mio`, which begins reads ahead of time: any thread may use such an end, and Wine
+//! loses what comes for a thread that is gone.
+//!
 //! `mio` tells once when something has become possible. What has been told is kept until a try shows that it is used up, so
 //! that [`wait`] can be asked again and again, as on the other systems.
 
@@ -133,7 +136,8 @@ impl<S: Source> Drop for Registered<S> {
 
 /// What can be waited for.
 trait Waited: std::fmt::Debug {
-    fn reactor(&self) -> &Arc<Reactor>;
+    /// By what it is waited for; `None` where that takes pauses.
+    fn reactor(&self) -> Option<&Arc<Reactor>>;
     fn is_readable(&self) -> bool;
     fn is_writable(&self) -> bool;
 }
@@ -167,8 +171,8 @@ impl<'a> Interest<'a> {
 /// next call on the socket says so. All are to be of one process's server, or of one stream.
 pub(crate) fn wait(interests: &[Interest<'_>], patience: Option<Duration>) -> io::Result<Vec<bool>> {
     let Some(first) = interests.first() else { return Ok(Vec::new()) };
-    let reactor = first.socket.reactor();
-    debug_assert!(interests.iter().all(|interest| Arc::ptr_eq(interest.socket.reactor(), reactor)));
+    let Some(reactor) = first.socket.reactor() else { return Err(io::ErrorKind::Unsupported.into()) };
+    debug_assert!(interests.iter().all(|i| i.socket.reactor().is_some_and(|other| Arc::ptr_eq(other, reactor))));
     let is_met = interests.iter().any(|interest| interest.is_met());
     // What has happened to the others counts too, also when some are met already.
     match reactor.turn(if is_met { Some(Duration::ZERO) } else { patience }) {

@@ -1,11 +1,11 @@
 //! Named pipes that only this user can open, and only on this machine.
 
 use std::ffi::c_void;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::mem;
 use std::os::windows::fs::OpenOptionsExt;
-use std::os::windows::io::{AsRawHandle, FromRawHandle, IntoRawHandle, OwnedHandle};
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 use windows_sys::Win32::System::Pipes::{
     CreateNamedPipeW, PIPE_READMODE_BYTE, PIPE_REJECT_REMOTE_CLIENTS, PIPE_TYPE_BYTE, PIPE_UNLIMITED_INSTANCES,
-    PIPE_WAIT,
+    PIPE_WAIT, PeekNamedPipe,
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
@@ -76,19 +76,28 @@ pub(super) fn create(name: &str, instance: Instance) -> io::Result<NamedPipe> {
 }
 
 /// Connects to a server, for which it waits until `deadline` when all that the server has made are taken.
-pub(super) fn connect(name: &str, deadline: Instant) -> io::Result<NamedPipe> {
+pub(super) fn connect(name: &str, deadline: Instant) -> io::Result<File> {
     let mut options = OpenOptions::new();
     // The server may ask who we are, and not act as if it were us.
-    options.read(true).write(true).custom_flags(FILE_FLAG_OVERLAPPED).security_qos_flags(SECURITY_IDENTIFICATION);
+    options.read(true).write(true).security_qos_flags(SECURITY_IDENTIFICATION);
     loop {
         match options.open(name) {
-            // SAFETY: the file gives its handle away, which was opened for overlapped use.
-            Ok(file) => return Ok(unsafe { NamedPipe::from_raw_handle(file.into_raw_handle()) }),
+            Ok(file) => return Ok(file),
             Err(e) if is(&e, ERROR_PIPE_BUSY) && Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
             Err(e) if is(&e, ERROR_PIPE_BUSY) => return Err(io::ErrorKind::TimedOut.into()),
             Err(e) => return Err(e),
         }
     }
+}
+
+/// Whether there is something to read at a member's end.
+pub(super) fn has_come(pipe: &File) -> io::Result<bool> {
+    let mut available = 0;
+    // SAFETY: the handle is open for as long as `pipe` lives, and the call writes one number to where it is told.
+    let told = unsafe {
+        PeekNamedPipe(pipe.as_raw_handle(), ptr::null_mut(), 0, ptr::null_mut(), &raw mut available, ptr::null_mut())
+    };
+    if told == 0 { Err(io::Error::last_os_error()) } else { Ok(available > 0) }
 }
 
 /// Whether an error has this code.

@@ -1,10 +1,11 @@
 //! The process that serves, seen from its starter and from itself.
 //!
-//! The starter makes a pipe for the two of them, and says its name by standard input.
+//! The starter thinks of a name for a pipe between the two of them and says it by standard input; the server makes it.
 
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::super::Helper;
@@ -19,7 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A server that this process has started. Dropping it ends it, and waits for that.
 #[derive(Debug)]
 pub(crate) struct Server {
-    stream: Stream,
+    /// `None` at the end of the drop only.
+    stream: Option<Stream>,
     /// Kills what has not ended by itself, when it drops.
     process: Helper,
 }
@@ -27,25 +29,27 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `program` in the role of a server.
     pub(crate) fn spawn(program: &Path) -> io::Result<Self> {
-        let name = fresh_name("shareable-starter-")?;
-        let reactor = Reactor::new()?;
-        let pipe = open(&name, Instance::Only, &reactor)?;
+        let address = Address::Pipe(fresh_name("shareable-starter-")?);
+        let Address::Pipe(name) = &address else { return Err(io::ErrorKind::InvalidInput.into()) };
         let process = Helper::spawn(program, ROLE)?;
         process.send(format!("{name}\n").as_bytes())?;
         let deadline = Instant::now() + PATIENCE;
-        while !is_connected(&pipe) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
+        loop {
+            match Stream::connect(&address, deadline) {
+                Ok(stream) => return Ok(Self { stream: Some(stream), process }),
+                // It has not made it yet.
+                Err(e) if e.kind() == io::ErrorKind::NotFound && Instant::now() < deadline => {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(io::ErrorKind::TimedOut.into()),
+                Err(e) => return Err(e),
             }
-            reactor.turn(Some(left))?;
         }
-        Ok(Self { stream: Stream::pipe(pipe, &name), process })
     }
 
     /// The starter's own connection.
     pub(crate) fn stream(&self) -> &Stream {
-        &self.stream
+        self.stream.as_ref().expect("it is there until the drop")
     }
 
     /// Pipes leave nothing behind.
@@ -54,7 +58,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.stream.hang_up();
+        self.stream = None;
         self.process.wait_until(Instant::now() + PATIENCE);
     }
 }
@@ -69,11 +73,22 @@ pub(super) fn reactor() -> io::Result<Arc<Reactor>> {
     Ok(Arc::clone(REACTOR.get_or_init(|| reactor)))
 }
 
-/// In a server: the connection to its starter, who says by standard input where it is.
+/// In a server: the connection to its starter, who says by standard input where it will be.
 pub(crate) fn starter() -> io::Result<Stream> {
     let mut name = String::new();
     io::stdin().read_line(&mut name)?;
-    Stream::connect_by(reactor()?, &Address::Pipe(name.trim_end().to_owned()), Instant::now() + PATIENCE)
+    let name = name.trim_end();
+    let reactor = reactor()?;
+    let pipe = open(name, Instance::Only, &reactor)?;
+    let deadline = Instant::now() + PATIENCE;
+    while !is_connected(&pipe) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        reactor.turn(Some(left))?;
+    }
+    Ok(Stream::pipe(pipe, name))
 }
 
 /// There is no limit to lift.

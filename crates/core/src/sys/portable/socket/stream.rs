@@ -1,8 +1,10 @@
 //! A connection.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Acquire;
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
@@ -21,30 +23,31 @@ pub(crate) struct Stream {
     endpoint: String,
 }
 
+/// The pauses of who waits at a member's end of a pipe, which grow.
+const PAUSES: (Duration, Duration) = (Duration::from_micros(20), Duration::from_millis(1));
+
 #[derive(Debug)]
 enum Socket {
+    /// A server's end.
     Pipe(Registered<NamedPipe>),
+    /// A member's end, which any thread may use: nothing is under way between two calls.
+    Member(File),
     Tcp(Registered<TcpStream>),
 }
 
 impl Stream {
     /// Connects to a server.
     pub(crate) fn connect(address: &Address, deadline: Instant) -> io::Result<Self> {
-        Self::connect_by(Reactor::new()?, address, deadline)
-    }
-
-    pub(super) fn connect_by(reactor: Arc<Reactor>, address: &Address, deadline: Instant) -> io::Result<Self> {
         match address {
             Address::Pipe(name) => {
-                let pipe = Registered::new(pipe::connect(name, deadline)?, reactor, true)?;
-                Ok(Self::pipe(pipe, name))
+                Ok(Self { socket: Socket::Member(pipe::connect(name, deadline)?), endpoint: name.to_lowercase() })
             }
             Address::Tcp(address) => {
                 let patience = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
                 let stream = std::net::TcpStream::connect_timeout(address, patience)?;
                 let endpoint = format!("tcp://{}", stream.peer_addr()?);
                 stream.set_nonblocking(true)?;
-                Self::tcp(TcpStream::from_std(stream), reactor, endpoint)
+                Self::tcp(TcpStream::from_std(stream), Reactor::new()?, endpoint)
             }
             Address::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
         }
@@ -52,6 +55,8 @@ impl Stream {
 
     /// The system takes names for the same that differ in case, and so must both ends.
     pub(super) fn pipe(pipe: Registered<NamedPipe>, name: &str) -> Self {
+        // It was told that it can be written to; what came before that may be there to read.
+        pipe.readiness.readable.store(true, Release);
         Self { socket: Socket::Pipe(pipe), endpoint: name.to_lowercase() }
     }
 
@@ -66,38 +71,41 @@ impl Stream {
         &self.endpoint
     }
 
-    fn readiness(&self) -> &Readiness {
-        match &self.socket {
-            Socket::Pipe(pipe) => &pipe.readiness,
-            Socket::Tcp(stream) => &stream.readiness,
-        }
-    }
-
-    /// Sends what there is room for.
+    /// Sends what there is room for. A member's requests are answered one by one, and each finds room.
     pub(crate) fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
-        Readiness::attempt(&self.readiness().writable, || match &self.socket {
-            Socket::Pipe(pipe) => pipe.get().write(bytes).map_err(ended),
-            Socket::Tcp(stream) => stream.get().write(bytes),
-        })
+        match &self.socket {
+            Socket::Pipe(pipe) => {
+                Readiness::attempt(&pipe.readiness.writable, || pipe.get().write(bytes)).map_err(ended)
+            }
+            Socket::Member(pipe) => (&*pipe).write(bytes).map_err(ended),
+            Socket::Tcp(stream) => Readiness::attempt(&stream.readiness.writable, || stream.get().write(bytes)),
+        }
     }
 
     /// Receives what has come; 0 is the end.
     pub(crate) fn try_receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        Readiness::attempt(&self.readiness().readable, || match &self.socket {
-            Socket::Pipe(pipe) => match pipe.get().read(buffer).map_err(ended) {
-                Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(0),
-                other => other,
-            },
-            Socket::Tcp(stream) => stream.get().read(buffer),
-        })
+        let received = match &self.socket {
+            Socket::Pipe(pipe) => {
+                Readiness::attempt(&pipe.readiness.readable, || pipe.get().read(buffer)).map_err(ended)
+            }
+            Socket::Member(pipe) => pipe::has_come(pipe).map_err(ended).and_then(|has| {
+                if has { (&*pipe).read(buffer).map_err(ended) } else { Err(io::ErrorKind::WouldBlock.into()) }
+            }),
+            Socket::Tcp(stream) => return Readiness::attempt(&stream.readiness.readable, || stream.get().read(buffer)),
+        };
+        match received {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+            other => other,
+        }
     }
 
     /// Sends everything by `deadline`.
     pub(crate) fn send(&self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
+        let mut pause = PAUSES.0;
         while !bytes.is_empty() {
             match self.try_send(bytes) {
                 Ok(sent) => bytes = &bytes[sent..],
-                Err(e) => wait_after(e, Interest::to_write(self), deadline)?,
+                Err(e) => self.wait_after(e, Interest::to_write(self), deadline, &mut pause)?,
             }
         }
         Ok(())
@@ -105,28 +113,36 @@ impl Stream {
 
     /// Receives something by `deadline`; 0 is the end.
     pub(crate) fn receive(&self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        let mut pause = PAUSES.0;
         loop {
             match self.try_receive(buffer) {
                 Ok(received) => return Ok(received),
-                Err(e) => wait_after(e, Interest::to_read(self), deadline)?,
+                Err(e) => self.wait_after(e, Interest::to_read(self), deadline, &mut pause)?,
             }
         }
     }
 
-    /// Hangs up on the other end at once, which is the end of a pipe's client.
-    pub(super) fn hang_up(&self) {
-        if let Socket::Pipe(pipe) = &self.socket {
-            // Fails where the other end is gone, which is as good.
-            let _ = pipe.get().disconnect();
+    fn wait_after(
+        &self,
+        error: io::Error,
+        interest: Interest<'_>,
+        deadline: Instant,
+        pause: &mut Duration,
+    ) -> io::Result<()> {
+        match (error.kind(), &self.socket) {
+            (io::ErrorKind::Interrupted, _) => Ok(()),
+            (io::ErrorKind::WouldBlock, Socket::Member(_)) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                thread::sleep(left.min(*pause));
+                *pause = PAUSES.1.min(*pause * 2);
+                Ok(())
+            }
+            (io::ErrorKind::WouldBlock, _) => wait_until(interest, deadline),
+            _ => Err(error),
         }
-    }
-}
-
-fn wait_after(error: io::Error, interest: Interest<'_>, deadline: Instant) -> io::Result<()> {
-    match error.kind() {
-        io::ErrorKind::Interrupted => Ok(()),
-        io::ErrorKind::WouldBlock => wait_until(interest, deadline),
-        _ => Err(error),
     }
 }
 
@@ -138,19 +154,30 @@ fn ended(error: io::Error) -> io::Error {
     error
 }
 
-impl Waited for Stream {
-    fn reactor(&self) -> &Arc<Reactor> {
+impl Stream {
+    fn readiness(&self) -> Option<&Readiness> {
         match &self.socket {
-            Socket::Pipe(pipe) => &pipe.reactor,
-            Socket::Tcp(stream) => &stream.reactor,
+            Socket::Pipe(pipe) => Some(&pipe.readiness),
+            Socket::Member(_) => None,
+            Socket::Tcp(stream) => Some(&stream.readiness),
+        }
+    }
+}
+
+impl Waited for Stream {
+    fn reactor(&self) -> Option<&Arc<Reactor>> {
+        match &self.socket {
+            Socket::Pipe(pipe) => Some(&pipe.reactor),
+            Socket::Member(_) => None,
+            Socket::Tcp(stream) => Some(&stream.reactor),
         }
     }
 
     fn is_readable(&self) -> bool {
-        self.readiness().readable.load(Acquire)
+        self.readiness().is_none_or(|readiness| readiness.readable.load(Acquire))
     }
 
     fn is_writable(&self) -> bool {
-        self.readiness().writable.load(Acquire)
+        self.readiness().is_none_or(|readiness| readiness.writable.load(Acquire))
     }
 }

@@ -1,4 +1,5 @@
 use std::io;
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -80,6 +81,50 @@ fn the_end_of_one_side_is_an_end_to_the_other() {
 }
 
 #[test]
+fn a_long_conversation_is_not_interrupted() {
+    let address = address();
+    let listener = Listener::bind(&address).unwrap();
+    let member = connect(&address);
+    let server = accept(&listener);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for turn in 0..5000_u32 {
+                let said = receive(&server, 4);
+                assert_eq!(said, turn.to_le_bytes());
+                server.send(&said, Instant::now() + LONG).unwrap();
+            }
+        });
+        for turn in 0..5000_u32 {
+            member.send(&turn.to_le_bytes(), Instant::now() + LONG).unwrap();
+            assert_eq!(receive(&member, 4), turn.to_le_bytes());
+        }
+    });
+}
+
+#[test]
+fn a_connection_outlives_the_thread_that_has_made_it() {
+    let address = address();
+    let listener = Listener::bind(&address).unwrap();
+    for _ in 0..100 {
+        // It has begun to listen for an answer, and ends while that comes.
+        let (listens, has_listened) = channel();
+        let member = thread::scope(|scope| {
+            let made = scope.spawn(|| {
+                let member = connect(&address);
+                assert_eq!(member.try_receive(&mut [0; 4]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+                listens.send(()).unwrap();
+                member
+            });
+            let server = accept(&listener);
+            has_listened.recv_timeout(LONG).unwrap();
+            server.send(b"word", Instant::now() + LONG).unwrap();
+            (made.join().unwrap(), server)
+        });
+        assert_eq!(receive(&member.0, 4), b"word");
+    }
+}
+
+#[test]
 fn a_peer_that_says_nothing_is_waited_for_until_the_deadline() {
     let address = address();
     let listener = Listener::bind(&address).unwrap();
@@ -107,7 +152,12 @@ fn nobody_listens_where_a_listener_was() {
     let pipe = address();
     assert_eq!(Stream::connect(&pipe, Instant::now()).unwrap_err().kind(), io::ErrorKind::NotFound);
     let gone = at(&pipe);
-    assert_eq!(Stream::connect(&gone, Instant::now()).unwrap_err().kind(), io::ErrorKind::NotFound);
+    // A test beside this one may be who hears that the system is done with it.
+    let end = Instant::now() + LONG;
+    while Stream::connect(&gone, Instant::now()).map_err(|e| e.kind()).err() != Some(io::ErrorKind::NotFound) {
+        assert!(Instant::now() < end, "somebody still listens");
+        thread::yield_now();
+    }
     Listener::bind(&pipe).unwrap();
 }
 
