@@ -41,6 +41,8 @@ function dependencies(wanted: Record<string, string>): string {
 
 /** Fills the folder, and returns its name in `wine.folder`. */
 export function stage(wine: Wine, addon: string, helper: string): string {
+  const dist = join(root, 'packages/shareable/dist');
+  if (!existsSync(dist)) throw new Error("the package is not built: run 'pnpm run build:ts' first");
   const name = 'suite';
   const folder = join(wine.folder, name);
   copyFileSync(node(), join(wine.folder, 'node.exe'));
@@ -57,7 +59,7 @@ export function stage(wine: Wine, addon: string, helper: string): string {
   }
   const shareable = join(folder, 'node_modules/shareable');
   mkdirSync(join(shareable, 'native'), { recursive: true });
-  cpSync(join(root, 'packages/shareable/dist'), join(shareable, 'dist'), { recursive: true });
+  cpSync(dist, join(shareable, 'dist'), { recursive: true });
   copyFileSync(join(root, 'packages/shareable/package.json'), join(shareable, 'package.json'));
   copyFileSync(addon, join(shareable, 'native/shareable.win32-x64-msvc.node'));
   copyFileSync(helper, join(shareable, 'native/shareable-helper.exe'));
