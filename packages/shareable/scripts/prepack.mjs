@@ -22,6 +22,7 @@ put('LICENSE', read('LICENSE'));
 if (name === 'shareable') {
   // Of the README what holds without the repository: links into it lead nowhere from here.
   const readme = read('README.md')
+    .replaceAll(/^!\[[^\]]*\]\((?!https?:).*\)\n\n/gm, '')
     .replace(/^## The demo and the tests\n[^]*(?=^MIT$)/m, '')
     .replaceAll(/\[([^\]]+)\]\((?!https?:)[^)]+\)/g, '`$1`');
   put('README.md', readme);
