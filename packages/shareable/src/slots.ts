@@ -87,26 +87,32 @@ export class Slots {
     const words = this.#words;
     const at = this.#formats + 2 * index;
     const format = words[at];
-    const high = words[at + 1];
     const position = this.#position(index);
     if (position < 0) return undefined;
-    if (high !== NUMBER_HIGH || this.#codes[index] !== scalarCode) return this.#getOther(index, at, position);
-    const bits = this.#floats[position] as number;
-    // A writer may be changing the type, back and forth: the value counts if nothing has changed in two more looks.
-    const isSettled =
-      this.#wordsAgain[at] === format &&
-      this.#floatsAgain[position] === bits &&
-      words[at] === format &&
-      this.#floats[position] === bits &&
-      this.#wordsAgain[at] === format &&
-      (IS_ORDERED || this.#stands(at, format, position, bits));
-    if (format === FLOAT) return isSettled ? bits : undefined;
+    const code = this.#codes[index];
+    if (words[at + 1] !== NUMBER_HIGH || code !== scalarCode) return this.#getOther(index, at, position, format, code);
+    const floats = this.#floats;
+    const wordsAgain = this.#wordsAgain;
+    const bits = floats[position] as number;
+    // A writer may be changing the type, back and forth: the value counts if nothing has changed in three more looks.
+    if (
+      wordsAgain[at] !== format ||
+      this.#floatsAgain[position] !== bits ||
+      words[at] !== format ||
+      floats[position] !== bits ||
+      wordsAgain[at] !== format
+    ) {
+      // The bits of a NaN, as those of most negative integers are, are never equal; others that differ are being written.
+      return format === INT && bits !== bits ? this.#readBigint(at, position) : undefined;
+    }
+    if (!IS_ORDERED && !this.#stands(at, format, position, bits)) return undefined;
+    if (format === FLOAT) return bits;
     if (format !== INT) return undefined;
-    // The bits of a NaN, as those of most negative integers are, are never equal; others that differ are being written.
-    if (!isSettled) return bits === bits ? undefined : this.#readBigint(at, position);
     scratch[0] = bits;
+    const low = scratchWords[0] as number;
     const highBits = scratchWords[1] as number;
-    return highBits < SAFE_HIGH ? highBits * TWO_TO_32 + (scratchWords[0] as number) : this.#readBigint(at, position);
+    if (highBits === 0) return low;
+    return highBits < SAFE_HIGH ? highBits * TWO_TO_32 + low : this.#readBigint(at, position);
   }
 
   /** Writes a scalar to a slot that holds its type already; `false` leaves it to Rust. */
@@ -174,12 +180,16 @@ export class Slots {
     return Number.isSafeInteger(number) ? number : value;
   }
 
-  /** A bool, null or text. */
-  #getOther(index: number, at: number, position: number): boolean | string | null | undefined {
-    const format = this.#words[at];
+  /** Text, a bool or null. */
+  #getOther(
+    index: number,
+    at: number,
+    position: number,
+    format: number | undefined,
+    code: number | undefined,
+  ): boolean | string | null | undefined {
     const high = this.#words[at + 1];
-    const code = this.#codes[index];
-    if (code === textCode) return IS_ORDERED && high === 0 ? this.#getText(index, at, position) : undefined;
+    if (code === textCode) return IS_ORDERED && high === 0 ? this.#getText(index, at, position, format) : undefined;
     if (format === NONE && high === NONE_HIGH && code === noneCode) return null;
     if (format !== BOOL || high !== BOOL_HIGH || code !== scalarCode) return undefined;
     const bits = this.#floats[position] as number;
@@ -195,31 +205,31 @@ export class Slots {
   }
 
   /** Text of at most three words; every one of them, and the format, has to be the same in three more looks. */
-  #getText(index: number, at: number, position: number): string | undefined {
+  #getText(index: number, at: number, position: number, format: number | undefined): string | undefined {
+    const count = this.#textWords(index, format);
+    if (count === 0) return undefined;
     const floats = this.#floats;
-    const format = this.#words[at] as number;
-    const words = this.#textWords(index, format);
-    if (words === 0) return undefined;
     const first = floats[position] as number;
-    const second = words > 1 ? (floats[position + 1] as number) : 0;
-    const third = words > 2 ? (floats[position + 2] as number) : 0;
+    const second = count > 1 ? (floats[position + 1] as number) : 0;
+    const third = count > 2 ? (floats[position + 2] as number) : 0;
     if (this.#words[at] !== format) return undefined;
     for (let look = 0; look < CONFIRMATIONS; look++) {
-      const again = (look & 1) === 0 ? this.#floatsAgain : floats;
+      const isOdd = (look & 1) !== 0;
+      const again = isOdd ? floats : this.#floatsAgain;
       // What is no number is no ASCII either.
       if (again[position] !== first) return undefined;
-      if (words > 1 && again[position + 1] !== second) return undefined;
-      if (words > 2 && again[position + 2] !== third) return undefined;
-      if (((look & 1) === 0 ? this.#wordsAgain : this.#words)[at] !== format) return undefined;
+      if (count > 1 && again[position + 1] !== second) return undefined;
+      if (count > 2 && again[position + 2] !== third) return undefined;
+      if ((isOdd ? this.#words : this.#wordsAgain)[at] !== format) return undefined;
     }
     if (this.#codes[index] !== textCode) return undefined;
+    // Zeros with a sign are no padding.
     const hasThird = !Object.is(third, 0);
     const hasSecond = hasThird || !Object.is(second, 0);
     const start = decodeAscii(first, !hasSecond);
     if (!hasSecond || start === undefined) return start;
     const middle = decodeAscii(second, !hasThird);
-    if (middle === undefined) return undefined;
-    if (!hasThird) return start + middle;
+    if (!hasThird || middle === undefined) return middle === undefined ? undefined : start + middle;
     const end = decodeAscii(third, true);
     return end === undefined ? undefined : start + middle + end;
   }
@@ -248,7 +258,7 @@ export class Slots {
   }
 
   /** The words of a slot that holds short text in the format that goes with its size; else 0. */
-  #textWords(index: number, format: number): number {
+  #textWords(index: number, format: number | undefined): number {
     const words = format === TEXT_2 ? 2 : format === TEXT_1 ? 1 : format === TEXT_3 ? 3 : 0;
     const at = this.#offsets + 2 * index;
     return (this.#words[at + 2] as number) - (this.#words[at] as number) === words * alignment ? words : 0;
