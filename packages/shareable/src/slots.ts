@@ -14,6 +14,9 @@ import { fitsInt64 } from './values.js';
 const scratch = new Float64Array(1);
 const scratchWords = new Uint32Array(scratch.buffer);
 const scratchHalves = new Int32Array(scratch.buffer);
+/** A double whose high word stays 0. */
+const small = new Float64Array(1);
+const smallHalves = new Uint32Array(small.buffer);
 
 /** The double that has these bits. */
 function double([low = 0, high = 0]: number[]): number {
@@ -120,19 +123,23 @@ export class Slots {
     const words = this.#words;
     const at = this.#formats + 2 * index;
     const format = words[at];
-    const high = words[at + 1];
     const position = this.#position(index);
     if (position < 0) return false;
+    if (typeof value !== 'number') return this.#setOther(index, at, position, value);
+    if (words[at + 1] !== NUMBER_HIGH || this.#codes[index] !== scalarCode) return false;
+    if (format === INT) return this.#writeInt(position, value);
+    // NaN is left to Rust, which stores the one that CPython does.
+    if (format !== FLOAT || value !== value) return false;
+    this.#floats[position] = value;
+    return true;
+  }
+
+  #setOther(index: number, at: number, position: number, value: unknown): boolean {
+    const format = this.#words[at];
+    const high = this.#words[at + 1];
     if (value === null) return this.#setNull(index, at, position);
     if (typeof value === 'string') return IS_ORDERED && high === 0 && this.#setText(index, at, position, value);
     if (this.#codes[index] !== scalarCode) return false;
-    if (typeof value === 'number' && high === NUMBER_HIGH) {
-      if (format === INT) return this.#writeInt(position, value);
-      // NaN is left to Rust, which stores the one that CPython does.
-      if (format !== FLOAT || value !== value) return false;
-      this.#floats[position] = value;
-      return true;
-    }
     if (typeof value === 'boolean' && format === BOOL && high === BOOL_HIGH) {
       this.#floats[position] = value ? TRUE : 0;
       return true;
@@ -288,6 +295,17 @@ export class Slots {
   }
 
   #writeInt(position: number, value: number): boolean {
+    const low = value >>> 0;
+    // Most integers; a zero may have a sign, and is then a double.
+    if (low === value && (low !== 0 || 1 / value > 0)) {
+      smallHalves[0] = low;
+      this.#floats[position] = small[0] as number;
+      return true;
+    }
+    return this.#writeLargeInt(position, value);
+  }
+
+  #writeLargeInt(position: number, value: number): boolean {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) return false;
     if (value < 0) {
       this.#ints[position] = BigInt(value);
