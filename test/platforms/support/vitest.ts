@@ -20,6 +20,8 @@ export interface Suite {
   folder: string;
   node: string;
   sandbox: Sandbox;
+  /** The files and folders to run. Default: all. */
+  only?: readonly string[];
   /** Files that are left out, and tests by their full names; each with its reason. */
   skip: readonly Skip[];
   /** Of one test, in milliseconds; as long as everything takes longer there. */
@@ -31,7 +33,7 @@ export interface Suite {
 const escaped = (name: string) => name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 
 /** Runs the suite. What it skips by itself counts as skipped too. */
-export async function runVitest({ folder, node, sandbox, skip, patience, limit }: Suite): Promise<Counts> {
+export async function runVitest({ folder, node, sandbox, only = [], skip, patience, limit }: Suite): Promise<Counts> {
   const results = join(folder, 'results.json');
   rmSync(results, { force: true });
   const names = skip.flatMap(({ name }) => (name === undefined ? [] : [escaped(name)]));
@@ -50,7 +52,7 @@ export async function runVitest({ folder, node, sandbox, skip, patience, limit }
     SHAREABLE_TEST_PATIENCE: String(patience / 30_000),
     PATH: `${join(folder, 'node_modules/.bin')}:${process.env['PATH']}`,
   };
-  const command = [node, join(folder, 'node_modules/vitest/vitest.mjs'), 'run', ...flags];
+  const command = [node, join(folder, 'node_modules/vitest/vitest.mjs'), 'run', ...only, ...flags];
   const { code, output } = await runIn({ ...sandbox, env }, folder, command, limit);
   console.error(output.slice(-200_000));
   if (!existsSync(results))
