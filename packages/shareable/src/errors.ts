@@ -5,6 +5,7 @@
  * means that we did. Bad arguments are plain `TypeError`s and `RangeError`s with the codes that Node itself uses.
  */
 import { constants } from 'node:os';
+import { getSystemErrorName } from 'node:util';
 
 /** What an error knows beside its message. */
 export interface SharedMemoryErrorDetails {
@@ -140,6 +141,8 @@ export function fromNative(thrown: unknown): unknown {
 
 /** The name of an errno, also of those that libuv, and so `util.getSystemErrorName`, does not know on older Nodes. */
 function errnoName(errno: number): string {
+  const known = getSystemErrorName(-errno);
+  if (known !== undefined && !known.startsWith('Unknown')) return known;
   const [name] = Object.entries(constants.errno).find(([, value]) => value === errno) ?? [];
   return name ?? `errno ${errno}`;
 }
