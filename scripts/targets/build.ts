@@ -37,8 +37,8 @@ function withDeployment(made: Cargo, target: Target): Cargo {
   return { ...made, env: { ...made.env, MACOSX_DEPLOYMENT_TARGET: MACOS[target.cpu] } };
 }
 
-/** Cargo's flags for the addon of a target; for its tests too, so that both use one build of what they depend on. */
-export function addonSettings(target: Target, made: Cargo): string[] {
+/** Cargo's flags for the addon of a target. */
+function addonSettings(target: Target, made: Cargo): string[] {
   const flags: string[] = [];
   // A musl addon is loaded by a Node that brings musl along.
   if (target.libc === 'musl') flags.push('target-feature=-crt-static');

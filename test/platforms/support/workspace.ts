@@ -2,7 +2,7 @@
 import { appendFileSync, cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { ask, cache, root, run, unpack } from '../../../scripts/targets/commands.ts';
+import { ask, cache, root, run } from '../../../scripts/targets/commands.ts';
 import type { Target } from '../../../scripts/targets/targets.ts';
 
 /** Copies what git knows and what was built, and installs for `target`; returns the folder. */
@@ -35,14 +35,4 @@ export function makeWorkspace(target: Target): string {
 
 function packageManager(): string {
   return ask('node', ['-p', "require('./package.json').packageManager"]).trim();
-}
-
-/** Puts Nodes of the target where the tests look for several versions. */
-export function addNodes(folder: string, names: Record<string, string>): void {
-  for (const [name, nameAndVersion] of Object.entries(names)) {
-    const place = join(folder, 'test/node_modules', name);
-    if (existsSync(place)) continue;
-    mkdirSync(place, { recursive: true });
-    unpack(nameAndVersion, place);
-  }
 }
