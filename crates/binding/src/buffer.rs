@@ -95,6 +95,11 @@ pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>) -> Result<SharedBuffer
             &raw mut buffer,
         )
     };
+    if status == sys::Status::napi_no_external_buffers_allowed {
+        // SAFETY: this refusal comes before anything is taken, so `release` is never called for this hold.
+        unsafe { Hold::take_back(hold.cast()) };
+        return Err(throw(env, &refused(Status::from(status))));
+    }
     if status != sys::Status::napi_ok {
         Hold::settle(hold, is_given_back);
         // An exception is there already: of Node 20, for a size that the caller should have looked at, or the end of a
@@ -104,13 +109,14 @@ pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>) -> Result<SharedBuffer
         }
         return Err(throw(env, &refused(Status::from(status))));
     }
-    let (hold, is_given_back) = Hold::give(mapping);
+    let (hold, _) = Hold::give(mapping);
     // SAFETY: `buffer` was made above; the object's own hold is given back by `release_object`, once.
     let status = unsafe {
         sys::napi_add_finalizer(env.raw(), buffer, hold.cast(), Some(release_object), ptr::null_mut(), ptr::null_mut())
     };
     if status != sys::Status::napi_ok {
-        Hold::settle(hold, is_given_back);
+        // SAFETY: no finalizer was added, so `release_object` is never called for this hold.
+        unsafe { Hold::take_back(hold.cast()) };
     }
     check_status!(status, "cannot watch the ArrayBuffer of a segment")?;
     Ok(SharedBuffer(buffer))
