@@ -1,3 +1,10 @@
+export { bytes } from './codec/bytes.js';
+export { clone } from './codec/clone.js';
+export type { Codec, Writable_ } from './codec/codec.js';
+export { json } from './codec/json.js';
+export { struct } from './codec/struct.js';
+export type { Field, FieldType } from './codec/struct.js';
+export { text } from './codec/text.js';
 export {
   AuthenticationError,
   LayoutError,

@@ -1,0 +1,64 @@
+/** What turns values into bytes in shared memory, and back. Used by channels and shared values alike. */
+
+/**
+ * A piece of memory to write to or read from: views of all of it, and where the piece lies in them, because making a view
+ * costs more than moving a short message.
+ */
+export interface Writable_ {
+  /** All the memory; the piece is `length` bytes from `start` on. */
+  readonly bytes: Uint8Array;
+  /** The same memory. */
+  readonly data: DataView;
+  /** Where the piece begins, in bytes. */
+  readonly start: number;
+  /** Bytes of the piece. */
+  readonly length: number;
+}
+
+/**
+ * Turns values into bytes and back. The built-in ones are `bytes`, `text`, `json()`, `struct({…})` and `clone()`.
+ *
+ * The number of the codec is stored in the segment: attaching with another one is a `LayoutError`. Your own codecs choose
+ * a number from 256 to 32767; smaller ones are built in, larger ones belong to `struct`.
+ */
+export interface Codec<T> {
+  /** A number of 16 bits that tells this encoding from others. */
+  readonly id: number;
+  /** Bytes of every value, if all have the same. */
+  readonly size?: number;
+  /** Whether `decode` can bear bytes that change while it reads them; otherwise it gets a private copy. */
+  readonly inPlace?: boolean;
+  /**
+   * Encodes a value. Calls `reserve` once, with the most bytes that the value can need, and writes to what that returns.
+   * Checks the value before that: while it has the memory, others wait for it.
+   *
+   * @returns the bytes that were used
+   */
+  encode(value: T, reserve: (bytes: number) => Writable_): number;
+  /** Decodes what `encode` wrote. The bytes may come from an untrusted writer. */
+  decode(bytes: Uint8Array): T;
+}
+
+/** A codec that decodes where the bytes lie, without a view of them. All built-in codecs are. */
+export interface PlacedCodec<T> extends Codec<T> {
+  /** As `decode`, for a piece of a larger memory whose bytes may change meanwhile. */
+  decodeAt(from: Writable_): T;
+}
+
+/** Whether a codec decodes where the bytes lie. */
+export function isPlaced<T>(codec: Codec<T>): codec is PlacedCodec<T> {
+  return 'decodeAt' in codec;
+}
+
+/** The numbers of the built-in codecs; a struct's begins with {@link STRUCT_ID}. */
+export const BYTES_ID = 1;
+export const TEXT_ID = 2;
+export const JSON_ID = 3;
+export const CLONE_ID = 4;
+export const STRUCT_ID = 0x8000;
+
+/** What `decode` of a codec that knows how to decode in place does. */
+export function decodeWhole<T>(codec: PlacedCodec<T>, bytes: Uint8Array): T {
+  const { buffer, byteOffset, length } = bytes;
+  return codec.decodeAt({ bytes, data: new DataView(buffer, byteOffset, length), start: 0, length });
+}

@@ -1,0 +1,49 @@
+/**
+ * Text as bytes: a byte for each character if all of them fit one (latin1), else two (UTF-16). Both can be decoded while
+ * another process changes the bytes; UTF-8 cannot, V8 crashes on it.
+ */
+import type { Writable_ } from './codec.js';
+
+/** How the characters are stored. */
+export const LATIN1 = 1;
+export const UTF16 = 2;
+
+/** Up to this length a loop is faster than a call. */
+const SHORT = 48;
+
+const WIDE = /[\u0100-\uffff]/;
+
+/** How `text` is stored: {@link LATIN1} or {@link UTF16}. */
+export function formOf(text: string): number {
+  const { length } = text;
+  if (length <= SHORT) {
+    let all = 0;
+    for (let i = 0; i < length; i++) all |= text.charCodeAt(i);
+    return all < 0x100 ? LATIN1 : UTF16;
+  }
+  // As many bytes as characters: ASCII, which is quick to tell.
+  return Buffer.byteLength(text) === length || !WIDE.test(text) ? LATIN1 : UTF16;
+}
+
+/** Bytes of `text` in a form. */
+export function bytesOf(text: string, form: number): number {
+  return form === LATIN1 ? text.length : 2 * text.length;
+}
+
+/** A Buffer over the same bytes. */
+function asBuffer(bytes: Uint8Array): Buffer {
+  return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** Writes `text` at `start`. */
+export function writeText(bytes: Uint8Array, start: number, text: string, form: number): void {
+  const { length } = text;
+  if (form !== LATIN1) asBuffer(bytes).write(text, start, 2 * length, 'utf16le');
+  else if (length > SHORT) asBuffer(bytes).write(text, start, length, 'latin1');
+  else for (let i = 0; i < length; i++) bytes[start + i] = text.charCodeAt(i);
+}
+
+/** Reads text of `length` bytes at `start`. */
+export function readText({ bytes }: Writable_, start: number, length: number, form: number): string {
+  return asBuffer(bytes).toString(form === LATIN1 ? 'latin1' : 'utf16le', start, start + length);
+}
