@@ -1,5 +1,5 @@
 /** Where a server listens: addresses that are free, stale, taken, or none. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { inspect } from 'node:util';
@@ -94,7 +94,9 @@ describe('a socket’s path', () => {
   test('at which nobody listens is ManagerClosedError to who connects', async () => {
     using folder = freshFolder();
     await expect(SharedMemoryManager.connect(folder.socket, 'key')).rejects.toThrow(ManagerClosedError);
-    await expect(SharedMemoryManager.connect('tcp://127.0.0.1:1', 'key')).rejects.toThrow(ManagerClosedError);
+    await expect(SharedMemoryManager.connect('tcp://127.0.0.1:1', 'a key of many bytes')).rejects.toThrow(
+      ManagerClosedError,
+    );
   });
 });
 
@@ -106,6 +108,40 @@ describe('a TCP port', () => {
     const start = SharedMemoryManager.start({ address: `tcp://127.0.0.1:${port}` });
     await expect(start).rejects.toMatchObject({ code: 'EADDRINUSE' });
     server.close();
+  });
+});
+
+describe('a TCP address', () => {
+  test.each([
+    ['127.0.0.1:50000', 'tcp://127.0.0.1:50000'],
+    ['localhost:50000', 'tcp://localhost:50000'],
+    ['[::1]:50000', 'tcp://[::1]:50000'],
+    ['0.0.0.0', 'tcp://0.0.0.0:0'],
+    ['::1', 'tcp://[::1]:0'],
+    ['tcp:127.0.0.1:50000', 'tcp://127.0.0.1:50000'],
+    ['my.host:50000', 'tcp://127.0.0.1:0'],
+  ])('written as %s is refused with the advice %s, and makes no socket file', async (address, advice) => {
+    using folder = freshFolder();
+    const before = process.cwd();
+    process.chdir(folder.path);
+    try {
+      const refusal = { code: 'ERR_INVALID_ARG_VALUE', message: expect.stringContaining(`such as ${advice}`) };
+      await expect(SharedMemoryManager.start({ address })).rejects.toMatchObject(refusal);
+      await expect(SharedMemoryManager.connect(address, 'a key of many bytes')).rejects.toMatchObject(refusal);
+      expect(readdirSync('.')).toEqual([]);
+    } finally {
+      process.chdir(before);
+    }
+  });
+
+  test('needs a key of at least 16 bytes', async () => {
+    const address = 'tcp://127.0.0.1:0';
+    const refusal = { name: 'RangeError', code: 'ERR_OUT_OF_RANGE' };
+    await expect(SharedMemoryManager.start({ address, authkey: 'x'.repeat(15) })).rejects.toMatchObject(refusal);
+    await expect(SharedMemoryManager.connect('tcp://127.0.0.1:1', 'short')).rejects.toMatchObject(refusal);
+    await using manager = await SharedMemoryManager.start({ address, authkey: 'x'.repeat(16) });
+    using member = await SharedMemoryManager.connect(manager.address ?? '', 'x'.repeat(16));
+    expect(member.list()).toEqual([]);
   });
 });
 

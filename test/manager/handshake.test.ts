@@ -1,11 +1,11 @@
 /** Who gets in, and what those are told who do not. */
-import { AuthenticationError, SharedMemoryError, SharedMemoryManager } from 'shareable';
+import { AuthenticationError, ManagerClosedError, SharedMemoryError, SharedMemoryManager } from 'shareable';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import { freshFolder } from './places.ts';
 import { VERSION, Wire, answerTo, frame, impostor, join, mac, prove } from './wire.ts';
 
-const KEY = new TextEncoder().encode('secret');
+const KEY = new TextEncoder().encode('a secret of many bytes');
 const LIST = frame(3);
 
 describe('a server', () => {
@@ -93,7 +93,9 @@ describe('a server', () => {
     expect(await wire.take(6)).toEqual(Buffer.from([2, 0, 0, 0, 131, 1]));
     using member = await SharedMemoryManager.connect(other.address ?? '', KEY);
     expect(member.sharedMemory(10).size).toBe(10);
-    await expect(SharedMemoryManager.connect(other.address ?? '', 'no')).rejects.toThrow(AuthenticationError);
+    await expect(SharedMemoryManager.connect(other.address ?? '', 'no secret of many bytes')).rejects.toThrow(
+      AuthenticationError,
+    );
   });
 });
 
@@ -129,6 +131,31 @@ describe('a member', () => {
       code: 'ERR_SHM_VERSION',
       message: expect.stringContaining('version 42'),
     });
+  });
+
+  test.each([
+    ['at once', () => Promise.resolve()],
+    ['in the middle of its nonce', (wire: Wire) => Promise.resolve(wire.send(Buffer.alloc(10)))],
+  ])('does not blame the key when the other end closes the connection %s', async (_, act) => {
+    using folder = freshFolder();
+    await using _server = await impostor(folder.socket, async (wire) => {
+      await act(wire);
+      wire.socket.end();
+    });
+    const connecting = SharedMemoryManager.connect(folder.socket, KEY);
+    await expect(connecting).rejects.toThrow(ManagerClosedError);
+    await expect(connecting).rejects.toThrow('closed the connection 3 times before the handshake was over');
+  });
+
+  test('finds that the manager has ended when it closes during the handshake and nobody listens any more', async () => {
+    using folder = freshFolder();
+    const server = await impostor(folder.socket, (wire) => {
+      server.close();
+      wire.socket.destroy();
+      return Promise.resolve();
+    });
+    const connecting = SharedMemoryManager.connect(folder.socket, KEY);
+    await expect(connecting).rejects.toThrow('no manager listens');
   });
 
   test('waits five seconds for a server that says nothing, and no longer', async () => {

@@ -1,5 +1,5 @@
 /** A manager with a server, and processes that connect to it, while nothing goes wrong. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 
 import { forkFixture } from '../helpers/fork-fixture.ts';
 import { exists } from '../helpers/segments.ts';
+import { canSeeProcesses, childrenOf } from '../tracker/processes.ts';
 import { folderExists } from './places.ts';
 
 /** Other versions of Node, where this machine has them. */
@@ -47,6 +48,20 @@ describe('a manager with a server', () => {
     }
     expect([exists(block.name), folderExists(address)]).toEqual([false, false]);
     block.close();
+  });
+
+  test.runIf(canSeeProcesses)('has ended and reaped its tracker when shutdown() is over', async () => {
+    const before = childrenOf(process.pid);
+    const manager = await SharedMemoryManager.start();
+    manager.sharedMemory(10);
+    const servers = childrenOf(process.pid).filter((pid) => {
+      return !before.includes(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith('\0manager\0');
+    });
+    const trackers = servers.flatMap(childrenOf);
+    expect([servers.length, trackers.length]).toEqual([1, 1]);
+    await manager.shutdown();
+    // Not even as zombies, which nobody would reap where Node is process 1 of a container.
+    expect([...servers, ...trackers].filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
   });
 
   test('lets only this user in: mode 0600 in a folder of mode 0700', async () => {

@@ -1,11 +1,12 @@
 /** Peers that mean no good, or do not know what they do, and what they cost. */
-import { readFileSync, readdirSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { readFileSync, readdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 
 import { SharedMemoryManager } from 'shareable';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import { childrenOf } from '../tracker/processes.ts';
-import { Wire, frame, join, prove } from './wire.ts';
+import { Wire, frame, join, prove, register } from './wire.ts';
 
 const KEY = new TextEncoder().encode('secret');
 
@@ -25,6 +26,15 @@ function residentKibibytes(pid: number): number {
 
 function openFiles(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** A file in shared memory without a size, which CPython's segments are for a moment. */
+function emptySegment(): { name: string; device: bigint; inode: bigint } & Disposable {
+  const name = `empty_${randomUUID()}`;
+  const path = `/dev/shm/${name}`;
+  writeFileSync(path, '', { mode: 0o600, flag: 'wx' });
+  const { dev: device, ino: inode } = statSync(path, { bigint: true });
+  return { name, device, inode, [Symbol.dispose]: () => unlinkSync(path) };
 }
 
 describe('beside an honest member', () => {
@@ -146,17 +156,25 @@ describe('beside an honest member', () => {
 
   test('a member that registers what is not there is refused, and stays', async () => {
     using wire = await join(address, KEY);
-    const name = Buffer.from('no_such_segment');
-    const body = Buffer.alloc(27);
-    body.writeUInt8(1);
-    body.writeUInt16LE(name.length, 25);
-    const inner = Buffer.concat([body, name]);
-    const length = Buffer.alloc(2);
-    length.writeUInt16LE(inner.length);
-    wire.send(frame(2, Buffer.concat([length, inner])));
+    wire.send(register('no_such_segment', { device: 0n, inode: 0n }));
     expect((await wire.take(5))[4]).toBe(130);
     await worksForOthers();
   });
+
+  // An attach waits for such a segment: 60 of them would keep everybody waiting for twelve seconds.
+  test.runIf(process.platform === 'linux')(
+    'a member that registers a segment without a size 60 times holds nobody up',
+    async () => {
+      using empty = emptySegment();
+      using wire = await join(address, KEY);
+      wire.send(Buffer.concat(Array.from({ length: 60 }, () => register(empty.name, empty))));
+      const start = performance.now();
+      manager.sharedMemory(4096).unlink();
+      expect((await wire.take(5))[4]).toBe(130);
+      await worksForOthers();
+      expect(performance.now() - start).toBeLessThan(2000);
+    },
+  );
 
   test('a member that asks and never listens holds nobody up', async () => {
     using wire = await join(address, KEY);

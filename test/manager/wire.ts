@@ -56,6 +56,19 @@ export function frame(kind: number, body: Uint8Array = Buffer.alloc(0)): Buffer 
   return Buffer.concat([bytes, body]);
 }
 
+/** A member's registration of a segment. */
+export function register(name: string, { device, inode }: { device: bigint; inode: bigint }): Buffer {
+  const text = Buffer.from(name);
+  const body = Buffer.alloc(27);
+  body.writeUInt8(1);
+  body.writeBigUInt64LE(device, 1);
+  body.writeBigUInt64LE(inode, 9);
+  body.writeBigUInt64LE(1n, 17);
+  body.writeUInt16LE(text.length, 25);
+  const inner = Buffer.concat([body, text]);
+  return frame(2, Buffer.concat([uint16(inner.length), inner]));
+}
+
 /** A connection that keeps what it is told. */
 export class Wire implements Disposable {
   readonly socket: Socket;

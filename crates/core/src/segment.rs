@@ -158,7 +158,7 @@ impl Segment {
         Ok(self)
     }
 
-    fn registration(&self, origin: &str) -> Registration {
+    pub(crate) fn registration(&self, origin: &str) -> Registration {
         Registration {
             identity: self.identity,
             size: self.size() as u64,

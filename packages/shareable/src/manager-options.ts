@@ -1,5 +1,6 @@
 /** The arguments of managers, checked before they cross. */
 import { randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { inspect } from 'node:util';
 
@@ -8,17 +9,28 @@ import { invalidType, outOfRange } from './errors.js';
 /** How to start a manager's server. */
 export interface SharedMemoryManagerOptions {
   /**
-   * Where to listen: the path of a Unix socket, or `tcp://127.0.0.1:0` for TCP, which anybody who reaches the port may
-   * try to talk to; port 0 is a free one. Default: a socket in a fresh folder that only this user may enter.
+   * Where to listen: the path of a Unix socket, or `tcp://127.0.0.1:0` for TCP, where every process that reaches the port
+   * can try to connect; port 0 is a free one. Default: a socket in a fresh folder that only this user may enter.
    */
   address?: string | undefined;
-  /** What processes have to know to connect, 1 to 4096 bytes; of a string its UTF-8. Default: 32 random bytes. */
+  /**
+   * What processes have to know to connect, 1 to 4096 bytes, on TCP at least 16; a string is its UTF-8. Default: 32 random
+   * bytes.
+   */
   authkey?: Uint8Array | string | undefined;
 }
 
 /** Bytes of a key that we choose, and the most that a key may have. */
 const KEY_BYTES = 32;
 const MAX_KEY_BYTES = 4096;
+
+/**
+ * Whether an address is certainly not a path: it has a scheme, is a Windows pipe, or looks like a host and a port. The core
+ * reads these, and refuses a host without `tcp://` instead of making a socket file of that name. For such a file write `./a:80`.
+ */
+function isNoPath(address: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:|^\\\\|^[^/]*:\d*$/i.test(address) || isIP(address) !== 0;
+}
 
 /** Checks an address; a relative path is one in the working folder of now. */
 export function checkAddress(address: unknown): string {
@@ -28,7 +40,7 @@ export function checkAddress(address: unknown): string {
   if (address === '' || address.includes('\0') || !address.isWellFormed()) {
     throw invalidType('ERR_INVALID_ARG_VALUE', `address ${inspect(address)} is neither a path nor tcp://host:port`);
   }
-  return /^[a-z][a-z0-9+.-]*:\/\/|^\\\\/i.test(address) ? address : resolve(address);
+  return isNoPath(address) ? address : resolve(address);
 }
 
 /** Checks a key, and copies it. It is never part of a message. */

@@ -86,7 +86,8 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
   /**
    * Starts a server process, to which others can connect by address and key. It takes some milliseconds.
    *
-   * @throws {TypeError} or {RangeError} for an argument that is none, an empty key among them
+   * @throws {TypeError} or {RangeError} for an invalid argument, including an empty key, a key of fewer than 16 bytes for
+   *   TCP, and a host without `tcp://`
    * @throws {SharedMemoryError} `EADDRINUSE` when something listens at the address, or a file is there that is not an
    *   abandoned socket; other errno names when nothing can listen there; `ERR_SHM_TRACKER` when the server does not start;
    *   `ERR_SHM_UNSUPPORTED` for a Windows pipe elsewhere
@@ -100,9 +101,10 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
   /**
    * Connects to a server that another process has started, or this one.
    *
-   * @throws {TypeError} or {RangeError} for an argument that is none
+   * @throws {TypeError} or {RangeError} for an invalid argument
    * @throws {AuthenticationError} `ERR_SHM_AUTH` when the server has another key
-   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` when no server listens there
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` when no server listens there, or it closes the connection before it
+   *   has seen a proof of the key
    * @throws {SharedMemoryError} `ERR_SHM_VERSION` when the server is of another version, `ETIMEDOUT` when it does not
    *   answer within five seconds, and other errno names
    */

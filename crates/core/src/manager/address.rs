@@ -43,8 +43,10 @@ impl Address {
             Error::new(
                 Kind::InvalidValue,
                 format!(
-                    "{address:?} is no address of a manager: it is {}, or tcp://host:port with a numeric host or localhost",
-                    if sys::HAS_PIPES { r"\\.\pipe\ and a name" } else { "the path of a Unix socket" }
+                    "{address:?} is not the address of a manager: use {}, or tcp://host:port with a numeric host or \
+                     localhost, such as {}",
+                    if sys::HAS_PIPES { r"\\.\pipe\ and a name" } else { "the path of a Unix socket" },
+                    suggestion(address),
                 ),
             )
         })
@@ -54,6 +56,16 @@ impl Address {
 /// Whether the system takes it for the name of a pipe: up to 256 characters with the prefix.
 fn is_pipe_name(name: &str) -> bool {
     (1..=247).contains(&name.encode_utf16().count()) && !name.contains(['\\', '\0'])
+}
+
+/// The TCP address that was probably meant, or an example.
+fn suggestion(address: &str) -> String {
+    let host = address.strip_prefix("tcp:").unwrap_or(address).trim_start_matches('/');
+    match (tcp(host), host.parse::<IpAddr>()) {
+        (Some(_), _) => format!("tcp://{host}"),
+        (None, Ok(host)) => format!("tcp://{}", SocketAddr::new(host, 0)),
+        (None, Err(_)) => "tcp://127.0.0.1:0".to_owned(),
+    }
 }
 
 fn tcp(text: &str) -> Option<SocketAddr> {
@@ -93,6 +105,24 @@ mod tests {
         assert_eq!(Address::parse(r"\\.\pipe\x").err().map(|e| e.kind()), pipe);
         for text in [r"\\.\pipe\", r"\\.\pipe\a\b", &format!(r"\\.\pipe\{}", "x".repeat(248))] {
             assert_eq!(Address::parse(text).map_err(|e| e.kind()), Err(odd), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_its_scheme_is_refused_and_told_the_scheme() {
+        for (text, meant) in [
+            ("127.0.0.1:50000", "tcp://127.0.0.1:50000"),
+            ("localhost:80", "tcp://localhost:80"),
+            ("[::1]:8080", "tcp://[::1]:8080"),
+            ("tcp:/127.0.0.1:80", "tcp://127.0.0.1:80"),
+            ("tcp:127.0.0.1:80", "tcp://127.0.0.1:80"),
+            ("10.0.0.1", "tcp://10.0.0.1:0"),
+            ("::1", "tcp://[::1]:0"),
+            ("db.example:80", "tcp://127.0.0.1:0"),
+        ] {
+            let error = Address::parse(text).unwrap_err();
+            assert_eq!(error.kind(), Kind::InvalidValue, "{text:?}");
+            assert!(error.message().ends_with(&format!("such as {meant}")), "{error}");
         }
     }
 

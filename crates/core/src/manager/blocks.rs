@@ -1,7 +1,9 @@
 //! What a manager keeps: in the process itself, or in a server for many.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::Keeper;
 use crate::tracker::protocol::Registration;
@@ -17,13 +19,23 @@ pub struct Blocks {
 #[derive(Debug, Default)]
 struct State {
     names: BTreeMap<Identity, Name>,
-    /// How many there may be before those that somebody has unlinked by hand are looked for.
-    limit: usize,
+    /// The block at which the next look for unlinked ones begins.
+    next_look: Option<Identity>,
     has_ended: bool,
 }
 
-/// How many blocks are kept without a look at whether they are still there.
-const FEW: usize = 64;
+/// How many blocks are checked each time that one is added. More than one, so that unlinked blocks are forgotten faster
+/// than new ones come; few, so that no single call takes long.
+const LOOKS: usize = 2;
+
+/// Names of blocks, and where to go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// Some of the names.
+    pub names: Vec<String>,
+    /// What [`Blocks::names_after`] takes to give the following names; `None` when there are no more.
+    pub next: Option<Identity>,
+}
 
 impl Blocks {
     fn state(&self) -> MutexGuard<'_, State> {
@@ -31,13 +43,17 @@ impl Blocks {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over a segment that another process has made and has on record with its own tracker.
+    /// Takes over a segment that another process has made and has on record with its own tracker. Never waits.
     ///
     /// # Errors
-    /// When there is no such segment.
+    /// When there is no such segment, or it has no size. An errno `EAGAIN` means that a sweep is looking at the segment:
+    /// the caller may try again.
     pub fn take_over(&self, registration: &Registration) -> Result<()> {
         let name = Name::new(&registration.name)?;
-        let (mapping, identity) = sys::attach(&name, Access::ReadWrite, Foreign::Refuse)?;
+        if self.state().names.get(&registration.identity) == Some(&name) {
+            return Ok(());
+        }
+        let (mapping, identity) = sys::attach_within(&name, Access::ReadWrite, Foreign::Refuse, Duration::ZERO)?;
         let mapping = Mapping::new(mapping);
         if identity != registration.identity {
             return Err(Error::new(Kind::NotFound, format!("another segment has the name '{name}' by now")));
@@ -58,9 +74,17 @@ impl Blocks {
     /// The names of what is there.
     #[must_use]
     pub fn list(&self) -> Vec<String> {
+        self.names_after(None, usize::MAX).names
+    }
+
+    /// The names of what is there, from the block after `last` on, or from the first one. Looks at no more than `limit`
+    /// blocks, so that it takes little time. Blocks that were unlinked are forgotten.
+    #[must_use]
+    pub fn names_after(&self, last: Option<Identity>, limit: usize) -> Names {
         let mut state = self.state();
-        state.prune();
-        state.names.values().map(|name| name.as_str().to_owned()).collect()
+        let found = state.look_after(last, limit);
+        let next = if found.len() < limit { None } else { found.last().map(|(identity, _)| *identity) };
+        Names { names: found.into_iter().filter_map(|(_, name)| name).collect(), next }
     }
 
     /// Whether nothing can be kept any more.
@@ -92,15 +116,25 @@ impl Blocks {
 }
 
 impl State {
-    fn prune(&mut self) {
-        self.names.retain(|identity, name| {
-            let is_linked = sys::is_linked(name, *identity);
-            if !is_linked {
-                tracker::forget(*identity);
-            }
-            is_linked
-        });
-        self.limit = FEW.max(2 * self.names.len());
+    /// Looks at up to `limit` blocks after `last`: their names, or `None` for those that are gone, which it forgets.
+    fn look_after(&mut self, last: Option<Identity>, limit: usize) -> Vec<(Identity, Option<String>)> {
+        let start = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let blocks = self.names.range((start, Bound::Unbounded)).take(limit);
+        let found: Vec<_> = blocks
+            .map(|(&identity, name)| (identity, sys::is_linked(name, identity).then(|| name.as_str().to_owned())))
+            .collect();
+        for (identity, _) in found.iter().filter(|(_, name)| name.is_none()) {
+            self.names.remove(identity);
+            tracker::forget(*identity);
+        }
+        found
+    }
+
+    /// Looks at a few blocks, so that those that somebody unlinked by hand are forgotten in the end: the memory of a block
+    /// is in use for as long as the block is kept.
+    fn prune_some(&mut self) {
+        let found = self.look_after(self.next_look, LOOKS);
+        self.next_look = if found.len() < LOOKS { None } else { found.last().map(|(identity, _)| *identity) };
     }
 }
 
@@ -115,10 +149,7 @@ impl Keeper for Blocks {
         if state.has_ended {
             return Err(super::ended());
         }
-        // Its memory is in use for as long as it is kept, so what is gone must not be kept for ever.
-        if state.names.len() >= state.limit {
-            state.prune();
-        }
+        state.prune_some();
         tracker::keep_in_use(registration.identity, mapping);
         state.names.insert(registration.identity, name);
         Ok(())
@@ -170,6 +201,63 @@ mod tests {
         Segment::attach(second.name(), AttachOptions::default()).unwrap().unlink().unwrap();
         assert_eq!(blocks.list(), [""; 0]);
         blocks.end().unwrap();
+    }
+
+    #[test]
+    fn names_come_in_pieces_and_each_name_once() {
+        let blocks = Arc::new(Blocks::default());
+        let segments: Vec<_> = (0..5).map(|_| kept(&blocks)).collect();
+        segments[2].unlink().unwrap();
+        let (mut names, mut last, mut pieces) = (Vec::new(), None, 0);
+        loop {
+            let piece = blocks.names_after(last, 2);
+            pieces += 1;
+            names.extend(piece.names);
+            last = piece.next;
+            if last.is_none() {
+                break;
+            }
+        }
+        let mut expected: Vec<_> = [0, 1, 3, 4].map(|index: usize| segments[index].name().as_str().to_owned()).into();
+        expected.sort();
+        names.sort();
+        assert_eq!((names, pieces), (expected, 3));
+        blocks.end().unwrap();
+    }
+
+    #[test]
+    fn blocks_that_were_unlinked_elsewhere_are_forgotten_as_new_ones_come() {
+        let blocks = Arc::new(Blocks::default());
+        for _ in 0..100 {
+            Segment::attach(kept(&blocks).name(), AttachOptions::default()).unwrap().unlink().unwrap();
+        }
+        assert!(blocks.state().names.len() <= 3, "{} are kept", blocks.state().names.len());
+        blocks.end().unwrap();
+    }
+
+    #[test]
+    fn a_segment_that_is_registered_twice_is_kept_once() {
+        let blocks = Arc::new(Blocks::default());
+        let segment = kept(&blocks);
+        blocks.take_over(&segment.registration("")).unwrap();
+        assert_eq!(blocks.list(), [segment.name().as_str()]);
+        blocks.end().unwrap();
+    }
+
+    #[test]
+    #[cfg_attr(any(windows, feature = "portable-backend"), ignore = "this backend has no segments without a size")]
+    fn a_segment_without_a_size_is_refused_without_waiting() {
+        let name = Name::random().unwrap();
+        let path = format!("/dev/shm/{name}");
+        let file = std::fs::File::create_new(&path).unwrap();
+        let identity = crate::stale::list().into_iter().find(|found| found.name == name.as_str()).unwrap().identity;
+        let registration = Registration { identity, size: 1, name: name.as_str().to_owned(), origin: String::new() };
+        let start = std::time::Instant::now();
+        assert_eq!(Blocks::default().take_over(&registration).map_err(|e| e.kind()), Err(Kind::Layout));
+        // An attach waits 200 ms for such a segment.
+        assert!(start.elapsed() < Duration::from_millis(150), "{:?}", start.elapsed());
+        drop(file);
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

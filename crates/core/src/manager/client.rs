@@ -5,6 +5,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::handshake::{ANSWER, NONCE, Nonce, Transcript, VERSION};
@@ -16,9 +17,12 @@ use crate::{Error, Identity, Kind, Mapping, Result, sys, tracker};
 /// How long a server may take to answer. It does nothing that takes long, so a longer time means that it was stopped.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often to knock. A server that hangs up has been given a wrong key, or has so many strangers at its door that those
-/// who were slow had to go.
+/// How often to try when the server closes the connection during the handshake. It does so for a wrong key, when it ends,
+/// and when too many connections without a proof are open.
 const ATTEMPTS: u32 = 3;
+
+/// How long to ask again for a segment that a sweep holds at that moment, which takes it microseconds.
+const SWEEP_PATIENCE: Duration = Duration::from_millis(200);
 
 /// A connection to a server.
 #[derive(Debug)]
@@ -78,10 +82,12 @@ impl Client {
     /// Starts a server that listens at `address`, or, without one, at a socket in a fresh folder under `temporary`.
     ///
     /// # Errors
-    /// [`Kind::InvalidValue`] for what is no address; [`Kind::System`] with the reason why the server cannot listen
+    /// [`Kind::InvalidValue`] for what is no address; [`Kind::OutOfRange`] for a key too short for TCP; [`Kind::System`] with the reason why the server cannot listen
     /// there; [`Kind::Tracker`] when the helper executable does not start; [`Kind::Unsupported`] on this system.
     pub fn start(address: Option<&str>, key: Key, temporary: &str) -> Result<Self> {
-        address.map(Address::parse).transpose()?;
+        if let Some(address) = address {
+            check_key(&Address::parse(address)?, &key)?;
+        }
         let program = tracker::program().ok_or_else(|| unsupported("no helper executable was named"))?;
         let server = sys::Server::spawn(&program).map_err(|e| not_started(&program, &e))?;
         let mut link = Link::new(End::Starter(server));
@@ -103,33 +109,22 @@ impl Client {
     /// Connects to the server at `address`.
     ///
     /// # Errors
-    /// [`Kind::InvalidValue`] for what is no address; [`Kind::ManagerClosed`] when nobody listens there;
-    /// [`Kind::Authentication`] when who does has another key, or does not take ours; [`Kind::Version`]; [`Kind::System`]
-    /// with `ETIMEDOUT` for a server that does not answer, and what else the system says.
+    /// [`Kind::InvalidValue`] for what is no address; [`Kind::OutOfRange`] for a key too short for TCP;
+    /// [`Kind::ManagerClosed`] when nobody listens there, or whatever does closes the connection before it has seen a proof
+    /// of the key; [`Kind::Authentication`] when the keys differ; [`Kind::Version`]; [`Kind::System`] with `ETIMEDOUT` for a
+    /// server that does not answer, and what else the system says.
     pub fn connect(address: &str, key: &Key) -> Result<Self> {
         let deadline = Instant::now() + PATIENCE;
         let parsed = Address::parse(address)?;
+        check_key(&parsed, key)?;
         let mut left = ATTEMPTS;
         let (stream, version) = loop {
             left -= 1;
             let stream = sys::Stream::connect(&parsed, deadline).map_err(|e| not_connected(address, &e))?;
             match introduce(&stream, key, deadline) {
                 Ok(version) => break (stream, version),
-                Err(e) if is_hung_up(&e) && left > 0 => {}
-                Err(e) if is_hung_up(&e) => {
-                    return Err(Error::new(
-                        Kind::Authentication,
-                        format!("the manager at '{address}' does not let this process in: it has another key"),
-                    ));
-                }
-                // Ours: the system's errors have a number.
-                Err(e) if e.kind() == io::ErrorKind::PermissionDenied && e.raw_os_error().is_none() => {
-                    return Err(Error::new(
-                        Kind::Authentication,
-                        format!("whoever listens at '{address}' does not have the manager's key"),
-                    ));
-                }
-                Err(e) => return Err(not_connected(address, &e)),
+                Err(Refusal::HungUp | Refusal::Rejected) if left > 0 => {}
+                Err(refusal) => return Err(refused(address, refusal)),
             }
         };
         if version != VERSION {
@@ -212,7 +207,14 @@ impl Keeper for Client {
 
     fn keep(&self, registration: &Registration, _mapping: &Mapping) -> Result<()> {
         let request = Request::Tell(Frame::Register(registration.clone()));
-        match self.with_link(|link| link.ask(&request))? {
+        let deadline = Instant::now() + SWEEP_PATIENCE;
+        let mut reply = self.with_link(|link| link.ask(&request))?;
+        // The server waits for nothing, so this process does.
+        while is_held(&reply) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+            reply = self.with_link(|link| link.ask(&request))?;
+        }
+        match reply {
             Reply::Done => {
                 // From here on it is the server's, and on record with the server's tracker.
                 tracker::forget(registration.identity);
@@ -221,7 +223,7 @@ impl Keeper for Client {
             Reply::Refused { message, .. } => {
                 Err(Error::new(Kind::System, format!("the manager's server does not take the segment: {message}")))
             }
-            _ => Err(Error::new(Kind::System, "the manager's server gives an answer to another question")),
+            _ => Err(Error::new(Kind::System, "unexpected reply from the manager's server")),
         }
     }
 
@@ -231,21 +233,86 @@ impl Keeper for Client {
     }
 }
 
-fn is_hung_up(e: &io::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
-    matches!(e.kind(), UnexpectedEof | ConnectionReset | BrokenPipe)
+/// Whether the server could not open a segment because a sweep had a lease on it.
+fn is_held(reply: &Reply) -> bool {
+    matches!(reply, Reply::Refused { errno, .. }
+        if io::Error::from_raw_os_error(*errno).kind() == io::ErrorKind::WouldBlock)
+}
+
+/// Why a handshake failed.
+#[derive(Debug)]
+enum Refusal {
+    /// The other end closed the connection, and not because of the proof.
+    HungUp,
+    /// The other end read the proof and closed the connection.
+    Rejected,
+    /// The other end answered without proof that it has the key.
+    Unproven,
+    /// The system refused.
+    Failed(io::Error),
+}
+
+impl From<io::Error> for Refusal {
+    fn from(e: io::Error) -> Self {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        match e.kind() {
+            UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe => Self::HungUp,
+            _ => Self::Failed(e),
+        }
+    }
 }
 
 /// The member's side of the handshake: the server's version, once both have proven to have the key.
-fn introduce(stream: &sys::Stream, key: &Key, deadline: Instant) -> io::Result<u16> {
+fn introduce(stream: &sys::Stream, key: &Key, deadline: Instant) -> Result<u16, Refusal> {
     let mut nonce: Nonce = [0; NONCE];
     getrandom::fill(&mut nonce).map_err(io::Error::other)?;
     let challenge = receive_exactly::<NONCE>(stream, deadline)?;
     let transcript =
         Transcript { challenge: &challenge, nonce: &nonce, address: stream.endpoint(), member_version: VERSION };
     stream.send(&transcript.prove(key), deadline)?;
-    let answer = receive_exactly::<ANSWER>(stream, deadline)?;
-    transcript.check_answer(key, &answer).ok_or_else(|| io::ErrorKind::PermissionDenied.into())
+    // A server that closes before it has read the proof resets the connection; one that has read it only ends it.
+    let answer = receive_exactly::<ANSWER>(stream, deadline).map_err(|e| match e.kind() {
+        io::ErrorKind::UnexpectedEof => Refusal::Rejected,
+        _ => e.into(),
+    })?;
+    transcript.check_answer(key, &answer).ok_or(Refusal::Unproven)
+}
+
+/// Checks that a key is long enough for where it is used.
+fn check_key(address: &Address, key: &Key) -> Result<()> {
+    let length = key.bytes().len();
+    if matches!(address, Address::Tcp(_)) && length < Key::MIN_FOR_TCP {
+        return Err(Error::new(
+            Kind::OutOfRange,
+            format!(
+                "an authkey of {length} bytes is too short for TCP, where every process that reaches the port can guess: \
+                 use at least {} random bytes, or leave it out",
+                Key::MIN_FOR_TCP
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn refused(address: &str, refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::HungUp => Error::new(
+            Kind::ManagerClosed,
+            format!(
+                "'{address}' closed the connection {ATTEMPTS} times before the handshake was over: a manager there is \
+                 shutting down or has too many connections that prove no key, or it is another program"
+            ),
+        ),
+        Refusal::Rejected => Error::new(
+            Kind::Authentication,
+            format!("the manager at '{address}' refused this process's proof of the key: the keys differ"),
+        ),
+        Refusal::Unproven => Error::new(
+            Kind::Authentication,
+            format!("the program that listens at '{address}' does not have the manager's key"),
+        ),
+        Refusal::Failed(e) => not_connected(address, &e),
+    }
 }
 
 fn receive_exactly<const N: usize>(stream: &sys::Stream, deadline: Instant) -> io::Result<[u8; N]> {

@@ -46,6 +46,9 @@ impl Key {
     /// The longest key, in bytes.
     pub const MAX: usize = 4096;
 
+    /// The shortest key for a manager that listens on TCP, in bytes: too long to be guessed.
+    pub const MIN_FOR_TCP: usize = 16;
+
     /// A key of 1 to [`MAX`](Self::MAX) bytes.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Option<Self> {

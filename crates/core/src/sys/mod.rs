@@ -16,7 +16,7 @@
 //!   When it fails, or anything else does, nothing stays behind. A segment whose lifetime is `Owned` is marked such that
 //!   a sweep can tell. A mode that cannot be had is an error where the system
 //!   has modes at all.
-//! - `attach(name, access, foreign)`: a mapping of an existing segment; changes nothing but this process. Refuses
+//! - `attach_within(name, access, foreign, patience)`: a mapping of an existing segment; changes nothing but this process. Refuses
 //!   another user's, where the system tells whose it is, and an access that it cannot grant safely.
 //! - `unlink(name, identity)`: removes the name, if it is still the same segment's as far as an identity can tell.
 //! - `unlink_registered(name, identity)`: the same for a tracker; says whether it removed anything.
@@ -86,7 +86,7 @@ pub(crate) use backend::seat;
 pub(crate) mod seat;
 
 pub(crate) use backend::{
-    Helper, Hold, LOSSES, Mapping, NAME_MAX, RANDOM_NAME_PREFIX, attach, create, detach, fall_silent,
+    Helper, Hold, LOSSES, Mapping, NAME_MAX, RANDOM_NAME_PREFIX, attach_within, create, detach, fall_silent,
     ignore_lease_signals, is_reserved_in_name, is_reserved_name, list, page_size, sweep, unlink, unlink_registered,
     wait_for_starter,
 };
@@ -114,7 +114,7 @@ const _: () = {
     let _: &AtomicU32 = &LOSSES;
     let _: fn(&Mapping) -> Option<Hold> = Mapping::hold;
     let _: fn(&Name, NonZeroUsize, u32, Lifetime, BeforePublish<'_>) -> Mapped = create;
-    let _: fn(&Name, Access, Foreign) -> Mapped = attach;
+    let _: fn(&Name, Access, Foreign, Duration) -> Mapped = attach_within;
     let _: fn(&Name, Identity) -> Result<()> = unlink;
     let _: fn(&str, Identity) -> bool = unlink_registered;
     let _: fn(&Path, &str) -> io::Result<Helper> = Helper::spawn;
@@ -170,8 +170,13 @@ fn seats_from(first: u16) -> impl Iterator<Item = u16> {
 }
 
 /// How long an attach waits for a segment that has a name but no size yet, as CPython's have for some microseconds.
-#[allow(dead_code, reason = "the stub for unknown systems attaches to nothing")]
 const SIZING_PATIENCE: Duration = Duration::from_millis(200);
+
+/// Attaches, and waits up to [`SIZING_PATIENCE`] for a segment that is not ready. A thread that serves others calls
+/// `attach_within` without patience instead.
+pub(crate) fn attach(name: &Name, access: Access, foreign: Foreign) -> Mapped {
+    attach_within(name, access, foreign, SIZING_PATIENCE)
+}
 
 /// The messages that every backend gives for the same thing.
 #[allow(dead_code, reason = "the stub for unknown systems has one message of its own")]

@@ -97,7 +97,12 @@ pub(crate) fn create(
     Err(unsupported(name))
 }
 
-pub(crate) fn attach(name: &Name, _access: Access, _foreign: Foreign) -> Result<(Mapping, Identity)> {
+pub(crate) fn attach_within(
+    name: &Name,
+    _access: Access,
+    _foreign: Foreign,
+    _patience: Duration,
+) -> Result<(Mapping, Identity)> {
     Err(unsupported(name))
 }
 

@@ -67,6 +67,15 @@ pub(crate) fn forget(identity: Identity) {
     }
 }
 
+/// Ends this process's tracker and waits for it, if nothing is on record. Otherwise the tracker has work to do after the
+/// end of this process, and stays.
+pub(crate) fn end_if_idle() {
+    let mut client = client();
+    if client.segments.is_empty() {
+        client.helper = None;
+    }
+}
+
 /// Keeps an announced segment in use until it is forgotten or this process ends, though its mapping is about to go:
 /// otherwise a sweep would take it for one whose owner is dead.
 pub(crate) fn keep_in_use(identity: Identity, mapping: &Mapping) {

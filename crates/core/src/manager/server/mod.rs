@@ -11,6 +11,7 @@ use peer::{Next, Peer};
 use super::protocol::{Decoder, Message, Reply, Request, Settings};
 use super::{Address, Blocks, Key};
 use crate::sys::{self, Interest, Listener, Stream};
+use crate::tracker;
 
 /// How long a stranger may take to prove that it has the key, from its first byte to its last; and the starter to say
 /// what to serve.
@@ -52,6 +53,8 @@ pub fn serve() -> io::Result<()> {
     let outcome = server.run();
     // Whatever has gone wrong: what is kept goes now, and then the address.
     let ended = server.blocks.end().map_err(io::Error::other);
+    // Before this process ends: nobody else can reap its child.
+    tracker::end_if_idle();
     let Server { listener, peers, .. } = server;
     drop(listener);
     if let Some(starter) = peers.into_iter().find(Peer::is_starter) {
@@ -113,7 +116,11 @@ impl Server {
             self.resume = self.resume.filter(|resume| *resume > now);
             let deadlines = self.peers.iter().filter_map(Peer::deadline);
             let deadline = deadlines.chain(self.resume).min();
-            let patience = deadline.map(|deadline| deadline.saturating_duration_since(now));
+            let patience = if self.peers.iter().any(Peer::is_due) {
+                Some(Duration::ZERO)
+            } else {
+                deadline.map(|deadline| deadline.saturating_duration_since(now))
+            };
             let listens = self.resume.is_none();
             let mut interests: Vec<_> = self.peers.iter().map(Peer::interest).collect();
             if listens {
@@ -130,14 +137,15 @@ impl Server {
         }
     }
 
-    /// Lets those go on who are ready, and those go whose time is up. Says whether the starter wants to go on.
+    /// Gives each peer that is ready one step, and drops those whose time is up. Says whether the starter wants to go on.
     fn hear(&mut self, ready: &[bool]) -> bool {
         let now = Instant::now();
         let mut goes_on = true;
         let mut ready = ready.iter();
         let Self { peers, key, blocks, .. } = self;
         peers.retain_mut(|peer| {
-            let next = if ready.next() == Some(&true) { peer.step(key, blocks) } else { Next::Stays };
+            let is_ready = ready.next() == Some(&true) || peer.is_due();
+            let next = if is_ready { peer.step(key, blocks) } else { Next::Stays };
             let is_late = peer.deadline().is_some_and(|deadline| deadline <= now);
             match next {
                 Next::Stays => !is_late,
@@ -206,4 +214,51 @@ impl Server {
 /// Whether an error is about one caller that is gone, and no other.
 fn is_passing(e: &io::Error) -> bool {
     matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
+}
+
+#[cfg(all(test, any(target_os = "linux", target_os = "macos"), not(feature = "portable-backend")))]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// A server with the two peers of a test, and the other ends of their connections.
+    fn server_with_two_members() -> (Server, [Stream; 2]) {
+        let listener = Listener::bind_in_fresh_folder(&std::env::temp_dir()).unwrap();
+        let address = Address::parse(listener.address()).unwrap();
+        let (mut peers, mut ends) = (Vec::new(), Vec::new());
+        for _ in 0..2 {
+            ends.push(Stream::connect(&address, Instant::now() + LONG).unwrap());
+            let stream = listener.accept().unwrap().unwrap();
+            peers.push(Peer::starter(stream, Decoder::default()));
+        }
+        let key = Key::new(vec![7; 32]).unwrap();
+        let server = Server { listener, key, blocks: Blocks::default(), peers, resume: None };
+        (server, ends.try_into().unwrap())
+    }
+
+    fn replies(end: &Stream, decoder: &mut Decoder) -> usize {
+        let mut buffer = [0; 4096];
+        while let Ok(received @ 1..) = end.try_receive(&mut buffer) {
+            decoder.push(&buffer[..received]);
+        }
+        std::iter::from_fn(|| decoder.take::<Reply>().unwrap()).count()
+    }
+
+    #[test]
+    fn in_one_turn_each_peer_has_one_request_answered_however_many_it_has_sent() {
+        let (mut server, [flood, honest]) = server_with_two_members();
+        flood.send(&Request::List.encode().repeat(100), Instant::now() + LONG).unwrap();
+        honest.send(&Request::List.encode(), Instant::now() + LONG).unwrap();
+        assert!(server.hear(&[true, true]));
+        let (mut first, mut second) = (Decoder::default(), Decoder::default());
+        assert_eq!((replies(&flood, &mut first), replies(&honest, &mut second)), (1, 1));
+        // The other requests are due although nothing more comes.
+        for turn in 2..=100 {
+            assert!(server.peers[0].is_due(), "turn {turn}");
+            assert!(server.hear(&[false, false]));
+            assert_eq!(replies(&flood, &mut first), 1, "turn {turn}");
+        }
+        assert!(!server.peers[0].is_due());
+    }
 }

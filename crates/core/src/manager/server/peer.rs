@@ -3,10 +3,12 @@
 use std::io;
 use std::time::Instant;
 
+use super::super::blocks::Names;
 use super::super::handshake::{Introduction, Nonce, Proven, Transcript, VERSION};
-use super::super::protocol::{Decoder, Message, Reply, Request};
+use super::super::protocol::{Decoder, Message, NAMES_PER_FRAME, Reply, Request};
 use super::super::{Blocks, Key};
 use super::PATIENCE;
+use crate::Identity;
 use crate::sys::{Interest, Stream};
 use crate::tracker::protocol::Frame;
 
@@ -24,6 +26,8 @@ pub(super) struct Peer {
     stage: Stage,
     /// What it has not taken yet of what it was told. While there is any, it is not listened to.
     unsent: Vec<u8>,
+    /// The block after which the list that it asked for goes on.
+    listing: Option<Identity>,
 }
 
 #[derive(Debug)]
@@ -35,7 +39,7 @@ enum Stage {
 
 impl Peer {
     pub(super) fn starter(stream: Stream, decoder: Decoder) -> Self {
-        Self { stream, stage: Stage::Starter(decoder), unsent: Vec::new() }
+        Self { stream, stage: Stage::Starter(decoder), unsent: Vec::new(), listing: None }
     }
 
     /// Gives a stranger its challenge. A new connection has room for it; one that has not is not worth keeping.
@@ -45,6 +49,7 @@ impl Peer {
             stream,
             stage: Stage::Stranger(Box::new(Introduction::new(challenge)), Instant::now()),
             unsent: Vec::new(),
+            listing: None,
         })
     }
 
@@ -73,7 +78,16 @@ impl Peer {
         if self.unsent.is_empty() { Interest::to_read(&self.stream) } else { Interest::to_write(&self.stream) }
     }
 
-    /// Goes on as far as can be gone without waiting.
+    /// Whether its next step needs nothing from its socket: a whole request has come, or the rest of a list is due.
+    pub(super) fn is_due(&self) -> bool {
+        let has_request = match &self.stage {
+            Stage::Stranger(..) => false,
+            Stage::Member(decoder) | Stage::Starter(decoder) => decoder.is_ready(),
+        };
+        self.unsent.is_empty() && (self.listing.is_some() || has_request)
+    }
+
+    /// Takes one step without waiting: at most one request is answered, so that each peer gets its turn.
     pub(super) fn step(&mut self, key: &Key, blocks: &Blocks) -> Next {
         match self.go_on(key, blocks) {
             Ok(next) => next,
@@ -93,17 +107,15 @@ impl Peer {
                 _ => Ok(Next::Stays),
             };
         }
-        let mut buffer = [0; 16 * 1024];
-        // What came with the last piece may wait for its turn yet.
-        if let Some(next) = self.serve(blocks)? {
-            return Ok(next);
+        if !self.is_due() {
+            let mut buffer = [0; 16 * 1024];
+            let received = self.stream.try_receive(&mut buffer)?;
+            match &mut self.stage {
+                Stage::Member(decoder) | Stage::Starter(decoder) if received > 0 => decoder.push(&buffer[..received]),
+                _ => return Ok(Next::Leaves),
+            }
         }
-        let received = self.stream.try_receive(&mut buffer)?;
-        match &mut self.stage {
-            Stage::Member(decoder) | Stage::Starter(decoder) if received > 0 => decoder.push(&buffer[..received]),
-            _ => return Ok(Next::Leaves),
-        }
-        Ok(self.serve(blocks)?.unwrap_or(Next::Stays))
+        self.serve(blocks)
     }
 
     /// Lets a stranger in who has the key and speaks our version. Of the others only those with the key get an answer.
@@ -119,27 +131,29 @@ impl Peer {
         Ok(if has_heard && version == VERSION { Next::Stays } else { Next::Leaves })
     }
 
-    /// Answers all requests that are complete, as long as the answers are taken.
-    fn serve(&mut self, blocks: &Blocks) -> io::Result<Option<Next>> {
-        loop {
-            let is_starter = self.is_starter();
-            let (Stage::Member(decoder) | Stage::Starter(decoder)) = &mut self.stage else { return Ok(None) };
-            let request = match decoder.take() {
-                Ok(Some(request)) => request,
-                Ok(None) => return Ok(None),
-                // What is no request ends a membership; the starter's own end is left to the starter.
-                Err(_) => return Ok(Some(Next::Leaves)),
-            };
-            match request {
-                Request::Tell(frame) => self.say(&tell(blocks, frame)),
-                Request::List => Reply::names(&blocks.list()).iter().for_each(|reply| self.say(reply)),
-                Request::End if is_starter => return Ok(Some(Next::Leaves)),
-                Request::End | Request::Serve(_) => return Ok(Some(Next::Leaves)),
-            }
-            if !self.flush()? {
-                return Ok(Some(Next::Stays));
+    /// Answers one request, if a whole one has come.
+    fn serve(&mut self, blocks: &Blocks) -> io::Result<Next> {
+        if let Some(last) = self.listing {
+            self.say_names(blocks, Some(last));
+        } else {
+            let (Stage::Member(decoder) | Stage::Starter(decoder)) = &mut self.stage else { return Ok(Next::Stays) };
+            match decoder.take() {
+                Ok(Some(Request::Tell(frame))) => self.say(&tell(blocks, frame)),
+                Ok(Some(Request::List)) => self.say_names(blocks, None),
+                Ok(None) => return Ok(Next::Stays),
+                // From the starter the end of the manager; from a member no request, like what cannot be read.
+                Ok(Some(Request::End | Request::Serve(_))) | Err(_) => return Ok(Next::Leaves),
             }
         }
+        self.flush()?;
+        Ok(Next::Stays)
+    }
+
+    /// Says one frame of names. The next step says the next one.
+    fn say_names(&mut self, blocks: &Blocks, last: Option<Identity>) {
+        let Names { names, next } = blocks.names_after(last, NAMES_PER_FRAME);
+        self.say(&Reply::Names { is_last: next.is_none(), names });
+        self.listing = next;
     }
 
     fn say(&mut self, reply: &Reply) {

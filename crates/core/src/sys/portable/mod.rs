@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use shared_memory::{Shmem, ShmemError};
 
-use super::{BeforePublish, SIZING_PATIENCE, fault};
+use super::{BeforePublish, fault};
 use crate::stale::{Fate, Found};
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result};
 
@@ -107,11 +107,16 @@ pub(crate) fn create(
     Ok((mapping, identity))
 }
 
-pub(crate) fn attach(name: &Name, access: Access, _: Foreign) -> Result<(Mapping, Identity)> {
+pub(crate) fn attach_within(
+    name: &Name,
+    access: Access,
+    _: Foreign,
+    patience: Duration,
+) -> Result<(Mapping, Identity)> {
     if access == Access::ReadOnly {
         return Err(fault::no_read_only(name));
     }
-    let deadline = Instant::now() + SIZING_PATIENCE;
+    let deadline = Instant::now() + patience;
     loop {
         match os::open_known(name) {
             Ok((shmem, identity, size)) => return Ok((Mapping { shmem, size }, known(identity))),

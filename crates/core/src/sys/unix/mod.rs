@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FileType, Stat, fstat};
 use rustix::io::Errno;
 
-use super::{BeforePublish, SIZING_PATIENCE, fault};
+use super::{BeforePublish, fault};
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result};
 
 mod helper;
@@ -63,11 +63,16 @@ pub(crate) fn create(
     Ok((mapping, identity))
 }
 
-pub(crate) fn attach(name: &Name, access: Access, foreign: Foreign) -> Result<(Mapping, Identity)> {
+pub(crate) fn attach_within(
+    name: &Name,
+    access: Access,
+    foreign: Foreign,
+    patience: Duration,
+) -> Result<(Mapping, Identity)> {
     if access == Access::ReadOnly && !os::MAPS_COPY_ON_WRITE {
         return Err(fault::no_read_only(name));
     }
-    let deadline = Instant::now() + SIZING_PATIENCE;
+    let deadline = Instant::now() + patience;
     let file = loop {
         match os::open(name, access) {
             Ok(file) => break file,
