@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-import { otherNode } from './test/runtimes/support/pool.ts';
+import { otherNode } from './test/verify/runtimes/support/pool.ts';
 
 /** Set by `pnpm test:runtimes`. */
 const node = process.env['SHAREABLE_TEST_NODE'];
@@ -11,8 +11,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     typecheck: { enabled: true, include: ['test/types/*.test-d.ts'], tsconfig: './tsconfig.json' },
-    globalSetup: ['test/helpers/global-setup.ts'],
-    setupFiles: ['test/helpers/setup.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/setup.ts'],
     // Processes, not threads: a file whose process dies takes no other with it, and fixtures need `process.send`.
     pool: node === undefined ? 'forks' : otherNode(node),
     // Most files start children of their own.

@@ -2,9 +2,9 @@
 import { ShareableList, SharedMemory } from 'shareable';
 import { expect, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { exists, freshName } from '../helpers/segments.ts';
-import { until } from '../helpers/until.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { exists, freshName } from '../support/segments.ts';
+import { until } from '../support/until.ts';
 
 const PROCESSES = 3;
 const ROUNDS = 200;
@@ -12,7 +12,7 @@ const ROUNDS = 200;
 async function race(command: string): Promise<Record<string, unknown>[]> {
   using barrier = SharedMemory.create(64);
   await using children = new AsyncDisposableStack();
-  const racers = Array.from({ length: PROCESSES }, () => children.use(forkFixture('racer.ts')));
+  const racers = Array.from({ length: PROCESSES }, () => children.use(forkFixture('cross-process/racer.ts')));
   await Promise.all(racers.map((racer) => racer.ask('join', barrier.name)));
   const prefix = `${freshName()}_`;
   return await Promise.all(
@@ -38,7 +38,7 @@ test('of many that call create at once exactly one can, and the others get EEXIS
 test('nobody can attach to a list before it is whole', async () => {
   using barrier = SharedMemory.create(64);
   const seen = barrier.array(Int32Array, 0, 1);
-  await using child = forkFixture('racer.ts');
+  await using child = forkFixture('cross-process/racer.ts');
   await child.ask('join', barrier.name);
   const prefix = `${freshName()}_`;
   const length = 2000;

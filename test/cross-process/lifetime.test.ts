@@ -1,8 +1,8 @@
 import { ShareableList, SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { exists, freshName } from '../helpers/segments.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { exists, freshName } from '../support/segments.ts';
 
 describe('a process that attached', () => {
   test.each<[string, (child: ReturnType<typeof forkFixture>) => Promise<unknown>]>([
@@ -30,7 +30,7 @@ describe('a process that attached', () => {
     using shm = SharedMemory.create(64);
     shm.buf[0] = 1;
     {
-      await using child = forkFixture('segment-peer.ts');
+      await using child = forkFixture('cross-process/segment-peer.ts');
       await child.ask('attach', shm.toJSON());
       await child.ask('write', 1, Uint8Array.of(2));
       await leave(child);
@@ -43,7 +43,7 @@ describe('a process that attached', () => {
   test('leaves a list too', async () => {
     using list = ShareableList.create(['kept']);
     {
-      await using child = forkFixture('list-peer.ts');
+      await using child = forkFixture('cross-process/list-peer.ts');
       await child.ask('attach', list.toJSON());
     }
     using again = ShareableList.attach(list.name);
@@ -54,7 +54,7 @@ describe('a process that attached', () => {
     using shm = SharedMemory.create(64);
     shm.buf.fill(0xff);
     {
-      await using child = forkFixture('list-peer.ts');
+      await using child = forkFixture('cross-process/list-peer.ts');
       await expect(child.ask('attach', shm.name)).rejects.toMatchObject({ name: 'LayoutError' });
     }
     expect(exists(shm.name)).toBe(true);
@@ -64,7 +64,7 @@ describe('a process that attached', () => {
 describe('the owner', () => {
   test('that disposes and ends leaves nothing, and says nothing', async () => {
     const name = freshName();
-    await using child = forkFixture('segment-peer.ts');
+    await using child = forkFixture('cross-process/segment-peer.ts');
     await child.ask('create', 64, { name });
     expect(exists(name)).toBe(true);
     await child.ask('dispose');
@@ -76,7 +76,7 @@ describe('the owner', () => {
   test('that disposes takes the name from everybody, and the memory from nobody', async () => {
     const shm = SharedMemory.create(64);
     shm.buf[0] = 7;
-    await using child = forkFixture('segment-peer.ts');
+    await using child = forkFixture('cross-process/segment-peer.ts');
     await child.ask('attach', shm.toJSON());
     shm[Symbol.dispose]();
     expect(await child.ask('read', 0, 1)).toEqual(Uint8Array.of(7));
@@ -85,7 +85,7 @@ describe('the owner', () => {
 
   test('disposes quietly after another process has unlinked', async () => {
     const shm = SharedMemory.create(64);
-    await using child = forkFixture('segment-peer.ts');
+    await using child = forkFixture('cross-process/segment-peer.ts');
     await child.ask('attach', shm.toJSON());
     await child.ask('unlink');
     expect(exists(shm.name)).toBe(false);
@@ -98,7 +98,7 @@ describe('the owner', () => {
     const name = freshName();
     const shm = SharedMemory.create(64, { name });
     shm.unlink();
-    await using child = forkFixture('segment-peer.ts');
+    await using child = forkFixture('cross-process/segment-peer.ts');
     await child.ask('create', 32, { name });
     shm[Symbol.dispose]();
     expect(exists(name)).toBe(true);
@@ -111,7 +111,7 @@ describe('a segment with track: false', () => {
   test.each(['ends', 'is killed'])('stays when its creator %s', async (how) => {
     const name = freshName();
     {
-      await using child = forkFixture('segment-peer.ts');
+      await using child = forkFixture('cross-process/segment-peer.ts');
       await child.ask('create', 64, { name, track: false });
       await child.ask('write', 0, Uint8Array.of(42));
       if (how === 'is killed') await child.kill();

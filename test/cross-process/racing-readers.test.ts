@@ -3,9 +3,9 @@ import type { Storable } from 'shareable';
 import { LayoutError, ShareableList } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { returned } from '../helpers/storables.ts';
-import { whilePending } from '../helpers/until.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { returned } from '../support/storables.ts';
+import { whilePending } from '../support/until.ts';
 
 /** What was read how many times: values by their text, errors by their class. */
 type Seen = Map<string, number>;
@@ -42,7 +42,7 @@ async function race<Found extends Storable>(
   // A slot that is large enough for each of them.
   using list = ShareableList.create<Storable>(['x'.repeat(room)]);
   list.set(0, values[0] as Storable);
-  await using child = forkFixture('list-peer.ts');
+  await using child = forkFixture('cross-process/list-peer.ts');
   await child.ask('attach', list.toJSON());
   return await watch(() => read(list), child.ask('writeMany', 0, values, times));
 }
@@ -98,7 +98,7 @@ describe('a reader', () => {
   test('never sees a mixture of texts of which each is written once', async () => {
     using list = ShareableList.create<Storable>(['0 '.repeat(20)]);
     list.set(0, '0 0 0 0 ');
-    await using child = forkFixture('list-peer.ts');
+    await using child = forkFixture('cross-process/list-peer.ts');
     await child.ask('attach', list.toJSON());
     const seen = await watch(() => list.get(0), child.ask('writeCounters', 0, 500_000));
     const mixed = [...seen.keys()].filter((found) => !/^string (\d+) \1 \1 \1 $|^LayoutError$/.test(found));
@@ -110,8 +110,8 @@ describe('a reader', () => {
 describe('two writers', () => {
   test.each([16, 48])('of text leave what one of them has written, at any moment: %i letters', async (length) => {
     using list = ShareableList.create<Storable>(['x'.repeat(length - 1)]);
-    await using one = forkFixture('list-peer.ts');
-    await using two = forkFixture('list-peer.ts');
+    await using one = forkFixture('cross-process/list-peer.ts');
+    await using two = forkFixture('cross-process/list-peer.ts');
     const values = ['a'.repeat(length), 'b'.repeat(length), 'c'.repeat(length - 3), 'd'];
     list.set(0, 'd');
     await Promise.all([one.ask('attach', list.name), two.ask('attach', list.name)]);

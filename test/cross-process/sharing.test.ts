@@ -2,14 +2,14 @@ import type { Storable } from 'shareable';
 import { ShareableList, SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { until } from '../helpers/until.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { until } from '../support/until.ts';
 
 describe('a segment', () => {
   test('of the parent is read and written by the child', async () => {
     using shm = SharedMemory.create(64);
     shm.buf.set([1, 2, 3]);
-    await using child = forkFixture('segment-peer.ts');
+    await using child = forkFixture('cross-process/segment-peer.ts');
     expect(await child.ask('attach', shm.toJSON())).toEqual({ name: shm.name, size: 64, isOwner: false });
     expect(await child.ask('read', 0, 4)).toEqual(Uint8Array.of(1, 2, 3, 0));
     await child.ask('write', 60, Uint8Array.of(7, 8, 9, 10));
@@ -19,7 +19,7 @@ describe('a segment', () => {
   });
 
   test('of the child is read and written by the parent', async () => {
-    await using child = forkFixture('segment-peer.ts');
+    await using child = forkFixture('cross-process/segment-peer.ts');
     using shm = SharedMemory.attach(await child.ask('create', 64));
     expect(shm.isOwner).toBe(false);
     await child.ask('write', 0, Uint8Array.of(5));
@@ -32,7 +32,7 @@ describe('a segment', () => {
   test('is shared by several children, each of which writes its part', async () => {
     using shm = SharedMemory.create(4 * 1024);
     await using children = new AsyncDisposableStack();
-    const peers = Array.from({ length: 4 }, () => children.use(forkFixture('segment-peer.ts')));
+    const peers = Array.from({ length: 4 }, () => children.use(forkFixture('cross-process/segment-peer.ts')));
     await Promise.all(
       peers.map(async (peer, index) => {
         await peer.ask('attach', shm.toJSON());
@@ -47,7 +47,7 @@ describe('a segment', () => {
 
   test('shows a write to a child that spins on the byte', async () => {
     using shm = SharedMemory.create(64);
-    await using child = forkFixture('segment-peer.ts');
+    await using child = forkFixture('cross-process/segment-peer.ts');
     await child.ask('attach', shm.toJSON());
     const spun = child.ask('spinUntil', 5, 1);
     await until(() => shm.buf[6] === 1);
@@ -61,7 +61,7 @@ describe('a handle', () => {
   test('travels as an argument, in JSON', async () => {
     using shm = SharedMemory.create(64);
     shm.buf[0] = 21;
-    const child = forkFixture('argument.ts', { args: [JSON.stringify(shm)] });
+    const child = forkFixture('cross-process/argument.ts', { args: [JSON.stringify(shm)] });
     expect(await child.end()).toEqual({ code: 0, signal: null });
     expect(child.stdout).toBe('42');
     expect(shm.buf[0]).toBe(42);
@@ -70,8 +70,8 @@ describe('a handle', () => {
   test.each(['json', 'advanced'] as const)('travels by process.send with serialization %s', async (serialization) => {
     using shm = SharedMemory.create(64);
     using list = ShareableList.create([1, 'two']);
-    await using segmentPeer = forkFixture('segment-peer.ts', { serialization });
-    await using listPeer = forkFixture('list-peer.ts', { serialization });
+    await using segmentPeer = forkFixture('cross-process/segment-peer.ts', { serialization });
+    await using listPeer = forkFixture('cross-process/list-peer.ts', { serialization });
     expect(await segmentPeer.ask('attach', shm.toJSON())).toMatchObject({ size: 64 });
     expect(await listPeer.ask('attach', list.toJSON())).toBe(2);
   });
@@ -79,8 +79,8 @@ describe('a handle', () => {
   test('is what an instance becomes when process.send makes JSON of it', async () => {
     using shm = SharedMemory.create(64);
     using list = ShareableList.create([1, 'two']);
-    await using segmentPeer = forkFixture('segment-peer.ts', { serialization: 'json' });
-    await using listPeer = forkFixture('list-peer.ts', { serialization: 'json' });
+    await using segmentPeer = forkFixture('cross-process/segment-peer.ts', { serialization: 'json' });
+    await using listPeer = forkFixture('cross-process/list-peer.ts', { serialization: 'json' });
     expect(await segmentPeer.ask('attach', shm)).toMatchObject({ name: shm.name });
     expect(await listPeer.ask('attach', list)).toBe(2);
   });
@@ -91,7 +91,7 @@ describe('a list', () => {
 
   test('of the parent is read and written by the child, every type', async () => {
     using list = ShareableList.create(values);
-    await using child = forkFixture('list-peer.ts');
+    await using child = forkFixture('cross-process/list-peer.ts');
     await child.ask('attach', list.toJSON());
     expect(await child.ask('toArray')).toEqual(values);
     expect(await child.ask('format')).toBe(list.format);
@@ -107,7 +107,7 @@ describe('a list', () => {
   });
 
   test('of the child is read and written by the parent', async () => {
-    await using child = forkFixture('list-peer.ts');
+    await using child = forkFixture('cross-process/list-peer.ts');
     using list = ShareableList.attach<Storable>(await child.ask('create', values));
     expect(list.toArray()).toEqual(values);
     list.set(-1, 'short');
@@ -122,7 +122,7 @@ describe('a list', () => {
     ['null', null, 1.5],
   ])('shows a write to a child that spins on %s', async (_, before, after) => {
     using list = ShareableList.create<Storable>([before, 'not spinning']);
-    await using child = forkFixture('list-peer.ts');
+    await using child = forkFixture('cross-process/list-peer.ts');
     await child.ask('attach', list.toJSON());
     const spun = child.ask('spinWhile', 0, before);
     await until(() => list.get(1) === 'spinning');
@@ -132,7 +132,7 @@ describe('a list', () => {
 
   test('gives its errors in the child as in the parent', async () => {
     using list = ShareableList.create(['8 bytes']);
-    await using child = forkFixture('list-peer.ts');
+    await using child = forkFixture('cross-process/list-peer.ts');
     await child.ask('attach', list.toJSON());
     await expect(child.ask('get', 1)).rejects.toMatchObject({
       name: 'RangeError',

@@ -1,10 +1,10 @@
 /** Worker threads: each has an addon of its own over the same address space. */
 import { describe, expect, test } from 'vitest';
 
-import type { Child } from '../helpers/child.ts';
-import { forkFixture } from '../helpers/fork-fixture.ts';
+import type { Child } from '../support/child.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
 
-const host = (): Child => forkFixture('worker-host.ts', { execArgv: ['--expose-gc'] });
+const host = (): Child => forkFixture('cross-process/worker-host.ts', { execArgv: ['--expose-gc'] });
 
 describe('a worker thread', () => {
   test('shares a segment with its host by a handle', async () => {

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import { addonPath, helperPath } from '../tracker/processes.ts';
+import { addonPath, helperPath } from '../support/processes.ts';
 import { addonForArm64, addonForMusl, addonForNewerGlibc, nodeWithoutExternalBuffers } from './support/broken.ts';
 import { run } from './support/programs.ts';
 import { Folder } from './support/project.ts';

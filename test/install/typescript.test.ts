@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { nodes } from '../helpers/nodes.ts';
+import { nodes } from '../support/nodes.ts';
 import { npm } from './support/managers.ts';
 import { isolated, packageFolder, run } from './support/programs.ts';
 import { Folder, install, start } from './support/project.ts';

@@ -6,7 +6,7 @@ import type { Storable } from 'shareable';
 import { SegmentNotFoundError, ShareableList } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { freshName } from '../helpers/segments.ts';
+import { freshName } from '../support/segments.ts';
 
 const MIXED = ['howdy', Buffer.from('HoWdY'), -273.154, 100, null, true, 42] as Storable[];
 const same = (values: Storable[]) =>

@@ -5,9 +5,9 @@
 import { ManagerClosedError, SegmentNotFoundError, ShareableList, SharedMemory, SharedMemoryManager } from 'shareable';
 import { expect, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { exists } from '../helpers/segments.ts';
-import { childrenOf } from '../tracker/processes.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { exists } from '../support/segments.ts';
+import { childrenOf } from '../support/processes.ts';
 
 const numbers = (length: number) => Array.from({ length }, (_, index) => index);
 
@@ -47,7 +47,7 @@ test('its server goes on after SIGINT, and delivers', async () => {
 });
 
 test('a program that shuts its manager down is warned of nothing', async () => {
-  await using child = forkFixture('manager-peer.ts');
+  await using child = forkFixture('manager/peer.ts');
   await child.ask('start');
   await child.ask('make');
   await child.ask('shutdown');

@@ -5,9 +5,9 @@
 import { SegmentExistsError, SegmentNotFoundError, SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { exists, freshName } from '../helpers/segments.ts';
-import { warningsIn } from '../tracker/warning.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { exists, freshName } from '../support/segments.ts';
+import { warningsIn } from '../support/warning.ts';
 
 describe('a segment', () => {
   test('has the name that it was given, at least the size, and prints both', () => {
@@ -106,7 +106,7 @@ describe('a segment', () => {
       [shm.name, 'howdy'],
       [shm.toJSON(), 'HELLO'],
     ] as const) {
-      await using child = forkFixture('segment-peer.ts');
+      await using child = forkFixture('cross-process/segment-peer.ts');
       await child.ask('attach', target);
       await child.ask('write', 0, Buffer.from(text));
       await child.ask('dispose');
@@ -117,7 +117,7 @@ describe('a segment', () => {
 
 describe('the end of a process', () => {
   test('that is terminated takes its segments along, with a warning that counts them', async () => {
-    await using child = forkFixture('tracker-owner.ts');
+    await using child = forkFixture('tracker/owner.ts');
     const [name = ''] = await child.ask<string[]>('own', 1);
     await child.kill('SIGTERM');
     expect(exists(name)).toBe(false);
@@ -127,7 +127,7 @@ describe('the end of a process', () => {
   test('other than CPython: one that attached, which CPython tracks unless told not to, destroys nothing', async () => {
     using shm = SharedMemory.create(10);
     {
-      await using child = forkFixture('segment-peer.ts');
+      await using child = forkFixture('cross-process/segment-peer.ts');
       await child.ask('attach', shm.name);
       await child.kill('SIGTERM');
       expect(child.stderr).toBe('');
@@ -138,7 +138,7 @@ describe('the end of a process', () => {
   test('with track: false leaves the segment, and says nothing', async () => {
     const name = freshName();
     {
-      await using child = forkFixture('segment-peer.ts');
+      await using child = forkFixture('cross-process/segment-peer.ts');
       await child.ask('create', 10, { name, track: false });
       await child.kill('SIGTERM');
       expect(child.stderr).toBe('');

@@ -4,10 +4,10 @@ import type { Storable } from 'shareable';
 import { ShareableList } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { bytesOf, freshName } from '../helpers/segments.ts';
-import { bytesOfText, slotSize, storable } from '../helpers/storables.ts';
-import { toPython } from '../helpers/tagged.ts';
-import { pythonsWithLists, sharePeer } from './pythons.ts';
+import { bytesOf, freshName } from '../support/segments.ts';
+import { bytesOfText, slotSize, storable } from '../support/storables.ts';
+import { toPython } from '../support/tagged.ts';
+import { pythonsWithLists, sharePeer } from './support/pythons.ts';
 
 const SEED = 20_261_121;
 

@@ -2,9 +2,9 @@
 import { ShareableList, SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { exists, freshName } from '../helpers/segments.ts';
-import { pythons, pythonsWithLists, startPeer } from './pythons.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { exists, freshName } from '../support/segments.ts';
+import { pythons, pythonsWithLists, startPeer } from './support/pythons.ts';
 
 describe.each(pythons)('with Python $version', (python) => {
   test('a segment of its own survives our attach, close and exit', async () => {
@@ -13,7 +13,7 @@ describe.each(pythons)('with Python $version', (python) => {
     await peer.ask('create_segment', name, 64);
     await peer.ask('write', 0, [42]);
     {
-      await using child = forkFixture('segment-peer.ts');
+      await using child = forkFixture('cross-process/segment-peer.ts');
       await child.ask('attach', name);
       expect(await child.ask('read', 0, 1)).toEqual(Uint8Array.of(42));
     }
@@ -92,7 +92,7 @@ describe.each(pythonsWithLists)('with a list and Python $version', (python) => {
     await using peer = startPeer(python);
     await peer.ask('create_list', name, [['int', '1']]);
     {
-      await using child = forkFixture('list-peer.ts');
+      await using child = forkFixture('cross-process/list-peer.ts');
       await child.ask('attach', name);
       await child.ask('set', 0, 2);
     }

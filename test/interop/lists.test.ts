@@ -3,12 +3,12 @@ import type { Storable } from 'shareable';
 import { LayoutError, ShareableList } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { freshName } from '../helpers/segments.ts';
-import { returned } from '../helpers/storables.ts';
-import type { Tagged } from '../helpers/tagged.ts';
-import { fromPython, toPython } from '../helpers/tagged.ts';
-import { whilePending } from '../helpers/until.ts';
-import { pythonsWithLists, sharePeer } from './pythons.ts';
+import { freshName } from '../support/segments.ts';
+import { returned } from '../support/storables.ts';
+import type { Tagged } from '../support/tagged.ts';
+import { fromPython, toPython } from '../support/tagged.ts';
+import { whilePending } from '../support/until.ts';
+import { pythonsWithLists, sharePeer } from './support/pythons.ts';
 
 const VALUES: Storable[] = [
   0,

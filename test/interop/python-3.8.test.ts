@@ -2,9 +2,9 @@
 import { LayoutError, ShareableList, SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { float64, int64, listBytes } from '../helpers/list-bytes.ts';
-import { freshName } from '../helpers/segments.ts';
-import { pythons, sharePeer } from './pythons.ts';
+import { float64, int64, listBytes } from '../support/list-bytes.ts';
+import { freshName } from '../support/segments.ts';
+import { pythons, sharePeer } from './support/pythons.ts';
 
 const old = pythons.filter(({ minor }) => minor === 8);
 

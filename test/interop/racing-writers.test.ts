@@ -6,10 +6,10 @@ import type { Storable } from 'shareable';
 import { LayoutError, ShareableList } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { freshName } from '../helpers/segments.ts';
-import { toPython } from '../helpers/tagged.ts';
-import { whilePending } from '../helpers/until.ts';
-import { pythonsWithLists, sharePeer } from './pythons.ts';
+import { freshName } from '../support/segments.ts';
+import { toPython } from '../support/tagged.ts';
+import { whilePending } from '../support/until.ts';
+import { pythonsWithLists, sharePeer } from './support/pythons.ts';
 
 const ALL: Storable[] = [2n ** 60n, -1, 1.5, true, false, null, 'hello', 'naïve', Uint8Array.of(9, 9), 'x'.repeat(31)];
 const NEIGHBOURS = ['before', 'after'];

@@ -6,12 +6,12 @@ import * as fc from 'fast-check';
 import { ShareableList } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import type { Child } from '../helpers/child.ts';
-import { runPython } from '../helpers/python.ts';
-import { freshName } from '../helpers/segments.ts';
-import { bytesOfText, returned, storable } from '../helpers/storables.ts';
-import { toPython } from '../helpers/tagged.ts';
-import { pythonsWithLists } from './pythons.ts';
+import type { Child } from '../support/child.ts';
+import { runPython } from '../support/python.ts';
+import { freshName } from '../support/segments.ts';
+import { bytesOfText, returned, storable } from '../support/storables.ts';
+import { toPython } from '../support/tagged.ts';
+import { pythonsWithLists } from './support/pythons.ts';
 
 const TOTAL = Number(process.env['SHAREABLE_INTEROP_LISTS'] ?? 10_000);
 const SEED = Number(process.env['SHAREABLE_SEED'] ?? 20_261_121);
@@ -56,7 +56,7 @@ function isExact(one: unknown, other: unknown): boolean {
 
 describe.each(pythonsWithLists)('with Python $version', (python) => {
   test(`${each} random lists are byte for byte the same, and read the same`, { timeout: DEADLINE }, async () => {
-    await using peer = runPython(python, 'peer.py', DEADLINE);
+    await using peer = runPython(python, 'interop/peer.py', DEADLINE);
     for (let done = 0; done < each; done += BATCH) {
       const seed = SEED + python.minor * 1_000_003 + done;
       expect(await compare(peer, seed, Math.min(BATCH, each - done)), `seed ${seed}`).toEqual([]);

@@ -2,9 +2,9 @@
 import { SegmentExistsError, SegmentNotFoundError, SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { exists, freshName } from '../helpers/segments.ts';
-import { whilePending } from '../helpers/until.ts';
-import { pythons, sharePeer } from './pythons.ts';
+import { exists, freshName } from '../support/segments.ts';
+import { whilePending } from '../support/until.ts';
+import { pythons, sharePeer } from './support/pythons.ts';
 
 test('there is a CPython to test with', () => {
   expect(pythons.length).toBeGreaterThan(0);

@@ -3,10 +3,10 @@ import type { Storable } from 'shareable';
 import { ShareableList } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { freshName } from '../helpers/segments.ts';
-import type { Tagged } from '../helpers/tagged.ts';
-import { toPython } from '../helpers/tagged.ts';
-import { pythonsWithLists, sharePeer } from './pythons.ts';
+import { freshName } from '../support/segments.ts';
+import type { Tagged } from '../support/tagged.ts';
+import { toPython } from '../support/tagged.ts';
+import { pythonsWithLists, sharePeer } from './support/pythons.ts';
 
 const VALUES: Storable[] = ['ab\0', 'full in8\0', '\0', Uint8Array.of(1, 2, 0), new Uint8Array(7), 'é\0'];
 /** What CPython makes of them: it takes every NUL at the end for padding. */

@@ -3,10 +3,10 @@ import type { Storable } from 'shareable';
 import { LayoutError, ShareableList } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { freshName } from '../helpers/segments.ts';
-import { toPython } from '../helpers/tagged.ts';
-import { whilePending } from '../helpers/until.ts';
-import { pythonsWithLists, sharePeer } from './pythons.ts';
+import { freshName } from '../support/segments.ts';
+import { toPython } from '../support/tagged.ts';
+import { whilePending } from '../support/until.ts';
+import { pythonsWithLists, sharePeer } from './support/pythons.ts';
 
 const KINDS: Storable[] = [7, 0.5, true, null, 'some text of ours', Uint8Array.of(1, 2, 3)];
 const TIMES = 5000;

@@ -6,13 +6,13 @@ import { Worker } from 'node:worker_threads';
 import { Lock, LockAbortedError, LockTimeoutError, SegmentClosedError } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
 
 /** A lock that another process holds, and that process. */
 async function heldElsewhere(stack: AsyncDisposableStack) {
   const lock = Lock.create();
   stack.defer(() => lock[Symbol.dispose]());
-  const holder = stack.use(forkFixture('lock-peer.ts'));
+  const holder = stack.use(forkFixture('lock/peer.ts'));
   await holder.ask('attach', lock.toJSON());
   await holder.ask('acquire');
   return { lock, holder };
@@ -159,7 +159,7 @@ describe('acquireAsync', () => {
   test('in a worker that is terminated while it waits takes nothing with it', async () => {
     await using stack = new AsyncDisposableStack();
     const { lock, holder } = await heldElsewhere(stack);
-    const path = new URL('../fixtures/lock-worker.ts', import.meta.url);
+    const path = new URL('fixtures/worker.ts', import.meta.url);
     const worker = new Worker(path, { workerData: { lock: lock.toJSON(), isAsync: true }, execArgv: [] });
     expect(await once(worker, 'message')).toEqual(['about to wait']);
     await worker.terminate();
@@ -171,7 +171,7 @@ describe('acquireAsync', () => {
 
 describe('a process', () => {
   test.each(['idle', 'has acquired', 'has waited'])('that %s ends by itself', async (what) => {
-    await using child = forkFixture('lock-end.ts', { args: [what], deadline: 15_000 });
+    await using child = forkFixture('lock/end.ts', { args: [what], deadline: 15_000 });
     child.process.disconnect();
     expect(await child.end()).toEqual({ code: 0, signal: null });
     expect(child.stderr).toBe('');

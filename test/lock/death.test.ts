@@ -1,8 +1,8 @@
 import { Lock } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import type { Child } from '../helpers/child.ts';
-import { forkFixture } from '../helpers/fork-fixture.ts';
+import type { Child } from '../support/child.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
 
 const deaths: [string, (child: Child) => Promise<unknown>][] = [
   ['is killed', async (child) => child.kill('SIGKILL')],
@@ -34,7 +34,7 @@ const deaths: [string, (child: Child) => Promise<unknown>][] = [
 describe('a holder', () => {
   test.each(deaths)('that %s frees the lock, and exactly the next one is told', async (_, die) => {
     using lock = Lock.create();
-    await using child = forkFixture('lock-peer.ts');
+    await using child = forkFixture('lock/peer.ts');
     await child.ask('attach', lock.toJSON());
     await child.ask('acquire');
     await die(child);
@@ -48,7 +48,7 @@ describe('a holder', () => {
 
   test.each(deaths)('that %s frees the lock for one who waits without blocking', async (_, die) => {
     using lock = Lock.create();
-    await using child = forkFixture('lock-peer.ts');
+    await using child = forkFixture('lock/peer.ts');
     await child.ask('attach', lock.toJSON());
     await child.ask('acquireAsync');
     const waiting = [lock.acquireAsync(), lock.acquireAsync()];
@@ -64,7 +64,7 @@ describe('a holder', () => {
   test('that is killed is told to exactly one of those who wait, in several processes', async () => {
     using lock = Lock.create();
     await using stack = new AsyncDisposableStack();
-    const [victim, ...others] = Array.from({ length: 4 }, () => stack.use(forkFixture('lock-peer.ts')));
+    const [victim, ...others] = Array.from({ length: 4 }, () => stack.use(forkFixture('lock/peer.ts')));
     await Promise.all([victim, ...others].map((child) => child?.ask('attach', lock.toJSON())));
     await victim?.ask('acquire');
     const told = others.map(async (child) => {
@@ -79,7 +79,7 @@ describe('a holder', () => {
   test('that dies after it was told itself leaves the news to the next', async () => {
     using lock = Lock.create();
     for (let round = 0; round < 2; round++) {
-      await using child = forkFixture('lock-peer.ts');
+      await using child = forkFixture('lock/peer.ts');
       await child.ask('attach', lock.toJSON());
       expect(await child.ask('acquire')).toEqual({ recovered: round > 0 });
       await child.kill();
@@ -90,7 +90,7 @@ describe('a holder', () => {
 
   test('that has released before it dies leaves nothing to tell', async () => {
     using lock = Lock.create();
-    await using child = forkFixture('lock-peer.ts');
+    await using child = forkFixture('lock/peer.ts');
     await child.ask('attach', lock.toJSON());
     await child.ask('acquire');
     await child.ask('release');
@@ -101,7 +101,7 @@ describe('a holder', () => {
 
   test('that is stopped keeps the lock, and goes on with it afterwards', async () => {
     using lock = Lock.create();
-    await using child = forkFixture('lock-peer.ts');
+    await using child = forkFixture('lock/peer.ts');
     await child.ask('attach', lock.toJSON());
     await child.ask('acquire');
     child.process.kill('SIGSTOP');
@@ -119,7 +119,7 @@ describe('a holder', () => {
 
   test('that has its name unlinked still frees the lock by its death', async () => {
     const lock = Lock.create();
-    await using child = forkFixture('lock-peer.ts');
+    await using child = forkFixture('lock/peer.ts');
     await child.ask('attach', lock.toJSON());
     lock.unlink();
     await child.ask('acquire');
@@ -134,7 +134,7 @@ describe('a holder', () => {
 describe('a holder in a worker thread', () => {
   test.each(['terminate', 'throw', 'exit'])('that ends by %s frees the lock', async (how) => {
     using lock = Lock.create();
-    await using child = forkFixture('lock-peer.ts');
+    await using child = forkFixture('lock/peer.ts');
     await child.ask('attach', lock.toJSON());
     await child.ask('holdInWorker');
     expect(lock.tryAcquire()).toBeNull();
@@ -149,7 +149,7 @@ describe('a holder in a worker thread', () => {
 
   test('whose process is killed frees the lock', async () => {
     using lock = Lock.create();
-    await using child = forkFixture('lock-peer.ts');
+    await using child = forkFixture('lock/peer.ts');
     await child.ask('attach', lock.toJSON());
     await child.ask('holdInWorker');
     await child.kill();
@@ -159,7 +159,7 @@ describe('a holder in a worker thread', () => {
 
   test('that releases leaves nothing to tell', async () => {
     using lock = Lock.create();
-    await using child = forkFixture('lock-peer.ts');
+    await using child = forkFixture('lock/peer.ts');
     await child.ask('attach', lock.toJSON());
     await child.ask('holdInWorker');
     await child.ask('endWorker', 'release');

@@ -1,10 +1,10 @@
 import { Lock, ShareableList } from 'shareable';
 import { expect, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
 
 async function peers(stack: AsyncDisposableStack, count: number, lock: Lock, list: ShareableList<number>) {
-  const all = Array.from({ length: count }, () => stack.use(forkFixture('lock-peer.ts')));
+  const all = Array.from({ length: count }, () => stack.use(forkFixture('lock/peer.ts')));
   await Promise.all(all.map((peer) => peer.ask('attach', lock.toJSON(), list.toJSON())));
   return all;
 }
@@ -32,7 +32,7 @@ test('three processes that wait without blocking, and one that blocks, exclude e
 
 test('a process that waits gets the lock as soon as it is released', async () => {
   using lock = Lock.create();
-  await using child = forkFixture('lock-peer.ts');
+  await using child = forkFixture('lock/peer.ts');
   await child.ask('attach', lock.toJSON());
   await child.ask('acquire');
   expect(lock.tryAcquire()).toBeNull();
@@ -44,7 +44,7 @@ test('a process that waits gets the lock as soon as it is released', async () =>
 
 test('a name serves to attach as well as a handle', async () => {
   using lock = Lock.create();
-  await using child = forkFixture('lock-peer.ts');
+  await using child = forkFixture('lock/peer.ts');
   await child.ask('attach', lock.name);
   using _guard = lock.acquire();
   await expect(child.ask('acquire', 0)).rejects.toMatchObject({ name: 'LockTimeoutError', code: 'ETIMEDOUT' });

@@ -18,7 +18,7 @@ import {
 } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { exists, freshName, pathOf } from '../helpers/segments.ts';
+import { exists, freshName, pathOf } from '../support/segments.ts';
 
 /** Whether a descriptor of this process leads to a segment. */
 function leadsTo(file: string, name: string): boolean {
@@ -232,7 +232,7 @@ describe('after close', () => {
 test('a worker that blocks in acquire is terminated promptly', async () => {
   using lock = Lock.create();
   using _guard = lock.acquire();
-  const path = new URL('../fixtures/lock-waiter.ts', import.meta.url);
+  const path = new URL('fixtures/waiter.ts', import.meta.url);
   const worker = new Worker(path, { workerData: lock.toJSON(), execArgv: [] });
   expect(await once(worker, 'message')).toEqual(['about to block']);
   const start = performance.now();

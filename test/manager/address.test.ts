@@ -7,9 +7,9 @@ import { inspect } from 'node:util';
 import { ManagerClosedError, SharedMemoryManager } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { childrenOf } from '../tracker/processes.ts';
-import { freshFolder } from './places.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { childrenOf } from '../support/processes.ts';
+import { freshFolder } from './support/places.ts';
 
 describe('a socket’s path', () => {
   test('is listened at, and free again after the end', async () => {
@@ -37,7 +37,7 @@ describe('a socket’s path', () => {
 
   test('that was left by a server that was killed is taken over', async () => {
     using folder = freshFolder();
-    await using starter = forkFixture('manager-peer.ts');
+    await using starter = forkFixture('manager/peer.ts');
     await starter.ask('start', { address: folder.socket });
     const [server = 0] = childrenOf(starter.process.pid ?? 0);
     process.kill(server, 'SIGKILL');
@@ -69,7 +69,7 @@ describe('a socket’s path', () => {
   test('of two servers that start at once where a stale socket is, exactly one gets it', async () => {
     using folder = freshFolder();
     for (let round = 0; round < 5; round++) {
-      const starter = forkFixture('manager-peer.ts');
+      const starter = forkFixture('manager/peer.ts');
       await starter.ask('start', { address: folder.socket });
       process.kill(childrenOf(starter.process.pid ?? 0)[0] ?? 0, 'SIGKILL');
       await starter.kill();
@@ -173,7 +173,7 @@ describe('an argument that is none', () => {
 describe('the key', () => {
   test('is in nothing that is printed, and in no command line or environment', async () => {
     const authkey = 'do-not-print-this';
-    await using starter = forkFixture('manager-peer.ts');
+    await using starter = forkFixture('manager/peer.ts');
     await starter.ask('start', { authkey });
     const printed = (await starter.ask<string[]>('print')).join('\n');
     const forms = [

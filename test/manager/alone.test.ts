@@ -2,8 +2,8 @@
 import { ManagerClosedError, ShareableList, SharedMemory, SharedMemoryManager } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { exists } from '../helpers/segments.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { exists } from '../support/segments.ts';
 
 const CLOSED = 'ERR_SHM_MANAGER_CLOSED';
 
@@ -99,7 +99,7 @@ describe('a manager without a server', () => {
   });
 
   test('whose process is killed leaves its blocks to the tracker, closed ones too', async () => {
-    await using owner = forkFixture('manager-peer.ts');
+    await using owner = forkFixture('manager/peer.ts');
     await owner.ask('alone');
     const names = await owner.ask<string[]>('make');
     expect(names.every(exists)).toBe(true);

@@ -4,13 +4,13 @@ import { readFileSync } from 'node:fs';
 import { SharedMemoryManager } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import type { Child } from '../helpers/child.ts';
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { exists } from '../helpers/segments.ts';
-import { childrenOf, ignores, isAlive } from '../tracker/processes.ts';
-import { folderExists } from './places.ts';
+import type { Child } from '../support/child.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { exists } from '../support/segments.ts';
+import { childrenOf, ignores, isAlive } from '../support/processes.ts';
+import { folderExists } from './support/places.ts';
 
-const PEER = 'manager-peer.ts';
+const PEER = 'manager/peer.ts';
 const CLOSED = 'ERR_SHM_MANAGER_CLOSED';
 
 interface Started {

@@ -2,8 +2,8 @@
 import { AuthenticationError, ManagerClosedError, SharedMemoryError, SharedMemoryManager } from 'shareable';
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { freshFolder } from './places.ts';
-import { VERSION, Wire, answerTo, frame, impostor, join, mac, prove } from './wire.ts';
+import { freshFolder } from './support/places.ts';
+import { VERSION, Wire, answerTo, frame, impostor, join, mac, prove } from './support/wire.ts';
 
 const KEY = new TextEncoder().encode('a secret of many bytes');
 const LIST = frame(3);

@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { SharedMemoryManager } from 'shareable';
 import { expect, test } from 'vitest';
 
-import { namesInUse } from '../helpers/segments.ts';
-import { freshFolder } from './places.ts';
+import { namesInUse } from '../support/segments.ts';
+import { freshFolder } from './support/places.ts';
 
-const MEMBER = fileURLToPath(new URL('../fixtures/manager-one.ts', import.meta.url));
+const MEMBER = fileURLToPath(new URL('fixtures/one.ts', import.meta.url));
 const hasStrace = spawnSync('strace', ['-V']).status === 0;
 
 /** A system call of a thread, by its name and by how often the thread had made it, this time included. */

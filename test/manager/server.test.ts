@@ -6,17 +6,17 @@ import { fileURLToPath } from 'node:url';
 import { ManagerClosedError, ShareableList, SharedMemory, SharedMemoryManager } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { exists } from '../helpers/segments.ts';
-import { canSeeProcesses, childrenOf } from '../tracker/processes.ts';
-import { folderExists } from './places.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { canSeeProcesses, childrenOf } from '../support/processes.ts';
+import { exists } from '../support/segments.ts';
+import { folderExists } from './support/places.ts';
 
 /** Other versions of Node, where this machine has them. */
 const runtimes = ['node20', 'node22', 'node26']
   .map((name) => ({ name, execPath: fileURLToPath(new URL(`../node_modules/${name}/bin/node`, import.meta.url)) }))
   .filter(({ execPath }) => existsSync(execPath));
 
-const PEER = 'manager-peer.ts';
+const PEER = 'manager/peer.ts';
 const CLOSED = 'ERR_SHM_MANAGER_CLOSED';
 
 describe('a manager with a server', () => {
@@ -105,7 +105,7 @@ describe('a manager with a server', () => {
     await using peer = forkFixture(PEER);
     await peer.ask('connect', manager.address, manager.authkey);
     const names = await peer.ask<string[]>('make');
-    await using sweeper = forkFixture('tracker-owner.ts');
+    await using sweeper = forkFixture('tracker/owner.ts');
     // Its tracker sweeps when it starts, and is done with that when it is gone.
     await sweeper.ask('createInScope');
     await sweeper[Symbol.asyncDispose]();
@@ -155,7 +155,7 @@ describe('a manager with a server', () => {
   });
 
   test.each(runtimes)('works on $name', async ({ execPath }) => {
-    await using peer = forkFixture('manager-runtime.mjs', { execPath, serialization: 'json' });
+    await using peer = forkFixture('manager/runtime.mjs', { execPath, serialization: 'json' });
     const { names, listed } = await peer.ask<{ names: string[]; listed: string[] }>('wholeLife');
     expect(listed.toSorted()).toEqual(names.toSorted());
     expect(names.filter(exists)).toEqual([]);

@@ -5,8 +5,8 @@ import { readFileSync, readdirSync, statSync, unlinkSync, writeFileSync } from '
 import { SharedMemoryManager } from 'shareable';
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { childrenOf } from '../tracker/processes.ts';
-import { Wire, frame, join, prove, register } from './wire.ts';
+import { childrenOf } from '../support/processes.ts';
+import { Wire, frame, join, prove, register } from './support/wire.ts';
 
 const KEY = new TextEncoder().encode('secret');
 

@@ -2,10 +2,10 @@
 import { ShareableList, SharedMemory } from 'shareable';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import type { Child } from '../helpers/child.ts';
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { nodes } from '../helpers/nodes.ts';
-import { freshName } from '../helpers/segments.ts';
+import type { Child } from '../support/child.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { nodes } from '../support/nodes.ts';
+import { freshName } from '../support/segments.ts';
 
 const isInstalled = process.platform === 'linux' && process.arch === 'x64';
 
@@ -17,7 +17,7 @@ describe.each(nodes.filter(({ path }) => path !== undefined))('Node $major', ({ 
   let peer: Child;
 
   beforeAll(() => {
-    peer = forkFixture('runtime-peer.mjs', { execPath: path, execArgv: ['--expose-gc'], serialization: 'json' });
+    peer = forkFixture('runtimes/peer.mjs', { execPath: path, execArgv: ['--expose-gc'], serialization: 'json' });
   });
 
   afterAll(async () => peer[Symbol.asyncDispose]());

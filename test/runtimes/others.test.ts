@@ -8,11 +8,11 @@ import { fileURLToPath } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
-import { exists } from '../helpers/segments.ts';
-import { warningsIn } from '../tracker/warning.ts';
+import { exists } from '../support/segments.ts';
+import { warningsIn } from '../support/warning.ts';
 
 const require = createRequire(import.meta.url);
-const program = fileURLToPath(new URL('../fixtures/other-runtime.mjs', import.meta.url));
+const program = fileURLToPath(new URL('fixtures/other-runtime.mjs', import.meta.url));
 const isLinux = process.platform === 'linux' && process.arch === 'x64';
 
 const runtimes = [

@@ -4,8 +4,8 @@
  */
 import { describe, expect, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { nodes } from '../helpers/nodes.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { nodes } from '../support/nodes.ts';
 
 const OURS = 24;
 /** KiB that a heap may move by; a page kept of each segment would be twenty to two hundred thousand. */
@@ -18,7 +18,7 @@ describe.each(nodes.filter(({ path }) => path !== undefined))('Node $major', ({ 
     `keeps nothing of ${count} segments that were created, attached to and closed`,
     { timeout: 180_000 },
     async () => {
-      await using child = forkFixture('runtime-soak.mjs', {
+      await using child = forkFixture('runtimes/soak.mjs', {
         execPath: path,
         execArgv: ['--expose-gc'],
         serialization: 'json',

@@ -3,18 +3,18 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, test } from 'vitest';
 
-import type { Child } from '../helpers/child.ts';
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { exists, freshName } from '../helpers/segments.ts';
-import { until } from '../helpers/until.ts';
-import { childrenOf, helperOf, isAlive } from './processes.ts';
-import { warningsIn } from './warning.ts';
+import type { Child } from '../support/child.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { exists, freshName } from '../support/segments.ts';
+import { until } from '../support/until.ts';
+import { childrenOf, helperOf, isAlive } from '../support/processes.ts';
+import { warningsIn } from '../support/warning.ts';
 
-const FIXTURE = 'tracker-owner.ts';
+const FIXTURE = 'tracker/owner.ts';
 
 /** Where a fixture calls what creates a segment: `file:line:column`, as V8 tells it. */
 function placeOf(file: string, text: string): string {
-  const lines = readFileSync(new URL(`../fixtures/${file}`, import.meta.url), 'utf8').split('\n');
+  const lines = readFileSync(new URL(`fixtures/${file}`, import.meta.url), 'utf8').split('\n');
   const line = lines.findIndex((candidate) => candidate.includes(text));
   return `${file}:${line + 1}:${(lines[line] ?? '').indexOf(text) + text.indexOf('create') + 1}`;
 }
@@ -67,7 +67,7 @@ describe('a process that owns segments and ends by', () => {
       await end(owner);
       expect(await owner.end()).toEqual({ code: code ?? null, signal: signal ?? null });
       expect(names.filter(exists)).toEqual([]);
-      const place = placeOf(FIXTURE, 'SharedMemory.create(100, { name: freshName()');
+      const place = placeOf('owner.ts', 'SharedMemory.create(100, { name: freshName()');
       const [warning, ...others] = warningsIn(owner.stderr);
       expect(others).toEqual([]);
       expect(warning?.leaks).toEqual(expect.arrayContaining(names.map((name) => ({ name, size: 100, place }))));
@@ -82,7 +82,7 @@ describe('a process that owns segments and ends by', () => {
     await owner.end();
     expect(exists(name)).toBe(false);
     expect(warningsIn(owner.stderr)).toEqual([
-      { count: 1, leaks: [{ name, size: 100, place: placeOf(FIXTURE, 'SharedMemory.create(100, { name });') }] },
+      { count: 1, leaks: [{ name, size: 100, place: placeOf('owner.ts', 'SharedMemory.create(100, { name });') }] },
     ]);
   });
 });
@@ -97,7 +97,7 @@ describe('a worker that is terminated', () => {
     expect(names.filter(exists)).toEqual([]);
     const [warning] = warningsIn(owner.stderr);
     expect(warning?.leaks.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
-    expect(warning?.leaks[0]?.place).toMatch(/^tracker-worker\.ts:\d+:\d+$/);
+    expect(warning?.leaks[0]?.place).toMatch(/^worker\.ts:\d+:\d+$/);
   });
 });
 

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { exists, freshName } from '../helpers/segments.ts';
-import { until } from '../helpers/until.ts';
-import { childrenOf, filesOf, helperOf, helperPath, ignores, isAlive, sessionOf } from './processes.ts';
-import { warningsIn } from './warning.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { exists, freshName } from '../support/segments.ts';
+import { until } from '../support/until.ts';
+import { childrenOf, filesOf, helperOf, helperPath, ignores, isAlive, sessionOf } from '../support/processes.ts';
+import { warningsIn } from '../support/warning.ts';
 
-const FIXTURE = 'tracker-owner.ts';
+const FIXTURE = 'tracker/owner.ts';
 
 describe('the helper', () => {
   test('is one to a process, however many workers own segments', async () => {

@@ -5,12 +5,12 @@ import { readFileSync } from 'node:fs';
 import { SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { exists, freshName } from '../helpers/segments.ts';
-import { canSeeProcesses, childrenOf } from './processes.ts';
-import { warningsIn } from './warning.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { exists, freshName } from '../support/segments.ts';
+import { canSeeProcesses, childrenOf } from '../support/processes.ts';
+import { warningsIn } from '../support/warning.ts';
 
-const startOwner = () => forkFixture('tracker-owner.ts', { execArgv: ['--expose-gc'] });
+const startOwner = () => forkFixture('tracker/owner.ts', { execArgv: ['--expose-gc'] });
 
 describe('a segment with track: false', () => {
   test('outlives its creator, however that ends, and nobody is warned of it', async () => {

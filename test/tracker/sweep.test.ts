@@ -10,14 +10,14 @@ import { promisify } from 'node:util';
 import { SharedMemory } from 'shareable';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 
-import type { Child } from '../helpers/child.ts';
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import { runPython } from '../helpers/python.ts';
-import { exists, freshName, pathOf } from '../helpers/segments.ts';
-import { until } from '../helpers/until.ts';
-import { helperOf, helperPath } from './processes.ts';
+import type { Child } from '../support/child.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { runPython } from '../support/python.ts';
+import { exists, freshName, pathOf } from '../support/segments.ts';
+import { until } from '../support/until.ts';
+import { helperOf, helperPath } from '../support/processes.ts';
 
-const startOwner = () => forkFixture('tracker-owner.ts', { execArgv: ['--expose-gc'] });
+const startOwner = () => forkFixture('tracker/owner.ts', { execArgv: ['--expose-gc'] });
 const python = inject('pythons').at(-1);
 const isRoot = process.geteuid?.() === 0;
 
@@ -164,7 +164,7 @@ describe('a sweep keeps', () => {
 describe.skipIf(python === undefined)('beside CPython a sweep keeps', () => {
   test('what CPython has attached, until that is gone', async () => {
     if (python === undefined) return;
-    await using attached = runPython(python, 'tracker-python.py');
+    await using attached = runPython(python, 'tracker/python.py');
     await using owner = startOwner();
     const [name = ''] = await owner.ask<string[]>('own', 1);
     expect(await attached.ask('attach', name)).toBe(100);
@@ -180,7 +180,7 @@ describe.skipIf(python === undefined)('beside CPython a sweep keeps', () => {
   test('what CPython has created and left behind', async () => {
     if (python === undefined) return;
     const name = freshName();
-    await using creator = runPython(python, 'tracker-python.py');
+    await using creator = runPython(python, 'tracker/python.py');
     await creator.ask('create', name, 100);
     await expect(creator.ask('die')).rejects.toThrow('SIGKILL');
     await creator.end();

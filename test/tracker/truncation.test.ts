@@ -6,18 +6,18 @@ import { join } from 'node:path';
 import { ShareableList, SharedMemory } from 'shareable';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import type { Node } from '../helpers/nodes.ts';
-import { nodes } from '../helpers/nodes.ts';
-import { freshName, pathOf } from '../helpers/segments.ts';
-import { addonPath } from './processes.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import type { Node } from '../support/nodes.ts';
+import { nodes } from '../support/nodes.ts';
+import { freshName, pathOf } from '../support/segments.ts';
+import { addonPath } from '../support/processes.ts';
 
 const SIZE = 64 * 1024;
 const TRUNCATED = 'ERR_SHM_TRUNCATED';
 const allTruncated = { buf: TRUNCATED, buffer: TRUNCATED, array: TRUNCATED };
 
 const start = ({ path }: Node, through: string[] = []) =>
-  forkFixture('tracker-truncated.mjs', { ...(path && { execPath: path }), serialization: 'json', through });
+  forkFixture('tracker/truncated.mjs', { ...(path && { execPath: path }), serialization: 'json', through });
 
 const truncate = (name: string, size = 0) => truncateSync(pathOf(name), size);
 

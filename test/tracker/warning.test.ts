@@ -1,14 +1,14 @@
 /** The words of the warning about segments that were left behind. */
 import { describe, expect, test } from 'vitest';
 
-import { forkFixture } from '../helpers/fork-fixture.ts';
-import type { ForkOptions } from '../helpers/fork-fixture.ts';
-import { exists, freshName } from '../helpers/segments.ts';
-import { warningsIn } from './warning.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import type { ForkOptions } from '../support/fork-fixture.ts';
+import { exists, freshName } from '../support/segments.ts';
+import { warningsIn } from '../support/warning.ts';
 
 /** What a process and its tracker write when it is killed with segments of its own. */
 async function leave(options: ForkOptions, command: string, ...args: unknown[]): Promise<[string[], string]> {
-  await using owner = forkFixture('tracker-owner.ts', options);
+  await using owner = forkFixture('tracker/owner.ts', options);
   const names = [await owner.ask<string | string[]>(command, ...args)].flat();
   await owner.kill();
   return [names, owner.stderr];
@@ -19,7 +19,7 @@ const withEnvironment = (...variables: string[]): ForkOptions => ({ through: ['e
 describe('the warning', () => {
   test("has CPython's words, and the name, size and place of what was left", async () => {
     const [[name], text] = await leave({}, 'own', 1);
-    const place = String.raw`(?:file://)?/\S+/test/fixtures/tracker-owner\.ts:\d+:\d+`;
+    const place = String.raw`(?:file://)?/\S+/test/tracker/fixtures/owner\.ts:\d+:\d+`;
     expect(text).toMatch(
       new RegExp(
         '^resource_tracker: There appear to be 1 leaked shared_memory objects to clean up at shutdown: ' +
@@ -39,7 +39,7 @@ describe('the warning', () => {
   test.each(['ownList', 'ownByCreateOrAttach'])('tells the place of whatever creates (%s)', async (command) => {
     const [[name], text] = await leave({}, command);
     expect(warningsIn(text)).toEqual([
-      { count: 1, leaks: [{ name, size: expect.any(Number), place: expect.stringMatching(/^tracker-owner\.ts:\d+/) }] },
+      { count: 1, leaks: [{ name, size: expect.any(Number), place: expect.stringMatching(/^owner\.ts:\d+/) }] },
     ]);
   });
 
@@ -55,7 +55,7 @@ describe('the warning', () => {
 
   test('is complete, though trackers that start at the same time sweep', async () => {
     const left = async () => {
-      await using owner = forkFixture('tracker-brief.ts', { args: ['20'] });
+      await using owner = forkFixture('tracker/brief.ts', { args: ['20'] });
       await owner.end();
       return { names: owner.stdout.split('\n'), stderr: owner.stderr };
     };
@@ -75,7 +75,7 @@ describe('the warning', () => {
 describe('finding the place', () => {
   test('works for a program whose built-in objects are frozen', async () => {
     const [, text] = await leave({ execArgv: ['--frozen-intrinsics', '--no-warnings'] }, 'own', 1);
-    expect(warningsIn(text)[0]?.leaks[0]?.place).toMatch(/^tracker-owner\.ts:\d+:\d+$/);
+    expect(warningsIn(text)[0]?.leaks[0]?.place).toMatch(/^owner\.ts:\d+:\d+$/);
   });
 
   test('is given up where the program formats its stacks itself', async () => {

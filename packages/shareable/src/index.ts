@@ -19,14 +19,14 @@ export {
   SharedMemoryError,
 } from './errors.js';
 export type { SharedMemoryErrorDetails } from './errors.js';
-export { Lock } from './lock.js';
-export type { AcquireAsyncOptions, AcquireOptions, LockHandle } from './lock.js';
-export { LockGuard } from './lock-guard.js';
+export { Lock } from './lock/lock.js';
+export type { AcquireAsyncOptions, AcquireOptions, LockHandle } from './lock/lock.js';
+export { LockGuard } from './lock/guard.js';
 export type { AttachOptions, CreateOptions } from './options.js';
-export { SharedMemoryManager } from './shared-memory-manager.js';
-export type { SharedMemoryManagerOptions } from './shared-memory-manager.js';
-export { ShareableList } from './shareable-list.js';
-export type { ShareableListHandle } from './shareable-list.js';
-export { SharedMemory, pageSize, roundUpToPage } from './shared-memory.js';
-export type { SharedMemoryHandle, TypedArrayConstructor } from './shared-memory.js';
-export type { Storable } from './values.js';
+export { SharedMemoryManager } from './manager/shared-memory-manager.js';
+export type { SharedMemoryManagerOptions } from './manager/shared-memory-manager.js';
+export { ShareableList } from './list/shareable-list.js';
+export type { ShareableListHandle } from './list/shareable-list.js';
+export { SharedMemory, pageSize, roundUpToPage } from './memory/shared-memory.js';
+export type { SharedMemoryHandle, TypedArrayConstructor } from './memory/shared-memory.js';
+export type { Storable } from './list/values.js';

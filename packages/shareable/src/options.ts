@@ -1,7 +1,7 @@
 /** The arguments that several classes take, and the checks on them. What is wrong is said before any system call. */
 import { inspect } from 'node:util';
 
-import { callSite } from './call-site.js';
+import { callSite } from './native/call-site.js';
 import { invalidType, outOfRange } from './errors.js';
 
 /** How to create a segment. */

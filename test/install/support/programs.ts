@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
-import { nodes } from '../../helpers/nodes.ts';
+import { nodes } from '../../support/nodes.ts';
 
 const require = createRequire(import.meta.url);
 

@@ -9,7 +9,7 @@ import type { Outcome } from './programs.ts';
 import { isolated, run } from './programs.ts';
 import type { Registry } from './registry.ts';
 
-const programs = fileURLToPath(new URL('../../fixtures/install', import.meta.url));
+const programs = fileURLToPath(new URL('../fixtures', import.meta.url));
 
 /** A folder that goes with its scope. */
 export class Folder implements Disposable {

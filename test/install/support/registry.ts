@@ -8,7 +8,7 @@ import { basename } from 'node:path';
 
 import type { Manifest } from '../../../scripts/pack.ts';
 import { folderOf, packLocal, packMain, packPlatform, readManifest, targets } from '../../../scripts/pack.ts';
-import { addonPath } from '../../tracker/processes.ts';
+import { addonPath } from '../../support/processes.ts';
 
 /** Long enough ago for managers that take nothing new. */
 const PUBLISHED = '2020-01-01T00:00:00.000Z';

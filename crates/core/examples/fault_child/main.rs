@@ -1,4 +1,4 @@
-//! A process for the fault commands of `test/faults`, which stop, starve or kill it while it uses segments.
+//! A process for the fault commands of `test/verify/faults`, which stop, starve or kill it while it uses segments.
 //!
 //! - `step OPERATION NAME VICTIM HELPER`: prepares, says `ready`, does one operation when it is sent a line and says how
 //!   that ended; after another line tidies up and says what it still holds, and starts over after a third;

@@ -1,7 +1,7 @@
 /** What `shareable doctor` looks at of the machine's shared memory: the mount, its room, limits, and what lies there. */
 import { accessSync, closeSync, constants, openSync, readFileSync, statfsSync } from 'node:fs';
 
-import type * as Binding from '../binding.js';
+import type * as Binding from '../native/binding.js';
 import type { Check } from './checks.js';
 import { messageOf, ok, problem, unavailable, warning } from './checks.js';
 import { isStale } from './facts.js';

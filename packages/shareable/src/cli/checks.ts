@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { arch, platform, release } from 'node:os';
 
-import type * as Binding from '../binding.js';
+import type * as Binding from '../native/binding.js';
 import { formatBytes } from './format.js';
 import { askAbout, loadBinding } from './helper.js';
 

@@ -1,8 +1,8 @@
 /** What is in a segment: looked at through a read-only attachment, and never changed. */
 import { constants } from 'node:buffer';
 
-import type { NativeList, NativeSegment } from '../binding.js';
-import type * as Binding from '../binding.js';
+import type { NativeList, NativeSegment } from '../native/binding.js';
+import type * as Binding from '../native/binding.js';
 import { LayoutError, SharedMemoryError } from '../errors.js';
 
 /** What is in a segment. */

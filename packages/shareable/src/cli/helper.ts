@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-import type * as Binding from '../binding.js';
+import type * as Binding from '../native/binding.js';
 import { SharedMemoryError, fromNative } from '../errors.js';
 
 /** A segment as the helper reports it. */
@@ -50,7 +50,7 @@ export const canList = process.platform === 'linux';
  * @throws {SharedMemoryError} `ERR_SHM_ADDON` when it is absent or does not load
  */
 export async function loadBinding(): Promise<typeof Binding> {
-  return import('../binding.js');
+  return import('../native/binding.js');
 }
 
 function failed(path: string, why: string, cause: unknown): SharedMemoryError {

@@ -1,5 +1,5 @@
 /** `shareable inspect NAME`. */
-import type * as Binding from '../binding.js';
+import type * as Binding from '../native/binding.js';
 import { outOfRange } from '../errors.js';
 import type { Command, Result } from './command.js';
 import { integerOption } from './command.js';

@@ -1,7 +1,7 @@
 /** The slots of a list, one by one. */
 import { inspect } from 'node:util';
 
-import type * as Binding from '../binding.js';
+import type * as Binding from '../native/binding.js';
 import { LayoutError } from '../errors.js';
 import type { Contents } from './contents.js';
 import type { Piece } from './format.js';

@@ -1,0 +1,319 @@
+/**
+ * The fast path: numbers, bools, nulls and short ASCII text, straight in the segment, without a call to Rust. Whatever it
+ * cannot do in a few reads it leaves to Rust: other text, a change of type, a slot whose bytes are not what a list holds.
+ * All it knows of the layout it has from there.
+ *
+ * A word is always read or written by one access of 8 bytes, which no engine tears. Bytes in the segment are written by
+ * strangers, so a slot's offsets are checked at each use; a typed array never reads outside itself in any case.
+ */
+import { decodeAscii, encodeAscii, textWords } from './ascii.js';
+import type { NativeList } from '../native/binding.js';
+import { layout } from '../native/binding.js';
+import { fitsInt64 } from './values.js';
+
+const scratch = new Float64Array(1);
+const scratchWords = new Uint32Array(scratch.buffer);
+const scratchHalves = new Int32Array(scratch.buffer);
+/** A double whose high word stays 0. */
+const small = new Float64Array(1);
+const smallHalves = new Uint32Array(small.buffer);
+
+/** The double that has these bits. */
+function double([low = 0, high = 0]: number[]): number {
+  scratchWords[0] = low;
+  scratchWords[1] = high;
+  return scratch[0] as number;
+}
+
+/** The two halves of a format, as an Int32Array has them. */
+const halves = ([low = 0, high = 0]: number[]): [low: number, high: number] => [low | 0, high | 0];
+
+const [INT, NUMBER_HIGH] = halves(layout.intFormat);
+const [FLOAT] = halves(layout.floatFormat);
+const [BOOL, BOOL_HIGH] = halves(layout.boolFormat);
+const [NONE, NONE_HIGH] = halves(layout.noneFormat);
+if (layout.floatFormat[1] !== layout.intFormat[1])
+  throw new Error('the formats of numbers differ in more than a letter');
+
+/** A true bool: its last byte is 1. */
+const TRUE = double([0, 0x0100_0000]);
+const { alignment, scalarCode, noneCode, textCode, offsetsStart } = layout;
+const [TEXT_1 = 0, TEXT_2 = 0, TEXT_3 = 0] = layout.textFormats;
+const WRITING = layout.writing | 0;
+/**
+ * Whether the processor keeps loads in order, and stores. JavaScript has no fences, and atomic operations on 32 bits only
+ * that are fast: enough to check a number by, too slow for text, which elsewhere is left to Rust.
+ */
+const IS_ORDERED = process.arch === 'x64';
+
+/** Looks at text, after the first, that have to find the same; as many as Rust takes, which says why. */
+const CONFIRMATIONS = 3;
+/** Largest list whose offsets fit 31 bits; a larger one is left to Rust. */
+const MAX_BYTES = 0x7fff_ffff;
+/** The high word of a safe, non-negative integer is less than this. */
+const SAFE_HIGH = 0x20_0000;
+const TWO_TO_32 = 0x1_0000_0000;
+
+/** The scalar slots of one list in one segment. */
+export class Slots {
+  readonly #words: Int32Array;
+  readonly #floats: Float64Array;
+  /** The same again: what is read through them for a second time, no compiler takes for the first. */
+  readonly #wordsAgain: Int32Array;
+  readonly #floatsAgain: Float64Array;
+  readonly #ints: BigInt64Array;
+  readonly #codes: Uint8Array;
+  /** Where the offsets and the formats start, in units of 32 bits. */
+  readonly #offsets = offsetsStart / Int32Array.BYTES_PER_ELEMENT;
+  readonly #formats: number;
+  /** Where the data area starts, in units of 64 bits. */
+  readonly #data: number;
+  /** The data area's size in bytes; -1 leaves everything to Rust. */
+  readonly #dataBytes: number;
+
+  constructor(buffer: ArrayBuffer, list: NativeList) {
+    const isSmall = list.codesStart + list.length <= MAX_BYTES;
+    const bytes = isSmall ? list.codesStart : 0;
+    this.#words = new Int32Array(buffer, 0, bytes / Int32Array.BYTES_PER_ELEMENT);
+    this.#floats = new Float64Array(buffer, 0, bytes / Float64Array.BYTES_PER_ELEMENT);
+    this.#wordsAgain = new Int32Array(buffer, 0, bytes / Int32Array.BYTES_PER_ELEMENT);
+    this.#floatsAgain = new Float64Array(buffer, 0, bytes / Float64Array.BYTES_PER_ELEMENT);
+    this.#ints = new BigInt64Array(buffer, 0, bytes / BigInt64Array.BYTES_PER_ELEMENT);
+    this.#codes = new Uint8Array(buffer, bytes, isSmall ? list.length : 0);
+    this.#formats = list.formatsStart / Int32Array.BYTES_PER_ELEMENT;
+    this.#data = list.dataStart / Float64Array.BYTES_PER_ELEMENT;
+    this.#dataBytes = isSmall ? list.dataBytes : -1;
+  }
+
+  /** The scalar in a slot; `undefined` leaves it to Rust. */
+  get(index: number): number | bigint | boolean | string | null | undefined {
+    const words = this.#words;
+    const at = this.#formats + 2 * index;
+    const format = words[at];
+    const position = this.#position(index);
+    if (position < 0) return undefined;
+    const code = this.#codes[index];
+    if (words[at + 1] !== NUMBER_HIGH || code !== scalarCode) return this.#getOther(index, at, position, format, code);
+    const floats = this.#floats;
+    const wordsAgain = this.#wordsAgain;
+    const bits = floats[position] as number;
+    // A writer may be changing the type, back and forth: the value counts if nothing has changed in three more looks.
+    if (
+      wordsAgain[at] !== format ||
+      this.#floatsAgain[position] !== bits ||
+      words[at] !== format ||
+      floats[position] !== bits ||
+      wordsAgain[at] !== format
+    ) {
+      // The bits of a NaN, as those of most negative integers are, are never equal; others that differ are being written.
+      return format === INT && bits !== bits ? this.#readBigint(at, position) : undefined;
+    }
+    if (!IS_ORDERED && !this.#stands(at, format, position, bits)) return undefined;
+    if (format === FLOAT) return bits;
+    if (format !== INT) return undefined;
+    scratch[0] = bits;
+    const low = scratchWords[0] as number;
+    const highBits = scratchWords[1] as number;
+    if (highBits === 0) return low;
+    return highBits < SAFE_HIGH ? highBits * TWO_TO_32 + low : this.#readBigint(at, position);
+  }
+
+  /** Writes a scalar to a slot that holds its type already; `false` leaves it to Rust. */
+  set(index: number, value: unknown): boolean {
+    const words = this.#words;
+    const at = this.#formats + 2 * index;
+    const format = words[at];
+    const position = this.#position(index);
+    if (position < 0) return false;
+    if (typeof value !== 'number') return this.#setOther(index, at, position, value);
+    if (words[at + 1] !== NUMBER_HIGH || this.#codes[index] !== scalarCode) return false;
+    if (format === INT) return this.#writeInt(position, value);
+    // NaN is left to Rust, which stores the one that CPython does.
+    if (format !== FLOAT || value !== value) return false;
+    this.#floats[position] = value;
+    return true;
+  }
+
+  #setOther(index: number, at: number, position: number, value: unknown): boolean {
+    const format = this.#words[at];
+    const high = this.#words[at + 1];
+    if (value === null) return this.#setNull(index, at, position);
+    if (typeof value === 'string') return IS_ORDERED && high === 0 && this.#setText(index, at, position, value);
+    if (this.#codes[index] !== scalarCode) return false;
+    if (typeof value === 'boolean' && format === BOOL && high === BOOL_HIGH) {
+      this.#floats[position] = value ? TRUE : 0;
+      return true;
+    }
+    if (typeof value === 'bigint' && format === INT && high === NUMBER_HIGH && fitsInt64(value)) {
+      this.#ints[position] = value;
+      return true;
+    }
+    return false;
+  }
+
+  #setNull(index: number, at: number, position: number): boolean {
+    const words = this.#words;
+    if (words[at] !== NONE || words[at + 1] !== NONE_HIGH || this.#codes[index] !== noneCode) return false;
+    this.#floats[position] = 0;
+    return true;
+  }
+
+  /** Where a slot starts, in units of 64 bits; -1 when its offsets make no slot. */
+  #position(index: number): number {
+    const words = this.#words;
+    const at = this.#offsets + 2 * index;
+    const start = words[at] as number;
+    const end = words[at + 2] as number;
+    const isSlot =
+      ((words[at + 1] as number) | (words[at + 3] as number)) === 0 &&
+      // No number here is negative.
+      (start | (end - start - alignment) | (this.#dataBytes - end)) >= 0 &&
+      ((start | end) & (alignment - 1)) === 0;
+    return isSlot ? this.#data + start / alignment : -1;
+  }
+
+  /** An integer whose bits are a NaN's, as those of all negative ones are, or that is past 2^53. */
+  #readBigint(at: number, position: number): number | bigint | undefined {
+    const value = this.#ints[position] as bigint;
+    const isSettled =
+      this.#words[at] === INT &&
+      this.#ints[position] === value &&
+      this.#wordsAgain[at] === INT &&
+      this.#ints[position] === value &&
+      this.#words[at] === INT &&
+      (IS_ORDERED || this.#standsAsInt(at, position, value));
+    if (!isSettled) return undefined;
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
+  }
+
+  /** Text, a bool or null. */
+  #getOther(
+    index: number,
+    at: number,
+    position: number,
+    format: number | undefined,
+    code: number | undefined,
+  ): boolean | string | null | undefined {
+    const high = this.#words[at + 1];
+    if (code === textCode) return IS_ORDERED && high === 0 ? this.#getText(index, at, position, format) : undefined;
+    if (format === NONE && high === NONE_HIGH && code === noneCode) return null;
+    if (format !== BOOL || high !== BOOL_HIGH || code !== scalarCode) return undefined;
+    const bits = this.#floats[position] as number;
+    const isSettled =
+      this.#wordsAgain[at + 1] === high &&
+      this.#floatsAgain[position] === bits &&
+      this.#words[at + 1] === high &&
+      this.#floats[position] === bits &&
+      this.#wordsAgain[at + 1] === high &&
+      (IS_ORDERED || this.#stands(at + 1, high, position, bits));
+    scratch[0] = bits;
+    return isSettled ? (scratchWords[1] as number) >>> 24 !== 0 : undefined;
+  }
+
+  /** Text of at most three words; every one of them, and the format, has to be the same in three more looks. */
+  #getText(index: number, at: number, position: number, format: number | undefined): string | undefined {
+    const count = this.#textWords(index, format);
+    if (count === 0) return undefined;
+    const floats = this.#floats;
+    const first = floats[position] as number;
+    const second = count > 1 ? (floats[position + 1] as number) : 0;
+    const third = count > 2 ? (floats[position + 2] as number) : 0;
+    if (this.#words[at] !== format) return undefined;
+    for (let look = 0; look < CONFIRMATIONS; look++) {
+      const isOdd = (look & 1) !== 0;
+      const again = isOdd ? floats : this.#floatsAgain;
+      // What is no number is no ASCII either.
+      if (again[position] !== first) return undefined;
+      if (count > 1 && again[position + 1] !== second) return undefined;
+      if (count > 2 && again[position + 2] !== third) return undefined;
+      if ((isOdd ? this.#words : this.#wordsAgain)[at] !== format) return undefined;
+    }
+    if (this.#codes[index] !== textCode) return undefined;
+    // Zeros with a sign are no padding.
+    const hasThird = !Object.is(third, 0);
+    const hasSecond = hasThird || !Object.is(second, 0);
+    const start = decodeAscii(first, !hasSecond);
+    if (!hasSecond || start === undefined) return start;
+    const middle = decodeAscii(second, !hasThird);
+    if (!hasThird || middle === undefined) return middle === undefined ? undefined : start + middle;
+    const end = decodeAscii(third, true);
+    return end === undefined ? undefined : start + middle + end;
+  }
+
+  /** Writes text over text of the same format, as Rust does: the mark, the words, the format again. */
+  #setText(index: number, at: number, position: number, text: string): boolean {
+    const words = this.#words;
+    const floats = this.#floats;
+    const format = words[at] as number;
+    const count = this.#textWords(index, format);
+    if (count === 0 || this.#codes[index] !== textCode || !encodeAscii(text, count)) return false;
+    const first = textWords[0] as number;
+    if (count === 1) {
+      floats[position] = first;
+      return true;
+    }
+    const second = textWords[1] as number;
+    const third = textWords[2] as number;
+    if (Atomics.compareExchange(words, at, format, WRITING) !== format) return false;
+    // From here to the format no call and no loop: a worker thread that is terminated ends only there.
+    floats[position] = first;
+    floats[position + 1] = second;
+    if (count > 2) floats[position + 2] = third;
+    words[at] = format;
+    return true;
+  }
+
+  /** The words of a slot that holds short text in the format that goes with its size; else 0. */
+  #textWords(index: number, format: number | undefined): number {
+    const words = format === TEXT_2 ? 2 : format === TEXT_1 ? 1 : format === TEXT_3 ? 3 : 0;
+    const at = this.#offsets + 2 * index;
+    return (this.#words[at + 2] as number) - (this.#words[at] as number) === words * alignment ? words : 0;
+  }
+
+  /** Whether a format, a value and the format once more are seen in that order, on a processor that keeps none. */
+  #stands(at: number, half: number | undefined, position: number, bits: number): boolean {
+    const words = this.#words;
+    const value = 2 * position;
+    scratch[0] = bits;
+    const low = scratchHalves[0];
+    const high = scratchHalves[1];
+    return (
+      Atomics.load(words, at) === half &&
+      Atomics.load(words, value) === low &&
+      Atomics.load(words, value + 1) === high &&
+      Atomics.load(words, at) === half
+    );
+  }
+
+  /** The same of an integer, whose bits may not survive as a double. */
+  #standsAsInt(at: number, position: number, value: bigint): boolean {
+    const words = this.#words;
+    return (
+      Atomics.load(words, at) === INT && Atomics.load(this.#ints, position) === value && Atomics.load(words, at) === INT
+    );
+  }
+
+  #writeInt(position: number, value: number): boolean {
+    const low = value >>> 0;
+    // Most integers; a zero may have a sign, and is then a double.
+    if (low === value && (low !== 0 || 1 / value > 0)) {
+      smallHalves[0] = low;
+      this.#floats[position] = small[0] as number;
+      return true;
+    }
+    return this.#writeLargeInt(position, value);
+  }
+
+  #writeLargeInt(position: number, value: number): boolean {
+    if (!Number.isSafeInteger(value) || Object.is(value, -0)) return false;
+    if (value < 0) {
+      this.#ints[position] = BigInt(value);
+    } else {
+      scratchWords[0] = value;
+      scratchWords[1] = value / TWO_TO_32;
+      this.#floats[position] = scratch[0] as number;
+    }
+    return true;
+  }
+}

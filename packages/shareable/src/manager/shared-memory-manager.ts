@@ -1,0 +1,228 @@
+import { tmpdir } from 'node:os';
+import { inspect } from 'node:util';
+
+import type { NativeManager, NativeOutcome } from '../native/binding.js';
+import {
+  connectManager,
+  createManager,
+  endManager,
+  endManagerLater,
+  managerList,
+  startManager,
+} from '../native/binding.js';
+import { ManagerClosedError, fromNative, invalidType } from '../errors.js';
+import { Lock } from '../lock/lock.js';
+import type { SharedMemoryManagerOptions } from './options.js';
+import { checkAddress, checkKey, checkManagerOptions } from './options.js';
+import type { CreateOptions } from '../options.js';
+import { managed } from '../options.js';
+import { ShareableList } from '../list/shareable-list.js';
+import { SharedMemory } from '../memory/shared-memory.js';
+import type { Storable, Widened } from '../list/values.js';
+
+export type { SharedMemoryManagerOptions } from './options.js';
+
+/** What the constructor gets from {@link SharedMemoryManager.start} and {@link SharedMemoryManager.connect}. */
+interface Connection {
+  native: NativeManager;
+  key: Uint8Array;
+  role: 'starter' | 'member';
+}
+
+/** Tells them from what a caller of the constructor may have put there. */
+const connections = new WeakSet<object>();
+
+/** Managers that nobody may collect: what they keep lives until they are told to end. */
+const running = new Set<SharedMemoryManager>();
+
+/** What came of `outcome`, or what went wrong, thrown. */
+async function settle(outcome: Promise<NativeOutcome>): Promise<NativeManager | undefined> {
+  const { manager, error } = await outcome;
+  if (error !== undefined && error !== null) throw fromNative(error);
+  return manager ?? undefined;
+}
+
+/**
+ * A scope for segments, lists and locks: leaving it unlinks everything that was made through it. Disposing of one of
+ * them only closes it; the manager unlinks it. One that is unlinked by hand is forgotten.
+ *
+ * `new SharedMemoryManager()` is a scope of this process alone. {@link start} gives one that other processes can
+ * {@link connect} to and make things through; what they make is unlinked at its end too, whether they live then or not.
+ * A small server process sees to that. It does not end by Ctrl-C; when the process that started it dies, in whatever way,
+ * it unlinks everything and goes.
+ *
+ * @example
+ * ```ts
+ * await using manager = await SharedMemoryManager.start();
+ * const list = manager.shareableList([1, 2, 3]);
+ * child.send({ address: manager.address, authkey: manager.authkey, list: list.toJSON() });
+ * // there: using manager = await SharedMemoryManager.connect(address, authkey)
+ * ```
+ */
+export class SharedMemoryManager implements Disposable, AsyncDisposable {
+  /** Where the server listens, for {@link connect}; `null` for a manager of this process alone. */
+  readonly address: string | null;
+
+  readonly #native: NativeManager;
+  readonly #key: Uint8Array | null;
+  readonly #role: 'alone' | Connection['role'];
+  #hasEnded = false;
+
+  /** A manager of this process alone. */
+  constructor();
+  constructor(connection?: Connection) {
+    if (connection !== undefined && !connections.has(connection)) {
+      throw invalidType(
+        'ERR_INVALID_ARG_VALUE',
+        'new SharedMemoryManager() takes no argument; use start() or connect()',
+      );
+    }
+    this.#native = connection?.native ?? createManager();
+    this.#key = connection?.key ?? null;
+    this.#role = connection?.role ?? 'alone';
+    this.address = this.#native.address ?? null;
+    if (this.#role === 'starter') running.add(this);
+  }
+
+  static #over(connection: Connection): SharedMemoryManager {
+    connections.add(connection);
+    const Manager = SharedMemoryManager as new (connection: Connection) => SharedMemoryManager;
+    return new Manager(connection);
+  }
+
+  /**
+   * Starts a server process, to which others can connect by address and key. It takes some milliseconds.
+   *
+   * @throws {TypeError} or {RangeError} for an invalid argument, including an empty key, a key of fewer than 16 bytes for
+   *   TCP, and a host without `tcp://`
+   * @throws {SharedMemoryError} `EADDRINUSE` when something listens at the address, or a file is there that is not an
+   *   abandoned socket; other errno names when nothing can listen there; `ERR_SHM_TRACKER` when the server does not start;
+   *   `ERR_SHM_UNSUPPORTED` for a Windows pipe elsewhere
+   */
+  static async start(options?: SharedMemoryManagerOptions): Promise<SharedMemoryManager> {
+    const { address, key } = checkManagerOptions(options);
+    const native = await settle(startManager(address, key, tmpdir()));
+    return SharedMemoryManager.#over({ native: native as NativeManager, key, role: 'starter' });
+  }
+
+  /**
+   * Connects to a server that another process has started, or this one.
+   *
+   * @throws {TypeError} or {RangeError} for an invalid argument
+   * @throws {AuthenticationError} `ERR_SHM_AUTH` when the server has another key
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` when no server listens there, or it closes the connection before it
+   *   has seen a proof of the key
+   * @throws {SharedMemoryError} `ERR_SHM_VERSION` when the server is of another version, `ETIMEDOUT` when it does not
+   *   answer within five seconds, and other errno names
+   */
+  static async connect(address: string, authkey: Uint8Array | string): Promise<SharedMemoryManager> {
+    const where = checkAddress(address);
+    const key = checkKey(authkey);
+    const native = await settle(connectManager(where, key));
+    return SharedMemoryManager.#over({ native: native as NativeManager, key, role: 'member' });
+  }
+
+  /** What others need to {@link connect}, a copy; `null` for a manager of this process alone. Never printed. */
+  get authkey(): Uint8Array | null {
+    return this.#key === null ? null : Uint8Array.from(this.#key);
+  }
+
+  /**
+   * Creates a segment of zeros that the manager unlinks. `isOwner` is false: disposing of it only closes it.
+   *
+   * @param size in bytes, 1 to 2^53 - 1
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; what else
+   *   {@link SharedMemory.create} throws
+   */
+  sharedMemory(size: number): SharedMemory {
+    return SharedMemory.create(size, this.#options());
+  }
+
+  /**
+   * Creates a list that the manager unlinks.
+   *
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; what else
+   *   {@link ShareableList.create} throws
+   */
+  shareableList<T extends Storable>(values: Iterable<T>): ShareableList<Widened<T>> {
+    return ShareableList.create(values, this.#options());
+  }
+
+  /**
+   * Creates a lock that the manager unlinks.
+   *
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; what else {@link Lock.create} throws
+   */
+  lock(): Lock {
+    return Lock.create(this.#options());
+  }
+
+  /**
+   * The names of the segments, lists and locks that were made through the manager, by whichever process, and that nobody
+   * has unlinked.
+   *
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end
+   */
+  list(): string[] {
+    this.#check();
+    return managerList(this.#native.handle);
+  }
+
+  /**
+   * Ends the manager: unlinks everything that was made through it and, with a server, ends that for everybody. Of a
+   * manager from {@link connect} it ends the connection only: what was made through it stays until the manager's own
+   * end. Idempotent. What is open here stays usable until it is closed.
+   *
+   * @throws {SegmentAccessError} for a manager of this process alone, when the system does not let it unlink something
+   */
+  async shutdown(): Promise<void> {
+    this.#hasEnded = true;
+    running.delete(this);
+    await settle(endManagerLater(this.#native.handle));
+  }
+
+  /** As {@link shutdown}, done when it returns. */
+  [Symbol.dispose](): void {
+    this.#hasEnded = true;
+    running.delete(this);
+    endManager(this.#native.handle);
+  }
+
+  /** As {@link shutdown}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+
+  /** What it is and where, without the key. */
+  toJSON(): { type: 'SharedMemoryManager'; address: string | null } {
+    return { type: 'SharedMemoryManager', address: this.address };
+  }
+
+  /** What it is and where, without the key. */
+  toString(): string {
+    const where = this.address === null ? '' : `'${this.address}'${this.#role === 'member' ? ', connected' : ''}`;
+    return `SharedMemoryManager(${[where, this.#hasEnded ? 'ended' : ''].filter((part) => part !== '').join(', ')})`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
+  #check(): void {
+    if (this.#hasEnded) {
+      throw new ManagerClosedError(
+        this.#role === 'member'
+          ? 'this connection to the manager was ended here'
+          : 'the manager was shut down: what was made through it is unlinked',
+        { code: 'ERR_SHM_MANAGER_CLOSED' },
+      );
+    }
+  }
+
+  /** Options that hand what is created over to this manager. */
+  #options(): CreateOptions {
+    this.#check();
+    const options: CreateOptions & { [managed]: number } = { [managed]: this.#native.id };
+    return options;
+  }
+}

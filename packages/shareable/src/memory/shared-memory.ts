@@ -1,0 +1,270 @@
+import { constants } from 'node:buffer';
+import { inspect } from 'node:util';
+
+import type { NativeSegment } from '../native/binding.js';
+import {
+  attachSegment,
+  checkSegment,
+  closeSegment,
+  createOrAttachSegment,
+  createSegment,
+  disposeSegment,
+  pageSize as nativePageSize,
+  losses,
+  segmentBuffer,
+  unlinkSegment,
+} from '../native/binding.js';
+import { SharedMemoryError, closed, invalidType, outOfRange } from '../errors.js';
+import type { AttachOptions, CreateOptions, Handle } from '../options.js';
+import { checkAttachOptions, checkCreateOptions, checkInteger, checkName, checkSize, checkTarget } from '../options.js';
+
+/** What {@link SharedMemory.toJSON} gives and {@link SharedMemory.attach} takes back. */
+export type SharedMemoryHandle = Handle<'SharedMemory'>;
+
+/** The constructor of a typed array, such as `Float64Array`. */
+export type TypedArrayConstructor =
+  | Int8ArrayConstructor
+  | Uint8ArrayConstructor
+  | Uint8ClampedArrayConstructor
+  | Int16ArrayConstructor
+  | Uint16ArrayConstructor
+  | Int32ArrayConstructor
+  | Uint32ArrayConstructor
+  | Float32ArrayConstructor
+  | Float64ArrayConstructor
+  | BigInt64ArrayConstructor
+  | BigUint64ArrayConstructor;
+
+/** `Uint8Array<ArrayBuffer>`, in words that TypeScript before 5.7 knows too. */
+type Bytes = InstanceType<Uint8ArrayConstructor>;
+
+const TypedArray = Object.getPrototypeOf(Uint8Array) as abstract new () => object;
+
+/** @internal Wraps a segment that the addon has opened. */
+export let wrapSegment: (native: NativeSegment) => SharedMemory;
+
+/**
+ * A named segment of memory that several processes can map at once: what one writes, all see at once.
+ *
+ * The process that creates a segment owns it, unless it says `track: false`: leaving the `using` scope unlinks it.
+ * Attaching never changes that.
+ *
+ * @example
+ * ```ts
+ * using shm = SharedMemory.create(1024);
+ * shm.array(Float64Array).fill(1.5);
+ * child.send(shm.toJSON()); // there: using shm = SharedMemory.attach(handle)
+ * ```
+ */
+export class SharedMemory implements Disposable, AsyncDisposable {
+  /** The segment's name, without a leading slash. */
+  readonly name: string;
+  /** Its size in bytes: what was asked for on Linux, whole pages where the system rounds. */
+  readonly size: number;
+  /** {@link size} rounded up to whole pages, in bytes: what the mapping really takes. */
+  readonly mappedSize: number;
+  /** Whether disposing of this instance unlinks the segment: it created it, with `track: true`. */
+  readonly isOwner: boolean;
+  /** Whether writes through this instance stay in this process. */
+  readonly isReadOnly: boolean;
+
+  readonly #handle: NativeSegment['handle'];
+  #buffer: ArrayBuffer | undefined;
+  #buf: Bytes | undefined;
+  #closed = false;
+  /** The state of the counter at which this segment was last known to be whole. */
+  #losses = losses[0];
+
+  static {
+    wrapSegment = (native) => new SharedMemory(native);
+  }
+
+  private constructor(native: NativeSegment | undefined) {
+    if (native === undefined) {
+      throw invalidType('ERR_INVALID_ARG_VALUE', 'use SharedMemory.create() or SharedMemory.attach(), not new');
+    }
+    this.name = native.name;
+    this.size = native.size;
+    this.mappedSize = native.mappedSize;
+    this.isOwner = native.isOwner;
+    this.isReadOnly = native.isReadOnly;
+    this.#handle = native.handle;
+  }
+
+  /**
+   * Creates a segment of zeros. On Linux its memory is set aside at once, so that no later write can fail, and nobody
+   * can attach to it before it is complete.
+   *
+   * @param size in bytes, 1 to 2^53 - 1
+   * @throws {RangeError} `ERR_OUT_OF_RANGE` for a size or mode out of range
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, or `ERR_INVALID_ARG_VALUE` for a name that the system cannot have
+   * @throws {SegmentExistsError} `EEXIST` when the name is taken
+   * @throws {OutOfSharedMemoryError} `ENOSPC`, `ENOMEM` or `EFBIG` when there is no room
+   */
+  static create(size: number, options?: CreateOptions): SharedMemory {
+    return new SharedMemory(createSegment(checkSize(size), checkCreateOptions(options, SharedMemory.create)));
+  }
+
+  /**
+   * Opens an existing segment by its name or handle.
+   *
+   * @throws {SegmentNotFoundError} `ENOENT` when there is none
+   * @throws {SegmentAccessError} `EACCES` or `EPERM` when mode or owner forbid it, or something else has the name
+   * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` for `readOnly` where the system cannot do it safely
+   */
+  static attach(target: string | SharedMemoryHandle, options?: AttachOptions): SharedMemory {
+    const name = checkTarget(target, 'SharedMemory');
+    const { readOnly, allowForeign } = checkAttachOptions(options);
+    return new SharedMemory(attachSegment(name, readOnly, allowForeign));
+  }
+
+  /**
+   * Attaches to the segment called `name`, or creates it. Of several processes that do so at once exactly one creates
+   * it; with `track: true` that one has {@link isOwner}.
+   *
+   * @param size in bytes: what a new one gets, and what an existing one must have at least
+   * @throws {RangeError} `ERR_OUT_OF_RANGE` when the existing one is smaller
+   */
+  static createOrAttach(name: string, size: number, options?: Omit<CreateOptions, 'name'>): SharedMemory {
+    const checked = checkCreateOptions(options, SharedMemory.createOrAttach);
+    return new SharedMemory(createOrAttachSegment(checkName(name), checkSize(size), checked));
+  }
+
+  /**
+   * The segment's bytes themselves, not a copy; made on first use, the same one each time. Its length is 0 after
+   * {@link close}.
+   *
+   * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
+   * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` where the runtime allows no such buffer, or none as
+   *   large (Node 20: 4 GiB); `ERR_SHM_TRUNCATED` after
+   *   another process has truncated the segment and this one has touched what was cut off
+   */
+  get buffer(): ArrayBuffer {
+    if (this.#closed) throw closed('segment', this.name);
+    if (this.#losses !== losses[0]) {
+      checkSegment(this.#handle);
+      this.#losses = losses[0];
+    }
+    return (this.#buffer ??= this.#makeBuffer());
+  }
+
+  #makeBuffer(): ArrayBuffer {
+    if (this.size > constants.MAX_LENGTH) {
+      throw new SharedMemoryError(
+        `segment '${this.name}' has ${this.size} bytes, and a buffer of this runtime at most ${constants.MAX_LENGTH}`,
+        { code: 'ERR_SHM_UNSUPPORTED', segment: this.name },
+      );
+    }
+    return segmentBuffer(this.#handle);
+  }
+
+  /**
+   * A view of all bytes of {@link buffer}.
+   *
+   * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
+   */
+  get buf(): Bytes {
+    const { buffer } = this;
+    return (this.#buf ??= new Uint8Array(buffer));
+  }
+
+  /** Whether {@link close} was called. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * A typed array over {@link buffer}.
+   *
+   * @param byteOffset in bytes, a multiple of the type's element size. Default: 0
+   * @param length in elements. Default: as many whole ones as fit
+   * @throws {RangeError} `ERR_OUT_OF_RANGE` for a misaligned offset, or an array that leaves the segment
+   * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
+   */
+  array<T extends TypedArrayConstructor>(type: T, byteOffset = 0, length?: number): InstanceType<T> {
+    if (typeof type !== 'function' || !(type.prototype instanceof TypedArray)) {
+      throw invalidType(
+        'ERR_INVALID_ARG_TYPE',
+        `type must be the constructor of a typed array, not ${inspect(type, { depth: 0 })}`,
+      );
+    }
+    const { BYTES_PER_ELEMENT: step } = type;
+    checkInteger('byteOffset', byteOffset, 0, this.size);
+    if (byteOffset % step !== 0) {
+      throw outOfRange(`byteOffset must be a multiple of ${step}, the element size of ${type.name}, not ${byteOffset}`);
+    }
+    const room = Math.floor((this.size - byteOffset) / step);
+    const count = length === undefined ? room : checkInteger('length', length, 0, room);
+    return new type(this.buffer, byteOffset, count) as InstanceType<T>;
+  }
+
+  /**
+   * Drops this process's use of the segment; others keep theirs. Every view over {@link buffer} has length 0
+   * afterwards. Idempotent, and never throws.
+   */
+  close(): void {
+    if (!this.#closed) this.#leave(closeSegment);
+  }
+
+  /** Ends this instance by a function of the addon, which detaches the buffer. */
+  #leave(end: typeof closeSegment): void {
+    this.#closed = true;
+    const buffer = this.#buffer;
+    this.#buffer = undefined;
+    this.#buf = undefined;
+    if (!end(this.#handle, buffer)) {
+      process.emitWarning(`This runtime keeps the views of segment '${this.name}' alive; they are no longer shared.`, {
+        code: 'SHM_NOT_DETACHED',
+      });
+    }
+  }
+
+  /**
+   * Removes the segment's name at once: nobody can attach any more. Mappings live on until they are closed, and the
+   * memory until the last one is.
+   *
+   * @throws {SegmentNotFoundError} `ENOENT` when it was unlinked before, by anyone
+   * @throws {SegmentAccessError} `EACCES` or `EPERM` when this user may not
+   */
+  unlink(): void {
+    unlinkSegment(this.#handle);
+  }
+
+  /** A small plain object that names the segment, for another process's {@link attach}. */
+  toJSON(): SharedMemoryHandle {
+    return { type: 'SharedMemory', name: this.name };
+  }
+
+  toString(): string {
+    return `SharedMemory('${this.name}', size=${this.size}${this.#closed ? ', closed' : ''})`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
+  /** Closes; the owner also unlinks, quietly if that was done before. */
+  [Symbol.dispose](): void {
+    // At one go: a closed segment that goes on having a name costs a second mapping.
+    this.#leave(disposeSegment);
+  }
+
+  /** As `[Symbol.dispose]`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this[Symbol.dispose]();
+  }
+}
+
+/** Bytes per memory page: 4096 on most machines, 16384 on Apple silicon. */
+export const pageSize: number = nativePageSize;
+
+/**
+ * `bytes` rounded up to whole pages.
+ *
+ * @throws {RangeError} `ERR_OUT_OF_RANGE` for what is no number of bytes, or past 2^53 - 1 when rounded
+ */
+export function roundUpToPage(bytes: number): number {
+  const largest = Number.MAX_SAFE_INTEGER - (Number.MAX_SAFE_INTEGER % pageSize);
+  // Adding 0 makes -0 a 0.
+  return Math.ceil(checkInteger('bytes', bytes, 0, largest) / pageSize) * pageSize + 0;
+}

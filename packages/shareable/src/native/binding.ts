@@ -1,0 +1,101 @@
+/**
+ * Calling the addon. Nothing else in the package does, and whatever it throws has become one of our errors when it
+ * leaves here.
+ */
+import type * as Native from './native.js';
+import { fromNative } from '../errors.js';
+import { findHelper, loadAddon } from './loader.js';
+
+type Binding = typeof Native;
+
+/** `fn`, throwing our errors. */
+function translated<Args extends unknown[], Result>(fn: (...args: Args) => Result): (...args: Args) => Result {
+  return (...args) => {
+    try {
+      return fn(...args);
+    } catch (thrown) {
+      throw fromNative(thrown);
+    }
+  };
+}
+
+const { addon, path: addonPath } = loadAddon() as { addon: Binding; path: string };
+
+/** Where the addon is. */
+export { addonPath };
+/** Where the helper executable is. */
+export const helperPath: string = findHelper(addonPath);
+addon.setHelper(helperPath);
+
+export const createSegment = translated(addon.createSegment);
+export const attachSegment = translated(addon.attachSegment);
+export const createOrAttachSegment = translated(addon.createOrAttachSegment);
+export const segmentBuffer = translated(addon.segmentBuffer);
+export const closeSegment = translated(addon.closeSegment);
+export const checkSegment = translated(addon.checkSegment);
+export const unlinkSegment = translated(addon.unlinkSegment);
+export const disposeSegment = translated(addon.disposeSegment);
+
+export const createList = translated(addon.createList);
+export const attachList = translated(addon.attachList);
+export const listFind = translated(addon.listFind);
+export const listCount = translated(addon.listCount);
+export const listFormat = translated(addon.listFormat);
+
+export const lockEnvironment = translated(addon.lockEnvironment);
+export const createLock = translated(addon.createLock);
+export const attachLock = translated(addon.attachLock);
+export const lockBuffer = translated(addon.lockBuffer);
+export const lockTry = translated(addon.lockTry);
+export const lockAcquire = translated(addon.lockAcquire);
+export const lockRelease = translated(addon.lockRelease);
+export const lockWant = translated(addon.lockWant);
+export const lockUnwant = translated(addon.lockUnwant);
+export const lockTake = translated(addon.lockTake);
+export const closeLock = translated(addon.closeLock);
+export const unlinkLock = translated(addon.unlinkLock);
+export const disposeLock = translated(addon.disposeLock);
+
+export const createManager = translated(addon.createManager);
+export const startManager = translated(addon.startManager);
+export const connectManager = translated(addon.connectManager);
+export const managerList = translated(addon.managerList);
+export const endManager = translated(addon.endManager);
+export const endManagerLater = translated(addon.endManagerLater);
+
+// Written out, because passing on any number of arguments costs as much again as the call.
+
+export const listGet: Binding['listGet'] = (list, index) => {
+  try {
+    return addon.listGet(list, index);
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+};
+
+export const listSet: Binding['listSet'] = (list, index, value) => {
+  try {
+    addon.listSet(list, index, value);
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+};
+
+export const listAdd: Binding['listAdd'] = (list, index, delta) => {
+  try {
+    return addon.listAdd(list, index, delta);
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+};
+
+/** The constants of the list's layout, as Rust has them. */
+export const layout = addon.listLayout();
+
+/** Its element changes whenever any segment of this process turns out to be truncated. */
+export const losses: Uint32Array = new Uint32Array(translated(addon.segmentLosses)());
+
+/** Bytes per memory page: 4096 on most machines, 16384 on Apple silicon. */
+export const pageSize: number = addon.pageSize();
+
+export type { NativeList, NativeLock, NativeManager, NativeOutcome, NativeSegment } from './native.js';

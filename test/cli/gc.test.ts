@@ -1,0 +1,112 @@
+/**
+ * In a /dev/shm of their own, because any other program of this user that creates a segment sweeps too. It takes a mount
+ * namespace; where there can be none the tests that need it are reported as skipped.
+ */
+import { describe, expect, inject, test } from 'vitest';
+
+import { ShareableList, SharedMemory } from 'shareable';
+
+import type { Run, SegmentShape } from '../support/cli.ts';
+import { shareable } from '../support/cli.ts';
+import type { Child } from '../support/child.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { canHavePrivateMemory, forkPrivately } from '../support/private-memory.ts';
+import { runPython } from '../support/python.ts';
+import { exists, freshName } from '../support/segments.ts';
+
+const python = inject('pythons').at(-1);
+
+async function segmentsOf(child: Child): Promise<SegmentShape[]> {
+  const { stdout } = await child.ask<Run>('run', ['ls', '--json']);
+  return (JSON.parse(stdout) as { segments: SegmentShape[] }).segments;
+}
+
+describe.runIf(canHavePrivateMemory)('in a /dev/shm of its own', () => {
+  test('there are no segments, and ls says so in a sentence', async () => {
+    await using child = forkPrivately();
+    expect(await child.ask('run', ['ls'])).toEqual({
+      code: 0,
+      stdout: 'There are no shared memory segments.\n',
+      stderr: '',
+    });
+    expect(await child.ask('run', ['gc'])).toEqual({ code: 0, stdout: 'Nothing was left behind.\n', stderr: '' });
+    expect(await segmentsOf(child)).toEqual([]);
+  });
+
+  test('what an owner and its tracker left when both were killed is shown as such, and gc removes it', async () => {
+    await using child = forkPrivately();
+    await child.ask('leaveBehind', ['left-a', 'left-b']);
+    const stale = { isTracked: true, isInUse: false, owner: { isAlive: false } };
+    expect(await segmentsOf(child)).toMatchObject([
+      { name: 'left-a', ...stale },
+      { name: 'left-b', ...stale },
+    ]);
+    const ls = await child.ask<Run>('run', ['ls']);
+    expect(ls.stdout).toMatch(
+      /^2 segments, 16\.0 KiB resident\n2 left behind by dead owners: 'shareable gc' removes them$/m,
+    );
+    expect((await child.ask<Run>('run', ['doctor'])).stdout).toMatch(/^warning +left-behind +2 segments, 16/m);
+
+    const { code, stdout } = await child.ask<Run>('run', ['gc']);
+    expect(stdout).toBe(
+      'Removed 2 segments left behind by dead owners, 16.0 KiB:\n  left-a  8.0 KiB\n  left-b  8.0 KiB\n',
+    );
+    expect(code).toBe(0);
+    expect(await segmentsOf(child)).toEqual([]);
+  });
+
+  test('gc leaves what is in use and what is not tracked, and says why', async () => {
+    await using child = forkPrivately();
+    await child.ask('leaveBehind', ['left']);
+    // A tracker that starts would sweep before gc does, so this process makes only what needs none.
+    await child.ask('create', 64, { name: 'apart', track: false });
+    await child.ask('closeAll');
+    await child.ask('write', 'foreign', 'as CPython would');
+    const { stdout } = await child.ask<Run>('run', ['gc', '--json']);
+    expect(JSON.parse(stdout)).toEqual({
+      version: 1,
+      removed: [{ name: 'left', size: 8192 }],
+      kept: [],
+      untracked: ['apart', 'foreign'],
+    });
+    await child.ask('create', 64, { name: 'live' });
+    const { stdout: text } = await child.ask<Run>('run', ['gc']);
+    expect(text).toContain('Nothing was left behind.\nLeft 1 segment:\n  live  in use');
+    expect(text).toMatch(/^Left 2 segments not tracked .*:\n {2}apart\n {2}foreign$/m);
+    expect((await segmentsOf(child)).map(({ name }) => name).toSorted()).toEqual(['apart', 'foreign', 'live']);
+  });
+});
+
+describe('shareable gc, among everybody', () => {
+  test('never removes a segment that lives, nor one with track: false', async () => {
+    using live = SharedMemory.create(64, { name: freshName() });
+    using apart = ShareableList.create([1], { name: freshName(), track: false });
+    const abandoned = freshName();
+    const peer = forkFixture('cli/peer.ts');
+    await peer.ask('create', abandoned, 64, { track: false });
+    await peer.kill();
+    apart.close();
+    const { code, stdout } = await shareable(['gc', '--json']);
+    const { removed, kept, untracked } = JSON.parse(stdout) as {
+      removed: { name: string }[];
+      kept: { name: string; reason: string }[];
+      untracked: string[];
+    };
+    expect(removed.map(({ name }) => name)).not.toContain(abandoned);
+    expect(kept).toContainEqual({ name: live.name, reason: expect.stringContaining('in use') });
+    expect(untracked).toEqual(expect.arrayContaining([apart.name, abandoned]));
+    expect([live.name, apart.name, abandoned].filter((name) => !exists(name))).toEqual([]);
+    expect(code).toBe(0);
+    apart.unlink();
+    await shareable(['rm', abandoned]);
+  });
+
+  test.runIf(python !== undefined)("never removes CPython's", async () => {
+    if (python === undefined) return;
+    const name = freshName();
+    await using child = runPython(python, 'cli/python-list.py');
+    await child.ask('create', name, [1]);
+    await shareable(['gc']);
+    expect(exists(name)).toBe(true);
+  });
+});

@@ -1,0 +1,27 @@
+/** Which interpreters the tests of this folder run with. */
+import { afterAll, beforeAll, inject } from 'vitest';
+
+import type { Child } from '../../support/child.ts';
+import type { Python } from '../../support/python.ts';
+import { runPython } from '../../support/python.ts';
+
+/** Every CPython from 3.8 on that this machine has. */
+export const pythons: Python[] = inject('pythons');
+
+/** Those whose lists have the layout that all have since 3.9. */
+export const pythonsWithLists: Python[] = pythons.filter(({ minor }) => minor >= 9);
+
+/** A process of the interpreter that answers for `test/interop/fixtures/peer.py`. */
+export function startPeer(python: Python): Child {
+  return runPython(python, 'interop/peer.py');
+}
+
+/** One such process for all tests of a `describe`, which take turns. */
+export function sharePeer(python: Python): Pick<Child, 'ask'> {
+  let peer: Child;
+  beforeAll(() => {
+    peer = runPython(python, 'interop/peer.py', 60_000);
+  });
+  afterAll(async () => peer[Symbol.asyncDispose]());
+  return { ask: async (command, ...args) => peer.ask(command, ...args) };
+}

@@ -1,0 +1,90 @@
+/** Values that end in NUL, which CPython loses: they record their exact length, in a format that CPython can read. */
+import { ShareableList } from 'shareable';
+import { describe, expect, test } from 'vitest';
+
+import { exists, freshName } from '../support/segments.ts';
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
+
+describe('a value that ends in NUL', () => {
+  test.each([
+    ['\0', '1s7x'],
+    ['a\0', '2s6x'],
+    ['abcd\0', '5s3x'],
+    ['abcdef\0', '7s1x'],
+    ['\0\0\0\0\0\0\0', '7s1x'],
+    ['1234567\0', '8s8x'],
+    ['é\0', '3s5x'],
+    ['12345678\0\0\0', '11s5x'],
+    [`${'x'.repeat(39)}\0`, '40s8x'],
+  ])('comes back as it is: %j, in %s', (text, format) => {
+    using list = ShareableList.create([text, utf8(text)]);
+    expect(list.format).toBe(format.repeat(2));
+    expect(list.get(0)).toBe(text);
+    expect(list.get(1)).toEqual(utf8(text));
+  });
+
+  test('fills a slot with format 8s0x', () => {
+    using list = ShareableList.create<string | Uint8Array>(['abc', utf8('abc')]);
+    list.set(0, '1234567\0');
+    list.set(1, utf8('1234567\0'));
+    expect(list.format).toBe('8s0x8s0x');
+    expect(list.toArray()).toEqual(['1234567\0', utf8('1234567\0')]);
+  });
+
+  test('can be set and replaced, and leaves the slot its size', () => {
+    using list = ShareableList.create(['twelve bytes']);
+    const steps: [string, string][] = [
+      ['a\0', '2s14x'],
+      ['twelve bytes', '16s'],
+      ['\0'.repeat(16), '16s0x'],
+      ['a\0b', '16s'],
+      ['', '16s'],
+      ['sixteen letters!', '16s'],
+    ];
+    for (const [value, format] of steps) {
+      list.set(0, value);
+      expect([list.get(0), list.format]).toEqual([value, format]);
+    }
+  });
+
+  test('that is set to a number and back has its slot whole again', () => {
+    using list = ShareableList.create<string | number>(['a\0']);
+    list.set(0, 1);
+    list.set(0, '12345678');
+    expect([list.get(0), list.format]).toEqual(['12345678', '8s']);
+  });
+
+  test('is told from the one without', () => {
+    using list = ShareableList.create(['a', 'a\0', 'a\0\0']);
+    expect(list.indexOf('a')).toBe(0);
+    expect(list.indexOf('a\0')).toBe(1);
+    expect(list.indexOf('a\0\0')).toBe(2);
+    expect(list.count('a')).toBe(1);
+  });
+});
+
+describe('a format of eight characters', () => {
+  test('cannot hold the length of every such value: creating one is a RangeError that says so', () => {
+    const name = freshName();
+    // 100,000 bytes are six digits, and the pad would be two characters or more.
+    for (const value of [`${'x'.repeat(99_999)}\0`, new Uint8Array(100_000)]) {
+      expect(() => ShareableList.create([value], { name })).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', 'NUL');
+    }
+    expect(exists(name)).toBe(false);
+  });
+
+  test('cannot hold it when it is set, either: the slot keeps its value', () => {
+    using list = ShareableList.create(['x'.repeat(100_000)]);
+    // The first by its length, the second by its pad: 2s100006x.
+    for (const value of [`${'x'.repeat(99_999)}\0`, 'y\0']) {
+      expect(() => list.set(0, value)).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', 'NUL');
+    }
+    expect([list.get(0), list.format]).toEqual(['x'.repeat(100_000), '100008s']);
+  });
+
+  test('can hold the longest values without', () => {
+    using list = ShareableList.create([`${'x'.repeat(99_998)}\0`, 'x'.repeat(1_000_000)]);
+    expect(list.format).toBe('99999s1x1000008s');
+  });
+});

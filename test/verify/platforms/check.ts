@@ -1,0 +1,49 @@
+/**
+ * What cannot run on this machine: the core, the addon and the helper are type-checked and linted for it, the standard
+ * library included. The last one is a system that nothing is shipped for, where everything must still build, and say so.
+ */
+import { join } from 'node:path';
+
+import type { Cargo } from '../../../scripts/targets/cargo.ts';
+import { cargoFor } from '../../../scripts/targets/cargo.ts';
+import { cache, install, run } from '../../../scripts/targets/commands.ts';
+import type { Report } from './support/report.ts';
+import { finish, report } from './support/report.ts';
+
+const checks: [target: string, triple: string][] = [
+  ['darwin-arm64', 'aarch64-apple-darwin'],
+  ['darwin-x64', 'x86_64-apple-darwin'],
+  ['win32-x64-msvc', 'x86_64-pc-windows-msvc'],
+  ['win32-arm64-msvc', 'aarch64-pc-windows-msvc'],
+  ['unknown systems', 'x86_64-unknown-freebsd'],
+];
+
+/** Clippy, where it comes from the same place as Cargo. */
+function lint(made: Cargo, packages: readonly string[]): void {
+  const flags = ['clippy', '--locked', ...made.args, ...packages, '--', '-D', 'warnings'];
+  if (!made.buildsStd) {
+    run('cargo', flags, made.env);
+    return;
+  }
+  install('rust-web-clippy');
+  // Debian's Cargo would find rustup's.
+  run('/usr/bin/cargo-clippy', flags, made.env);
+}
+
+function check(target: string, triple: string): Promise<Report> {
+  return report(target, 'type-checked and linted, never run here', async (built) => {
+    const folder = `--target-dir=${join(cache, 'cargo/check')}`;
+    // The addon and the helper would be of no use where the core is a stub.
+    const crates = triple.includes('freebsd') ? ['core'] : ['core', 'binding', 'helper'];
+    lint(cargoFor(triple), [folder, ...crates.map((name) => `--package=shareable-${name}`)]);
+    built(undefined);
+    return { passed: 0, failures: [], skipped: [] };
+  });
+}
+
+const wanted = process.argv.slice(2);
+const reports: Report[] = [];
+for (const [target, triple] of checks) {
+  if (wanted.length === 0 || wanted.includes(target)) reports.push(await check(target, triple));
+}
+finish(reports);

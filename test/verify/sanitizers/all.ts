@@ -1,0 +1,184 @@
+/**
+ * The core's tests under AddressSanitizer and ThreadSanitizer, and the package's under AddressSanitizer inside of Node.
+ * Each sanitizer first has to find a defect that was put there for it, so that silence means something.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+
+import { readFlags } from '../faults/support/options.ts';
+import { report, type Row } from '../faults/support/report.ts';
+import { triple } from '../fuzz/build.ts';
+import { helperPath } from '../../support/processes.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const flags = readFlags('node test/verify/sanitizers/all.ts [--only address,thread,node]', {
+  only: 'address,thread,node',
+});
+
+type Sanitizer = 'address' | 'thread';
+
+const work = (sanitizer: Sanitizer) => join(process.env['CARGO_TARGET_DIR'] ?? join(root, 'target'), sanitizer);
+
+/**
+ * The package's tests that go through most of the addon in little time. Not those that count mappings and memory, of which
+ * the sanitizer has its own.
+ */
+const NODE_TESTS = [
+  ...['access', 'add', 'hostile', 'random-bytes', 'search', 'text'].map((name) => `test/list/${name}`),
+  ...['aliases', 'buffer', 'closed', 'lifetime', 'read-only'].map((name) => `test/memory/${name}`),
+  'test/lock/use',
+  'test/lock/async',
+  'test/manager/alone',
+  'test/cross-process/workers',
+];
+
+/** How the compiler is told. Sanitizers are unstable options, which the stable release takes with `RUSTC_BOOTSTRAP`. */
+const BUILD: Record<Sanitizer, NodeJS.ProcessEnv> = {
+  address: { RUSTFLAGS: '-Zsanitizer=address' },
+  // The standard library comes without: tsan.supp says what that means.
+  thread: { RUSTFLAGS: '-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer' },
+};
+
+/** What is found goes to files, wherever the process's output goes, and whoever started it. */
+const RUN: Record<Sanitizer, (log: string) => NodeJS.ProcessEnv> = {
+  // Leaks are no business of a process that is killed half way; truncated memory is the library's own to handle.
+  address: (log) => ({ ASAN_OPTIONS: `log_path=${log}:detect_leaks=0:handle_sigbus=0:exitcode=99` }),
+  thread: (log) => ({
+    TSAN_OPTIONS: `log_path=${log}:exitcode=99:suppressions=${join(import.meta.dirname, 'tsan.supp')}`,
+  }),
+};
+
+const rows: Row[] = [];
+const failures: string[] = [];
+
+/** Runs a program to its end, and prints what it says. */
+async function run(
+  command: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ code: number | null; output: string }> {
+  const child = spawn(command, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      process.stdout.write(text);
+    });
+  }
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, output };
+}
+
+function buildEnvironment(sanitizer: Sanitizer): NodeJS.ProcessEnv {
+  return { ...BUILD[sanitizer], RUSTC_BOOTSTRAP: '1', CARGO_TARGET_DIR: work(sanitizer) };
+}
+
+/** What the sanitizer has written. */
+function reports(folder: string): string[] {
+  return readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
+}
+
+function freshFolder(sanitizer: Sanitizer, title: string): string {
+  const folder = join(work(sanitizer), `reports-${title}`);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** Whether the sanitizer finds what is there to be found. */
+function findsCanary(sanitizer: Sanitizer): boolean {
+  const build = ['build', '--locked', '--quiet', '--package', 'shareable-core', '--example', 'sanitizer_canary'];
+  const env = { ...process.env, ...buildEnvironment(sanitizer) };
+  spawnSync('cargo', [...build, '--target', triple], { cwd: root, env, stdio: 'inherit' });
+  const program = join(work(sanitizer), triple, 'debug/examples/sanitizer_canary');
+  const folder = freshFolder(sanitizer, 'canary');
+  const defect = sanitizer === 'address' ? 'overflow' : 'race';
+  const log = RUN[sanitizer](join(folder, 'report'));
+  const { status } = spawnSync(program, [defect], { env: { ...process.env, ...log } });
+  return status === 99 && reports(folder).length === 1;
+}
+
+/** Runs tests under a sanitizer, which may not report anything. */
+async function check(
+  title: string,
+  sanitizer: Sanitizer,
+  command: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  console.log(`\n── ${title}`);
+  const start = performance.now();
+  const canary = findsCanary(sanitizer);
+  const folder = freshFolder(sanitizer, title.replaceAll(' ', '-'));
+  const { code, output } = await run(command, args, { ...RUN[sanitizer](join(folder, 'report')), ...env });
+  const found = reports(folder);
+  const plain = stripVTControlCharacters(output);
+  const results = [...plain.matchAll(/^(?:test result:| +Tests ).*?(\d+) passed/gm)];
+  const passed = results.reduce((sum, [, count]) => sum + Number(count), 0);
+  const seconds = Math.round((performance.now() - start) / 1000);
+  rows.push({ what: title, canary: canary ? 'found' : 'missed', passed, reports: found.length, seconds });
+  if (!canary) failures.push(`${title}: the sanitizer does not find the defect that was put there for it`);
+  if (code !== 0 || passed === 0) failures.push(`${title} ended with ${code} and ${passed} tests passed`);
+  failures.push(...found.map((text) => `${title}:\n${text.slice(0, 6000)}`));
+}
+
+/** Gcc's runtime, which Node is started with: the addon brings none. */
+function asanRuntime(): string {
+  return spawnSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).stdout.trim();
+}
+
+const chosen = new Set(flags.only.split(','));
+const cargoTest = ['test', '--locked', '--package', 'shareable-core', '--target', triple];
+if (chosen.has('address')) {
+  await check(
+    'core under AddressSanitizer',
+    'address',
+    'cargo',
+    [...cargoTest, '--lib', '--tests'],
+    buildEnvironment('address'),
+  );
+}
+if (chosen.has('thread')) {
+  // What has one thread only, and much to do, has nothing to show here.
+  const suites = [
+    '--lib',
+    '--test',
+    'list',
+    '--test',
+    'lock',
+    '--',
+    '--skip',
+    'tests::hostile',
+    '--skip',
+    'tests::model',
+  ];
+  await check('core under ThreadSanitizer', 'thread', 'cargo', [...cargoTest, ...suites], buildEnvironment('thread'));
+}
+if (chosen.has('node')) {
+  const env = { ...process.env, ...buildEnvironment('address') };
+  const build = ['build', '--locked', '--package', 'shareable-binding', '--target', triple];
+  spawnSync('cargo', build, { cwd: root, env, stdio: 'inherit' });
+  // Node takes a library for an addon by the end of its name.
+  const addon = join(work('address'), 'shareable.node');
+  copyFileSync(join(work('address'), triple, 'debug/libshareable_binding.so'), addon);
+  // The helper is looked for beside it. Linked statically, it takes no part in this.
+  copyFileSync(helperPath, join(work('address'), basename(helperPath)));
+  await check(
+    'Node under AddressSanitizer',
+    'address',
+    process.execPath,
+    [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...NODE_TESTS],
+    {
+      LD_PRELOAD: asanRuntime(),
+      SHAREABLE_ADDON: addon,
+    },
+  );
+}
+report('sanitizers', rows, {}, failures);
