@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { statSync, unlinkSync, writeFileSync } from 'node:fs';
 
-import { join, register } from '../../test/manager/wire.ts';
+import { join, register } from '../../test/manager/support/wire.ts';
 
 const [address = '', key = '', what = '', kept = ''] = process.argv.slice(2);
 /** Registrations a write. */
