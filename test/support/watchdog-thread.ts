@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 
 /** Seconds, times what everything takes longer. */
-const PATIENCE = 90 * Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
+const MAX_SILENCE = 90 * Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
 const beats = workerData as Int32Array;
 let last = -1;
 let silent = 0;
@@ -11,8 +11,8 @@ setInterval(() => {
   const now = Atomics.load(beats, 0);
   silent = now === last ? silent + 1 : 0;
   last = now;
-  if (silent > PATIENCE) {
-    writeSync(2, `process ${process.pid} has been stuck in one call for ${PATIENCE} s: killed by its watchdog\n`);
+  if (silent > MAX_SILENCE) {
+    writeSync(2, `process ${process.pid} has been stuck in one call for ${MAX_SILENCE} s: killed by its watchdog\n`);
     process.kill(process.pid, 'SIGKILL');
   }
 }, 1000);

@@ -56,7 +56,8 @@ export interface CheckedAttachOptions {
   allowForeign: boolean;
 }
 
-function wrongType(what: string, expected: string, actual: unknown): TypeError {
+/** Makes the error for an argument of the wrong type. */
+export function wrongType(what: string, expected: string, actual: unknown): TypeError {
   return invalidType('ERR_INVALID_ARG_TYPE', `${what} must be ${expected}, not ${inspect(actual, { depth: 0 })}`);
 }
 
@@ -83,13 +84,15 @@ export function checkName(name: unknown): string {
   return name;
 }
 
-function checkBoolean(what: string, value: unknown, preset: boolean): boolean {
+/** Checks a boolean option, and fills in its default. */
+export function checkBoolean(what: string, value: unknown, preset: boolean): boolean {
   if (value === undefined) return preset;
   if (typeof value !== 'boolean') throw wrongType(what, 'a boolean', value);
   return value;
 }
 
-function checkObject<Options extends object>(options: Options | undefined): Partial<Options> {
+/** Checks that options are an object; gives an empty one for none. */
+export function checkObject<Options extends object>(options: Options | undefined): Partial<Options> {
   if (options === undefined) return {};
   if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
   return options;

@@ -17,7 +17,7 @@ const USAGE = 'node test/verify/faults/group-kills.ts [--count 200] [--segments 
 /** The limit is in milliseconds, for the 99th percentile. */
 const { count, segments, limit } = readFlags(USAGE, { count: 200, segments: 10, limit: 100 });
 /** After this many milliseconds what is still there is a leak. */
-const PATIENCE = 5000;
+const CLEAN_UP_TIMEOUT = 5000;
 
 runPrivately();
 const failures: string[] = [];
@@ -34,7 +34,7 @@ async function killGroup({ title, command }: Program): Promise<number> {
   const start = performance.now();
   process.kill(-session.pid, 'SIGKILL');
   let left = segmentsOf(prefix).length;
-  while (left > 0 && performance.now() - start < PATIENCE) {
+  while (left > 0 && performance.now() - start < CLEAN_UP_TIMEOUT) {
     await turn();
     left = segmentsOf(prefix).length;
   }

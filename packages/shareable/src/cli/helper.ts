@@ -32,7 +32,7 @@ export interface Sweep {
 }
 
 /** The helper answers in milliseconds. */
-const PATIENCE = 30_000;
+const HELPER_TIMEOUT = 30_000;
 
 /** What the helper says of itself. */
 export interface About {
@@ -68,7 +68,7 @@ async function ask<Answer>(role: string, ...args: string[]): Promise<Answer> {
     ({ stdout } = await promisify(execFile)(helperPath, [role, ...args], {
       encoding: 'utf8',
       maxBuffer: Number.POSITIVE_INFINITY,
-      timeout: PATIENCE,
+      timeout: HELPER_TIMEOUT,
       windowsHide: true,
     }));
   } catch (cause) {

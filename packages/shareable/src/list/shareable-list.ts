@@ -12,6 +12,7 @@ import {
   listGet,
   listSet,
 } from '../native/binding.js';
+import { checkInternal, internal } from '../construct.js';
 import { invalidType, outOfRange } from '../errors.js';
 import type { AttachOptions, CreateOptions, Handle } from '../options.js';
 import { checkAttachOptions, checkCreateOptions, checkTarget } from '../options.js';
@@ -55,10 +56,8 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
   readonly #handle: NativeList['handle'];
   readonly #slots: Slots;
 
-  private constructor(shm: SharedMemory | undefined, list: NativeList) {
-    if (shm === undefined) {
-      throw invalidType('ERR_INVALID_ARG_VALUE', 'use ShareableList.create() or ShareableList.attach(), not new');
-    }
+  private constructor(key: typeof internal, shm: SharedMemory, list: NativeList) {
+    checkInternal(key, 'ShareableList.create() or ShareableList.attach()');
     this.shm = shm;
     this.length = list.length;
     this.#handle = list.handle;
@@ -79,7 +78,7 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
     const { segment, list } = createList(numbers, indexes, others, checked);
     const shm = wrapSegment(segment);
     try {
-      return new ShareableList<Widened<T>>(shm, list);
+      return new ShareableList<Widened<T>>(internal, shm, list);
     } catch (error) {
       shm.close();
       shm.unlink();
@@ -103,7 +102,7 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
     const segment = attachSegment(name, readOnly, allowForeign);
     const shm = wrapSegment(segment);
     try {
-      return new ShareableList<T>(shm, attachList(segment.handle));
+      return new ShareableList<T>(internal, shm, attachList(segment.handle));
     } catch (error) {
       shm.close();
       throw error;

@@ -1,5 +1,4 @@
-/** What a guard does when it releases; for the package's own use. */
-export type Release = (guard: LockGuard) => void;
+import { checkInternal, internal } from '../construct.js';
 
 /** Makes a guard; for the package's own use. */
 export let makeGuard: (lock: Releasable, recovered: boolean) => LockGuard;
@@ -33,10 +32,11 @@ export class LockGuard implements Disposable, AsyncDisposable {
   #lock: Releasable | undefined;
 
   static {
-    makeGuard = (lock, recovered) => new LockGuard(lock, recovered);
+    makeGuard = (lock, recovered) => new LockGuard(internal, lock, recovered);
   }
 
-  private constructor(lock: Releasable, recovered: boolean) {
+  private constructor(key: typeof internal, lock: Releasable, recovered: boolean) {
+    checkInternal(key, 'Lock.acquire()');
     this.#lock = lock;
     this.recovered = recovered;
   }

@@ -13,7 +13,8 @@ import {
   losses,
   unlinkLock,
 } from '../native/binding.js';
-import { closed, invalidType } from '../errors.js';
+import { checkInternal, internal } from '../construct.js';
+import { closed } from '../errors.js';
 import { aborted, heldHere, timedOut } from './errors.js';
 import type { LockGuard, Releasable } from './guard.js';
 import { makeGuard } from './guard.js';
@@ -73,10 +74,8 @@ export class Lock implements Disposable {
   /** The state of the counter of truncated segments at which this one was last known to be whole. */
   #losses = losses[0];
 
-  private constructor(native: NativeLock | undefined) {
-    if (native === undefined) {
-      throw invalidType('ERR_INVALID_ARG_VALUE', 'use Lock.create() or Lock.attach(), not new');
-    }
+  private constructor(key: typeof internal, native: NativeLock) {
+    checkInternal(key, 'Lock.create() or Lock.attach()');
     this.name = native.name;
     this.#native = native;
     this.#seat = native.seat;
@@ -102,7 +101,7 @@ export class Lock implements Disposable {
   static create(options?: CreateOptions): Lock {
     const native = createLock(getEnvironment(), checkCreateOptions(options, Lock.create));
     try {
-      return new Lock(native);
+      return new Lock(internal, native);
     } catch (error) {
       disposeLock(native.handle);
       throw error;
@@ -118,7 +117,7 @@ export class Lock implements Disposable {
    * @throws {SharedMemoryError} `EMFILE` when the process has no file descriptor left: a lock takes one
    */
   static attach(target: string | LockHandle): Lock {
-    return new Lock(attachLock(getEnvironment(), checkTarget(target, 'Lock')));
+    return new Lock(internal, attachLock(getEnvironment(), checkTarget(target, 'Lock')));
   }
 
   /** Whether {@link close} was called. */

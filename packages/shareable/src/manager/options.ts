@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { inspect } from 'node:util';
 
 import { invalidType, outOfRange } from '../errors.js';
+import { checkObject, wrongType } from '../options.js';
 
 /** How to start a manager's server. */
 export interface SharedMemoryManagerOptions {
@@ -34,9 +35,7 @@ function isNoPath(address: string): boolean {
 
 /** Checks an address; a relative path is one in the working folder of now. */
 export function checkAddress(address: unknown): string {
-  if (typeof address !== 'string') {
-    throw invalidType('ERR_INVALID_ARG_TYPE', `address must be a string, not ${inspect(address, { depth: 0 })}`);
-  }
+  if (typeof address !== 'string') throw wrongType('address', 'a string', address);
   if (address === '' || address.includes('\0') || !address.isWellFormed()) {
     throw invalidType('ERR_INVALID_ARG_VALUE', `address ${inspect(address)} is neither a path nor tcp://host:port`);
   }
@@ -60,10 +59,7 @@ export function checkManagerOptions(options: SharedMemoryManagerOptions | undefi
   address: string | undefined;
   key: Uint8Array;
 } {
-  if (options !== undefined && (typeof options !== 'object' || options === null)) {
-    throw invalidType('ERR_INVALID_ARG_TYPE', 'options must be an object');
-  }
-  const { address, authkey } = options ?? {};
+  const { address, authkey } = checkObject(options);
   return {
     address: address === undefined ? undefined : checkAddress(address),
     key: authkey === undefined ? Uint8Array.from(randomBytes(KEY_BYTES)) : checkKey(authkey),

@@ -10,7 +10,8 @@ import {
   managerList,
   startManager,
 } from '../native/binding.js';
-import { ManagerClosedError, fromNative, invalidType } from '../errors.js';
+import { checkInternal, internal } from '../construct.js';
+import { ManagerClosedError, fromNative } from '../errors.js';
 import { Lock } from '../lock/lock.js';
 import type { SharedMemoryManagerOptions } from './options.js';
 import { checkAddress, checkKey, checkManagerOptions } from './options.js';
@@ -28,9 +29,6 @@ interface Connection {
   key: Uint8Array;
   role: 'starter' | 'member';
 }
-
-/** Tells them from what a caller of the constructor may have put there. */
-const connections = new WeakSet<object>();
 
 /** Managers that nobody may collect: what they keep lives until they are told to end. */
 const running = new Set<SharedMemoryManager>();
@@ -70,24 +68,15 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
 
   /** A manager of this process alone. */
   constructor();
-  constructor(connection?: Connection) {
-    if (connection !== undefined && !connections.has(connection)) {
-      throw invalidType(
-        'ERR_INVALID_ARG_VALUE',
-        'new SharedMemoryManager() takes no argument; use start() or connect()',
-      );
-    }
+  /** @internal A manager with a server. */
+  constructor(key: typeof internal, connection: Connection);
+  constructor(...[key, connection]: [] | [typeof internal, Connection]) {
+    if (key !== undefined) checkInternal(key, 'SharedMemoryManager.start() or SharedMemoryManager.connect()');
     this.#native = connection?.native ?? createManager();
     this.#key = connection?.key ?? null;
     this.#role = connection?.role ?? 'alone';
     this.address = this.#native.address ?? null;
     if (this.#role === 'starter') running.add(this);
-  }
-
-  static #over(connection: Connection): SharedMemoryManager {
-    connections.add(connection);
-    const Manager = SharedMemoryManager as new (connection: Connection) => SharedMemoryManager;
-    return new Manager(connection);
   }
 
   /**
@@ -102,7 +91,7 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
   static async start(options?: SharedMemoryManagerOptions): Promise<SharedMemoryManager> {
     const { address, key } = checkManagerOptions(options);
     const native = await settle(startManager(address, key, tmpdir()));
-    return SharedMemoryManager.#over({ native: native as NativeManager, key, role: 'starter' });
+    return new SharedMemoryManager(internal, { native: native as NativeManager, key, role: 'starter' });
   }
 
   /**
@@ -119,7 +108,7 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
     const where = checkAddress(address);
     const key = checkKey(authkey);
     const native = await settle(connectManager(where, key));
-    return SharedMemoryManager.#over({ native: native as NativeManager, key, role: 'member' });
+    return new SharedMemoryManager(internal, { native: native as NativeManager, key, role: 'member' });
   }
 
   /** What others need to {@link connect}, a copy; `null` for a manager of this process alone. Never printed. */

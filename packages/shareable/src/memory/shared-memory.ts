@@ -14,6 +14,7 @@ import {
   segmentBuffer,
   unlinkSegment,
 } from '../native/binding.js';
+import { checkInternal, internal } from '../construct.js';
 import { SharedMemoryError, closed, invalidType, outOfRange } from '../errors.js';
 import type { AttachOptions, CreateOptions, Handle } from '../options.js';
 import { checkAttachOptions, checkCreateOptions, checkInteger, checkName, checkSize, checkTarget } from '../options.js';
@@ -76,13 +77,11 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   #losses = losses[0];
 
   static {
-    wrapSegment = (native) => new SharedMemory(native);
+    wrapSegment = (native) => new SharedMemory(internal, native);
   }
 
-  private constructor(native: NativeSegment | undefined) {
-    if (native === undefined) {
-      throw invalidType('ERR_INVALID_ARG_VALUE', 'use SharedMemory.create() or SharedMemory.attach(), not new');
-    }
+  private constructor(key: typeof internal, native: NativeSegment) {
+    checkInternal(key, 'SharedMemory.create() or SharedMemory.attach()');
     this.name = native.name;
     this.size = native.size;
     this.mappedSize = native.mappedSize;
@@ -102,7 +101,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * @throws {OutOfSharedMemoryError} `ENOSPC`, `ENOMEM` or `EFBIG` when there is no room
    */
   static create(size: number, options?: CreateOptions): SharedMemory {
-    return new SharedMemory(createSegment(checkSize(size), checkCreateOptions(options, SharedMemory.create)));
+    return new SharedMemory(internal, createSegment(checkSize(size), checkCreateOptions(options, SharedMemory.create)));
   }
 
   /**
@@ -115,7 +114,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   static attach(target: string | SharedMemoryHandle, options?: AttachOptions): SharedMemory {
     const name = checkTarget(target, 'SharedMemory');
     const { readOnly, allowForeign } = checkAttachOptions(options);
-    return new SharedMemory(attachSegment(name, readOnly, allowForeign));
+    return new SharedMemory(internal, attachSegment(name, readOnly, allowForeign));
   }
 
   /**
@@ -127,7 +126,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    */
   static createOrAttach(name: string, size: number, options?: Omit<CreateOptions, 'name'>): SharedMemory {
     const checked = checkCreateOptions(options, SharedMemory.createOrAttach);
-    return new SharedMemory(createOrAttachSegment(checkName(name), checkSize(size), checked));
+    return new SharedMemory(internal, createOrAttachSegment(checkName(name), checkSize(size), checked));
   }
 
   /**

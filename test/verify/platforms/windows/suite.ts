@@ -10,7 +10,7 @@ import type { Wine } from './wine.ts';
 const LIMIT = 3600;
 
 /** Everything takes longer under Wine: by how much what the tests wait for at most is multiplied. */
-const PATIENCE = 8;
+const SLOWNESS = 8;
 
 interface Result {
   testResults: {
@@ -28,14 +28,14 @@ export function runSuite(wine: Wine, folder: string, filters: readonly string[])
     '--reporter=dot',
     '--reporter=json',
     '--outputFile.json=results.json',
-    `--testTimeout=${30_000 * PATIENCE}`,
-    `--hookTimeout=${30_000 * PATIENCE}`,
+    `--testTimeout=${30_000 * SLOWNESS}`,
+    `--hookTimeout=${30_000 * SLOWNESS}`,
     // Types are the same everywhere.
     '--typecheck.enabled=false',
     '--no-color',
     ...skippedFiles.map(({ file }) => `--exclude=${file}`),
   ];
-  const env = { SHAREABLE_TEST_PATIENCE: String(PATIENCE), SHAREABLE_TEST_SKIPS: 'windows', CI: '1' };
+  const env = { SHAREABLE_TEST_PATIENCE: String(SLOWNESS), SHAREABLE_TEST_SKIPS: 'windows', CI: '1' };
   const { code, output } = wine.run('node.exe', ['node_modules/vitest/vitest.mjs', 'run', ...flags, ...filters], {
     cwd: folder,
     limit: LIMIT,
