@@ -200,7 +200,7 @@ fn a_reader_beside_a_writer_gets_the_old_value_the_new_one_or_an_error() {
 }
 
 // Elsewhere there are no read-only attachments.
-#[cfg(all(target_os = "linux", not(feature = "portable-backend")))]
+#[cfg(backend = "linux")]
 #[test]
 fn a_read_only_list_can_be_read_but_not_written() {
     use shareable_core::{Access, AttachOptions, Segment};

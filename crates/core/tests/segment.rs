@@ -263,7 +263,7 @@ fn foreign_segments_may_be_allowed_where_none_is_foreign() {
     assert!(Segment::attach(segment.name(), options).is_ok());
 }
 
-#[cfg(not(all(target_os = "linux", not(feature = "portable-backend"))))]
+#[cfg(not(backend = "linux"))]
 #[test]
 fn read_only_attachment_is_refused_where_a_stray_write_could_not_be_kept_from_others() {
     let segment = fresh(100);
@@ -273,7 +273,7 @@ fn read_only_attachment_is_refused_where_a_stray_write_could_not_be_kept_from_ot
 }
 
 // The crate `shared_memory` gives every segment this mode; to give another one than was asked for would be worse.
-#[cfg(all(unix, feature = "portable-backend"))]
+#[cfg(all(unix, backend = "portable"))]
 #[test]
 fn a_mode_that_cannot_be_had_is_refused_and_leaves_no_name() {
     let name = random();

@@ -1,6 +1,6 @@
 //! What a segment promises on Linux only, where segments are files: the crate `shared_memory` and macOS show segments
 //! half made, reserve no memory, know no copy-on-write and cannot tell two segments of one name apart.
-#![cfg(all(target_os = "linux", not(feature = "portable-backend")))]
+#![cfg(backend = "linux")]
 
 mod common;
 

@@ -4,7 +4,6 @@
 //! [`Blocks`] in the same process, or a [`Client`] that hands it on to the server. Only when the server has it on record
 //! is it taken off the maker's. So at every instant at least one process that unlinks it is alive, whoever dies.
 
-mod address;
 mod blocks;
 mod client;
 pub mod handshake;
@@ -13,7 +12,7 @@ mod server;
 
 use std::fmt::Debug;
 
-pub use address::Address;
+pub use crate::sys::Address;
 pub use blocks::Blocks;
 pub use client::Client;
 pub use handshake::Key;

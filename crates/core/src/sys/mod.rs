@@ -27,7 +27,7 @@
 //!
 //! - `is_linked(name, identity)`: whether the name is still that segment's, as far as an identity can tell.
 //! - `Stream`, `Listener`, `Server`, `starter()`, `prepare_server()`, `wait(interests, patience)`: what managers talk
-//!   by; see the Unix one, and `portable/socket` for Windows. `no_socket.rs` stands in for it elsewhere.
+//!   by; see `transport/unix` and `transport/windows`. `transport/unsupported.rs` stands in for it elsewhere.
 //! - `HAS_PIPES`: whether servers listen at Windows pipes, and not at Unix sockets.
 //! - `Mapping::hold()`: keeps the segment in use, as a sweep sees it, for as long as the `Hold` lives; `None` where there
 //!   is no sweep.
@@ -53,43 +53,23 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
-use crate::manager::Address;
 use crate::stale::{Fate, Found};
 use crate::{Access, Error, Foreign, Identity, Lifetime, Name, Result};
 
-#[cfg(any(windows, feature = "portable-backend"))]
-#[path = "portable/mod.rs"]
-mod backend;
-
-#[cfg(all(any(target_os = "linux", target_os = "macos"), not(feature = "portable-backend")))]
-#[path = "unix/mod.rs"]
-mod backend;
-
-#[cfg(not(any(windows, target_os = "linux", target_os = "macos", feature = "portable-backend")))]
-#[path = "unsupported.rs"]
-mod backend;
-
-#[cfg(any(windows, all(any(target_os = "linux", target_os = "macos"), not(feature = "portable-backend"))))]
-use backend::socket;
-
-#[cfg(not(any(windows, all(any(target_os = "linux", target_os = "macos"), not(feature = "portable-backend")))))]
-#[path = "no_socket.rs"]
-mod socket;
-
-pub(crate) use socket::{Interest, Listener, Server, Stream, is_linked, prepare_server, starter, wait};
-
-#[cfg(all(target_os = "linux", not(feature = "portable-backend")))]
-pub(crate) use backend::seat;
-
-#[cfg(not(all(target_os = "linux", not(feature = "portable-backend"))))]
-#[path = "seat_files.rs"]
+mod memory;
+mod process;
 pub(crate) mod seat;
+mod sweep;
+mod transport;
 
-pub(crate) use backend::{
-    Helper, Hold, LOSSES, Mapping, NAME_MAX, RANDOM_NAME_PREFIX, attach_within, create, detach, fall_silent,
-    ignore_lease_signals, is_reserved_in_name, is_reserved_name, list, page_size, sweep, unlink, unlink_registered,
-    wait_for_starter,
+pub(crate) use memory::{
+    Hold, LOSSES, Mapping, NAME_MAX, RANDOM_NAME_PREFIX, attach_within, create, is_reserved_in_name, is_reserved_name,
+    page_size, unlink, unlink_registered,
 };
+pub(crate) use process::{Helper, detach, fall_silent, ignore_lease_signals, wait_for_starter};
+pub(crate) use sweep::{list, sweep};
+pub use transport::Address;
+pub(crate) use transport::{Interest, Listener, Server, Stream, is_linked, prepare_server, starter, wait};
 
 /// What runs between the making of a segment and its appearance under its name.
 pub(crate) type BeforePublish<'a> = &'a mut dyn FnMut(&Mapping, Identity) -> Result<()>;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::os;
+use crate::sys::memory::os;
 use crate::{Identity, Name};
 
 mod folder;

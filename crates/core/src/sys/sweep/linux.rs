@@ -19,11 +19,11 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use super::{MOUNT, identity, is_segment};
 use crate::stale::{Fate, Found, Holder};
+use crate::sys::memory::os::{MOUNT, identity, is_segment};
 
 /// The sticky bit.
-pub(super) const OWNED: u32 = 0o1000;
+pub(in crate::sys) const OWNED: u32 = 0o1000;
 
 /// How long a segment has to look stale before it is removed. Its owner may have died this moment: then its tracker is
 /// about to remove it, and to say so.
@@ -38,7 +38,7 @@ const LOOKS: u32 = 4;
 const CREATOR: &str = "user.shareable.creator";
 
 /// Notes this process as the creator, where that can be noted.
-pub(super) fn sign(file: BorrowedFd<'_>) {
+pub(in crate::sys) fn sign(file: BorrowedFd<'_>) {
     static SIGNATURE: Mutex<Option<(u32, String)>> = Mutex::new(None);
     let pid = std::process::id();
     let mut known = SIGNATURE.lock().unwrap_or_else(PoisonError::into_inner);

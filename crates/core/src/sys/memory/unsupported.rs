@@ -1,14 +1,12 @@
 //! A system that the crate does not know: everything builds, and every operation says so.
 
 use std::convert::Infallible;
-use std::io;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
+use std::time::Duration;
 
-use super::BeforePublish;
-use crate::stale::{Fate, Found};
+use crate::sys::BeforePublish;
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result};
 
 pub(crate) const NAME_MAX: usize = 255;
@@ -44,36 +42,6 @@ impl Mapping {
 /// Cannot exist: nothing makes one.
 #[derive(Debug)]
 pub(crate) struct Hold(Infallible);
-
-/// Cannot exist: nothing makes one.
-#[derive(Debug)]
-pub(crate) struct Helper(Infallible);
-
-impl Helper {
-    pub(crate) fn spawn(_program: &Path, _role: &str) -> io::Result<Self> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
-
-    pub(crate) fn send(&self, _frame: &[u8]) -> io::Result<()> {
-        match self.0 {}
-    }
-}
-
-pub(crate) fn detach() {}
-
-pub(crate) fn fall_silent() {}
-
-pub(crate) fn wait_for_starter() {}
-
-pub(crate) fn ignore_lease_signals() {}
-
-pub(crate) fn sweep() -> Vec<(String, Fate)> {
-    Vec::new()
-}
-
-pub(crate) fn list() -> Vec<Found> {
-    Vec::new()
-}
 
 pub(crate) fn is_reserved_in_name(c: char) -> bool {
     c == '/'

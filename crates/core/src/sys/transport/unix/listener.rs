@@ -12,11 +12,11 @@ use rustix::fs::{FileType, FlockOperation, Mode, OFlags, Stat, flock, lstat, ope
 use rustix::io::Errno;
 use rustix::process::{geteuid, umask};
 
-use super::super::os;
 use super::Stream;
 use super::folder::{Folder, is_same};
 use super::stream::{CONNECT_PAUSE, canonical};
-use crate::manager::Address;
+use crate::sys::memory::os;
+use crate::sys::transport::Address;
 
 /// How long another server that starts in the same folder is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);

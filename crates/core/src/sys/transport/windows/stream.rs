@@ -13,7 +13,7 @@ use windows_sys::Win32::Foundation::{ERROR_NO_DATA, ERROR_PIPE_NOT_CONNECTED};
 
 use super::pipe::{self, is};
 use super::{Interest, Reactor, Readiness, Registered, Waited, wait_until};
-use crate::manager::Address;
+use crate::sys::transport::Address;
 
 /// A connection to a peer, or from one.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use mio::windows::NamedPipe;
 
 use super::pipe::{self, Instance};
 use super::{Reactor, Readiness, Registered, Stream, Waited, server};
-use crate::manager::Address;
+use crate::sys::transport::Address;
 
 /// How many may connect between two calls of [`Listener::accept`]; whoever comes then tries again.
 const BACKLOG: usize = 16;

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::thread::{ClockId, futex};
 use rustix::time::clock_gettime;
 
-use super::{failed, os};
+use crate::sys::memory::{failed, os};
 use crate::sys::{MAX_SEAT, fault, seats_from};
 use crate::{Access, Error, Identity, Kind, Name, Result};
 

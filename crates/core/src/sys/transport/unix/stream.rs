@@ -13,9 +13,9 @@ use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::sockopt::set_tcp_nodelay;
 use rustix::net::{RecvFlags, Shutdown, SocketAddrUnix, connect, recv, send, shutdown};
 
-use super::super::os;
 use super::{Interest, wait_until};
-use crate::manager::Address;
+use crate::sys::memory::os;
+use crate::sys::transport::Address;
 
 /// Between two tries to connect.
 pub(super) const CONNECT_PAUSE: Duration = Duration::from_millis(20);

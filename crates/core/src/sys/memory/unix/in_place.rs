@@ -4,29 +4,30 @@
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::{failed, os};
+use super::failed;
+use crate::sys::memory::os;
 use crate::{Name, Result};
 
 #[derive(Debug)]
-pub(super) struct InPlace {
+pub(in crate::sys) struct InPlace {
     file: OwnedFd,
     /// Removed again on drop, unless published.
     name: Option<Name>,
 }
 
 impl InPlace {
-    pub(super) fn new(name: &Name, size: NonZeroUsize, mode: u32) -> Result<Self> {
+    pub(in crate::sys) fn new(name: &Name, size: NonZeroUsize, mode: u32) -> Result<Self> {
         let file = os::create_exclusive(name, mode).map_err(|errno| failed("open", errno, name))?;
         let draft = Self { file, name: Some(name.clone()) };
         os::allocate(draft.file(), size, name)?;
         Ok(draft)
     }
 
-    pub(super) fn file(&self) -> BorrowedFd<'_> {
+    pub(in crate::sys) fn file(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
 
-    pub(super) fn publish(mut self) {
+    pub(in crate::sys) fn publish(mut self) {
         self.name = None;
     }
 }

@@ -16,23 +16,18 @@ use std::time::{Duration, Instant};
 
 use shared_memory::{Shmem, ShmemError};
 
-use super::{BeforePublish, fault};
-use crate::stale::{Fate, Found};
+use crate::sys::{BeforePublish, fault};
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result};
 
-mod helper;
 #[cfg(unix)]
 mod posix;
 #[cfg(unix)]
 use posix as os;
 #[cfg(windows)]
-pub(super) mod socket;
-#[cfg(windows)]
 mod windows;
 #[cfg(windows)]
 use windows as os;
 
-pub(crate) use helper::{Helper, detach, fall_silent, ignore_lease_signals, wait_for_starter};
 pub(crate) use os::{NAME_MAX, RANDOM_NAME_PREFIX, is_reserved_in_name, is_reserved_name};
 
 /// Never changes: see [`Mapping::is_lost`].
@@ -129,16 +124,6 @@ pub(crate) fn attach_within(
             Err(e) => return Err(failed(&e, name)),
         }
     }
-}
-
-/// The crate lists no segments.
-pub(crate) fn sweep() -> Vec<(String, Fate)> {
-    Vec::new()
-}
-
-/// As for [`sweep`].
-pub(crate) fn list() -> Vec<Found> {
-    Vec::new()
 }
 
 pub(crate) fn unlink_registered(name: &str, identity: Identity) -> bool {

@@ -13,48 +13,45 @@ use rustix::net::sockopt::socket_peercred;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socket_with, socketpair};
 use rustix::process::{PidfdFlags, Resource, Uid, getrlimit, pidfd_open};
 
-use super::failed;
-use super::in_place::InPlace;
+use super::unix::failed;
+use super::unix::in_place::InPlace;
+use crate::sys::sweep;
 use crate::{Access, Error, Identity, Kind, Lifetime, Name, Result};
-
-mod stale;
-
-pub(crate) use stale::{list, sweep};
 
 pub(crate) const NAME_MAX: usize = 255;
 
-pub(super) const MAPS_COPY_ON_WRITE: bool = true;
+pub(in crate::sys) const MAPS_COPY_ON_WRITE: bool = true;
 
-/// For a helper process, see [`super::helper`].
-pub(super) const SPAWN_FLAGS: libc::c_short = libc::POSIX_SPAWN_SETSID as libc::c_short;
+/// For a helper process, see [`crate::sys::process`].
+pub(in crate::sys) const SPAWN_FLAGS: libc::c_short = libc::POSIX_SPAWN_SETSID as libc::c_short;
 
 /// The hard limit decides alone.
-pub(super) const MOST_DESCRIPTORS: Option<u64> = None;
+pub(in crate::sys) const MOST_DESCRIPTORS: Option<u64> = None;
 
 /// Neither waits for room nor dies of a pipe that is broken.
-pub(super) const SEND_AT_ONCE: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+pub(in crate::sys) const SEND_AT_ONCE: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 
 /// How often a Unix socket must refuse to be taken for one that nobody listens at: here it refuses for no other reason.
-pub(super) const CONNECT_TRIES: u32 = 1;
+pub(in crate::sys) const CONNECT_TRIES: u32 = 1;
 
-const MOUNT: &str = "/dev/shm";
+pub(in crate::sys) const MOUNT: &str = "/dev/shm";
 
 fn path(name: &Name) -> String {
     format!("{MOUNT}/{name}")
 }
 
 /// Two connected sockets that no other process inherits.
-pub(super) fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+pub(in crate::sys) fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
 }
 
 /// A socket that no other process inherits.
-pub(super) fn unix_socket() -> Result<OwnedFd, Errno> {
+pub(in crate::sys) fn unix_socket() -> Result<OwnedFd, Errno> {
     socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
 }
 
 /// The user at the other end of a Unix socket, as of when it was connected.
-pub(super) fn peer_user(socket: BorrowedFd<'_>) -> Result<Uid, Errno> {
+pub(in crate::sys) fn peer_user(socket: BorrowedFd<'_>) -> Result<Uid, Errno> {
     socket_peercred(socket).map(|peer| peer.uid)
 }
 
@@ -73,16 +70,16 @@ pub(crate) fn wait_for_starter() {
 
 /// A segment that has its memory and perhaps its contents, but no name that others could open.
 #[derive(Debug)]
-pub(super) enum Draft {
+pub(in crate::sys) enum Draft {
     Unnamed(OwnedFd),
     /// For file systems without `O_TMPFILE`.
     InPlace(InPlace),
 }
 
 impl Draft {
-    pub(super) fn new(name: &Name, size: NonZeroUsize, mode: u32, lifetime: Lifetime) -> Result<Self> {
+    pub(in crate::sys) fn new(name: &Name, size: NonZeroUsize, mode: u32, lifetime: Lifetime) -> Result<Self> {
         let mode = match lifetime {
-            Lifetime::Owned => mode | stale::OWNED,
+            Lifetime::Owned => mode | sweep::OWNED,
             Lifetime::Detached => mode,
         };
         // linkat decides; this look keeps a doomed create from allocating first.
@@ -93,7 +90,7 @@ impl Draft {
         match open_path(MOUNT, flags, Mode::from_raw_mode(mode)) {
             Ok(file) => {
                 allocate(file.as_fd(), size, name)?;
-                stale::sign(file.as_fd());
+                sweep::sign(file.as_fd());
                 Ok(Self::Unnamed(file))
             }
             Err(Errno::OPNOTSUPP | Errno::ISDIR) => InPlace::new(name, size, mode).map(Self::InPlace),
@@ -105,14 +102,14 @@ impl Draft {
         }
     }
 
-    pub(super) fn file(&self) -> BorrowedFd<'_> {
+    pub(in crate::sys) fn file(&self) -> BorrowedFd<'_> {
         match self {
             Self::Unnamed(file) => file.as_fd(),
             Self::InPlace(draft) => draft.file(),
         }
     }
 
-    pub(super) fn publish(self, name: &Name) -> Result<()> {
+    pub(in crate::sys) fn publish(self, name: &Name) -> Result<()> {
         match self {
             // The way to name an O_TMPFILE without privileges, open(2).
             Self::Unnamed(file) => {
@@ -135,14 +132,14 @@ impl Draft {
     }
 }
 
-pub(super) fn create_exclusive(name: &Name, mode: u32) -> Result<OwnedFd, Errno> {
+pub(in crate::sys) fn create_exclusive(name: &Name, mode: u32) -> Result<OwnedFd, Errno> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     open_path(path(name), flags, Mode::from_raw_mode(mode))
 }
 
 /// Gives the file its size and, unlike ftruncate(2), its memory: a mount that is full says so here and not by SIGBUS
 /// at some later write.
-pub(super) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, name: &Name) -> Result<()> {
+pub(in crate::sys) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, name: &Name) -> Result<()> {
     let bytes = size.get() as u64;
     // Past this limit the kernel would send SIGXFSZ, whose default is to kill.
     if let Some(limit) = getrlimit(Resource::Fsize).current.filter(|&limit| limit < bytes) {
@@ -162,7 +159,7 @@ pub(super) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, name: &Name) ->
     })
 }
 
-pub(super) fn open(name: &Name, access: Access) -> Result<OwnedFd, Errno> {
+pub(in crate::sys) fn open(name: &Name, access: Access) -> Result<OwnedFd, Errno> {
     let access = match access {
         Access::ReadWrite => OFlags::RDWR,
         Access::ReadOnly => OFlags::RDONLY,
@@ -171,21 +168,21 @@ pub(super) fn open(name: &Name, access: Access) -> Result<OwnedFd, Errno> {
     open_path(path(name), access | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
 }
 
-pub(super) fn is_segment(file_type: FileType) -> bool {
+pub(in crate::sys) fn is_segment(file_type: FileType) -> bool {
     file_type == FileType::RegularFile
 }
 
 /// Device and inode: a name that was unlinked and made again differs in the inode.
 #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "the widths differ between architectures")]
-pub(super) fn identity(stat: &Stat) -> Identity {
+pub(in crate::sys) fn identity(stat: &Stat) -> Identity {
     Identity { device: stat.st_dev as u64, inode: stat.st_ino as u64 }
 }
 
-pub(super) fn identity_of(name: &Name) -> Result<Option<Identity>, Errno> {
+pub(in crate::sys) fn identity_of(name: &Name) -> Result<Option<Identity>, Errno> {
     statat(CWD, path(name), AtFlags::SYMLINK_NOFOLLOW).map(|stat| Some(identity(&stat)))
 }
 
-pub(super) fn remove(name: &Name) -> Result<(), Errno> {
+pub(in crate::sys) fn remove(name: &Name) -> Result<(), Errno> {
     unlinkat(CWD, path(name), AtFlags::empty())
 }
 

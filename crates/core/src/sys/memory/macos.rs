@@ -15,38 +15,37 @@ use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socket, soc
 use rustix::process::Uid;
 use rustix::shm;
 
-use super::failed;
-use super::in_place::InPlace;
-use crate::stale::{Fate, Found};
+use super::unix::failed;
+use super::unix::in_place::InPlace;
 use crate::{Access, Error, Identity, Kind, Lifetime, Name, Result};
 
 /// `PSHMNAMLEN` is 31, of which shm_open's leading slash takes one.
 pub(crate) const NAME_MAX: usize = 30;
 
 /// A mapping must be shared here, so a stray write through a read-only one would kill the process.
-pub(super) const MAPS_COPY_ON_WRITE: bool = false;
+pub(in crate::sys) const MAPS_COPY_ON_WRITE: bool = false;
 
 /// `POSIX_SPAWN_SETSID` of `<sys/spawn.h>`.
 const SPAWN_IN_OWN_SESSION: libc::c_int = 0x0400;
 
-/// For a helper process, see [`super::helper`]. It inherits what the spawn puts in place and no other descriptor, whoever
+/// For a helper process, see [`crate::sys::process`]. It inherits what the spawn puts in place and no other descriptor, whoever
 /// opened one meanwhile: [`socket_pair`] cannot make its sockets such that no other process ever inherits them.
 #[expect(clippy::cast_possible_truncation, reason = "the flags fit the field")]
-pub(super) const SPAWN_FLAGS: libc::c_short =
+pub(in crate::sys) const SPAWN_FLAGS: libc::c_short =
     (SPAWN_IN_OWN_SESSION | libc::POSIX_SPAWN_CLOEXEC_DEFAULT) as libc::c_short;
 
 /// `OPEN_MAX` of `<sys/syslimits.h>`: setrlimit(2) takes no more for descriptors, also where the hard limit is infinite.
-pub(super) const MOST_DESCRIPTORS: Option<u64> = Some(10_240);
+pub(in crate::sys) const MOST_DESCRIPTORS: Option<u64> = Some(10_240);
 
 /// How often a Unix socket must refuse to be taken for one that nobody listens at: here it refuses too while its queue is
 /// full, which one whose server lives is for moments only.
-pub(super) const CONNECT_TRIES: u32 = 5;
+pub(in crate::sys) const CONNECT_TRIES: u32 = 5;
 
 /// Does not wait for room; [`socket_pair`] sees to the broken pipes.
-pub(super) const SEND_AT_ONCE: SendFlags = SendFlags::DONTWAIT;
+pub(in crate::sys) const SEND_AT_ONCE: SendFlags = SendFlags::DONTWAIT;
 
 /// Two connected sockets that no other process inherits, unless it is started between two of these calls.
-pub(super) fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+pub(in crate::sys) fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::empty(), None)?;
     for socket in [&pair.0, &pair.1] {
         fcntl_setfd(socket, FdFlags::CLOEXEC)?;
@@ -56,7 +55,7 @@ pub(super) fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
 }
 
 /// A socket that no other process inherits, unless it is started between two of these calls.
-pub(super) fn unix_socket() -> Result<OwnedFd, Errno> {
+pub(in crate::sys) fn unix_socket() -> Result<OwnedFd, Errno> {
     let socket = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
     fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
     set_socket_nosigpipe(&socket, true)?;
@@ -64,7 +63,7 @@ pub(super) fn unix_socket() -> Result<OwnedFd, Errno> {
 }
 
 /// The user at the other end of a Unix socket, as of when it was connected.
-pub(super) fn peer_user(socket: BorrowedFd<'_>) -> Result<Uid, Errno> {
+pub(in crate::sys) fn peer_user(socket: BorrowedFd<'_>) -> Result<Uid, Errno> {
     let (mut user, mut group) = (0, 0);
     // SAFETY: the descriptor is open, and the call writes two numbers to places that outlive it.
     match unsafe { libc::getpeereid(socket.as_raw_fd(), &raw mut user, &raw mut group) } {
@@ -81,31 +80,31 @@ fn path(name: &Name) -> String {
 }
 
 #[derive(Debug)]
-pub(super) struct Draft(InPlace);
+pub(in crate::sys) struct Draft(InPlace);
 
 impl Draft {
-    pub(super) fn new(name: &Name, size: NonZeroUsize, mode: u32, _: Lifetime) -> Result<Self> {
+    pub(in crate::sys) fn new(name: &Name, size: NonZeroUsize, mode: u32, _: Lifetime) -> Result<Self> {
         InPlace::new(name, size, mode).map(Self)
     }
 
-    pub(super) fn file(&self) -> BorrowedFd<'_> {
+    pub(in crate::sys) fn file(&self) -> BorrowedFd<'_> {
         self.0.file()
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "Linux can fail here")]
-    pub(super) fn publish(self, _name: &Name) -> Result<()> {
+    pub(in crate::sys) fn publish(self, _name: &Name) -> Result<()> {
         self.0.publish();
         Ok(())
     }
 }
 
-pub(super) fn create_exclusive(name: &Name, mode: u32) -> Result<OwnedFd, Errno> {
+pub(in crate::sys) fn create_exclusive(name: &Name, mode: u32) -> Result<OwnedFd, Errno> {
     #[expect(clippy::cast_possible_truncation, reason = "permission bits fit the 16 bits of mode_t")]
     let mode = Mode::from_raw_mode(mode as u16);
     shm::open(path(name), shm::OFlags::CREATE | shm::OFlags::EXCL | shm::OFlags::RDWR, mode)
 }
 
-pub(super) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, name: &Name) -> Result<()> {
+pub(in crate::sys) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, name: &Name) -> Result<()> {
     ftruncate(file, size.get() as u64).map_err(|errno| match errno {
         Errno::NOSPC | Errno::NOMEM | Errno::FBIG => Error::new(
             Kind::OutOfSharedMemory,
@@ -117,32 +116,22 @@ pub(super) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, name: &Name) ->
     })
 }
 
-pub(super) fn open(name: &Name, _access: Access) -> Result<OwnedFd, Errno> {
+pub(in crate::sys) fn open(name: &Name, _access: Access) -> Result<OwnedFd, Errno> {
     shm::open(path(name), shm::OFlags::RDWR, Mode::empty())
 }
 
 /// The kernel reports no file type for its shared memory objects, and shm_open opens nothing else.
-pub(super) fn is_segment(_file_type: FileType) -> bool {
+pub(in crate::sys) fn is_segment(_file_type: FileType) -> bool {
     true
 }
 
 /// The kernel numbers no segments here: names are all there is to go by.
-pub(super) fn identity(_stat: &Stat) -> Identity {
+pub(in crate::sys) fn identity(_stat: &Stat) -> Identity {
     Identity::made_up()
 }
 
-/// The kernel lists no segments here, so what dead owners left behind when their tracker died too cannot be found.
-pub(crate) fn sweep() -> Vec<(String, Fate)> {
-    Vec::new()
-}
-
-/// As for [`sweep`].
-pub(crate) fn list() -> Vec<Found> {
-    Vec::new()
-}
-
 /// Says only whether there is a segment of that name.
-pub(super) fn identity_of(name: &Name) -> Result<Option<Identity>, Errno> {
+pub(in crate::sys) fn identity_of(name: &Name) -> Result<Option<Identity>, Errno> {
     match shm::open(path(name), shm::OFlags::RDONLY, Mode::empty()) {
         // One that this user may not open is there too.
         Ok(_) | Err(Errno::ACCESS | Errno::PERM) => Ok(None),
@@ -150,7 +139,7 @@ pub(super) fn identity_of(name: &Name) -> Result<Option<Identity>, Errno> {
     }
 }
 
-pub(super) fn remove(name: &Name) -> Result<(), Errno> {
+pub(in crate::sys) fn remove(name: &Name) -> Result<(), Errno> {
     shm::unlink(path(name))
 }
 

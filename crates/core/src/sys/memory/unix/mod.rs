@@ -8,30 +8,16 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FileType, Stat, fstat};
 use rustix::io::Errno;
 
-use super::{BeforePublish, fault};
+use super::os;
+use crate::sys::{BeforePublish, fault};
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result};
 
-mod helper;
-mod in_place;
-#[cfg(target_os = "linux")]
-mod linux;
+pub(super) mod in_place;
 mod mapping;
-#[cfg(target_os = "linux")]
-pub(crate) mod seat;
 mod sigbus;
-pub(super) mod socket;
-#[cfg(target_os = "linux")]
-use linux as os;
-#[cfg(target_os = "macos")]
-mod macos;
-#[cfg(target_os = "macos")]
-use macos as os;
 
-pub(crate) use helper::{Helper, detach, fall_silent, ignore_lease_signals};
+pub(crate) use super::os::NAME_MAX;
 pub(crate) use mapping::{Hold, Mapping};
-#[cfg(target_os = "macos")]
-pub(crate) use os::seat_folder;
-pub(crate) use os::{NAME_MAX, list, sweep, wait_for_starter};
 pub(crate) use sigbus::LOSSES;
 
 pub(crate) const RANDOM_NAME_PREFIX: &str = "psm_";
@@ -147,7 +133,7 @@ fn not_a_segment(name: &Name) -> Error {
 }
 
 /// The error for `errno` from `syscall`, by what it means.
-fn failed(syscall: &'static str, errno: Errno, name: &Name) -> Error {
+pub(in crate::sys) fn failed(syscall: &'static str, errno: Errno, name: &Name) -> Error {
     let error = match errno {
         Errno::NOENT => fault::not_found(name),
         Errno::EXIST => fault::exists(name),

@@ -5,8 +5,8 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::attach;
-use crate::manager::Address;
+use crate::sys::attach;
+use crate::sys::transport::Address;
 use crate::{Access, Foreign, Identity, Name};
 
 fn unsupported<T>() -> io::Result<T> {

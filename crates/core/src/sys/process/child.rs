@@ -31,7 +31,7 @@ impl Helper {
 
     /// Waits until it has ended by itself, or `deadline` has come.
     #[cfg(windows)]
-    pub(super) fn wait_until(&mut self, deadline: Instant) {
+    pub(in crate::sys) fn wait_until(&mut self, deadline: Instant) {
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(1));
         }

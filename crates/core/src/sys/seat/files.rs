@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Acquire;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{MAX_SEAT, errno_of, seats_from};
+use crate::sys::{MAX_SEAT, errno_of, seats_from};
 use crate::{Error, Identity, Kind, Name, Result};
 
 /// The pauses of a sleeper between two looks, which grow.
@@ -21,11 +21,11 @@ const PAUSES: (Duration, Duration) = (Duration::from_micros(50), Duration::from_
 /// goes: two could lock one file each under the same name.
 const UNLINKED: &str = "unlinked";
 
-#[cfg(all(target_os = "macos", not(feature = "portable-backend")))]
-use super::backend::seat_folder;
+#[cfg(backend = "macos")]
+use crate::sys::memory::os::seat_folder;
 
 /// Where segments themselves are files, those who find one have the same folder for temporary files.
-#[cfg(not(all(target_os = "macos", not(feature = "portable-backend"))))]
+#[cfg(not(backend = "macos"))]
 #[expect(clippy::unnecessary_wraps, reason = "macOS can fail here")]
 fn seat_folder() -> io::Result<PathBuf> {
     Ok(std::env::temp_dir())

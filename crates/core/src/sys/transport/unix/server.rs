@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::super::{Helper, os};
 use super::{Stream, folder};
 use crate::manager::ROLE;
+use crate::sys::memory::os;
+use crate::sys::process::Helper;
 
 /// How long a server may take to unlink everything before it is killed, which leaves that to its tracker.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -8,11 +8,12 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::Helper;
 use super::listener::{fresh_name, is_connected, open};
 use super::pipe::Instance;
 use super::{Reactor, Stream};
-use crate::manager::{Address, ROLE};
+use crate::manager::ROLE;
+use crate::sys::process::Helper;
+use crate::sys::transport::Address;
 
 /// How long a server may take to start, and to unlink everything before it is killed, which leaves that to its tracker.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -1,0 +1,32 @@
+//! Decides once which implementation of `sys` is built, and tells the sources by `cfg(backend = "…")`.
+//!
+//! | target                                      | values of `backend`      |
+//! | ------------------------------------------- | ------------------------ |
+//! | Linux                                       | `"linux"`, `"unix"`      |
+//! | macOS                                       | `"macos"`, `"unix"`      |
+//! | Windows                                     | `"windows"`, `"portable"` |
+//! | Linux or macOS, feature `portable-backend`  | `"portable"`             |
+//! | any other system                            | `"unsupported"`          |
+//!
+//! `"portable"` means one thing: memory by the crate `shared_memory`.
+
+use std::env;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!(
+        "cargo::rustc-check-cfg=cfg(backend, values(\"linux\", \"macos\", \"unix\", \"windows\", \"portable\", \"unsupported\"))"
+    );
+    let system = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    let is_portable = env::var_os("CARGO_FEATURE_PORTABLE_BACKEND").is_some();
+    let backends: &[&str] = match (system.as_str(), is_portable) {
+        ("windows", _) => &["windows", "portable"],
+        ("linux" | "macos", true) => &["portable"],
+        ("linux", false) => &["linux", "unix"],
+        ("macos", false) => &["macos", "unix"],
+        _ => &["unsupported"],
+    };
+    for backend in backends {
+        println!("cargo::rustc-cfg=backend=\"{backend}\"");
+    }
+}

@@ -1,0 +1,17 @@
+//! The helper process, seen from its starter and from itself.
+
+#[cfg(backend = "portable")]
+mod child;
+#[cfg(backend = "unix")]
+mod unix;
+#[cfg(backend = "unsupported")]
+mod unsupported;
+
+#[cfg(backend = "portable")]
+use child as platform;
+#[cfg(backend = "unix")]
+use unix as platform;
+#[cfg(backend = "unsupported")]
+use unsupported as platform;
+
+pub(crate) use platform::{Helper, detach, fall_silent, ignore_lease_signals, wait_for_starter};
