@@ -4,7 +4,8 @@ use napi::bindgen_prelude::{External, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use shareable_core::{
-    Access, AttachOptions, CreateOptions, Error, Foreign, Kind, Lifetime, Name, Segment, round_up_to_page,
+    Access, AttachOptions, CreateOptions, Error, Foreign, Kind, Lifetime, Name, Segment, page_size as core_page_size,
+    round_up_to_page,
 };
 
 use crate::buffer::{SharedBuffer, detach, external, over_static};
@@ -37,7 +38,7 @@ impl From<Segment> for NativeSegment {
         Self {
             name: segment.name().as_str().to_owned(),
             size: to_number(segment.size()),
-            mapped_size: to_number(round_up_to_page(segment.size()).unwrap_or(segment.size())),
+            mapped_size: to_number(round_up_to_page(segment.size(), core_page_size()).unwrap_or(segment.size())),
             is_owner: segment.is_owner(),
             is_read_only: segment.access() == Access::ReadOnly,
             handle: External::new(segment),
@@ -167,5 +168,5 @@ pub fn dispose_segment(
 #[napi]
 #[must_use]
 pub fn page_size() -> f64 {
-    to_number(shareable_core::page_size())
+    to_number(core_page_size())
 }

@@ -3,40 +3,10 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use crate::manager::Keeper;
+use crate::keeper::Keeper;
 use crate::mapping::view;
 use crate::tracker::{self, protocol::Registration};
-use crate::{Error, Identity, Kind, Mapping, Name, Result, SharedBytes, sys};
-
-/// What an attachment may do to the segment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Access {
-    /// Read and write.
-    #[default]
-    ReadWrite,
-    /// Read; a write through the mapping stays in this process and never reaches the segment. On Linux only.
-    ReadOnly,
-}
-
-/// What to do with a segment that another user owns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Foreign {
-    /// Refuse it, where the system tells whose it is (Linux and macOS): a squatter may have taken the name.
-    #[default]
-    Refuse,
-    /// Trust it.
-    Allow,
-}
-
-/// How long a segment is meant to live.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lifetime {
-    /// As long as the instance that created it, which owns it.
-    #[default]
-    Owned,
-    /// Until somebody unlinks it by hand.
-    Detached,
-}
+use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Mapping, Name, Result, SharedBytes, sys};
 
 /// How to create a segment.
 #[derive(Clone, Debug)]

@@ -19,7 +19,7 @@ const EEXIST: Option<i32> = if cfg!(unix) { Some(17) } else { None };
 
 /// What a segment may have for a size where one of `size` bytes was asked for.
 fn sizes_of(size: usize) -> RangeInclusive<usize> {
-    if cfg!(target_os = "linux") { size..=size } else { size..=round_up_to_page(size).unwrap() }
+    if cfg!(target_os = "linux") { size..=size } else { size..=round_up_to_page(size, page_size()).unwrap() }
 }
 
 #[test]

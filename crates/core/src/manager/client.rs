@@ -89,7 +89,7 @@ impl Client {
             check_key(&Address::parse(address)?, &key)?;
         }
         let program = tracker::program().ok_or_else(|| unsupported("no helper executable was named"))?;
-        let server = sys::Server::spawn(&program).map_err(|e| not_started(&program, &e))?;
+        let server = sys::Server::spawn(&program, super::ROLE).map_err(|e| not_started(&program, &e))?;
         let mut link = Link::new(End::Starter(server));
         let address = address.unwrap_or_default().to_owned();
         let asked = address.clone();

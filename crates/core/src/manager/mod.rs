@@ -10,37 +10,17 @@ pub mod handshake;
 pub mod protocol;
 mod server;
 
-use std::fmt::Debug;
-
+pub use crate::keeper::Keeper;
 pub use crate::sys::Address;
 pub use blocks::Blocks;
 pub use client::Client;
 pub use handshake::Key;
 pub use server::serve;
 
-use crate::tracker::protocol::Registration;
-use crate::{Error, Identity, Kind, Mapping, Result};
+use crate::{Error, Kind};
 
 /// The helper's argument that makes it a server.
 pub const ROLE: &str = "manager";
-
-/// Takes segments over from the instances that create them.
-pub trait Keeper: Debug + Send + Sync {
-    /// Whether it takes any, asked before one is made.
-    ///
-    /// # Errors
-    /// [`Kind::ManagerClosed`] when it does not.
-    fn check(&self) -> Result<()>;
-
-    /// Takes over a segment, which has its name by now and is on record with this process's tracker.
-    ///
-    /// # Errors
-    /// [`Kind::ManagerClosed`], and what else a keeper says; the segment is then to be unlinked by its creator.
-    fn keep(&self, registration: &Registration, mapping: &Mapping) -> Result<()>;
-
-    /// Hears that this process has unlinked a segment that it keeps.
-    fn unlinked(&self, identity: Identity);
-}
 
 fn ended() -> Error {
     Error::new(Kind::ManagerClosed, "the manager has been shut down: what was made through it is unlinked")

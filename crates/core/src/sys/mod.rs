@@ -2,8 +2,6 @@
 //!
 //! A backend supplies:
 //!
-//! - `NAME_MAX`: the longest name in bytes; `RANDOM_NAME_PREFIX`: how fresh names begin; `is_reserved_in_name(char)`
-//!   and `is_reserved_name(&str)`: what the system would take for something else than a name.
 //! - `page_size()`: bytes per page, a power of two.
 //! - `Mapping`: one view of a segment in this process, `Send + Sync`:
 //!   - `start()` is aligned to a page and valid for `len()` bytes, readable and writable, until the mapping drops;
@@ -53,7 +51,6 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
-use crate::stale::{Fate, Found};
 use crate::{Access, Error, Foreign, Identity, Lifetime, Name, Result};
 
 mod memory;
@@ -62,11 +59,10 @@ pub(crate) mod seat;
 mod sweep;
 mod transport;
 
-pub(crate) use memory::{
-    Hold, LOSSES, Mapping, NAME_MAX, RANDOM_NAME_PREFIX, attach_within, create, is_reserved_in_name, is_reserved_name,
-    page_size, unlink, unlink_registered,
-};
+pub use memory::page_size;
+pub(crate) use memory::{Hold, LOSSES, Mapping, attach_within, create, unlink, unlink_registered};
 pub(crate) use process::{Helper, detach, fall_silent, ignore_lease_signals, wait_for_starter};
+pub use sweep::{Fate, Found, Holder};
 pub(crate) use sweep::{list, sweep};
 pub use transport::Address;
 pub(crate) use transport::{Interest, Listener, Server, Stream, is_linked, prepare_server, starter, wait};
@@ -82,10 +78,6 @@ const _: () = {
     send_and_sync::<Mapping>();
     send_and_sync::<Hold>();
     send_and_sync::<Helper>();
-    let _: usize = NAME_MAX;
-    let _: &str = RANDOM_NAME_PREFIX;
-    let _: fn(char) -> bool = is_reserved_in_name;
-    let _: fn(&str) -> bool = is_reserved_name;
     let _: fn() -> usize = page_size;
     let _: fn(&Mapping) -> NonNull<u8> = Mapping::start;
     let _: fn(&Mapping) -> usize = Mapping::len;
@@ -106,7 +98,7 @@ const _: () = {
     let _: fn(&Address, Instant) -> io::Result<Stream> = Stream::connect;
     let _: fn(&Address) -> io::Result<Listener> = Listener::bind;
     let _: fn(&Path) -> io::Result<Listener> = Listener::bind_in_fresh_folder;
-    let _: fn(&Path) -> io::Result<Server> = Server::spawn;
+    let _: fn(&Path, &str) -> io::Result<Server> = Server::spawn;
     let _: fn() = ignore_lease_signals;
     send_and_sync::<seat::Seat>();
     let _: fn(&Name, Identity, u64, u16) -> Result<seat::Seat> = seat::Seat::take;

@@ -18,8 +18,6 @@ use super::unix::in_place::InPlace;
 use crate::sys::sweep;
 use crate::{Access, Error, Identity, Kind, Lifetime, Name, Result};
 
-pub(crate) const NAME_MAX: usize = 255;
-
 pub(in crate::sys) const MAPS_COPY_ON_WRITE: bool = true;
 
 /// For a helper process, see [`crate::sys::process`].

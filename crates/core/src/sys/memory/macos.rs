@@ -19,9 +19,6 @@ use super::unix::failed;
 use super::unix::in_place::InPlace;
 use crate::{Access, Error, Identity, Kind, Lifetime, Name, Result};
 
-/// `PSHMNAMLEN` is 31, of which shm_open's leading slash takes one.
-pub(crate) const NAME_MAX: usize = 30;
-
 /// A mapping must be shared here, so a stray write through a read-only one would kill the process.
 pub(in crate::sys) const MAPS_COPY_ON_WRITE: bool = false;
 

@@ -22,10 +22,13 @@ use unix as platform;
 #[cfg(backend = "unsupported")]
 use unsupported as platform;
 
-pub(crate) use platform::{
-    Hold, LOSSES, Mapping, NAME_MAX, RANDOM_NAME_PREFIX, attach_within, create, is_reserved_in_name, is_reserved_name,
-    page_size, unlink, unlink_registered,
-};
+pub(crate) use platform::{Hold, LOSSES, Mapping, attach_within, create, unlink, unlink_registered};
+
+/// The size of a memory page in bytes: 4096 on most machines, 16384 on Apple silicon.
+#[must_use]
+pub fn page_size() -> usize {
+    platform::page_size()
+}
 #[cfg(backend = "windows")]
 pub(crate) use portable::is_linked;
 #[cfg(backend = "linux")]

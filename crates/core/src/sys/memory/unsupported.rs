@@ -9,8 +9,6 @@ use std::time::Duration;
 use crate::sys::BeforePublish;
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result};
 
-pub(crate) const NAME_MAX: usize = 255;
-pub(crate) const RANDOM_NAME_PREFIX: &str = "psm_";
 pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
 
 /// Cannot exist: nothing makes one.
@@ -42,14 +40,6 @@ impl Mapping {
 /// Cannot exist: nothing makes one.
 #[derive(Debug)]
 pub(crate) struct Hold(Infallible);
-
-pub(crate) fn is_reserved_in_name(c: char) -> bool {
-    c == '/'
-}
-
-pub(crate) fn is_reserved_name(_: &str) -> bool {
-    false
-}
 
 pub(crate) fn page_size() -> usize {
     page_size::get()

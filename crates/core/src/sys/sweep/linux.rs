@@ -19,7 +19,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use crate::stale::{Fate, Found, Holder};
+use super::{Fate, Found, Holder};
 use crate::sys::memory::os::{MOUNT, identity, is_segment};
 
 /// The sticky bit.

@@ -1,5 +1,7 @@
 //! What lies in shared memory, and what of it nobody owns any more.
 
+use crate::Identity;
+
 #[cfg(backend = "linux")]
 mod linux;
 #[cfg(not(backend = "linux"))]
@@ -13,3 +15,46 @@ use none as platform;
 #[cfg(backend = "linux")]
 pub(in crate::sys) use linux::{OWNED, sign};
 pub(crate) use platform::{list, sweep};
+
+/// What became of a segment that a sweep looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Its owner was dead and nobody had it mapped: it is gone.
+    Removed,
+    /// It was left alone, for this reason.
+    Kept(String),
+}
+
+/// A process that has to do with a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its number.
+    pub pid: u32,
+    /// Whether it is still that process, and alive.
+    pub is_alive: bool,
+}
+
+/// A segment as it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Its name.
+    pub name: String,
+    /// Which segment of that name it is.
+    pub identity: Identity,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The memory that it takes, in bytes.
+    pub resident_bytes: u64,
+    /// Its user.
+    pub uid: u32,
+    /// Its permission bits.
+    pub mode: u32,
+    /// When it was created, in seconds since 1970.
+    pub created_at: f64,
+    /// Whether it was created to be owned, and may be swept.
+    pub is_tracked: bool,
+    /// Whether any process has it open or mapped; `None` where this user may not know.
+    pub is_in_use: Option<bool>,
+    /// The process that created it, where that is on record.
+    pub owner: Option<Holder>,
+}

@@ -1,6 +1,6 @@
 //! Systems whose segments are not listed here.
 
-use crate::stale::{Fate, Found};
+use super::{Fate, Found};
 
 /// What dead owners left behind when their tracker died too cannot be found.
 pub(crate) fn sweep() -> Vec<(String, Fate)> {

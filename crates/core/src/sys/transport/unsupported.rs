@@ -70,7 +70,7 @@ impl Listener {
 pub(crate) struct Server(Infallible);
 
 impl Server {
-    pub(crate) fn spawn(_program: &Path) -> io::Result<Self> {
+    pub(crate) fn spawn(_program: &Path, _role: &str) -> io::Result<Self> {
         unsupported()
     }
 

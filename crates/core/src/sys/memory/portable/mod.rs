@@ -28,8 +28,6 @@ mod windows;
 #[cfg(windows)]
 use windows as os;
 
-pub(crate) use os::{NAME_MAX, RANDOM_NAME_PREFIX, is_reserved_in_name, is_reserved_name};
-
 /// Never changes: see [`Mapping::is_lost`].
 pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
 

@@ -8,10 +8,6 @@ use shared_memory::{Shmem, ShmemConf, ShmemError};
 use super::failed;
 use crate::{Error, Identity, Kind, Name, Result};
 
-/// `PSHMNAMLEN` of macOS is 31, of which shm_open's leading slash takes one.
-pub(crate) const NAME_MAX: usize = if cfg!(target_os = "macos") { 30 } else { 255 };
-pub(crate) const RANDOM_NAME_PREFIX: &str = "psm_";
-
 /// What the crate calls, or calls first.
 pub(super) const CREATE: &str = "shm_open";
 pub(super) const OPEN: &str = "shm_open";
@@ -22,14 +18,6 @@ pub(super) const ERRNO_OF_EXISTS: Option<i32> = Some(17);
 
 /// The one mode that the crate gives.
 const MODE: u32 = 0o600;
-
-pub(crate) fn is_reserved_in_name(c: char) -> bool {
-    c == '/'
-}
-
-pub(crate) fn is_reserved_name(_: &str) -> bool {
-    false
-}
 
 fn config(name: &Name) -> ShmemConf {
     ShmemConf::new().os_id(format!("/{name}"))

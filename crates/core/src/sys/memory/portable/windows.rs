@@ -13,15 +13,9 @@ use shared_memory::{Shmem, ShmemConf, ShmemError};
 use windows_sys::Win32::Storage::FileSystem::{BY_HANDLE_FILE_INFORMATION, GetFileInformationByHandle};
 
 use super::{failed, system_error};
+use crate::name::UNLINKED;
 use crate::sys::fault;
 use crate::{Error, Identity, Kind, Name, Result};
-
-/// How the crate renames the file of an unlinked segment that is still mapped somewhere.
-const UNLINKED: &str = "_deleted";
-
-/// What a file name may have, less room for [`UNLINKED`].
-pub(crate) const NAME_MAX: usize = 255 - UNLINKED.len();
-pub(crate) const RANDOM_NAME_PREFIX: &str = "wnsm_";
 
 /// What the crate calls, or calls first.
 pub(super) const CREATE: &str = "CreateFileMapping";
@@ -33,28 +27,6 @@ pub(super) const ERRNO_OF_EXISTS: Option<i32> = None;
 
 const ERROR_FILE_INVALID: u32 = 1006;
 const ERROR_COMMITMENT_LIMIT: u32 = 1455;
-
-/// What neither a file name nor the name of a kernel object can have.
-pub(crate) fn is_reserved_in_name(c: char) -> bool {
-    matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
-}
-
-/// Whether Windows would take the name for another one, whose end it cuts off, or for a device; or the crate for that of
-/// an unlinked segment, whose file it puts in the place of any that is there.
-pub(crate) fn is_reserved_name(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_uppercase();
-    let is_device = match stem.as_str() {
-        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" => true,
-        stem => ["COM", "LPT"].iter().any(|port| {
-            stem.strip_prefix(port).is_some_and(|number| number.chars().count() == 1 && number.contains(is_port_number))
-        }),
-    };
-    is_device || name.ends_with(['.', ' ']) || name.to_ascii_lowercase().ends_with(UNLINKED)
-}
-
-fn is_port_number(c: char) -> bool {
-    c.is_ascii_digit() || matches!(c, '¹' | '²' | '³')
-}
 
 fn config(name: &Name) -> ShmemConf {
     ShmemConf::new().os_id(name.as_str())
@@ -200,19 +172,6 @@ pub(super) fn errno(_: u32) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_that_windows_would_take_for_something_else_are_reserved() {
-        let of_unlinked = ["a_deleted", "A_Deleted"];
-        let of_others = ["NUL", "nul", "con.txt", "Aux .log", "COM1", "lpt9.x", "com²", "CONIN$", "a.", "a "];
-        for name in of_others.into_iter().chain(of_unlinked) {
-            assert!(is_reserved_name(name), "{name:?}");
-            assert_eq!(Name::new(name).unwrap_err().kind(), Kind::InvalidValue, "{name:?}");
-        }
-        for name in ["null", "COM", "COM10", "a.nul", "psm_1", "aux1", " a", ".a", "a_deleted_1"] {
-            assert!(!is_reserved_name(name), "{name:?}");
-        }
-    }
 
     #[test]
     fn a_create_that_fails_half_way_leaves_no_file() {

@@ -16,19 +16,8 @@ pub(super) mod in_place;
 mod mapping;
 mod sigbus;
 
-pub(crate) use super::os::NAME_MAX;
 pub(crate) use mapping::{Hold, Mapping};
 pub(crate) use sigbus::LOSSES;
-
-pub(crate) const RANDOM_NAME_PREFIX: &str = "psm_";
-
-pub(crate) fn is_reserved_in_name(c: char) -> bool {
-    c == '/'
-}
-
-pub(crate) fn is_reserved_name(_: &str) -> bool {
-    false
-}
 
 pub(crate) fn page_size() -> usize {
     rustix::param::page_size()

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::{Stream, folder};
-use crate::manager::ROLE;
 use crate::sys::memory::os;
 use crate::sys::process::Helper;
 
@@ -23,9 +22,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts `program` in the role of a server.
-    pub(crate) fn spawn(program: &Path) -> io::Result<Self> {
-        let process = Helper::spawn(program, ROLE)?;
+    /// Starts `program` with one argument, the role of a server.
+    pub(crate) fn spawn(program: &Path, role: &str) -> io::Result<Self> {
+        let process = Helper::spawn(program, role)?;
         let socket = rustix::io::fcntl_dupfd_cloexec(process.socket(), 3)?;
         Ok(Self { stream: Stream::new(socket, String::new())?, _process: process })
     }

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use super::listener::{fresh_name, is_connected, open};
 use super::pipe::Instance;
 use super::{Reactor, Stream};
-use crate::manager::ROLE;
 use crate::sys::process::Helper;
 use crate::sys::transport::Address;
 
@@ -28,11 +27,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts `program` in the role of a server.
-    pub(crate) fn spawn(program: &Path) -> io::Result<Self> {
+    /// Starts `program` with one argument, the role of a server.
+    pub(crate) fn spawn(program: &Path, role: &str) -> io::Result<Self> {
         let address = Address::Pipe(fresh_name("shareable-starter-")?);
         let Address::Pipe(name) = &address else { return Err(io::ErrorKind::InvalidInput.into()) };
-        let process = Helper::spawn(program, ROLE)?;
+        let process = Helper::spawn(program, role)?;
         process.send(format!("{name}\n").as_bytes())?;
         let deadline = Instant::now() + PATIENCE;
         loop {

@@ -2,8 +2,20 @@
 
 use std::fmt;
 
-use crate::sys;
 use crate::{Error, Kind, Result};
+
+#[cfg(not(windows))]
+mod posix;
+#[cfg(any(windows, test))]
+#[cfg_attr(not(windows), allow(dead_code, reason = "other systems only test these rules"))]
+mod windows;
+
+#[cfg(not(windows))]
+use posix as rules;
+#[cfg(windows)]
+use windows as rules;
+#[cfg(windows)]
+pub(crate) use windows::UNLINKED;
 
 /// A valid segment name, without the leading slash of `shm_open(3)`, as CPython reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,11 +36,11 @@ impl Name {
             "is empty".to_owned()
         } else if name == "." || name == ".." {
             "is a directory's name".to_owned()
-        } else if let Some(bad) = name.chars().find(|&c| c.is_control() || sys::is_reserved_in_name(c)) {
+        } else if let Some(bad) = name.chars().find(|&c| c.is_control() || rules::is_reserved_in_name(c)) {
             format!("contains {bad:?}")
-        } else if sys::is_reserved_name(name) {
+        } else if rules::is_reserved_name(name) {
             "is reserved by the system".to_owned()
-        } else if name.len() > sys::NAME_MAX {
+        } else if name.len() > rules::MAX {
             format!("has {} bytes", name.len())
         } else {
             return Ok(Self(name.to_owned()));
@@ -37,7 +49,7 @@ impl Name {
             Kind::InvalidValue,
             format!(
                 "segment name {name:?} {fault}; a name has 1 to {} bytes, no slash and no control character",
-                sys::NAME_MAX
+                rules::MAX
             ),
         ))
     }
@@ -54,7 +66,7 @@ impl Name {
                 .with_os("getrandom", e.raw_os_error())
         })?;
         let text = data_encoding::BASE32HEX_NOPAD.encode(&bits).to_ascii_lowercase();
-        Ok(Self(format!("{}{text}", sys::RANDOM_NAME_PREFIX)))
+        Ok(Self(format!("{}{text}", rules::RANDOM_PREFIX)))
     }
 
     /// The name as text.
@@ -85,9 +97,9 @@ mod tests {
 
     #[test]
     fn length_is_counted_in_bytes() {
-        assert!(Name::new(&"a".repeat(sys::NAME_MAX)).is_ok());
-        assert!(Name::new(&"a".repeat(sys::NAME_MAX + 1)).is_err());
-        assert!(Name::new(&"é".repeat(sys::NAME_MAX / 2 + 1)).is_err());
+        assert!(Name::new(&"a".repeat(rules::MAX)).is_ok());
+        assert!(Name::new(&"a".repeat(rules::MAX + 1)).is_err());
+        assert!(Name::new(&"é".repeat(rules::MAX / 2 + 1)).is_err());
     }
 
     #[test]

@@ -1,0 +1,17 @@
+//! The rules of shm_open(3).
+
+/// The longest name in bytes. macOS allows 31 (`PSHMNAMLEN`), one of which is the leading slash.
+pub(crate) const MAX: usize = if cfg!(target_os = "macos") { 30 } else { 255 };
+
+/// How CPython's random names begin.
+pub(crate) const RANDOM_PREFIX: &str = "psm_";
+
+/// Whether no name may contain the character.
+pub(crate) fn is_reserved_in_name(c: char) -> bool {
+    c == '/'
+}
+
+/// Whether the whole name is reserved.
+pub(crate) fn is_reserved_name(_: &str) -> bool {
+    false
+}

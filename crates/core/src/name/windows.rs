@@ -1,0 +1,55 @@
+//! The rules of Windows, where a name is that of a file and of a kernel object.
+
+/// How the crate `shared_memory` renames the file of an unlinked segment that is still mapped somewhere.
+pub(crate) const UNLINKED: &str = "_deleted";
+
+/// The longest name in bytes: a file name may have 255, of which [`UNLINKED`] needs some.
+pub(crate) const MAX: usize = 255 - UNLINKED.len();
+
+/// How CPython's random names begin.
+pub(crate) const RANDOM_PREFIX: &str = "wnsm_";
+
+/// Whether a file name or the name of a kernel object cannot contain the character.
+pub(crate) fn is_reserved_in_name(c: char) -> bool {
+    matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
+}
+
+/// Whether Windows would open something else under the name: a device, or the name without its trailing dots or spaces.
+/// Names that end in [`UNLINKED`] are reserved too, because the crate replaces a file of that name.
+pub(crate) fn is_reserved_name(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_uppercase();
+    let is_device = match stem.as_str() {
+        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" => true,
+        stem => ["COM", "LPT"].iter().any(|port| {
+            stem.strip_prefix(port).is_some_and(|number| number.chars().count() == 1 && number.contains(is_port_number))
+        }),
+    };
+    is_device || name.ends_with(['.', ' ']) || name.to_ascii_lowercase().ends_with(UNLINKED)
+}
+
+fn is_port_number(c: char) -> bool {
+    c.is_ascii_digit() || matches!(c, '¹' | '²' | '³')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_windows_would_open_as_something_else_are_reserved() {
+        let of_unlinked = ["a_deleted", "A_Deleted"];
+        let of_others = ["NUL", "nul", "con.txt", "Aux .log", "COM1", "lpt9.x", "com²", "CONIN$", "a.", "a "];
+        for name in of_others.into_iter().chain(of_unlinked) {
+            assert!(is_reserved_name(name), "{name:?}");
+        }
+        for name in ["null", "COM", "COM10", "a.nul", "psm_1", "aux1", " a", ".a", "a_deleted_1"] {
+            assert!(!is_reserved_name(name), "{name:?}");
+        }
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn a_reserved_name_is_an_invalid_value() {
+        assert_eq!(crate::Name::new("NUL").unwrap_err().kind(), crate::Kind::InvalidValue);
+    }
+}

@@ -1,0 +1,31 @@
+//! What a process may do with a segment, whose segments it accepts, and how long a segment lives.
+
+/// What an attachment may do to the segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Read and write.
+    #[default]
+    ReadWrite,
+    /// Read; a write through the mapping stays in this process and never reaches the segment. See `docs/platforms.md` for where it works.
+    ReadOnly,
+}
+
+/// What to do with a segment that another user owns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Foreign {
+    /// Refuse it, where the system tells whose it is (Linux and macOS): a squatter may have taken the name.
+    #[default]
+    Refuse,
+    /// Trust it.
+    Allow,
+}
+
+/// How long a segment is meant to live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lifetime {
+    /// As long as the instance that created it, which owns it.
+    #[default]
+    Owned,
+    /// Until somebody unlinks it by hand.
+    Detached,
+}
