@@ -29,3 +29,12 @@ pub enum Lifetime {
     /// Until somebody unlinks it by hand.
     Detached,
 }
+
+/// A process that has to do with a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its number.
+    pub pid: u32,
+    /// Whether it is still that process, and alive.
+    pub is_alive: bool,
+}

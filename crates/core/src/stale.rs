@@ -1,6 +1,7 @@
 //! What lies in shared memory, and what of it nobody owns any more. On Linux; other systems cannot list their segments.
 
-pub use crate::sys::{Fate, Found, Holder};
+pub use crate::ownership::Holder;
+pub use crate::sys::{Fate, Found};
 use crate::{Identity, Name, Result, sys};
 
 /// Removes the segments of this user that were created to be owned, and that no process has open or mapped any more.

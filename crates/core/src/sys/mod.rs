@@ -60,12 +60,12 @@ mod sweep;
 mod transport;
 
 pub use memory::page_size;
-pub(crate) use memory::{Hold, LOSSES, Mapping, attach_within, create, unlink, unlink_registered};
+pub(crate) use memory::{Hold, LOSSES, Mapping, attach_within, create, is_linked, unlink, unlink_registered};
 pub(crate) use process::{Helper, detach, fall_silent, ignore_lease_signals, wait_for_starter};
-pub use sweep::{Fate, Found, Holder};
+pub use sweep::{Fate, Found};
 pub(crate) use sweep::{list, sweep};
 pub use transport::Address;
-pub(crate) use transport::{Interest, Listener, Server, Stream, is_linked, prepare_server, starter, wait};
+pub(crate) use transport::{Interest, Listener, Server, Stream, prepare_server, starter, wait};
 
 /// What runs between the making of a segment and its appearance under its name.
 pub(crate) type BeforePublish<'a> = &'a mut dyn FnMut(&Mapping, Identity) -> Result<()>;

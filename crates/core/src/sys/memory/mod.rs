@@ -22,14 +22,12 @@ use unix as platform;
 #[cfg(backend = "unsupported")]
 use unsupported as platform;
 
-pub(crate) use platform::{Hold, LOSSES, Mapping, attach_within, create, unlink, unlink_registered};
+pub(crate) use platform::{Hold, LOSSES, Mapping, attach_within, create, is_linked, unlink, unlink_registered};
 
 /// The size of a memory page in bytes: 4096 on most machines, 16384 on Apple silicon.
 #[must_use]
 pub fn page_size() -> usize {
     platform::page_size()
 }
-#[cfg(backend = "windows")]
-pub(crate) use portable::is_linked;
 #[cfg(backend = "linux")]
 pub(in crate::sys) use unix::failed;

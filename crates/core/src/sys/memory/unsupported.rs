@@ -68,6 +68,10 @@ pub(crate) fn unlink(name: &Name, _identity: Identity) -> Result<()> {
     Err(unsupported(name))
 }
 
+pub(crate) fn is_linked(_name: &Name, _identity: Identity) -> bool {
+    false
+}
+
 pub(crate) fn unlink_registered(_name: &str, _identity: Identity) -> bool {
     false
 }

@@ -2,10 +2,19 @@
 
 #[cfg(backend = "portable")]
 mod child;
+#[cfg(backend = "linux")]
+pub(in crate::sys) mod linux;
+#[cfg(backend = "macos")]
+pub(in crate::sys) mod macos;
 #[cfg(backend = "unix")]
 mod unix;
 #[cfg(backend = "unsupported")]
 mod unsupported;
+
+#[cfg(backend = "linux")]
+pub(in crate::sys) use linux as os;
+#[cfg(backend = "macos")]
+pub(in crate::sys) use macos as os;
 
 #[cfg(backend = "portable")]
 use child as platform;

@@ -15,7 +15,7 @@ use rustix::io::{Errno, retry_on_intr};
 use rustix::net::send;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
-use crate::sys::memory::os;
+use super::os;
 
 /// How long a helper may leave its socket full. It reads at once, so a longer time means that it was stopped.
 const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
@@ -163,7 +163,7 @@ impl Drop for Actions {
     }
 }
 
-pub(crate) use crate::sys::memory::os::wait_for_starter;
+pub(crate) use super::os::wait_for_starter;
 
 /// See [`crate::process::detach`].
 pub(crate) fn detach() {

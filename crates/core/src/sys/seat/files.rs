@@ -22,7 +22,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_micros(50), Duration::from_
 const UNLINKED: &str = "unlinked";
 
 #[cfg(backend = "macos")]
-use crate::sys::memory::os::seat_folder;
+use super::macos::seat_folder;
 
 /// Where segments themselves are files, those who find one have the same folder for temporary files.
 #[cfg(not(backend = "macos"))]

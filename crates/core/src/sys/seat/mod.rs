@@ -4,6 +4,8 @@
 mod files;
 #[cfg(backend = "linux")]
 mod futex;
+#[cfg(backend = "macos")]
+mod macos;
 
 #[cfg(not(backend = "linux"))]
 use files as platform;

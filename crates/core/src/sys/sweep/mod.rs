@@ -1,6 +1,7 @@
 //! What lies in shared memory, and what of it nobody owns any more.
 
 use crate::Identity;
+use crate::ownership::Holder;
 
 #[cfg(backend = "linux")]
 mod linux;
@@ -12,8 +13,6 @@ use linux as platform;
 #[cfg(not(backend = "linux"))]
 use none as platform;
 
-#[cfg(backend = "linux")]
-pub(in crate::sys) use linux::{OWNED, sign};
 pub(crate) use platform::{list, sweep};
 
 /// What became of a segment that a sweep looked at.
@@ -23,15 +22,6 @@ pub enum Fate {
     Removed,
     /// It was left alone, for this reason.
     Kept(String),
-}
-
-/// A process that has to do with a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Holder {
-    /// Its number.
-    pub pid: u32,
-    /// Whether it is still that process, and alive.
-    pub is_alive: bool,
 }
 
 /// A segment as it stands.

@@ -16,4 +16,4 @@ use unsupported as platform;
 use windows as platform;
 
 pub use address::Address;
-pub(crate) use platform::{Interest, Listener, Server, Stream, is_linked, prepare_server, starter, wait};
+pub(crate) use platform::{Interest, Listener, Server, Stream, prepare_server, starter, wait};

@@ -5,9 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::sys::attach;
 use crate::sys::transport::Address;
-use crate::{Access, Foreign, Identity, Name};
 
 fn unsupported<T>() -> io::Result<T> {
     Err(io::ErrorKind::Unsupported.into())
@@ -104,11 +102,6 @@ pub(crate) fn starter() -> io::Result<Stream> {
 }
 
 pub(crate) fn prepare_server() {}
-
-/// There are no identities to compare: the name is all there is.
-pub(crate) fn is_linked(name: &Name, _identity: Identity) -> bool {
-    attach(name, Access::ReadWrite, Foreign::Allow).is_ok()
-}
 
 // Those of other systems end something when they drop, and callers rely on when that is.
 

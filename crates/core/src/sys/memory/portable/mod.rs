@@ -139,14 +139,8 @@ pub(crate) fn unlink(name: &Name, identity: Identity) -> Result<()> {
     os::check_unlinked(name)
 }
 
-/// See the backend contract.
-#[cfg(windows)]
 pub(crate) fn is_linked(name: &Name, identity: Identity) -> bool {
-    match os::identity_of(name) {
-        Ok(found) => found == Some(identity),
-        // A file that cannot be looked at is there.
-        Err(_) => true,
-    }
+    os::is_linked(name, identity)
 }
 
 fn known(identity: Option<Identity>) -> Identity {

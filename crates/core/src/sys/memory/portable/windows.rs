@@ -116,6 +116,11 @@ pub(super) fn identity_of(name: &Name) -> io::Result<Option<Identity>> {
     Ok(Backing::of(name)?.map(|backing| backing.identity))
 }
 
+pub(super) fn is_linked(name: &Name, identity: Identity) -> bool {
+    // A file that cannot be examined still has the name.
+    identity_of(name).map_or(true, |found| found == Some(identity))
+}
+
 /// A segment, which one it is, and its size, which the system gives in whole pages where there is no file to ask.
 pub(super) fn open_known(name: &Name) -> Result<(Shmem, Option<Identity>, usize), ShmemError> {
     loop {

@@ -91,6 +91,14 @@ pub(crate) fn unlink(name: &Name, identity: Identity) -> Result<()> {
     os::remove(name).map_err(|errno| failed("unlink", errno, name))
 }
 
+pub(crate) fn is_linked(name: &Name, identity: Identity) -> bool {
+    match os::identity_of(name) {
+        // Where the system gives no identities, the name is all there is.
+        Ok(found) => found.is_none_or(|found| found == identity),
+        Err(errno) => errno != Errno::NOENT,
+    }
+}
+
 pub(crate) fn unlink_registered(name: &str, identity: Identity) -> bool {
     Name::new(name).and_then(|name| unlink(&name, identity)).is_ok()
 }

@@ -14,8 +14,8 @@ use rustix::process::{geteuid, umask};
 
 use super::Stream;
 use super::folder::{Folder, is_same};
+use super::os;
 use super::stream::{CONNECT_PAUSE, canonical};
-use crate::sys::memory::os;
 use crate::sys::transport::Address;
 
 /// How long another server that starts in the same folder is waited for.

@@ -7,13 +7,19 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use crate::sys::memory::os;
-use crate::{Identity, Name};
-
 mod folder;
+#[cfg(backend = "linux")]
+mod linux;
 mod listener;
+#[cfg(backend = "macos")]
+mod macos;
 mod server;
 mod stream;
+
+#[cfg(backend = "linux")]
+use linux as os;
+#[cfg(backend = "macos")]
+use macos as os;
 
 pub(crate) use listener::Listener;
 pub(crate) use server::{Server, prepare_server, starter};
@@ -61,14 +67,5 @@ fn wait_until(interest: Interest<'_>, deadline: Instant) -> io::Result<()> {
         if wait(&[interest], Some(deadline - now))?[0] {
             return Ok(());
         }
-    }
-}
-
-/// See the backend contract.
-pub(crate) fn is_linked(name: &Name, identity: Identity) -> bool {
-    match os::identity_of(name) {
-        // Where the system gives no identities, the name is all there is.
-        Ok(found) => found.is_none_or(|found| found == identity),
-        Err(errno) => errno != Errno::NOENT,
     }
 }

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::{Stream, folder};
-use crate::sys::memory::os;
-use crate::sys::process::Helper;
+use crate::sys::process::{Helper, os};
 
 /// How long a server may take to unlink everything before it is killed, which leaves that to its tracker.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -13,8 +13,9 @@ use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::sockopt::set_tcp_nodelay;
 use rustix::net::{RecvFlags, Shutdown, SocketAddrUnix, connect, recv, send, shutdown};
 
+use super::os;
 use super::{Interest, wait_until};
-use crate::sys::memory::os;
+use crate::sys::process::os::SEND_AT_ONCE;
 use crate::sys::transport::Address;
 
 /// Between two tries to connect.
@@ -88,7 +89,7 @@ impl Stream {
 
     /// Sends what there is room for.
     pub(crate) fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(send(&self.socket, bytes, os::SEND_AT_ONCE)?)
+        Ok(send(&self.socket, bytes, SEND_AT_ONCE)?)
     }
 
     /// Receives what has come; 0 is the end.

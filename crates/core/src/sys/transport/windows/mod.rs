@@ -24,7 +24,6 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use crate::sys::memory::is_linked;
 pub(crate) use listener::Listener;
 pub(crate) use server::{Server, prepare_server, starter};
 pub(crate) use stream::Stream;

@@ -3,67 +3,25 @@
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{
     AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, Stat, fallocate, linkat, open as open_path, statat, statvfs,
     unlinkat,
 };
 use rustix::io::{Errno, retry_on_intr};
-use rustix::net::sockopt::socket_peercred;
-use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socket_with, socketpair};
-use rustix::process::{PidfdFlags, Resource, Uid, getrlimit, pidfd_open};
+use rustix::process::{Resource, getrlimit};
 
 use super::unix::failed;
 use super::unix::in_place::InPlace;
-use crate::sys::sweep;
 use crate::{Access, Error, Identity, Kind, Lifetime, Name, Result};
 
+pub(in crate::sys) mod mark;
+
 pub(in crate::sys) const MAPS_COPY_ON_WRITE: bool = true;
-
-/// For a helper process, see [`crate::sys::process`].
-pub(in crate::sys) const SPAWN_FLAGS: libc::c_short = libc::POSIX_SPAWN_SETSID as libc::c_short;
-
-/// The hard limit decides alone.
-pub(in crate::sys) const MOST_DESCRIPTORS: Option<u64> = None;
-
-/// Neither waits for room nor dies of a pipe that is broken.
-pub(in crate::sys) const SEND_AT_ONCE: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
-
-/// How often a Unix socket must refuse to be taken for one that nobody listens at: here it refuses for no other reason.
-pub(in crate::sys) const CONNECT_TRIES: u32 = 1;
 
 pub(in crate::sys) const MOUNT: &str = "/dev/shm";
 
 fn path(name: &Name) -> String {
     format!("{MOUNT}/{name}")
-}
-
-/// Two connected sockets that no other process inherits.
-pub(in crate::sys) fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
-    socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
-}
-
-/// A socket that no other process inherits.
-pub(in crate::sys) fn unix_socket() -> Result<OwnedFd, Errno> {
-    socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
-}
-
-/// The user at the other end of a Unix socket, as of when it was connected.
-pub(in crate::sys) fn peer_user(socket: BorrowedFd<'_>) -> Result<Uid, Errno> {
-    socket_peercred(socket).map(|peer| peer.uid)
-}
-
-/// See [`crate::process::wait_for_starter`]. The socket knows who made it, and that is our parent as long as it lives.
-pub(crate) fn wait_for_starter() {
-    let Ok(starter) = socket_peercred(rustix::stdio::stdin()).map(|peer| peer.pid) else { return };
-    let is_our_parent = || rustix::process::getppid() == Some(starter);
-    // The second look is for a number that was given to another process before it was opened.
-    if is_our_parent()
-        && let Ok(handle) = pidfd_open(starter, PidfdFlags::empty())
-        && is_our_parent()
-    {
-        let _ = retry_on_intr(|| poll(&mut [PollFd::new(&handle, PollFlags::IN)], None));
-    }
 }
 
 /// A segment that has its memory and perhaps its contents, but no name that others could open.
@@ -77,7 +35,7 @@ pub(in crate::sys) enum Draft {
 impl Draft {
     pub(in crate::sys) fn new(name: &Name, size: NonZeroUsize, mode: u32, lifetime: Lifetime) -> Result<Self> {
         let mode = match lifetime {
-            Lifetime::Owned => mode | sweep::OWNED,
+            Lifetime::Owned => mode | mark::OWNED,
             Lifetime::Detached => mode,
         };
         // linkat decides; this look keeps a doomed create from allocating first.
@@ -88,7 +46,7 @@ impl Draft {
         match open_path(MOUNT, flags, Mode::from_raw_mode(mode)) {
             Ok(file) => {
                 allocate(file.as_fd(), size, name)?;
-                sweep::sign(file.as_fd());
+                mark::sign(file.as_fd());
                 Ok(Self::Unnamed(file))
             }
             Err(Errno::OPNOTSUPP | Errno::ISDIR) => InPlace::new(name, size, mode).map(Self::InPlace),
