@@ -4,10 +4,13 @@
 //! memory is wrong in the worst way; so these are the calls themselves.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::{Arc, Weak};
+use std::thread::{self, ThreadId};
 
 use napi::bindgen_prelude::{ToNapiValue, Unknown};
 use napi::{Env, Error, JsValue, Result, Status, check_status, sys};
@@ -24,66 +27,76 @@ impl ToNapiValue for SharedBuffer {
     }
 }
 
-/// What a finalizer gives back: its hold of a mapping.
-struct Hold {
-    _mapping: Arc<Mapping>,
-    /// Set once the finalizer has run, for [`Unsettled`].
-    is_given_back: Arc<AtomicBool>,
+/// The memory of one buffer.
+struct Memory {
+    mapping: Arc<Mapping>,
+    /// Whether this library detached the buffer while the memory was still in it, so that no alias exists. Otherwise
+    /// `transfer()`, a byte stream or `postMessage()` may have moved the memory away.
+    is_detached: AtomicBool,
+    /// Environments are used by the threads that made them only.
+    thread: ThreadId,
+    /// Set once the finalizer of the memory has run, for [`Unsettled`].
+    is_given_back: AtomicBool,
+}
+
+/// A hold of a buffer's memory that was handed to Node-API as a pointer.
+struct Hold;
+
+impl Hold {
+    fn give(memory: &Arc<Memory>) -> *mut c_void {
+        Arc::into_raw(Arc::clone(memory)).cast_mut().cast()
+    }
+
+    /// # Safety
+    ///
+    /// `hold` is what [`Hold::give`] returned, and this is the only call for it.
+    unsafe fn take_back(hold: *mut c_void) -> Arc<Memory> {
+        // SAFETY: the caller's duty.
+        unsafe { Arc::from_raw(hold.cast::<Memory>()) }
+    }
 }
 
 /// A hold of which nobody knows whether its finalizer will run, because the call that took it failed. Node 20 runs it
 /// when it throws for the size, later; a worker thread that is being terminated fails before anything else, and runs
-/// none. It is settled when the thread ends, after its environment's last finalizer.
+/// none. It is settled when the thread ends, after its environment's last finalizer. No alias exists: JavaScript never
+/// had the buffer.
 struct Unsettled {
-    hold: *mut Hold,
-    is_given_back: Arc<AtomicBool>,
+    hold: *mut c_void,
+    memory: Arc<Memory>,
 }
 
 impl Drop for Unsettled {
     fn drop(&mut self) {
-        if !self.is_given_back.load(Ordering::Acquire) {
-            // SAFETY: the pointer is a Box given up by `Hold::give`, and no finalizer has taken it back. None will:
+        if !self.memory.is_given_back.load(Acquire) {
+            // SAFETY: the pointer is what `Hold::give` returned, and no finalizer has taken it back. None will:
             // finalizers run on this thread, whose environment has ended before its thread-local values are dropped.
-            drop(unsafe { Box::from_raw(self.hold) });
+            drop(unsafe { Hold::take_back(self.hold) });
         }
     }
 }
 
 thread_local! {
     static UNSETTLED: RefCell<Vec<Unsettled>> = const { RefCell::new(Vec::new()) };
-}
 
-impl Hold {
-    /// Gives a hold up, for a finalizer or for [`Hold::settle`].
-    fn give(mapping: &Arc<Mapping>) -> (*mut Self, Arc<AtomicBool>) {
-        let is_given_back = Arc::new(AtomicBool::new(false));
-        let hold = Self { _mapping: Arc::clone(mapping), is_given_back: Arc::clone(&is_given_back) };
-        (Box::into_raw(Box::new(hold)), is_given_back)
-    }
-
-    /// Leaves a hold whose call failed to the end of the thread.
-    fn settle(hold: *mut Self, is_given_back: Arc<AtomicBool>) {
-        UNSETTLED.with_borrow_mut(|unsettled| unsettled.push(Unsettled { hold, is_given_back }));
-    }
-
-    /// # Safety
-    ///
-    /// `hold` is what [`Hold::give`] returned, and this is the only call for it.
-    unsafe fn take_back(hold: *mut c_void) {
-        // SAFETY: the caller's duty.
-        let hold = unsafe { Box::from_raw(hold.cast::<Self>()) };
-        hold.is_given_back.store(true, Ordering::Release);
-    }
+    /// The newest buffer of each mapping, by the mapping's first address.
+    static NEWEST: RefCell<HashMap<usize, Weak<Memory>>> = RefCell::new(HashMap::new());
 }
 
 /// Makes an ArrayBuffer whose memory is `mapping`.
 ///
 /// The addresses stay mapped until both the buffer's memory and the buffer object have been collected. The object alone
-/// is not enough, because `transfer()` hands the memory to another object; the memory alone is not, because a read that
-/// libuv has under way keeps the object alive but not the memory of one that has been detached.
+/// is not enough, because `transfer()` hands the memory to another object. The memory alone is not enough, because a read
+/// that libuv has under way keeps the object alive but not the memory of one that has been detached. If the environment
+/// ends first, the addresses are never freed: see [`environment_ends`].
 pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>) -> Result<SharedBuffer> {
+    let memory = Arc::new(Memory {
+        mapping: Arc::clone(mapping),
+        is_detached: AtomicBool::new(false),
+        thread: thread::current().id(),
+        is_given_back: AtomicBool::new(false),
+    });
     let mut buffer = ptr::null_mut();
-    let (hold, is_given_back) = Hold::give(mapping);
+    let hold = Hold::give(&memory);
     // SAFETY: the memory is mapped, and stays so for as long as `hold`, which `release` gives back once.
     let status = unsafe {
         sys::napi_create_external_arraybuffer(
@@ -91,17 +104,17 @@ pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>) -> Result<SharedBuffer
             mapping.start().as_ptr().cast(),
             mapping.len(),
             Some(release),
-            hold.cast(),
+            hold,
             &raw mut buffer,
         )
     };
     if status == sys::Status::napi_no_external_buffers_allowed {
         // SAFETY: this refusal comes before anything is taken, so `release` is never called for this hold.
-        unsafe { Hold::take_back(hold.cast()) };
+        drop(unsafe { Hold::take_back(hold) });
         return Err(throw(env, &refused(Status::from(status))));
     }
     if status != sys::Status::napi_ok {
-        Hold::settle(hold, is_given_back);
+        UNSETTLED.with_borrow_mut(|unsettled| unsettled.push(Unsettled { hold, memory }));
         // An exception is there already: of Node 20, for a size that the caller should have looked at, or the end of a
         // worker thread, after which no JavaScript runs.
         if status == sys::Status::napi_pending_exception {
@@ -109,17 +122,70 @@ pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>) -> Result<SharedBuffer
         }
         return Err(throw(env, &refused(Status::from(status))));
     }
-    let (hold, _) = Hold::give(mapping);
+    NEWEST.with_borrow_mut(|newest| newest.insert(address(mapping), Arc::downgrade(&memory)));
+    let hold = Hold::give(&memory);
     // SAFETY: `buffer` was made above; the object's own hold is given back by `release_object`, once.
     let status = unsafe {
-        sys::napi_add_finalizer(env.raw(), buffer, hold.cast(), Some(release_object), ptr::null_mut(), ptr::null_mut())
+        sys::napi_add_finalizer(env.raw(), buffer, hold, Some(release_object), ptr::null_mut(), ptr::null_mut())
     };
     if status != sys::Status::napi_ok {
         // SAFETY: no finalizer was added, so `release_object` is never called for this hold.
-        unsafe { Hold::take_back(hold.cast()) };
+        drop(unsafe { Hold::take_back(hold) });
     }
     check_status!(status, "cannot watch the ArrayBuffer of a segment")?;
     Ok(SharedBuffer(buffer))
+}
+
+fn address(mapping: &Mapping) -> usize {
+    mapping.start().addr().get()
+}
+
+/// Finalizes the memory of a buffer: JavaScript has no alias any more, or the environment that made the buffer ends. In
+/// the latter case Node calls this whatever aliases exist. Another thread may have one, and nobody tells when that thread
+/// lets go of it, so the addresses are never freed. They read as zeros once the last hold is gone.
+///
+/// Bun and Deno call this for the first reason only, in the thread that collects the memory.
+unsafe extern "C" fn release(env: sys::napi_env, _data: *mut c_void, hold: *mut c_void) {
+    // SAFETY: `hold` is what `external` gave up for exactly this call.
+    let memory = unsafe { Hold::take_back(hold) };
+    memory.is_given_back.store(true, Release);
+    if memory.thread != thread::current().id() {
+        return;
+    }
+    forget_newest(&memory);
+    // SAFETY: this is the thread of the environment, which is alive for the call.
+    if !memory.is_detached.load(Acquire) && !unsafe { can_run_javascript(env) } {
+        memory.mapping.keep_addresses();
+    }
+}
+
+/// Whether the environment still runs JavaScript, which it does not once it has begun to end.
+///
+/// # Safety
+///
+/// `env` is alive, and this is its thread.
+unsafe fn can_run_javascript(env: sys::napi_env) -> bool {
+    // SAFETY: the caller's duty. Without a script there is nothing to run; the answer is which complaint comes first.
+    let complaint = unsafe { sys::napi_run_script(env, ptr::null_mut(), ptr::null_mut()) };
+    complaint == sys::Status::napi_invalid_arg
+}
+
+/// Finalizes a buffer object.
+unsafe extern "C" fn release_object(_env: sys::napi_env, hold: *mut c_void, _hint: *mut c_void) {
+    // SAFETY: `hold` is what `external` gave up for exactly this call.
+    drop(unsafe { Hold::take_back(hold) });
+}
+
+/// Drops a buffer from [`NEWEST`], unless a newer one of the same mapping is there.
+fn forget_newest(memory: &Arc<Memory>) {
+    // At the end of the thread the table may be gone.
+    let _ = NEWEST.try_with(|newest| {
+        let mut newest = newest.borrow_mut();
+        let key = address(&memory.mapping);
+        if newest.get(&key).is_some_and(|entry| ptr::eq(entry.as_ptr(), Arc::as_ptr(memory))) {
+            newest.remove(&key);
+        }
+    });
 }
 
 /// Makes an ArrayBuffer over a counter that lives as long as the process.
@@ -142,12 +208,27 @@ pub(crate) fn over_static(env: &Env, counter: &'static AtomicU32) -> Result<Shar
     Err(throw(env, &refused(Status::from(status))))
 }
 
-/// Detaches `buffer`, so that every view over it has length 0. Returns whether the runtime let go of it.
-pub(crate) fn detach(env: &Env, buffer: &Unknown<'_>) -> bool {
+/// Detaches `buffer`, the newest of `mapping`, so that every view over it has length 0. Returns whether the runtime let go
+/// of it.
+pub(crate) fn detach(env: &Env, buffer: &Unknown<'_>, mapping: &Mapping) -> bool {
+    let was_moved = is_detached(env, buffer);
+    // SAFETY: `buffer` is a value of this environment, alive for the call. What is not an ArrayBuffer, or was detached or
+    // transferred before, changes nothing.
+    unsafe { sys::napi_detach_arraybuffer(env.raw(), buffer.raw()) };
+    let is_detached = is_detached(env, buffer);
+    let newest = NEWEST.with_borrow_mut(|newest| newest.remove(&address(mapping)));
+    if is_detached
+        && !was_moved
+        && let Some(memory) = newest.and_then(|memory| memory.upgrade())
+    {
+        memory.is_detached.store(true, Release);
+    }
+    is_detached
+}
+
+fn is_detached(env: &Env, buffer: &Unknown<'_>) -> bool {
     let mut is_detached = false;
     // SAFETY: `buffer` is a value of this environment, alive for the call.
-    unsafe { sys::napi_detach_arraybuffer(env.raw(), buffer.raw()) };
-    // SAFETY: as above. What is no ArrayBuffer, or was detached or transferred before, changes nothing.
     unsafe { sys::napi_is_detached_arraybuffer(env.raw(), buffer.raw(), &raw mut is_detached) };
     is_detached
 }
@@ -161,16 +242,4 @@ fn refused(status: Status) -> shareable_core::Error {
         format!("the runtime refused an ArrayBuffer over the segment: {status}")
     };
     shareable_core::Error::new(Kind::Unsupported, message)
-}
-
-/// Finalizes the memory of a buffer.
-unsafe extern "C" fn release(_env: sys::napi_env, _data: *mut c_void, hold: *mut c_void) {
-    // SAFETY: `hold` is what `external` gave up for exactly this call.
-    unsafe { Hold::take_back(hold) };
-}
-
-/// Finalizes a buffer object.
-unsafe extern "C" fn release_object(_env: sys::napi_env, hold: *mut c_void, _hint: *mut c_void) {
-    // SAFETY: as in `release`.
-    unsafe { Hold::take_back(hold) };
 }

@@ -199,7 +199,7 @@ pub fn close_lock(
     lock: &External<Arc<Lock>>,
     #[napi(ts_arg_type = "ArrayBuffer")] buffer: Unknown<'_>,
 ) -> bool {
-    let is_detached = detach(env, &buffer);
+    let is_detached = detach(env, &buffer, lock.mapping());
     lock.close();
     is_detached
 }

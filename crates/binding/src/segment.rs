@@ -141,7 +141,7 @@ pub fn close_segment(
     segment: &External<Segment>,
     #[napi(ts_arg_type = "ArrayBuffer | undefined")] buffer: Option<Unknown<'_>>,
 ) -> bool {
-    let is_detached = buffer.is_none_or(|buffer| detach(env, &buffer));
+    let is_detached = buffer.is_none_or(|buffer| detach(env, &buffer, segment.mapping()));
     segment.close();
     is_detached
 }
@@ -159,7 +159,7 @@ pub fn dispose_segment(
     segment: &External<Segment>,
     #[napi(ts_arg_type = "ArrayBuffer | undefined")] buffer: Option<Unknown<'_>>,
 ) -> Result<bool> {
-    let is_detached = buffer.is_none_or(|buffer| detach(env, &buffer));
+    let is_detached = buffer.is_none_or(|buffer| detach(env, &buffer, segment.mapping()));
     segment.dispose().or_throw(env)?;
     Ok(is_detached)
 }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::{Error, Kind, Result, SharedBytes, sys};
 
 /// One process's view of a segment. The addresses stay valid for as long as the value lives, whatever happens to the
-/// segment: whoever may still touch them holds it in an `Arc`.
+/// segment, and for ever after [`keep_addresses`](Self::keep_addresses). Everything that may still touch them holds the
+/// value in an `Arc`.
 #[derive(Debug)]
 pub struct Mapping {
     raw: sys::Mapping,
@@ -74,8 +75,15 @@ impl Mapping {
         self.raw.hold()
     }
 
-    /// Parts the addresses from the segment, once. They stay valid and, on Linux and macOS, read as zeros from now on,
-    /// so an alias that outlives the close, or a read into it that is still under way, harms nobody.
+    /// Reserves the addresses for the rest of the process, because an alias may exist of which nobody can tell when it
+    /// ends. When the value drops, the addresses read as zeros on Linux and macOS, and nothing is mapped there again.
+    pub fn keep_addresses(&self) {
+        self.raw.keep_addresses();
+    }
+
+    /// Parts the addresses from the segment, once. They stay valid and, on Linux and macOS, read as zeros from now on.
+    /// An alias that outlives the close, or a read into it that is still under way, then does no harm. If the system
+    /// refuses memory for the zeros, the addresses go on showing the segment.
     pub fn retire(&self) {
         if !self.retired.swap(true, Ordering::AcqRel) {
             self.raw.retire();

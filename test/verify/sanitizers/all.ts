@@ -11,12 +11,14 @@ import { stripVTControlCharacters } from 'node:util';
 import { readFlags } from '../faults/support/options.ts';
 import { report, type Row } from '../faults/support/report.ts';
 import { triple } from '../fuzz/build.ts';
+import { nodes } from '../../support/nodes.ts';
 import { helperPath } from '../../support/processes.ts';
 
 const root = join(import.meta.dirname, '../../..');
-const flags = readFlags('node test/verify/sanitizers/all.ts [--only address,thread,node]', {
-  only: 'address,thread,node',
-});
+const flags = readFlags(
+  'node test/verify/sanitizers/all.ts [--only address,thread,node,workers] [--exits 10000] [--nodes 20,24,26]',
+  { only: 'address,thread,node,workers', exits: 60, nodes: '20,24,26' },
+);
 
 type Sanitizer = 'address' | 'thread';
 
@@ -161,7 +163,8 @@ if (chosen.has('thread')) {
   ];
   await check('core under ThreadSanitizer', 'thread', 'cargo', [...cargoTest, ...suites], buildEnvironment('thread'));
 }
-if (chosen.has('node')) {
+/** Builds the addon for AddressSanitizer, and says how a Node runs with it. */
+function addonUnderAddressSanitizer(): { LD_PRELOAD: string; SHAREABLE_ADDON: string } {
   const env = { ...process.env, ...buildEnvironment('address') };
   const build = ['build', '--locked', '--package', 'shareable-binding', '--target', triple];
   spawnSync('cargo', build, { cwd: root, env, stdio: 'inherit' });
@@ -170,15 +173,46 @@ if (chosen.has('node')) {
   copyFileSync(join(work('address'), triple, 'debug/libshareable_binding.so'), addon);
   // The helper is looked for beside it. Linked statically, it takes no part in this.
   copyFileSync(helperPath, join(work('address'), basename(helperPath)));
+  return { LD_PRELOAD: asanRuntime(), SHAREABLE_ADDON: addon };
+}
+
+/** Ends worker threads whose buffers were moved to the main thread, on one Node; see the program. */
+async function endWorkers(major: number, path: string, exits: number): Promise<void> {
+  const title = `Node ${major}, ${exits} exits of workers`;
+  console.log(`\n── ${title}`);
+  const start = performance.now();
+  const canary = findsCanary('address');
+  const folder = freshFolder('address', `workers-${major}`);
+  const { code, output } = await run(path, [join(import.meta.dirname, 'fixtures/worker-exits.mjs'), String(exits)], {
+    ...RUN.address(join(folder, 'report')),
+    ...addonEnvironment,
+    NODE_OPTIONS: '',
+    SHAREABLE: import.meta.resolve('shareable'),
+  });
+  const found = reports(folder);
+  const isRight = code === 0 && output.includes(`{"exits":${exits},"wrong":0,"moved":${exits},`);
+  const seconds = Math.round((performance.now() - start) / 1000);
+  const passed = isRight ? 1 : 0;
+  rows.push({ what: title, canary: canary ? 'found' : 'missed', passed, reports: found.length, seconds });
+  if (!canary) failures.push(`${title}: the sanitizer does not find the defect that was put there for it`);
+  if (!isRight) failures.push(`${title}: ended with ${code}, printing ${output.slice(-500)}`);
+  failures.push(...found.map((text) => `${title}:\n${text.slice(0, 6000)}`));
+}
+
+const addonEnvironment = chosen.has('node') || chosen.has('workers') ? addonUnderAddressSanitizer() : {};
+if (chosen.has('node')) {
   await check(
     'Node under AddressSanitizer',
     'address',
     process.execPath,
     [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...NODE_TESTS],
-    {
-      LD_PRELOAD: asanRuntime(),
-      SHAREABLE_ADDON: addon,
-    },
+    addonEnvironment,
   );
+}
+if (chosen.has('workers')) {
+  const majors = new Set(flags.nodes.split(',').map(Number));
+  for (const { major, path } of nodes) {
+    if (path !== undefined && majors.has(major)) await endWorkers(major, path, flags.exits);
+  }
 }
 report('sanitizers', rows, {}, failures);

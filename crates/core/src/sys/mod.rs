@@ -6,7 +6,8 @@
 //! - `Mapping`: one view of a segment in this process, `Send + Sync`:
 //!   - `start()` is aligned to a page and valid for `len()` bytes, readable and writable, until the mapping drops;
 //!   - `retire()` parts the addresses from the segment without freeing them: afterwards they read as zeros, or, where
-//!     the system cannot exchange pages under an address, still show the segment. They never fault.
+//!     the system cannot exchange pages under an address, still show the segment. They never fault;
+//!   - `keep_addresses()` makes the drop retire the mapping and leave its addresses reserved, instead of freeing them;
 //!   - `is_lost()`: whether another process has cut the segment off under us, and the addresses read as zeros since.
 //!     Each time that happens `LOSSES` changes.
 //! - `create(name, size, mode, lifetime, before_publish)`: a new segment of zeros and its mapping. `before_publish` runs when
@@ -82,6 +83,7 @@ const _: () = {
     let _: fn(&Mapping) -> NonNull<u8> = Mapping::start;
     let _: fn(&Mapping) -> usize = Mapping::len;
     let _: fn(&Mapping) = Mapping::retire;
+    let _: fn(&Mapping) = Mapping::keep_addresses;
     let _: fn(&Mapping) -> bool = Mapping::is_lost;
     let _: &AtomicU32 = &LOSSES;
     let _: fn(&Mapping) -> Option<Hold> = Mapping::hold;

@@ -133,6 +133,12 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * The segment's bytes themselves, not a copy; made on first use, the same one each time. Its length is 0 after
    * {@link close}.
    *
+   * If the buffer was moved away (`transfer()`, a byte stream, `postMessage`), the next use makes a new one over the same
+   * bytes. The moved one shares them until {@link close} and reads as zeros afterwards.
+   *
+   * Do not decode text in place while others may write: `new TextDecoder().decode(shm.buf)` and
+   * `Buffer.from(shm.buffer).toString()` can crash Node. Decode a copy: `new TextDecoder().decode(shm.buf.slice(0, n))`.
+   *
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` where the runtime allows no such buffer, or none as
    *   large (Node 20: 4 GiB); `ERR_SHM_TRUNCATED` after
@@ -144,7 +150,11 @@ export class SharedMemory implements Disposable, AsyncDisposable {
       checkSegment(this.#handle);
       this.#losses = losses[0];
     }
-    return (this.#buffer ??= this.#makeBuffer());
+    if (this.#buffer === undefined || this.#buffer.byteLength === 0) {
+      this.#buffer = this.#makeBuffer();
+      this.#buf = undefined;
+    }
+    return this.#buffer;
   }
 
   #makeBuffer(): ArrayBuffer {

@@ -28,6 +28,10 @@ impl Mapping {
         match self.0 {}
     }
 
+    pub(crate) fn keep_addresses(&self) {
+        match self.0 {}
+    }
+
     pub(crate) fn is_lost(&self) -> bool {
         match self.0 {}
     }

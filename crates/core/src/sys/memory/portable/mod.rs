@@ -8,9 +8,11 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,7 +34,9 @@ use windows as os;
 pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
 
 pub(crate) struct Mapping {
-    shmem: Shmem,
+    /// Never unmapped if [`is_kept`](Self::is_kept).
+    shmem: ManuallyDrop<Shmem>,
+    is_kept: AtomicBool,
     /// At most what is mapped.
     size: usize,
 }
@@ -46,6 +50,10 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
+    fn new(shmem: Shmem, size: usize) -> Self {
+        Self { shmem: ManuallyDrop::new(shmem), is_kept: AtomicBool::new(false), size }
+    }
+
     pub(crate) fn start(&self) -> NonNull<u8> {
         NonNull::new(self.shmem.as_ptr()).expect("no system places a mapping at address zero")
     }
@@ -58,6 +66,10 @@ impl Mapping {
     #[expect(clippy::unused_self, reason = "other backends have work to do here")]
     pub(crate) fn retire(&self) {}
 
+    pub(crate) fn keep_addresses(&self) {
+        self.is_kept.store(true, Relaxed);
+    }
+
     /// A segment in a file that is mapped cannot be cut off on Windows, and is not watched elsewhere.
     #[expect(clippy::unused_self, reason = "other backends have work to do here")]
     pub(crate) fn is_lost(&self) -> bool {
@@ -68,6 +80,15 @@ impl Mapping {
     #[expect(clippy::unused_self, reason = "other backends have work to do here")]
     pub(crate) fn hold(&self) -> Option<Hold> {
         None
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        if !*self.is_kept.get_mut() {
+            // SAFETY: the value is about to be gone, and nothing else drops the field.
+            unsafe { ManuallyDrop::drop(&mut self.shmem) };
+        }
     }
 }
 
@@ -93,7 +114,7 @@ pub(crate) fn create(
     before_publish: BeforePublish<'_>,
 ) -> Result<(Mapping, Identity)> {
     // Until the last line the crate takes us for the owner, who removes the name on drop: so does every way out.
-    let mut mapping = Mapping { shmem: os::create(name, size, mode)?, size: size.get() };
+    let mut mapping = Mapping::new(os::create(name, size, mode)?, size.get());
     let identity = known(os::identity_of(name).map_err(|e| system_error(name, &e.to_string()))?);
     before_publish(&mapping, identity)?;
     mapping.shmem.set_owner(false);
@@ -112,7 +133,7 @@ pub(crate) fn attach_within(
     let deadline = Instant::now() + patience;
     loop {
         match os::open_known(name) {
-            Ok((shmem, identity, size)) => return Ok((Mapping { shmem, size }, known(identity))),
+            Ok((shmem, identity, size)) => return Ok((Mapping::new(shmem, size), known(identity))),
             Err(ShmemError::MapOpenFailed(code)) if os::is_without_size(code) => {
                 if Instant::now() > deadline {
                     return Err(fault::empty(name));

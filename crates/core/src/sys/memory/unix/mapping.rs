@@ -1,18 +1,23 @@
 //! One view of a segment, by `memmap2`.
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use memmap2::{MmapOptions, MmapRaw};
-use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
 use super::sigbus::{self, Watch};
+use super::zeros;
 use crate::Access;
 
 #[derive(Debug)]
 pub(crate) struct Mapping {
-    map: MmapRaw,
+    /// Never unmapped if [`is_kept`](Self::is_kept).
+    map: ManuallyDrop<MmapRaw>,
+    is_kept: AtomicBool,
     watch: &'static Watch,
 }
 
@@ -32,7 +37,7 @@ impl Mapping {
             }
         };
         let watch = sigbus::watch(map.as_ptr().expose_provenance(), map.len());
-        Ok(Self { map, watch })
+        Ok(Self { map: ManuallyDrop::new(map), is_kept: AtomicBool::new(false), watch })
     }
 
     pub(crate) fn start(&self) -> NonNull<u8> {
@@ -65,24 +70,27 @@ impl Mapping {
         self.watch.is_lost()
     }
 
+    pub(crate) fn keep_addresses(&self) {
+        self.is_kept.store(true, Relaxed);
+    }
+
     pub(crate) fn retire(&self) {
-        // Without memory for the exchange the old pages stay, which is safe too: they go when the mapping drops.
-        // SAFETY: the range is this mapping's own, so MAP_FIXED replaces nothing else's pages; whoever still holds the
-        // addresses reads and writes zero pages of the same range, which stay mapped until `map` drops.
-        let _replaced = unsafe {
-            mmap_anonymous(
-                self.start().as_ptr().cast(),
-                self.len(),
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
-            )
-        };
+        // When the system refuses memory the old pages stay, which crashes nobody either.
+        // SAFETY: the range is this mapping's own. Whatever still holds the addresses reads and writes zero pages there.
+        let _refused = unsafe { zeros::replace(self.map.as_ptr().expose_provenance(), self.len()) };
     }
 }
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        if *self.is_kept.get_mut() {
+            self.retire();
+        }
         self.watch.release();
+        if !*self.is_kept.get_mut() {
+            // SAFETY: the value is about to be gone, and nothing else drops the field.
+            unsafe { ManuallyDrop::drop(&mut self.map) };
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result};
 pub(super) mod in_place;
 mod mapping;
 mod sigbus;
+mod zeros;
 
 pub(crate) use mapping::{Hold, Mapping};
 pub(crate) use sigbus::LOSSES;

@@ -4,7 +4,7 @@
 //! in the place of the whole mapping and marks it lost; whatever touched it goes on and reads zeros. Faults at addresses
 //! that are not ours go to the handler that was there before.
 //!
-//! Everything here that runs in the handler is a load, a store or one mmap(2): signal-safety(7).
+//! Everything here that runs in the handler is a load, a store or a system call: signal-safety(7).
 
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicUsize};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
+use super::zeros;
 
 /// How many mappings were lost, in this process. Only its changing matters.
 pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
@@ -84,15 +84,8 @@ impl Watch {
 
     /// Puts zero pages in the place of the mapping.
     fn replace(&self) -> bool {
-        // SAFETY: the range is a mapping of ours that lives at least until the watch is released; nothing else lies in it.
-        let replaced = unsafe {
-            mmap_anonymous(
-                ptr::with_exposed_provenance_mut(self.start.load(Acquire)),
-                self.len.load(Relaxed),
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
-            )
-        };
+        // SAFETY: the range is a mapping of ours that lives at least until the watch is released; its pages are gone.
+        let replaced = unsafe { zeros::replace_at_any_price(self.start.load(Acquire), self.len.load(Relaxed)) };
         if replaced.is_ok() {
             self.lost.store(true, Release);
             LOSSES.fetch_add(1, AcqRel);
