@@ -1,5 +1,6 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
+import { missingSuites } from './test/support/suites.ts';
 import { otherNode } from './test/verify/runtimes/support/pool.ts';
 
 /** Set by `pnpm test:runtimes`. */
@@ -10,6 +11,7 @@ const patience = Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...missingSuites().map(({ folder }) => `${folder}/**`)],
     typecheck: { enabled: true, include: ['test/types/*.test-d.ts'], tsconfig: './tsconfig.json' },
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/setup.ts'],

@@ -5,12 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { ShareableList, SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { bin, shareable } from '../support/cli.ts';
 import { exists, freshName } from '../support/segments.ts';
 
 const COMMANDS = ['ls', 'inspect', 'rm', 'gc', 'doctor'];
 
-describe('help and version', () => {
+describe.skipIf(!platform.hasSweep)('help and version', () => {
   test('--help names every command and the exit codes', async () => {
     const { code, stdout, stderr } = await shareable(['--help']);
     for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
@@ -37,7 +38,7 @@ describe('help and version', () => {
   });
 });
 
-describe('a wrong command line', () => {
+describe.skipIf(!platform.hasSweep)('a wrong command line', () => {
   test.each([
     ['an unknown command', ['frobnicate'], /there is no command 'frobnicate'; the commands are ls, inspect/],
     ['no command', ['--json=1'], /the commands are/],
@@ -64,7 +65,7 @@ describe('a wrong command line', () => {
   });
 });
 
-describe('an error', () => {
+describe.skipIf(!platform.hasSweep)('an error', () => {
   test('is one sentence on standard error, without a stack, and exit code 1', async () => {
     const name = freshName();
     const { code, stdout, stderr } = await shareable(['inspect', name]);
@@ -115,7 +116,7 @@ const nodes = ['node20', 'node22', 'node26'].flatMap((alias): Node[] => {
   }
 });
 
-test.runIf(nodes.length > 0).each(nodes)('$alias runs it', async ({ execPath }) => {
+test.skipIf(!platform.hasSweep || nodes.length === 0).each(nodes)('$alias runs it', async ({ execPath }) => {
   using list = ShareableList.create([1, 'two'], { name: freshName() });
   expect((await shareable(['ls'], { execPath })).stdout).toContain(list.name);
   expect((await shareable(['inspect', list.name], { execPath })).stdout).toContain("1  8s        'two'");
@@ -123,7 +124,7 @@ test.runIf(nodes.length > 0).each(nodes)('$alias runs it', async ({ execPath }) 
   expect(await shareable(['rm', list.name, '--force'], { execPath })).toMatchObject({ code: 0, stderr: '' });
 });
 
-test('a reader that has seen enough ends it quietly', async () => {
+test.skipIf(!platform.hasSweep)('a reader that has seen enough ends it quietly', async () => {
   using shm = SharedMemory.create(4_000_000, { name: freshName() });
   const child = spawn(process.execPath, [bin, 'inspect', shm.name, '--hex', '--all'], { timeout: 20_000 });
   let stderr = '';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { asUser, canBeAnotherUser } from '../support/another-user.ts';
 import type { Run } from '../support/cli.ts';
 import { shareable } from '../support/cli.ts';
@@ -18,7 +19,7 @@ function parse({ stdout }: Run): Diagnosis {
 const diagnose = async (env: Record<string, string> = {}) => parse(await shareable(['doctor', '--json'], { env }));
 const find = ({ checks }: Diagnosis, id: string) => checks.find((check) => check.id === id);
 
-describe('shareable doctor', () => {
+describe.skipIf(!platform.hasSweep)('shareable doctor', () => {
   test('finds this machine fit, with a line for each check', async () => {
     const { version, isFit, checks } = await diagnose();
     expect(checks.filter(({ status }) => status === 'problem')).toEqual([]);
@@ -77,12 +78,15 @@ describe('shareable doctor', () => {
   });
 });
 
-test.runIf(canBeAnotherUser)('shareable doctor works for a user that has no name (as root)', async () => {
-  const through = asUser(54_321);
-  expect(await shareable(['doctor'], { through })).toMatchObject({ code: 0, stderr: '' });
-});
+test.skipIf(!platform.hasSweep || !canBeAnotherUser)(
+  'shareable doctor works for a user that has no name (as root)',
+  async () => {
+    const through = asUser(54_321);
+    expect(await shareable(['doctor'], { through })).toMatchObject({ code: 0, stderr: '' });
+  },
+);
 
-describe.runIf(canHavePrivateMemory)('shareable doctor, in a /dev/shm of its own', () => {
+describe.skipIf(!platform.hasSweep || !canHavePrivateMemory)('shareable doctor, in a /dev/shm of its own', () => {
   test('leaves nothing in it', async () => {
     await using child = forkPrivately();
     expect(await child.ask<Run>('run', ['doctor'])).toMatchObject({ code: 0 });

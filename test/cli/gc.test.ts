@@ -6,6 +6,7 @@ import { describe, expect, inject, test } from 'vitest';
 
 import { ShareableList, SharedMemory } from 'shareable';
 
+import { platform } from '../support/platform.ts';
 import type { Run, SegmentShape } from '../support/cli.ts';
 import { shareable } from '../support/cli.ts';
 import type { Child } from '../support/child.ts';
@@ -21,7 +22,7 @@ async function segmentsOf(child: Child): Promise<SegmentShape[]> {
   return (JSON.parse(stdout) as { segments: SegmentShape[] }).segments;
 }
 
-describe.runIf(canHavePrivateMemory)('in a /dev/shm of its own', () => {
+describe.skipIf(!platform.hasSweep || !canHavePrivateMemory)('in a /dev/shm of its own', () => {
   test('there are no segments, and ls says so in a sentence', async () => {
     await using child = forkPrivately();
     expect(await child.ask('run', ['ls'])).toEqual({
@@ -77,7 +78,7 @@ describe.runIf(canHavePrivateMemory)('in a /dev/shm of its own', () => {
   });
 });
 
-describe('shareable gc, among everybody', () => {
+describe.skipIf(!platform.hasSweep)('shareable gc, among everybody', () => {
   test('never removes a segment that lives, nor one with track: false', async () => {
     using live = SharedMemory.create(64, { name: freshName() });
     using apart = ShareableList.create([1], { name: freshName(), track: false });

@@ -3,6 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { ShareableList, SharedMemory } from 'shareable';
 import { describe, expect, inject, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import type { SegmentShape } from '../support/cli.ts';
 import { shareable, shareableJson } from '../support/cli.ts';
 import { runPython } from '../support/python.ts';
@@ -20,7 +21,7 @@ interface Inspected {
 
 const inspected = (...args: string[]) => shareableJson<Inspected>(['inspect', ...args]);
 
-describe('shareable inspect, of a list', () => {
+describe.skipIf(!platform.hasSweep)('shareable inspect, of a list', () => {
   test('gives each slot with its format, and every value so that it can be had back', async () => {
     using list = ShareableList.create([
       1,
@@ -105,7 +106,7 @@ describe('shareable inspect, of a list', () => {
   });
 });
 
-describe('shareable inspect, of bytes that are no sound list', () => {
+describe.skipIf(!platform.hasSweep)('shareable inspect, of bytes that are no sound list', () => {
   test('shows a broken list as bytes, and says what is wrong', async () => {
     using list = ShareableList.create([1, 2, 3]);
     list.shm.array(BigInt64Array, 0, 1)[0] = 2n ** 40n;
@@ -174,7 +175,7 @@ describe('shareable inspect, of bytes that are no sound list', () => {
   });
 });
 
-test('shareable inspect changes nothing and owns nothing', async () => {
+test.skipIf(!platform.hasSweep)('shareable inspect changes nothing and owns nothing', async () => {
   using list = ShareableList.create([1, 'two'], { name: freshName(), track: false });
   try {
     const before = bytesOf(list.name);

@@ -3,6 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { ShareableList, SharedMemory } from 'shareable';
 import { describe, expect, inject, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { asUser, canBeAnotherUser } from '../support/another-user.ts';
 import type { SegmentShape } from '../support/cli.ts';
 import { listed, shareable, shareableJson } from '../support/cli.ts';
@@ -20,7 +21,7 @@ function rowOf(stdout: string, name: string): string[] | undefined {
     .find(([first]) => first === name);
 }
 
-describe('shareable ls', () => {
+describe.skipIf(!platform.hasSweep)('shareable ls', () => {
   test('tells everything of a tracked segment whose owner lives', async () => {
     const before = Date.now();
     using shm = SharedMemory.create(10_000, { name: freshName() });

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { SharedMemory } from 'shareable';
 import { describe, expect, inject, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { bin, shareable } from '../support/cli.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 import { runPython } from '../support/python.ts';
@@ -20,7 +21,7 @@ async function abandon(name = freshName()): Promise<string> {
   return name;
 }
 
-describe('shareable rm, without a terminal', () => {
+describe.skipIf(!platform.hasSweep)('shareable rm, without a terminal', () => {
   test('removes several segments that nobody uses', async () => {
     const names = [await abandon(), await abandon()];
     const { code, stdout, stderr } = await shareable(['rm', ...names]);
@@ -122,7 +123,7 @@ describe('shareable rm, without a terminal', () => {
   });
 });
 
-describe.runIf(python !== undefined)('shareable rm, on a terminal', () => {
+describe.skipIf(!platform.hasSweep || python === undefined)('shareable rm, on a terminal', () => {
   const onTerminal = async (args: string[], typed: string) => {
     if (python === undefined) throw new Error('there is no Python');
     await using child = runPython(python, 'cli/terminal.py');
@@ -168,7 +169,7 @@ describe.runIf(python !== undefined)('shareable rm, on a terminal', () => {
   });
 });
 
-describe('the prompt', () => {
+describe.skipIf(!platform.hasSweep)('the prompt', () => {
   interface Prompt {
     confirm(question: string, dialogue: { input: PassThrough; output: PassThrough }): Promise<boolean>;
   }

@@ -1,6 +1,7 @@
 /** Worker threads: each has an addon of its own over the same address space. */
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 
@@ -17,7 +18,7 @@ describe('a worker thread', () => {
     expect(await child.ask('clone')).toBe(64);
   });
 
-  test.each([
+  test.skipIf(!platform.hasProc).each([
     ['ends without closing', 'leave', 0],
     ['disposes and ends', 'dispose', 0],
     ['calls process.exit()', 'exit', 0],
@@ -27,17 +28,17 @@ describe('a worker thread', () => {
     expect(await child.ask('end', then)).toEqual({ code, kept: true, written: 1, mappings: 1 });
   });
 
-  test('that is terminated while it waits leaves the segment, and no mapping', async () => {
+  test.skipIf(!platform.hasProc)('that is terminated while it waits leaves the segment, and no mapping', async () => {
     await using child = host();
     expect(await child.ask('terminate', 'wait', 10)).toEqual({ kept: true, written: 10, mappings: 1 });
   });
 
-  test('that is terminated while it writes leaves the segment, and no mapping', async () => {
+  test.skipIf(!platform.hasProc)('that is terminated while it writes leaves the segment, and no mapping', async () => {
     await using child = host();
     expect(await child.ask('terminate', 'spin', 5)).toEqual({ kept: true, written: 5, mappings: 1 });
   });
 
-  test('that is terminated in the middle of a call to the addon harms nobody', async () => {
+  test.skipIf(!platform.hasProc)('that is terminated in the middle of a call to the addon harms nobody', async () => {
     await using child = host();
     expect(await child.ask('terminateAtWork', 20)).toEqual({ first: 'whole', mappings: 1 });
   });

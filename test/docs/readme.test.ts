@@ -5,21 +5,26 @@ import { promisify } from 'node:util';
 
 import { expect, test } from 'vitest';
 
-test('the program in the README runs as it is printed, and prints what it says', async () => {
-  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
-  // Inside the package, so that the program finds `shareable` as a user's would.
-  const folder = await mkdtemp(join(import.meta.dirname, 'readme-'));
-  try {
-    const blocks = [...readme.matchAll(/^```ts\n\/\/ (\S+\.ts)\n(.*?)^```$/gms)];
-    expect(blocks.map(([, name]) => name)).toEqual(['sum.ts', 'worker.ts']);
-    for (const [, name, code] of blocks) await writeFile(join(folder, name as string), code as string);
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, [join(folder, 'sum.ts')], {
-      timeout: 30_000,
-    });
-    const promised = /^console\.log.*\/\/ (.*)$/m.exec(readme)?.[1];
-    expect(stdout.trim()).toBe(promised);
-    expect(stderr).toBe('');
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-});
+import { platform } from '../support/platform.ts';
+
+test.skipIf(!platform.hasPosixCommands)(
+  'the program in the README runs as it is printed, and prints what it says',
+  async () => {
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+    // Inside the package, so that the program finds `shareable` as a user's would.
+    const folder = await mkdtemp(join(import.meta.dirname, 'readme-'));
+    try {
+      const blocks = [...readme.matchAll(/^```ts\n\/\/ (\S+\.ts)\n(.*?)^```$/gms)];
+      expect(blocks.map(([, name]) => name)).toEqual(['sum.ts', 'worker.ts']);
+      for (const [, name, code] of blocks) await writeFile(join(folder, name as string), code as string);
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, [join(folder, 'sum.ts')], {
+        timeout: 30_000,
+      });
+      const promised = /^console\.log.*\/\/ (.*)$/m.exec(readme)?.[1];
+      expect(stdout.trim()).toBe(promised);
+      expect(stderr).toBe('');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+);

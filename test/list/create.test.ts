@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { SegmentExistsError, ShareableList, SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { exists, freshName, pathOf } from '../support/segments.ts';
 
 describe('create', () => {
@@ -55,7 +56,7 @@ describe('create', () => {
     expect(list.get(0)).toEqual(Uint8Array.of(1, 2, 3));
   });
 
-  test('takes name, mode and track as a segment does', () => {
+  test.skipIf(!platform.hasShmFolder)('takes name, mode and track as a segment does', () => {
     const name = freshName();
     {
       using list = ShareableList.create([1], { name, mode: 0o400, track: false });
@@ -68,7 +69,7 @@ describe('create', () => {
     later.unlink();
   });
 
-  test('makes up a name like that of a segment', () => {
+  test.skipIf(!platform.namesByPsm)('makes up a name like that of a segment', () => {
     using list = ShareableList.create([1]);
     expect(list.name).toMatch(/^psm_[0-9a-z]{16,26}$/);
     expect(list.shm.name).toBe(list.name);

@@ -1,8 +1,14 @@
 import { Lock } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
+
+async function expectAbort(child: Child): Promise<unknown> {
+  await expect(child.ask('abort')).rejects.toThrow('SIGABRT');
+  return child.end();
+}
 
 const deaths: [string, (child: Child) => Promise<unknown>][] = [
   ['is killed', async (child) => child.kill('SIGKILL')],
@@ -21,15 +27,9 @@ const deaths: [string, (child: Child) => Promise<unknown>][] = [
       return child.end();
     },
   ],
-  [
-    'aborts',
-    async (child) => {
-      await expect(child.ask('abort')).rejects.toThrow('SIGABRT');
-      return child.end();
-    },
-  ],
   ['comes to the end of its program', async (child) => child[Symbol.asyncDispose]()],
 ];
+if (platform.hasSignals) deaths.push(['aborts', expectAbort]);
 
 describe('a holder', () => {
   test.each(deaths)('that %s frees the lock, and exactly the next one is told', async (_, die) => {
@@ -99,7 +99,7 @@ describe('a holder', () => {
     expect(guard.recovered).toBe(false);
   });
 
-  test('that is stopped keeps the lock, and goes on with it afterwards', async () => {
+  test.skipIf(!platform.hasSignals)('that is stopped keeps the lock, and goes on with it afterwards', async () => {
     using lock = Lock.create();
     await using child = forkFixture('lock/peer.ts');
     await child.ask('attach', lock.toJSON());

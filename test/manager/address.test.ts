@@ -7,6 +7,7 @@ import { inspect } from 'node:util';
 import { ManagerClosedError, SharedMemoryManager } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 import { childrenOf } from '../support/processes.ts';
 import { freshFolder } from './support/places.ts';
@@ -23,7 +24,7 @@ describe('a socket’s path', () => {
     expect(existsSync(folder.socket)).toBe(false);
   });
 
-  test('may be relative to the working folder', async () => {
+  test.skipIf(!platform.hasSocketFiles)('may be relative to the working folder', async () => {
     using folder = freshFolder();
     const before = process.cwd();
     process.chdir(folder.path);
@@ -35,7 +36,7 @@ describe('a socket’s path', () => {
     }
   });
 
-  test('that was left by a server that was killed is taken over', async () => {
+  test.skipIf(!platform.hasProc)('that was left by a server that was killed is taken over', async () => {
     using folder = freshFolder();
     await using starter = forkFixture('manager/peer.ts');
     await starter.ask('start', { address: folder.socket });
@@ -47,43 +48,49 @@ describe('a socket’s path', () => {
     expect(manager.list()).toEqual([]);
   });
 
-  test('at which another manager listens is EADDRINUSE, and goes on working', async () => {
-    using folder = freshFolder();
-    await using manager = await SharedMemoryManager.start({ address: folder.socket });
-    await expect(SharedMemoryManager.start({ address: folder.socket })).rejects.toMatchObject({
-      name: 'SharedMemoryError',
-      code: 'EADDRINUSE',
-      syscall: 'bind',
-    });
-    using member = await SharedMemoryManager.connect(folder.socket, manager.authkey ?? '');
-    expect(member.list()).toEqual([]);
-  });
+  test.skipIf(!platform.hasExclusiveAddresses)(
+    'at which another manager listens is EADDRINUSE, and goes on working',
+    async () => {
+      using folder = freshFolder();
+      await using manager = await SharedMemoryManager.start({ address: folder.socket });
+      await expect(SharedMemoryManager.start({ address: folder.socket })).rejects.toMatchObject({
+        name: 'SharedMemoryError',
+        code: 'EADDRINUSE',
+        syscall: 'bind',
+      });
+      using member = await SharedMemoryManager.connect(folder.socket, manager.authkey ?? '');
+      expect(member.list()).toEqual([]);
+    },
+  );
 
-  test('that is somebody’s file is EADDRINUSE, and the file stays', async () => {
+  test.skipIf(!platform.hasSocketFiles)('that is somebody’s file is EADDRINUSE, and the file stays', async () => {
     using folder = freshFolder();
     writeFileSync(folder.socket, 'precious');
     await expect(SharedMemoryManager.start({ address: folder.socket })).rejects.toMatchObject({ code: 'EADDRINUSE' });
     expect(readFileSync(folder.socket, 'utf8')).toBe('precious');
   });
 
-  test('of two servers that start at once where a stale socket is, exactly one gets it', async () => {
-    using folder = freshFolder();
-    for (let round = 0; round < 5; round++) {
-      const starter = forkFixture('manager/peer.ts');
-      await starter.ask('start', { address: folder.socket });
-      process.kill(childrenOf(starter.process.pid ?? 0)[0] ?? 0, 'SIGKILL');
-      await starter.kill();
-      const options = { address: folder.socket, authkey: 'same' };
-      const starts = await Promise.allSettled([1, 2, 3].map(() => SharedMemoryManager.start(options)));
-      const started = starts.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-      expect(started).toHaveLength(1);
-      using member = await SharedMemoryManager.connect(folder.socket, 'same');
-      expect(member.list()).toEqual([]);
-      await started[0]?.shutdown();
-    }
-  });
+  test.skipIf(!platform.hasProc)(
+    'of two servers that start at once where a stale socket is, exactly one gets it',
+    async () => {
+      using folder = freshFolder();
+      for (let round = 0; round < 5; round++) {
+        const starter = forkFixture('manager/peer.ts');
+        await starter.ask('start', { address: folder.socket });
+        process.kill(childrenOf(starter.process.pid ?? 0)[0] ?? 0, 'SIGKILL');
+        await starter.kill();
+        const options = { address: folder.socket, authkey: 'same' };
+        const starts = await Promise.allSettled([1, 2, 3].map(() => SharedMemoryManager.start(options)));
+        const started = starts.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+        expect(started).toHaveLength(1);
+        using member = await SharedMemoryManager.connect(folder.socket, 'same');
+        expect(member.list()).toEqual([]);
+        await started[0]?.shutdown();
+      }
+    },
+  );
 
-  test('too long for a socket, or in no folder, is the system’s error', async () => {
+  test.skipIf(!platform.hasSocketFiles)('too long for a socket, or in no folder, is the system’s error', async () => {
     using folder = freshFolder();
     const long = `${folder.path}/${'x'.repeat(120)}`;
     await expect(SharedMemoryManager.start({ address: long })).rejects.toThrow('107 bytes');
@@ -146,13 +153,15 @@ describe('a TCP address', () => {
 });
 
 describe('an argument that is none', () => {
-  test.each([
+  test.each<[unknown, string]>([
     [{ address: 7 }, 'ERR_INVALID_ARG_TYPE'],
     [{ address: '' }, 'ERR_INVALID_ARG_VALUE'],
     [{ address: '/tmp/a\0b' }, 'ERR_INVALID_ARG_VALUE'],
     [{ address: 'http://localhost:80' }, 'ERR_INVALID_ARG_VALUE'],
     [{ address: 'tcp://no.such.host:80' }, 'ERR_INVALID_ARG_VALUE'],
-    [{ address: String.raw`\\.\pipe\manager` }, 'ERR_SHM_UNSUPPORTED'],
+    ...(platform.hasSocketFiles
+      ? [[{ address: String.raw`\\.\pipe\manager` }, 'ERR_SHM_UNSUPPORTED'] as [unknown, string]]
+      : []),
     [{ authkey: '' }, 'ERR_OUT_OF_RANGE'],
     [{ authkey: new Uint8Array(0) }, 'ERR_OUT_OF_RANGE'],
     [{ authkey: new Uint8Array(5000) }, 'ERR_OUT_OF_RANGE'],
@@ -171,7 +180,7 @@ describe('an argument that is none', () => {
 });
 
 describe('the key', () => {
-  test('is in nothing that is printed, and in no command line or environment', async () => {
+  test.skipIf(!platform.hasProc)('is in nothing that is printed, and in no command line or environment', async () => {
     const authkey = 'do-not-print-this';
     await using starter = forkFixture('manager/peer.ts');
     await starter.ask('start', { authkey });

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { SharedMemoryManager } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 import { exists } from '../support/segments.ts';
@@ -67,7 +68,7 @@ describe('a starter that', () => {
     await starter.end();
   });
 
-  test('is killed with its whole group takes everything with it', async () => {
+  test.skipIf(!platform.hasSignals)('is killed with its whole group takes everything with it', async () => {
     await using starter = forkFixture(PEER, { through: ['setsid'] });
     const { address } = await starter.ask<Started>('start');
     const names = await starter.ask<string[]>('make');
@@ -89,23 +90,26 @@ describe('a member that is killed', () => {
     expect(names.filter(exists)).toEqual([]);
   });
 
-  test('in the middle of making one leaves none behind, at whatever instruction', async () => {
-    await using manager = await SharedMemoryManager.start();
-    for (let round = 0; round < 20; round++) {
-      await using member = forkFixture(PEER);
-      await member.ask('connect', manager.address, manager.authkey);
-      await member.ask('makeForever');
-      // Any number of creations, none among them: what matters is that they are under way.
-      for (let turn = 0; turn <= round * 20; turn++) await new Promise(setImmediate);
-      await member.kill();
-    }
-    const names = manager.list();
-    await manager.shutdown();
-    expect(names.filter(exists)).toEqual([]);
-  });
+  test.skipIf(!platform.createsQuickly)(
+    'in the middle of making one leaves none behind, at whatever instruction',
+    async () => {
+      await using manager = await SharedMemoryManager.start();
+      for (let round = 0; round < 20; round++) {
+        await using member = forkFixture(PEER);
+        await member.ask('connect', manager.address, manager.authkey);
+        await member.ask('makeForever');
+        // Any number of creations, none among them: what matters is that they are under way.
+        for (let turn = 0; turn <= round * 20; turn++) await new Promise(setImmediate);
+        await member.kill();
+      }
+      const names = manager.list();
+      await manager.shutdown();
+      expect(names.filter(exists)).toEqual([]);
+    },
+  );
 });
 
-describe('a server that is killed', () => {
+describe.skipIf(!platform.hasProc)('a server that is killed', () => {
   test('makes its manager throw ManagerClosedError, and its blocks and its address go', async () => {
     const [starter, member, { address }] = await startWithMember();
     await using _starter = starter;
@@ -151,7 +155,7 @@ describe('a server that is killed', () => {
 });
 
 describe('a server', () => {
-  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('ignores %s', async (signal) => {
+  test.skipIf(!platform.hasSignals).each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('ignores %s', async (signal) => {
     await using manager = await SharedMemoryManager.start();
     const server = serverOf({ process });
     expect(ignores(server, signal)).toBe(true);

@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { ManagerClosedError, ShareableList, SharedMemory, SharedMemoryManager } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
-import { canSeeProcesses, childrenOf } from '../support/processes.ts';
+import { childrenOf } from '../support/processes.ts';
 import { exists } from '../support/segments.ts';
 import { folderExists } from './support/places.ts';
 
@@ -50,7 +51,7 @@ describe('a manager with a server', () => {
     block.close();
   });
 
-  test.runIf(canSeeProcesses)('has ended and reaped its tracker when shutdown() is over', async () => {
+  test.skipIf(!platform.hasProc)('has ended and reaped its tracker when shutdown() is over', async () => {
     const before = childrenOf(process.pid);
     const manager = await SharedMemoryManager.start();
     manager.sharedMemory(10);
@@ -64,7 +65,7 @@ describe('a manager with a server', () => {
     expect([...servers, ...trackers].filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
   });
 
-  test('lets only this user in: mode 0600 in a folder of mode 0700', async () => {
+  test.skipIf(!platform.hasSocketFiles)('lets only this user in: mode 0600 in a folder of mode 0700', async () => {
     await using manager = await SharedMemoryManager.start();
     const address = manager.address ?? '';
     expect(statSync(address).mode & 0o777).toBe(0o600);
@@ -137,7 +138,7 @@ describe('a manager with a server', () => {
     await expect(SharedMemoryManager.connect(manager.address ?? '', 'key')).rejects.toThrow(ManagerClosedError);
   });
 
-  test('keeps thousands of blocks, and lists them', async () => {
+  test.skipIf(!platform.createsQuickly)('keeps thousands of blocks, and lists them', async () => {
     await using manager = await SharedMemoryManager.start();
     const names = Array.from({ length: 3000 }, () => {
       using block = manager.sharedMemory(8);

@@ -5,6 +5,7 @@ import { readFileSync, readdirSync, statSync, unlinkSync, writeFileSync } from '
 import { SharedMemoryManager } from 'shareable';
 import { beforeAll, describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { childrenOf } from '../support/processes.ts';
 import { Wire, frame, join, prove, register } from './support/wire.ts';
 
@@ -67,7 +68,7 @@ describe('beside an honest member', () => {
     await worksForOthers();
   });
 
-  test('a stranger that hangs up in the middle of its proof is gone', async () => {
+  test.skipIf(!platform.hasProc)('a stranger that hangs up in the middle of its proof is gone', async () => {
     const before = openFiles(server);
     {
       using wire = await Wire.to(address);
@@ -94,21 +95,24 @@ describe('beside an honest member', () => {
     await worksForOthers();
   });
 
-  test('300 silent strangers cost 64 descriptors, little memory, and nobody else’s time', async () => {
-    await worksForOthers();
-    const [files, memory] = [openFiles(server), residentKibibytes(server)];
-    const strangers = await Promise.all(Array.from({ length: 300 }, () => Wire.to(address)));
-    try {
-      const start = performance.now();
-      for (let n = 0; n < 50; n++) await worksForOthers();
-      // An order of magnitude, for a machine with other work: benches/manager/connect.ts measures.
-      expect((performance.now() - start) / 50).toBeLessThan(250);
-      expect(openFiles(server) - files).toBeLessThanOrEqual(64);
-      expect(residentKibibytes(server) - memory).toBeLessThan(1024);
-    } finally {
-      for (const stranger of strangers) stranger[Symbol.dispose]();
-    }
-  });
+  test.skipIf(!platform.hasProc)(
+    '300 silent strangers cost 64 descriptors, little memory, and nobody else’s time',
+    async () => {
+      await worksForOthers();
+      const [files, memory] = [openFiles(server), residentKibibytes(server)];
+      const strangers = await Promise.all(Array.from({ length: 300 }, () => Wire.to(address)));
+      try {
+        const start = performance.now();
+        for (let n = 0; n < 50; n++) await worksForOthers();
+        // An order of magnitude, for a machine with other work: benches/manager/connect.ts measures.
+        expect((performance.now() - start) / 50).toBeLessThan(250);
+        expect(openFiles(server) - files).toBeLessThanOrEqual(64);
+        expect(residentKibibytes(server) - memory).toBeLessThan(1024);
+      } finally {
+        for (const stranger of strangers) stranger[Symbol.dispose]();
+      }
+    },
+  );
 
   test('strangers that come again as soon as they are sent away keep nobody out', async () => {
     const over = new AbortController();
@@ -126,7 +130,7 @@ describe('beside an honest member', () => {
     }
   });
 
-  test.each([
+  test.skipIf(!platform.hasProc).each([
     ['past the limit', (16 << 20) + 1],
     ['of 4 GiB', 0xffff_ffff],
     ['of no bytes', 0],
@@ -162,7 +166,7 @@ describe('beside an honest member', () => {
   });
 
   // An attach waits for such a segment: 60 of them would keep everybody waiting for twelve seconds.
-  test.runIf(process.platform === 'linux')(
+  test.skipIf(!platform.hasProc)(
     'a member that registers a segment without a size 60 times holds nobody up',
     async () => {
       using empty = emptySegment();
@@ -176,7 +180,7 @@ describe('beside an honest member', () => {
     },
   );
 
-  test('a member that asks and never listens holds nobody up', async () => {
+  test.skipIf(!platform.hasProc)('a member that asks and never listens holds nobody up', async () => {
     using wire = await join(address, KEY);
     wire.socket.pause();
     for (let n = 0; n < 64; n++) manager.sharedMemory(8).close();

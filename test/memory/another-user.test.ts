@@ -7,6 +7,7 @@ import { chownSync } from 'node:fs';
 import { Lock, ShareableList, SharedMemory, SharedMemoryManager } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { asUser, canBeAnotherUser } from '../support/another-user.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 import { exists, freshName, pathOf } from '../support/segments.ts';
@@ -125,7 +126,7 @@ describe.runIf(canBeAnotherUser)("another user's manager (as root)", () => {
   });
 });
 
-describe.runIf(process.geteuid?.() !== 0)("this user's own segment (not as root)", () => {
+describe.skipIf(!platform.hasShmFolder || process.geteuid?.() === 0)("this user's own segment (not as root)", () => {
   test('is refused by the system where its mode forbids it', () => {
     using shm = SharedMemory.create(64, { mode: 0 });
     expect(() => SharedMemory.attach(shm.name)).toThrow(

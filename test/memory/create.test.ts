@@ -3,10 +3,16 @@ import { statSync } from 'node:fs';
 import { SegmentExistsError, SharedMemory, pageSize } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { bytesOf, exists, freshName, pathOf } from '../support/segments.ts';
 
 /** A container has 64 MiB in all, if nobody asks for more. */
 const LARGE = 16 * 1024 * 1024;
+
+type Naming = [title: string, make: () => string];
+
+const longNames: Naming[] = [['of 255 bytes', () => freshName().padEnd(255, 'x')]];
+const quotedNames: Naming[] = [['with a space and a quote', () => `${freshName()} '"`]];
 
 describe('create', () => {
   test('makes a segment of zeros of exactly the size that was asked for', () => {
@@ -16,7 +22,7 @@ describe('create', () => {
     expect(bytesOf(shm.name)).toEqual(Buffer.alloc(10_001));
   });
 
-  test('sets the memory aside at once, so that no later write can fail', () => {
+  test.skipIf(!platform.hasShmFolder)('sets the memory aside at once, so that no later write can fail', () => {
     using shm = SharedMemory.create(16 * pageSize);
     expect(statSync(pathOf(shm.name)).blocks * 512).toBe(16 * pageSize);
   });
@@ -28,7 +34,7 @@ describe('create', () => {
     expect(exists(name)).toBe(true);
   });
 
-  test('makes up a name of at least 80 random bits that macOS could have too', () => {
+  test.skipIf(!platform.namesByPsm)('makes up a name of at least 80 random bits that macOS could have too', () => {
     using first = SharedMemory.create(8);
     using second = SharedMemory.create(8);
     expect(first.name).not.toBe(second.name);
@@ -38,10 +44,10 @@ describe('create', () => {
     }
   });
 
-  test.each([
+  test.each<Naming>([
     ['beyond ASCII', () => `${freshName()}-données-数据-🦀`],
-    ['of 255 bytes', () => freshName().padEnd(255, 'x')],
-    ['with a space and a quote', () => `${freshName()} '"`],
+    ...(platform.hasLongNames ? longNames : []),
+    ...(platform.hasQuotesInNames ? quotedNames : []),
     ['that begins with a dot', () => `.${freshName()}`],
   ])('takes a name %s', (_, make) => {
     const name = make();
@@ -52,17 +58,20 @@ describe('create', () => {
     expect(same.buf[0]).toBe(1);
   });
 
-  test('makes the segment usable by its user only, if not told otherwise', () => {
+  test.skipIf(!platform.hasShmFolder)('makes the segment usable by its user only, if not told otherwise', () => {
     using shm = SharedMemory.create(8);
     expect(statSync(pathOf(shm.name)).mode & 0o777).toBe(0o600);
   });
 
-  test.each([0o640, 0o400, 0o777, 0])('gives the segment mode %i, less the umask', (mode) => {
-    using shm = SharedMemory.create(8, { mode });
-    expect(statSync(pathOf(shm.name)).mode & 0o777).toBe(mode & ~process.umask());
-    shm.buf[7] = 1;
-    expect(shm.buf[7]).toBe(1);
-  });
+  test.skipIf(!platform.hasShmFolder).each([0o640, 0o400, 0o777, 0])(
+    'gives the segment mode %i, less the umask',
+    (mode) => {
+      using shm = SharedMemory.create(8, { mode });
+      expect(statSync(pathOf(shm.name)).mode & 0o777).toBe(mode & ~process.umask());
+      shm.buf[7] = 1;
+      expect(shm.buf[7]).toBe(1);
+    },
+  );
 
   test('never takes over or changes a segment that exists', () => {
     const name = freshName();
@@ -72,16 +81,19 @@ describe('create', () => {
     expect(bytesOf(name)).toEqual(Buffer.alloc(8, 7));
   });
 
-  test('takes a name again after it was unlinked, while the old segment is still in use', () => {
-    const name = freshName();
-    using old = SharedMemory.create(8, { name });
-    old.buf.fill(1);
-    old.unlink();
-    using young = SharedMemory.create(8, { name });
-    expect(young.buf).toEqual(new Uint8Array(8));
-    young.buf.fill(2);
-    expect(old.buf[0]).toBe(1);
-  });
+  test.skipIf(!platform.freesNamesAtOnce)(
+    'takes a name again after it was unlinked, while the old segment is still in use',
+    () => {
+      const name = freshName();
+      using old = SharedMemory.create(8, { name });
+      old.buf.fill(1);
+      old.unlink();
+      using young = SharedMemory.create(8, { name });
+      expect(young.buf).toEqual(new Uint8Array(8));
+      young.buf.fill(2);
+      expect(old.buf[0]).toBe(1);
+    },
+  );
 
   test('tells the name of what exists in the error', () => {
     using shm = SharedMemory.create(8);

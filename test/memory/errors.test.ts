@@ -11,6 +11,7 @@ import {
 } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { freshName } from '../support/segments.ts';
 
 const CLASSES = {
@@ -34,7 +35,7 @@ describe.each(Object.entries(CLASSES))('%s', (name, ErrorClass) => {
   });
 });
 
-test('an error of the system has its code, its call and the segment', () => {
+test.skipIf(!platform.hasLinuxCalls)('an error of the system has its code, its call and the segment', () => {
   const name = freshName();
   let error: unknown;
   try {

@@ -1,11 +1,12 @@
 /** The garbage collector: nothing that is in use goes, and nothing that is not stays. */
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 
 const withCollector = { execArgv: ['--expose-gc'] };
 
-describe('an instance that nobody refers to any more', () => {
+describe.skipIf(!platform.hasProc)('an instance that nobody refers to any more', () => {
   test('leaves its buffer readable and shared', async () => {
     await using child = forkFixture('memory/garbage.ts', withCollector);
     expect(await child.ask('keepBuffer')).toEqual({ collected: true, seen: 42, shared: 43 });
@@ -37,14 +38,14 @@ describe('an instance that nobody refers to any more', () => {
   });
 });
 
-describe('a list', () => {
+describe.skipIf(!platform.hasProc)('a list', () => {
   test('keeps its segment mapped as long as it is referred to', async () => {
     await using child = forkFixture('memory/garbage.ts', withCollector);
     expect(await child.ask('keepList')).toEqual([1, 'two']);
   });
 });
 
-describe('ten thousand', () => {
+describe.skipIf(!platform.hasProc)('ten thousand', () => {
   test('segments made and closed leave descriptors and mappings as they were', async () => {
     await using child = forkFixture('memory/garbage.ts', withCollector);
     expect(await child.ask('cycleSegments', 10_000)).toEqual({ files: 0, segments: 0, ranges: expect.toSatisfy(few) });

@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { SegmentAccessError, SegmentExistsError, SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { freshName, pathOf } from '../support/segments.ts';
 
 interface Squatter extends AsyncDisposable {
@@ -56,7 +57,7 @@ const kinds: [string, (path: string) => void | Promise<unknown>][] = [
   ],
 ];
 
-describe.each(kinds)('%s', (_, take) => {
+describe.skipIf(!platform.hasShmFolder).each(kinds)('%s', (_, take) => {
   test('is not attached to, and nobody waits for it', async () => {
     await using squatter = await squat(take);
     for (const readOnly of [false, true]) {
@@ -81,7 +82,7 @@ describe.each(kinds)('%s', (_, take) => {
   });
 });
 
-describe('a link to a file of this user', () => {
+describe.skipIf(!platform.hasShmFolder)('a link to a file of this user', () => {
   test('is not followed: the file keeps its bytes', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'shareable-'));
     const file = join(folder, 'victim');

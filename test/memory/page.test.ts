@@ -3,8 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { pageSize, roundUpToPage } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
+
 describe('pageSize', () => {
-  test('is that of the system', () => {
+  test.skipIf(!platform.hasPosixCommands)('is that of the system', () => {
     expect(pageSize).toBe(Number(execFileSync('getconf', ['PAGESIZE'], { encoding: 'utf8' })));
   });
 });

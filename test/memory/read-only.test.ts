@@ -1,9 +1,10 @@
 import { SegmentAccessError, ShareableList, SharedMemory, pageSize } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { bytesOf, exists } from '../support/segments.ts';
 
-describe('a read-only attachment', () => {
+describe.skipIf(!platform.hasReadOnly)('a read-only attachment', () => {
   test('sees what others write', () => {
     using shm = SharedMemory.create(2 * pageSize);
     using reader = SharedMemory.attach(shm.name, { readOnly: true });
@@ -50,7 +51,7 @@ describe('a read-only attachment', () => {
   });
 });
 
-describe('a list that was attached read-only', () => {
+describe.skipIf(!platform.hasReadOnly)('a list that was attached read-only', () => {
   test('can be read', () => {
     using list = ShareableList.create([1, 'two', null]);
     using reader = ShareableList.attach(list.name, { readOnly: true });

@@ -4,6 +4,8 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { platform } from './platform.ts';
+
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
 /** The topmost folder above the repository that lets nobody else through. */
@@ -40,7 +42,8 @@ function isTunnelPossible(): boolean {
 const wall = findWall();
 
 /** Whether {@link asUser} can work here; tests that need it are reported as skipped where it cannot. */
-export const canBeAnotherUser: boolean = process.geteuid?.() === 0 && (wall === undefined || isTunnelPossible());
+export const canBeAnotherUser: boolean =
+  platform.hasShmFolder && process.geteuid?.() === 0 && (wall === undefined || isTunnelPossible());
 
 /** The command to run Node by, to be the user of that number. */
 export function asUser(uid: number): string[] {

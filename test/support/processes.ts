@@ -4,8 +4,7 @@ import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 
-/** Whether this system tells what other processes are and have. */
-export const canSeeProcesses: boolean = process.platform === 'linux';
+import { platform } from './platform.ts';
 
 const native = join(dirname(createRequire(import.meta.url).resolve('shareable/package.json')), 'native');
 
@@ -19,7 +18,7 @@ export const addonPath = join(native, readdirSync(native).find((name) => name.en
 
 /** The fields of a process's stat from the third on, `state` and `ppid` first; `undefined` when it is gone. */
 function stat(pid: number): string[] | undefined {
-  if (!canSeeProcesses) throw new Error(`${process.platform} has no /proc to look at processes by`);
+  if (!platform.hasProc) throw new Error(`${process.platform} has no /proc to look at processes by`);
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field, the name in parentheses, may hold anything.

@@ -1,7 +1,11 @@
 /** Names for segments, and a look at which of them exist. For tests and fixtures alike. */
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+import { SegmentNotFoundError, SharedMemory } from 'shareable';
+
+import { platform } from './platform.ts';
 
 /** Where the system keeps segments: Linux in a mount, Windows in the files behind them. */
 export const SHM: string = process.platform === 'win32' ? join(tmpdir(), 'shared_memory-rs') : '/dev/shm';
@@ -25,14 +29,27 @@ export function freshName(): string {
   return `${process.env[PREFIX]}${process.pid.toString(36)}_${made.toString(36)}`;
 }
 
-/** The file behind a segment. */
+/** The file behind a segment. Needs `platform.hasSegmentFiles`. */
 export function pathOf(name: string): string {
   return join(SHM, name);
 }
 
 /** Whether a segment, or anything else, has this name. */
 export function exists(name: string): boolean {
-  return existsSync(pathOf(name));
+  if (platform.hasSegmentFiles) return existsSync(pathOf(name));
+  try {
+    SharedMemory.attach(name, { allowForeign: true }).close();
+    return true;
+  } catch (error) {
+    return !(error instanceof SegmentNotFoundError);
+  }
+}
+
+/** Removes a segment that a test has left behind. */
+export function remove(name: string): void {
+  if (platform.hasSegmentFiles) return rmSync(pathOf(name), { recursive: true });
+  using segment = SharedMemory.attach(name);
+  segment.unlink();
 }
 
 /** Everything that the system keeps there. */
@@ -44,5 +61,9 @@ export function namesInUse(): string[] {
 
 /** A segment's bytes as the system has them, whatever any mapping says. */
 export function bytesOf(name: string): Buffer {
+  if (!platform.hasSegmentFiles) {
+    using segment = SharedMemory.attach(name);
+    return Buffer.from(segment.buf);
+  }
   return readFileSync(pathOf(name));
 }

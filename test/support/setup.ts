@@ -1,13 +1,10 @@
 /** What every test file has: the matchers, fresh names, a watchdog, and the duty to leave nothing behind. */
-import { rmSync } from 'node:fs';
-
 import { ShareableList, SharedMemory } from 'shareable';
-import { afterAll, beforeEach } from 'vitest';
+import { afterAll } from 'vitest';
 
 import { killLeftovers } from './child.ts';
 import { addMatchers } from './matchers.ts';
-import { exists, isOurs, namesInUse, pathOf, startNames } from './segments.ts';
-import { whySkipped } from './skips.ts';
+import { exists, isOurs, namesInUse, remove, startNames } from './segments.ts';
 import { startWatchdog } from './watchdog.ts';
 
 startNames();
@@ -32,17 +29,11 @@ watch(SharedMemory, 'create');
 watch(SharedMemory, 'createOrAttach');
 watch(ShareableList, 'create');
 
-/** What this platform cannot do is skipped by name, with the reason. */
-beforeEach(function skips({ task, skip }) {
-  const reason = whySkipped(task);
-  if (reason !== undefined) skip(reason);
-});
-
 /** Fails a test file that leaves a segment or a child process, and removes it. */
 afterAll(function leavesNothing() {
   const running = killLeftovers();
   const left = [...new Set([...namesInUse().filter(isOurs), ...[...created].filter(exists)])];
-  for (const name of left) rmSync(pathOf(name), { recursive: true });
+  for (const name of left) remove(name);
   if (left.length > 0) throw new Error(`this file left in /dev/shm: ${left.join(', ')}`);
   if (running.length > 0) throw new Error(`this file left running, until now: ${running.join('; ')}`);
 });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 import { exists, freshName } from '../support/segments.ts';
@@ -21,6 +22,8 @@ function placeOf(file: string, text: string): string {
 
 interface Ending {
   title: string;
+  /** What the platform must have. */
+  needs?: keyof typeof platform;
   /** Makes the owner end; a request to it may stay without an answer. */
   end: (owner: Child) => Promise<unknown>;
   code?: number;
@@ -41,16 +44,18 @@ const endings: Ending[] = [
   { title: 'a rejection that nobody handles', end: (owner) => owner.ask('rejectUnhandled'), code: 1 },
   { title: 'SIGTERM', end: (owner) => owner.kill('SIGTERM'), signal: 'SIGTERM' },
   { title: 'SIGINT', end: (owner) => owner.kill('SIGINT'), signal: 'SIGINT' },
-  { title: 'SIGHUP', end: (owner) => owner.kill('SIGHUP'), signal: 'SIGHUP' },
+  { title: 'SIGHUP', needs: 'hasSignals', end: (owner) => owner.kill('SIGHUP'), signal: 'SIGHUP' },
   { title: 'SIGKILL', end: (owner) => owner.kill('SIGKILL'), signal: 'SIGKILL' },
   {
     title: 'SIGKILL to its whole process group',
+    needs: 'hasSignals',
     end: async ({ process: { pid = 0 } }) => process.kill(-pid, 'SIGKILL'),
     signal: 'SIGKILL',
     through: ['setsid'],
   },
   {
     title: 'abort()',
+    needs: 'hasPosixCommands',
     end: (owner) => askInVain(owner, 'abort'),
     signal: 'SIGABRT',
     through: ['sh', '-c', 'ulimit -c 0 && exec "$@"', 'sh'],
@@ -58,7 +63,7 @@ const endings: Ending[] = [
 ];
 
 describe('a process that owns segments and ends by', () => {
-  test.each(endings)(
+  test.each(endings.filter(({ needs }) => needs === undefined || platform[needs]))(
     '$title leaves none, and a warning that names each',
     async ({ end, code, signal, through = [] }) => {
       await using owner = forkFixture(FIXTURE, { through });
@@ -101,7 +106,7 @@ describe('a worker that is terminated', () => {
   });
 });
 
-describe('a program that disposes of everything', () => {
+describe.skipIf(!platform.hasProc)('a program that disposes of everything', () => {
   test('ends without a word, and so does its helper', async () => {
     let helper: number;
     let names: string[];

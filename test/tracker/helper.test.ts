@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 import { exists, freshName } from '../support/segments.ts';
 import { until } from '../support/until.ts';
@@ -13,7 +14,7 @@ import { warningsIn } from '../support/warning.ts';
 
 const FIXTURE = 'tracker/owner.ts';
 
-describe('the helper', () => {
+describe.skipIf(!platform.hasProc)('the helper', () => {
   test('is one to a process, however many workers own segments', async () => {
     await using owner = forkFixture(FIXTURE);
     const names = await owner.ask<string[]>('ownInWorkers', 4, 5);
@@ -97,7 +98,7 @@ describe('the helper', () => {
   });
 });
 
-describe('a helper that is killed', () => {
+describe.skipIf(!platform.hasProc)('a helper that is killed', () => {
   test('is replaced at the next creation by one that knows everything', async () => {
     await using owner = forkFixture(FIXTURE);
     const names = await owner.ask<string[]>('own', 3);
@@ -133,7 +134,7 @@ describe('a helper that is killed', () => {
   });
 });
 
-describe('a helper that is stopped', () => {
+describe.skipIf(!platform.hasProc)('a helper that is stopped', () => {
   test('holds its process up for a moment at most, then is replaced', async () => {
     await using owner = forkFixture(FIXTURE);
     const names = await owner.ask<string[]>('own', 1);
@@ -175,7 +176,7 @@ describe('a helper that is stopped', () => {
   });
 });
 
-describe('a helper that cannot be started', () => {
+describe.skipIf(!platform.hasProc)('a helper that cannot be started', () => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'shareable-helper-'));

@@ -2,12 +2,14 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
+import type { AttachOptions } from 'shareable';
 import { SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 import { exists, freshName } from '../support/segments.ts';
-import { canSeeProcesses, childrenOf } from '../support/processes.ts';
+import { childrenOf } from '../support/processes.ts';
 import { warningsIn } from '../support/warning.ts';
 
 const startOwner = () => forkFixture('tracker/owner.ts', { execArgv: ['--expose-gc'] });
@@ -26,15 +28,18 @@ describe('a segment with track: false', () => {
 });
 
 describe('an attached process', () => {
-  test.each([[{}], [{ readOnly: true }]])('that is killed takes nothing along (%o)', async (options) => {
-    using shm = SharedMemory.create(100);
-    await using other = startOwner();
-    await other.ask('attach', shm.name, options);
-    expect(canSeeProcesses ? childrenOf(other.process.pid ?? 0) : []).toEqual([]);
-    await other.kill();
-    expect(exists(shm.name)).toBe(true);
-    expect(other.stderr).toBe('');
-  });
+  test.each<[AttachOptions]>([[{}], ...(platform.hasReadOnly ? [[{ readOnly: true }] as [AttachOptions]] : [])])(
+    'that is killed takes nothing along (%o)',
+    async (options) => {
+      using shm = SharedMemory.create(100);
+      await using other = startOwner();
+      await other.ask('attach', shm.name, options);
+      expect(platform.hasProc ? childrenOf(other.process.pid ?? 0) : []).toEqual([]);
+      await other.kill();
+      expect(exists(shm.name)).toBe(true);
+      expect(other.stderr).toBe('');
+    },
+  );
 
   test('that ends, closes or disposes takes nothing along', async () => {
     using shm = SharedMemory.create(100);
@@ -60,7 +65,7 @@ describe('an attached process', () => {
     expect(other.stderr).toBe('');
   });
 
-  test('that has no room to map the segment takes nothing along', async () => {
+  test.skipIf(!platform.hasProc)('that has no room to map the segment takes nothing along', async () => {
     using shm = SharedMemory.create(256 * 1024 ** 2);
     await using other = startOwner();
     // It answers once it has started, and what it has reserved by then is its own.
@@ -84,7 +89,7 @@ describe('a name that its owner has lost', () => {
     expect(warningsIn(owner.stderr)).toEqual([{ count: 1, leaks: [expect.objectContaining({ name: kept })] }]);
   });
 
-  test('to another segment is left alone, without a warning', async () => {
+  test.skipIf(!platform.freesNamesAtOnce)('to another segment is left alone, without a warning', async () => {
     await using owner = startOwner();
     const [name = ''] = await owner.ask<string[]>('own', 1);
     SharedMemory.attach(name).unlink();
@@ -95,7 +100,7 @@ describe('a name that its owner has lost', () => {
     expect(owner.stderr).toBe('');
   });
 
-  test('and taken again itself is unlinked once', async () => {
+  test.skipIf(!platform.freesNamesAtOnce)('and taken again itself is unlinked once', async () => {
     await using owner = startOwner();
     const [name = ''] = await owner.ask<string[]>('own', 1);
     await owner.ask('unlink', name);
@@ -124,7 +129,7 @@ describe('an owner', () => {
     expect(other.stderr).toBe('');
   });
 
-  test.each(['close', 'forget'])(
+  test.skipIf(!platform.hasProc).each(['close', 'forget'])(
     'whose instance is gone (%s) still has its segment unlinked at its end',
     async (how) => {
       await using owner = startOwner();

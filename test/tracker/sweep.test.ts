@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { SharedMemory } from 'shareable';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 import { runPython } from '../support/python.ts';
@@ -52,7 +53,7 @@ function make(create: (path: string) => void, name = freshName()): string {
   return name;
 }
 
-describe('a sweep', () => {
+describe.skipIf(!platform.hasSweep)('a sweep', () => {
   test('removes what a process and its helper left when both were killed', async () => {
     const names = await leaveStale(20);
     await sweep();
@@ -79,7 +80,7 @@ describe('a sweep', () => {
   });
 });
 
-describe('a sweep keeps', () => {
+describe.skipIf(!platform.hasSweep)('a sweep keeps', () => {
   test("a living owner's segment, also when it is closed or nobody refers to it any more", async () => {
     await using owner = startOwner();
     const [open = '', closed = '', lost = ''] = await owner.ask<string[]>('own', 3);
@@ -161,7 +162,7 @@ describe('a sweep keeps', () => {
   });
 });
 
-describe.skipIf(python === undefined)('beside CPython a sweep keeps', () => {
+describe.skipIf(!platform.hasSweep || python === undefined)('beside CPython a sweep keeps', () => {
   test('what CPython has attached, until that is gone', async () => {
     if (python === undefined) return;
     await using attached = runPython(python, 'tracker/python.py');
@@ -191,7 +192,7 @@ describe.skipIf(python === undefined)('beside CPython a sweep keeps', () => {
   });
 });
 
-describe('attaching while sweeps are under way', () => {
+describe.skipIf(!platform.hasSweep)('attaching while sweeps are under way', () => {
   test('gives a segment that is whole, or none', async () => {
     const names = await leaveStale(200);
     const sweeps = Promise.all(Array.from({ length: 3 }, sweep));

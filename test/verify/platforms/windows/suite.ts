@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { skippedFiles, skippedTests } from './skips.ts';
-import type { Counts, Skip } from './types.ts';
+import { missingSuites } from '../../../support/suites.ts';
+import type { Counts } from './types.ts';
 import type { Wine } from './wine.ts';
 
 /** Seconds for everything. */
@@ -33,9 +33,8 @@ export function runSuite(wine: Wine, folder: string, filters: readonly string[])
     // Types are the same everywhere.
     '--typecheck.enabled=false',
     '--no-color',
-    ...skippedFiles.map(({ file }) => `--exclude=${file}`),
   ];
-  const env = { SHAREABLE_TEST_PATIENCE: String(SLOWNESS), SHAREABLE_TEST_SKIPS: 'windows', CI: '1' };
+  const env = { SHAREABLE_TEST_PATIENCE: String(SLOWNESS), SHAREABLE_TEST_WINE: 'yes', CI: '1' };
   const { code, output } = wine.run('node.exe', ['node_modules/vitest/vitest.mjs', 'run', ...flags, ...filters], {
     cwd: folder,
     limit: LIMIT,
@@ -54,7 +53,14 @@ export function runSuite(wine: Wine, folder: string, filters: readonly string[])
 }
 
 function count({ testResults }: Result): Counts {
-  const counts: Counts = { passed: 0, failures: [], skipped: [...skippedFiles] };
+  const counts: Counts = {
+    passed: 0,
+    failures: [],
+    skipped: missingSuites(false, true).map(({ folder, needs }) => ({
+      file: `${folder}/**`,
+      reason: `needs ${needs}`,
+    })),
+  };
   for (const { name, status, message, assertionResults } of testResults) {
     const file = name.replaceAll('\\', '/').replace(/^.*?\/suite\//, '');
     if (status === 'failed' && assertionResults.every((test) => test.status !== 'failed')) {
@@ -65,13 +71,8 @@ function count({ testResults }: Result): Counts {
       if (outcome === 'passed') counts.passed += 1;
       else if (outcome === 'failed')
         counts.failures.push(`${file} > ${test}: ${(failureMessages[0] ?? '').slice(0, 300)}`);
-      else counts.skipped.push({ file, name: test, reason: reasonOf(file, test) });
+      else counts.skipped.push({ file, name: test, reason: 'it declares a need that this platform does not meet' });
     }
   }
   return counts;
-}
-
-function reasonOf(file: string, test: string): string {
-  const isMeant = (skip: Skip) => skip.file === file && test.startsWith(skip.name ?? '');
-  return skippedTests.find(isMeant)?.reason ?? 'the suite itself skips it where what it needs is absent';
 }

@@ -1,0 +1,46 @@
+/**
+ * What the platform under test can do. A test that needs one of these says so where it is declared:
+ * `test.skipIf(!platform.hasProc)('…')`.
+ */
+const isLinux = process.platform === 'linux';
+const isWindows = process.platform === 'win32';
+
+export const platform = {
+  /** `/proc` shows other processes, descriptors and mappings. */
+  hasProc: isLinux,
+  /** Each segment is a file whose path is known: see `pathOf`. */
+  hasSegmentFiles: isLinux || isWindows,
+  /** The permission bits and the blocks of a segment can be looked at, and `/dev/shm` can hold other files. */
+  hasShmFolder: isLinux,
+  /** A name can be reused as soon as it is unlinked. On Windows only once every process has closed the segment. */
+  freesNamesAtOnce: !isWindows,
+  /** A segment's name appears only when its contents are complete. */
+  namesWhenComplete: isLinux,
+  /** `close()` replaces the pages under an alias by zeros. On Windows the alias keeps showing the segment. */
+  retiresAliases: !isWindows,
+  /** Attachments can be read-only. Elsewhere `readOnly` fails with `ERR_SHM_UNSUPPORTED`. */
+  hasReadOnly: isLinux,
+  /** A mapped segment can be truncated. macOS and Windows refuse. */
+  canTruncate: isLinux,
+  /** A sweep removes what a dead tracker left, and the system lists segments. */
+  hasSweep: isLinux,
+  /** Signals reach processes and process groups, and can be ignored. */
+  hasSignals: !isWindows,
+  /** `sh`, `env`, `setsid`, `getconf`, `mkfifo`, and limits by `ulimit`. */
+  hasPosixCommands: !isWindows,
+  /** A limit on the size of files applies to segments. */
+  limitsSegments: isLinux,
+  /** Managers listen at sockets, which are files in folders. On Windows they are named pipes. */
+  hasSocketFiles: !isWindows,
+  /** Only one server can listen at an address. Wine 10 lets a second one create a pipe that exists; Windows refuses it. */
+  hasExclusiveAddresses: !isWindows || process.env['SHAREABLE_TEST_WINE'] === undefined,
+  /** Thousands of segments take seconds. Under Wine each takes a dozen round trips to its server process. */
+  createsQuickly: process.env['SHAREABLE_TEST_WINE'] === undefined,
+  /** Names take 255 bytes, and quotes. Windows takes 247, and no quotes. */
+  hasLongNames: isLinux,
+  hasQuotesInNames: !isWindows,
+  /** Random names begin with `psm_`; on Windows with `wnsm_`, as CPython's do. */
+  namesByPsm: !isWindows,
+  /** The system call in errors is the one of Linux. */
+  hasLinuxCalls: isLinux,
+} as const;
