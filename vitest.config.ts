@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+
 import { configDefaults, defineConfig } from 'vitest/config';
 
 import { missingSuites } from './test/support/suites.ts';
@@ -8,10 +10,17 @@ const node = process.env['SHAREABLE_TEST_NODE'];
 /** By how much longer than usual tests may take: processes of an old Node start slowly. */
 const patience = Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
 
+/** A folder for the results as JSON, which `.ci/run` counts; each run of Vitest adds a file. */
+const results = process.env['SHAREABLE_TEST_RESULTS'];
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, ...missingSuites().map(({ folder }) => `${folder}/**`)],
+    reporters:
+      results === undefined
+        ? ['default']
+        : ['default', ['json', { outputFile: join(results, `vitest-${process.pid}.json`) }]],
     typecheck: { enabled: true, include: ['test/types/*.test-d.ts'], tsconfig: './tsconfig.json' },
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/setup.ts'],

@@ -1,6 +1,6 @@
 /**
  * Moves built binaries into the packages of their platforms: `node scripts/place-artifacts.ts FOLDER [TARGET]...`. The folder
- * has a folder `binaries-<target>` for each target, as the workflow's `build:target` has made it. Without targets it
+ * has a folder `binaries-<target>` for each target, as the workflow's `scripts/build-target.ts` has made it. Without targets it
  * wants all of them.
  */
 import { chmodSync, copyFileSync, existsSync, mkdirSync } from 'node:fs';

@@ -34,7 +34,7 @@ if (process.argv.includes('--write')) {
   const wrong = [...found].filter(([, version]) => version !== wanted);
   for (const [place, version] of wrong) console.error(`${place} has the version ${version}, the package ${wanted}`);
   if (wrong.length > 0) {
-    console.error('run `pnpm run version`, which writes them all');
+    console.error('run `pnpm run release:version`, which writes them all');
     process.exitCode = 1;
   } else {
     console.log(`${found.size + 1} versions are ${wanted}`);

@@ -20,7 +20,8 @@ function countVitest({ numPassedTests, testResults }) {
   passed += numPassedTests;
   for (const { name, status, message, assertionResults } of testResults) {
     const failed = assertionResults.filter((test) => test.status === 'failed');
-    for (const { fullName, failureMessages } of failed) failures.push(`${name}: ${fullName}\n${failureMessages.join('\n')}`);
+    for (const { fullName, failureMessages } of failed)
+      failures.push(`${name}: ${fullName}\n${failureMessages.join('\n')}`);
     // A file that cannot be loaded, or that fails after its tests.
     if (status === 'failed' && failed.length === 0) failures.push(`${name}: ${message}`);
   }

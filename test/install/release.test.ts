@@ -1,4 +1,4 @@
-/** The way to a release, in a copy of the repository: `pnpm run version` from the changesets that lie there. */
+/** The way to a release, in a copy of the repository: `pnpm run release:version` from the changesets that lie there. */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -33,8 +33,8 @@ beforeAll(async () => {
   before = readManifest(join(copy, 'packages/shareable')).version;
   // There is one whenever this runs, also right after a release.
   writeFileSync(join(copy, '.changeset/one-more.md'), "---\n'shareable': minor\n---\n\nA change that is told of.\n");
-  const { code, stdout, stderr } = await runScript('version');
-  if (code !== 0) throw new Error(`pnpm run version ended with ${code}:\n${stdout}${stderr}`);
+  const { code, stdout, stderr } = await runScript('release:version');
+  if (code !== 0) throw new Error(`pnpm run release:version ended with ${code}:\n${stdout}${stderr}`);
 }, 60_000);
 
 afterAll(() => folder[Symbol.dispose]());
