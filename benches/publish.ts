@@ -1,6 +1,6 @@
 /**
- * Draws the plots and fills in the figures of the documentation, from `docs/bench/results.json`: `node publish.ts`. A page
- * says where a table belongs by `<!-- bench: goals -->` or `<!-- bench: OPERATION -->`, up to `<!-- /bench -->`.
+ * Draws the plots and fills in the figures of the documentation from `docs/bench/results.json`: `node publish.ts`. A page
+ * marks the place of a table by `<!-- bench: goals -->` or `<!-- bench: OPERATION -->`, up to `<!-- /bench -->`.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { goalTable, operationTable } from './harness/report.ts';
 import type { Report } from './harness/report.ts';
 
 export const resultsFile = new URL('../docs/bench/results.json', import.meta.url);
-const PAGES = ['../docs/performance.md', '../README.md'];
+const PAGES = ['../docs/performance.md', '../README.md', 'GOALS.md'];
 const BLOCK = /(<!-- bench: ([\w-]+) -->\n).*?(<!-- \/bench -->)/gs;
 
 export function publish(report: Report): void {
