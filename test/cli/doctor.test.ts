@@ -31,6 +31,7 @@ describe.skipIf(!platform.hasSweep)('shareable doctor', () => {
       'helper',
       'mount',
       'space',
+      'memory-limit',
       'segment',
       'mappings',
       'files',
@@ -119,7 +120,7 @@ describe.skipIf(!platform.hasSweep || !canHavePrivateMemory)('shareable doctor, 
   test('finds a mount that cannot be written to', async () => {
     await using child = forkPrivately('ro');
     const { code, stdout } = await child.ask<Run>('run', ['doctor']);
-    expect(stdout).toMatch(/^problem +mount +this user may not write to \/dev\/shm/m);
+    expect(stdout).toMatch(/^problem +mount +\/dev\/shm is mounted read-only/m);
     expect(stdout).toMatch(/^problem +segment/m);
     expect(code).toBe(1);
   });

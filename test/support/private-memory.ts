@@ -13,12 +13,15 @@ export const canHavePrivateMemory: boolean =
   process.platform === 'linux' &&
   spawnSync(unshare[0] as string, [...unshare.slice(1), 'sh', script, 'size=1m', 'true']).status === 0;
 
-/** The command to run Node by, over a tmpfs with these mount options. */
+/**
+ * The command to run Node by, over a tmpfs with these mount options, or, by one word: over a `folder`, over a `ramfs`, or with
+ * /dev/shm `absent`.
+ */
 export function privately(mount: string): string[] {
   return [...unshare, 'sh', script, mount];
 }
 
-/** Forks `cli/private.ts` over a tmpfs with these mount options, or over a `folder`. */
-export function forkPrivately(mount = 'size=1g'): Child {
-  return forkFixture('cli/private.ts', { through: privately(mount) });
+/** Forks `cli/private.ts` over what {@link privately} mounts, by a further command if one is given. */
+export function forkPrivately(mount = 'size=1g', through: string[] = []): Child {
+  return forkFixture('cli/private.ts', { through: [...privately(mount), ...through] });
 }

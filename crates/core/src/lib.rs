@@ -14,6 +14,7 @@ mod error;
 mod identity;
 mod keeper;
 pub mod layout;
+pub mod limits;
 mod list;
 mod list_view;
 pub mod lock;

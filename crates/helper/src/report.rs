@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde::Serialize;
+use shareable_core::limits::{MemoryLimit, memory_limit};
 use shareable_core::stale::{self, Fate, Holder};
 use shareable_core::{Error, Identity};
 
@@ -131,11 +132,24 @@ pub(crate) struct About {
     version: &'static str,
     /// The memory that it takes; absent where `/proc` does not say.
     resident_bytes: Option<u64>,
+    /// What limits the memory of this process and of the one that started it.
+    memory_limit: Option<Limit>,
+}
+
+/// A memory cgroup's limit.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Limit {
+    file: String,
+    bytes: u64,
+    left: u64,
 }
 
 /// Says what this is, and that it runs.
 pub(crate) fn about() -> About {
-    About { version: env!("CARGO_PKG_VERSION"), resident_bytes: resident_bytes() }
+    let memory_limit =
+        memory_limit().map(|MemoryLimit { file, bytes, left }| Limit { file: file.display().to_string(), bytes, left });
+    About { version: env!("CARGO_PKG_VERSION"), resident_bytes: resident_bytes(), memory_limit }
 }
 
 /// See `proc_pid_status(5)`.

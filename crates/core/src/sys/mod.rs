@@ -22,7 +22,7 @@
 //! - `Helper`: a helper process: `spawn(program, role)`, `send(frame)`, and given up, which kills it, on drop.
 //! - `detach()`, `fall_silent()`, `ignore_lease_signals()`: what a helper process does to itself; `wait_for_starter()`: until
 //!   the process that started it is gone, or at once where that cannot be known.
-//! - `sweep()`, `list()`: see [`crate::stale`].
+//! - `sweep()`, `list()`: see [`crate::stale`]; `memory_limit()`: see [`crate::limits`].
 //!
 //! - `is_linked(name, identity)`: whether the name is still that segment's, as far as an identity can tell.
 //! - `Stream`, `Listener`, `Server`, `starter()`, `prepare_server()`, `wait(interests, patience)`: what managers talk
@@ -45,6 +45,7 @@
 //! - `wake_one(word)`: wakes one thread, of any process, that sleeps on the word. `false` when none did, or none had to
 //!   be woken.
 
+use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -54,12 +55,15 @@ use std::time::{Duration, Instant};
 
 use crate::{Access, Error, Foreign, Identity, Lifetime, Name, Result};
 
+mod limits;
 mod memory;
 mod process;
 pub(crate) mod seat;
 mod sweep;
 mod transport;
 
+pub use limits::MemoryLimit;
+pub(crate) use limits::memory_limit;
 pub use memory::page_size;
 pub(crate) use memory::{Hold, LOSSES, Mapping, attach_within, create, is_linked, unlink, unlink_registered};
 pub(crate) use process::{Helper, detach, fall_silent, ignore_lease_signals, wait_for_starter};
@@ -111,13 +115,39 @@ const _: () = {
     let _: fn(&AtomicU32) -> bool = seat::wake_one;
     let _: fn() -> Vec<(String, Fate)> = sweep;
     let _: fn() -> Vec<Found> = list;
+    let _: fn() -> Option<MemoryLimit> = memory_limit;
 };
 
 /// Whether servers listen at Windows pipes, and not at Unix sockets.
 pub(crate) const HAS_PIPES: bool = cfg!(windows);
 
+/// An error of the system with words of ours.
+#[derive(Debug)]
+pub(crate) struct Explained {
+    errno: i32,
+    message: String,
+}
+
+impl Explained {
+    #[allow(dead_code, reason = "only some backends have such errors")]
+    pub(crate) fn error(errno: i32, message: String) -> io::Error {
+        io::Error::other(Self { errno, message })
+    }
+}
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Explained {}
+
 /// The `errno` of an error, as Node counts: Windows has codes of its own, and Node numbers for what they mean.
 pub(crate) fn errno_of(error: &io::Error) -> Option<i32> {
+    if let Some(explained) = error.get_ref().and_then(|inner| inner.downcast_ref::<Explained>()) {
+        return Some(explained.errno);
+    }
     if !cfg!(windows) {
         return error.raw_os_error();
     }

@@ -1,18 +1,13 @@
 /** What `shareable doctor` looks at of the machine's shared memory: the mount, its room, limits, and what lies there. */
-import { accessSync, closeSync, constants, openSync, readFileSync, statfsSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, statfsSync } from 'node:fs';
 
 import type * as Binding from '../native/binding.js';
 import type { Check } from './checks.js';
 import { messageOf, ok, problem, unavailable, warning } from './checks.js';
 import { isStale } from './facts.js';
 import { count, formatBytes } from './format.js';
-import { canList, listSegments } from './helper.js';
-
-/** Where Linux keeps segments. */
-const MOUNT = '/dev/shm';
-
-/** See statfs(2). */
-const TMPFS_MAGIC = 0x0102_1994;
+import { askAbout, canList, listSegments } from './helper.js';
+import { MOUNT, TMPFS_MAGIC, mountFault } from './mount.js';
 
 /** See open(2); Node does not name it. */
 const O_TMPFILE = 0o20_000_000 | constants.O_DIRECTORY;
@@ -26,19 +21,16 @@ const MORE_ROOM =
 
 /** Whether segments have a place, in memory, that this user may write to. */
 export function checkMount(): Check {
-  const mounting = `mount -t tmpfs tmpfs ${MOUNT}`;
   if (!canList) return unavailable('mount', `${process.platform} keeps segments in the kernel or in temporary files`);
-  try {
-    if (statfsSync(MOUNT).type !== TMPFS_MAGIC) {
-      return warning('mount', `${MOUNT} is not a tmpfs: segments there may go to a disk`, `Mount one: ${mounting}`);
-    }
-  } catch (error) {
-    return problem('mount', `${MOUNT} cannot be used: ${messageOf(error)}`, `Mount a tmpfs there: ${mounting}`);
-  }
-  try {
-    accessSync(MOUNT, constants.W_OK | constants.X_OK);
-  } catch (error) {
-    return problem('mount', `this user may not write to ${MOUNT}: ${messageOf(error)}`, `chmod 1777 ${MOUNT}`);
+  const fault = mountFault();
+  if (fault !== undefined)
+    return problem('mount', fault.message, `${fault.advice[0]?.toUpperCase()}${fault.advice.slice(1)}`);
+  if (statfsSync(MOUNT).type !== TMPFS_MAGIC) {
+    return warning(
+      'mount',
+      `${MOUNT} is not a tmpfs: segments there may go to a disk`,
+      `Mount one: mount -t tmpfs -o mode=1777 tmpfs ${MOUNT}`,
+    );
   }
   try {
     closeSync(openSync(MOUNT, constants.O_RDWR | O_TMPFILE, 0o600));
@@ -73,6 +65,26 @@ export function checkSpace(): Check {
   } catch (error) {
     return problem('space', `${MOUNT} does not say how much room it has: ${messageOf(error)}`, 'See the mount.');
   }
+}
+
+/** Room below which a program that shares memory soon meets the limit. */
+const LITTLE_MEMORY = 64 * 1024 ** 2;
+
+/** What the memory cgroup of this process lets it allocate. */
+export async function checkMemoryLimit(hasHelper: boolean): Promise<Check> {
+  const id = 'memory-limit';
+  if (!canList) return unavailable(id, 'only Linux has memory cgroups');
+  if (!hasHelper) return unavailable(id, 'the helper does not answer');
+  const { memoryLimit } = await askAbout();
+  if (memoryLimit === null) return ok(id, 'no memory cgroup limits this process');
+  const { file, bytes, left } = memoryLimit;
+  const message = `the memory cgroup of this process has ${formatBytes(left)} of ${formatBytes(bytes)} left (${file})`;
+  if (left >= LITTLE_MEMORY) return ok(id, `${message}; segments count towards it`);
+  return warning(
+    id,
+    message,
+    'Segments count towards it. Raise it: docker --memory=…, Kubernetes resources.limits.memory, systemd MemoryMax=.',
+  );
 }
 
 /** Whether a segment can be created, filled, seen by others, and removed. */

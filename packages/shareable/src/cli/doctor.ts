@@ -1,5 +1,5 @@
 /** `shareable doctor`. */
-import { checkLimits, checkMount, checkSegment, checkSpace, checkStale } from './checks-memory.js';
+import { checkLimits, checkMemoryLimit, checkMount, checkSegment, checkSpace, checkStale } from './checks-memory.js';
 import type { Check } from './checks.js';
 import { checkAddon, checkHelper, checkNode, checkPlatform } from './checks.js';
 import type { Command } from './command.js';
@@ -41,6 +41,7 @@ async function examine(): Promise<Check[]> {
     helper,
     checkMount(),
     checkSpace(),
+    await checkMemoryLimit(hasHelper),
     await checkSegment(binding, hasHelper),
     ...checkLimits(),
     await checkStale(hasHelper),

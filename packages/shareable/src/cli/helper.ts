@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 
 import type * as Binding from '../native/binding.js';
 import { SharedMemoryError, fromNative } from '../errors.js';
+import { checkThatThereIsAMount } from './mount.js';
 
 /** A segment as the helper reports it. */
 export interface Segment {
@@ -39,6 +40,8 @@ export interface About {
   version: string;
   /** Null where the system does not tell. */
   residentBytes: number | null;
+  /** What limits the memory of this process; null without a limit. */
+  memoryLimit: { file: string; bytes: number; left: number } | null;
 }
 
 /** Whether segments can be listed on this system at all. */
@@ -95,11 +98,14 @@ export async function askAbout(): Promise<About> {
 /**
  * All segments of this machine, oldest first.
  *
- * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` where the system cannot list them, `ERR_SHM_HELPER`
+ * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` where the system cannot list them, `ERR_SHM_HELPER`, and `ENOENT` when
+ *   there is no mount for them
  */
 export async function listSegments(): Promise<Segment[]> {
   if (!canList) throw unsupported('its segments cannot be listed');
-  return ask<Segment[]>('list');
+  const segments = await ask<Segment[]>('list');
+  if (segments.length === 0) checkThatThereIsAMount();
+  return segments;
 }
 
 /** The segment of a name; undefined where there is none, or where segments cannot be listed. */

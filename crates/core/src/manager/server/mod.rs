@@ -43,7 +43,10 @@ pub fn serve() -> io::Result<()> {
     let listener = match listen(&address, &temporary) {
         Ok(listener) => listener,
         Err(e) => {
-            let refused = Reply::Refused { errno: sys::errno_of(&e).unwrap_or(0), message: reason(&e) };
+            let refused = Reply::Refused {
+                errno: sys::errno_of(&e).unwrap_or(0),
+                message: if address.is_empty() { reason_in_temporary(&e, &temporary) } else { reason(&e) },
+            };
             return starter.send(&refused.encode(), Instant::now() + PATIENCE);
         }
     };
@@ -92,9 +95,30 @@ fn reason(e: &io::Error) -> String {
         io::ErrorKind::AddrInUse => {
             "something listens there already, or something that is not an abandoned socket has the name".to_owned()
         }
-        io::ErrorKind::InvalidInput => format!("{e}; a socket's path has at most 107 bytes (macOS: 103)"),
+        io::ErrorKind::InvalidInput => format!("{e}; a socket's path has at most {LONGEST_SOCKET_PATH} bytes"),
         _ => e.to_string(),
     }
+}
+
+/// The longest path that a Unix socket can have, in bytes: unix(7) and its relatives.
+const LONGEST_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+
+/// The same for a server that makes a folder for its socket under `temporary`, with what to do.
+fn reason_in_temporary(e: &io::Error, temporary: &str) -> String {
+    if cfg!(windows) {
+        return e.to_string();
+    }
+    let why = if e.kind() == io::ErrorKind::InvalidInput {
+        format!(
+            "with the {} bytes of this path, the socket's would be longer than {LONGEST_SOCKET_PATH}",
+            temporary.len()
+        )
+    } else {
+        e.to_string()
+    };
+    format!(
+        "{why}. Set TMPDIR to a short path of a local folder that this user may write to, or give start() an address"
+    )
 }
 
 /// What one turn of the loop looks at.
@@ -216,7 +240,7 @@ fn is_passing(e: &io::Error) -> bool {
     matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
 }
 
-#[cfg(all(test, any(target_os = "linux", target_os = "macos"), not(feature = "portable-backend")))]
+#[cfg(all(test, backend = "unix"))]
 mod tests {
     use super::*;
 

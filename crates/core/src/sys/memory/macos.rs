@@ -70,6 +70,11 @@ pub(in crate::sys) fn identity(_stat: &Stat) -> Identity {
     Identity::made_up()
 }
 
+/// What more is known of why `errno` came of `syscall` on `name`: nothing.
+pub(in crate::sys) fn explain(_syscall: &str, _errno: Errno, _name: &Name) -> Option<crate::Error> {
+    None
+}
+
 /// Says only whether there is a segment of that name.
 pub(in crate::sys) fn identity_of(name: &Name) -> Result<Option<Identity>, Errno> {
     match shm::open(path(name), shm::OFlags::RDONLY, Mode::empty()) {

@@ -12,9 +12,12 @@ use rustix::process::{Resource, getrlimit};
 
 use super::unix::failed;
 use super::unix::in_place::InPlace;
+use crate::sys::fault;
+use crate::sys::limits::{self, MemoryLimit};
 use crate::{Access, Error, Identity, Kind, Lifetime, Name, Result};
 
 pub(in crate::sys) mod mark;
+mod mount;
 
 pub(in crate::sys) const MAPS_COPY_ON_WRITE: bool = true;
 
@@ -51,7 +54,8 @@ impl Draft {
             }
             Err(Errno::OPNOTSUPP | Errno::ISDIR) => InPlace::new(name, size, mode).map(Self::InPlace),
             Err(errno @ Errno::NOENT) => {
-                Err(system_error(name, &format!("{MOUNT} does not exist; mount a tmpfs there"), "open", errno))
+                let why = mount::fault(errno).unwrap_or_else(|| format!("{MOUNT} has gone meanwhile; try again"));
+                Err(system_error(name, &why, "open", errno))
             }
             Err(errno @ Errno::NOSPC) => Err(out_of_space("open", errno, size, name)),
             Err(errno) => Err(failed("open", errno, name)),
@@ -109,6 +113,11 @@ pub(in crate::sys) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, name: &
         .on_segment(name.as_str())
         .with_os("fallocate", Some(Errno::FBIG.raw_os_error())));
     }
+    if bytes >= limits::WORTH_A_LOOK
+        && let Some(limit) = limits::memory_limit().filter(|limit| limit.left < bytes)
+    {
+        return Err(past_memory_limit(&limit, bytes, name));
+    }
     retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, bytes)).map_err(|errno| match errno {
         Errno::NOSPC | Errno::NOMEM | Errno::FBIG | Errno::DQUOT => out_of_space("fallocate", errno, size, name),
         errno => failed("fallocate", errno, name),
@@ -142,11 +151,54 @@ pub(in crate::sys) fn remove(name: &Name) -> Result<(), Errno> {
     unlinkat(CWD, path(name), AtFlags::empty())
 }
 
+/// What more is known of why `errno` came of `syscall` on `name`.
+pub(in crate::sys) fn explain(syscall: &str, errno: Errno, name: &Name) -> Option<Error> {
+    if syscall == "open"
+        && matches!(errno, Errno::ACCESS | Errno::PERM)
+        && let Ok(found) = statat(CWD, path(name), AtFlags::SYMLINK_NOFOLLOW)
+    {
+        let mode = found.st_mode & 0o777;
+        let is_ours = found.st_uid == rustix::process::geteuid().as_raw();
+        return (is_ours && mode & 0o600 != 0o600).then(|| {
+            let why = format!(
+                "its mode is {mode:04o}, so its owner may not read and write it; chmod 600 {}, or create it with a mode and \
+                 under a umask that leave the owner both",
+                path(name)
+            );
+            fault::access(name, &why)
+        });
+    }
+    let kind = match errno {
+        Errno::NOENT | Errno::NOTDIR => Kind::NotFound,
+        Errno::ROFS | Errno::ACCESS | Errno::PERM => Kind::Access,
+        _ => Kind::System,
+    };
+    mount::fault(errno).map(|why| Error::new(kind, format!("segment '{name}' cannot be used: {why}")))
+}
+
 /// `ENOENT` while creating says nothing of the segment.
 fn system_error(name: &Name, why: &str, syscall: &'static str, errno: Errno) -> Error {
     Error::new(Kind::System, format!("cannot create segment '{name}': {why}"))
         .on_segment(name.as_str())
         .with_os(syscall, Some(errno.raw_os_error()))
+}
+
+/// The error for a segment for which the kernel would kill a process of this one's cgroup.
+fn past_memory_limit(limit: &MemoryLimit, bytes: u64, name: &Name) -> Error {
+    Error::new(
+        Kind::OutOfSharedMemory,
+        format!(
+            "cannot create segment '{name}': {} were asked for and the memory cgroup of this process has {} of {} left \
+             ({}). Raise that limit (docker --memory=…, Kubernetes resources.limits.memory, systemd MemoryMax=), or make \
+             a smaller segment",
+            mebibytes(bytes),
+            mebibytes(limit.left),
+            mebibytes(limit.bytes),
+            limit.file.display()
+        ),
+    )
+    .on_segment(name.as_str())
+    .with_os("fallocate", Some(Errno::NOMEM.raw_os_error()))
 }
 
 fn out_of_space(syscall: &'static str, errno: Errno, size: NonZeroUsize, name: &Name) -> Error {

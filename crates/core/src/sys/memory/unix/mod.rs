@@ -133,6 +133,7 @@ fn not_a_segment(name: &Name) -> Error {
 /// The error for `errno` from `syscall`, by what it means.
 pub(in crate::sys) fn failed(syscall: &'static str, errno: Errno, name: &Name) -> Error {
     let error = match errno {
+        _ if let Some(error) = os::explain(syscall, errno, name) => error,
         Errno::NOENT => fault::not_found(name),
         Errno::EXIST => fault::exists(name),
         Errno::ACCESS | Errno::PERM => {

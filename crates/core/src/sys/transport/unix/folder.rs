@@ -8,9 +8,15 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FlockOperation, Mode, OFlags, Stat, flock, fstat, mkdirat, open, stat};
 use rustix::io::Errno;
+use rustix::process::umask;
+
+use crate::sys::Explained;
 
 /// How the folders' names begin.
 const PREFIX: &str = "shareable-manager-";
+
+/// How often to make a folder. Each time, another server that starts in the same microsecond may lock it first.
+const ATTEMPTS: u32 = 10;
 
 /// The name of the socket in such a folder.
 pub(super) const SOCKET: &str = "socket";
@@ -27,17 +33,23 @@ impl Folder {
     pub(super) fn new(temporary: &Path) -> io::Result<Self> {
         let temporary = fs::canonicalize(temporary)?;
         remove_abandoned(&temporary);
-        loop {
+        for _ in 0..ATTEMPTS {
             let mut random = [0; 10];
             getrandom::fill(&mut random).map_err(io::Error::other)?;
             let path =
                 temporary.join(format!("{PREFIX}{}", data_encoding::BASE32_NOPAD.encode(&random).to_lowercase()));
-            mkdirat(CWD, &path, Mode::RWXU)?;
-            // Somebody who cleans up may have come in between, and taken it for one that was left.
-            if let Some(lock) = lock(&path) {
-                return Ok(Self { path, _lock: lock });
+            make(&path)?;
+            match lock(&path) {
+                Ok(lock) => return Ok(Self { path, _lock: lock }),
+                // Another server that cleans up may have taken it for one that was left.
+                Err(Errno::WOULDBLOCK | Errno::NOENT | Errno::STALE) => {}
+                Err(errno) => {
+                    let _ = fs::remove_dir(&path);
+                    return Err(lock_refused(errno, &temporary));
+                }
             }
         }
+        Err(Errno::AGAIN.into())
     }
 
     /// Where the socket goes.
@@ -52,12 +64,26 @@ impl Drop for Folder {
     }
 }
 
-/// Locks a folder, if nobody has, and if it is still there then.
-fn lock(path: &Path) -> Option<OwnedFd> {
+/// Makes a folder of mode 0700, whatever the umask takes away.
+fn make(path: &Path) -> Result<(), Errno> {
+    // The umask is the whole process's, and a server has one thread.
+    let before = umask(Mode::RWXG | Mode::RWXO);
+    let made = mkdirat(CWD, path, Mode::RWXU);
+    umask(before);
+    made
+}
+
+/// Locks a folder: [`Errno::WOULDBLOCK`] when another process has locked it, [`Errno::STALE`] when it is not there any more.
+fn lock(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let folder = open(path, flags, Mode::empty()).ok()?;
-    flock(&folder, FlockOperation::NonBlockingLockExclusive).ok()?;
-    is_same(&fstat(&folder).ok()?, &stat(path).ok()?).then_some(folder)
+    let folder = open(path, flags, Mode::empty())?;
+    flock(&folder, FlockOperation::NonBlockingLockExclusive)?;
+    if is_same(&fstat(&folder)?, &stat(path)?) { Ok(folder) } else { Err(Errno::STALE) }
+}
+
+/// The error for a file system that refuses flock(2), such as Lustre without its option `flock`.
+pub(super) fn lock_refused(errno: Errno, folder: &Path) -> io::Error {
+    Explained::error(errno.raw_os_error(), format!("the file system of {} refuses flock(2): {errno}", folder.display()))
 }
 
 pub(super) fn is_same(one: &Stat, other: &Stat) -> bool {
@@ -71,7 +97,7 @@ fn remove_abandoned(temporary: &Path) {
             continue;
         }
         let path = entry.path();
-        if let Some(lock) = lock(&path)
+        if let Ok(lock) = lock(&path)
             && fstat(&lock).is_ok_and(|found| found.st_uid == user && Mode::from_raw_mode(found.st_mode) == Mode::RWXU)
         {
             remove(&path);
@@ -90,7 +116,7 @@ fn remove(path: &Path) {
 pub(super) fn remove_folder_of(socket: &Path) {
     let Some(folder) = socket.parent() else { return };
     let is_ours = folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));
-    if is_ours && socket.file_name().is_some_and(|name| name == SOCKET) && lock(folder).is_some() {
+    if is_ours && socket.file_name().is_some_and(|name| name == SOCKET) && lock(folder).is_ok() {
         remove(folder);
     }
 }

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::process::{geteuid, umask};
 
 use super::Stream;
-use super::folder::{Folder, is_same};
+use super::folder::{Folder, is_same, lock_refused};
 use super::os;
 use super::stream::{CONNECT_PAUSE, canonical};
 use crate::sys::transport::Address;
@@ -142,15 +142,15 @@ struct Turn {
 
 impl Turn {
     fn take(path: &Path) -> io::Result<Self> {
-        let folder = path.parent().ok_or(Errno::INVAL)?;
-        let folder = open(folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let parent = path.parent().ok_or(Errno::INVAL)?;
+        let folder = open(parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(Self { _folder: folder }),
                 Err(Errno::WOULDBLOCK) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
                 Err(Errno::WOULDBLOCK) => return Err(Errno::ADDRINUSE.into()),
-                Err(errno) => return Err(errno.into()),
+                Err(errno) => return Err(lock_refused(errno, parent)),
             }
         }
     }
