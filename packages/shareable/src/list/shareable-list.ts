@@ -222,6 +222,7 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
     for (let slot = 0; slot < this.length; slot++) yield [slot, this.#read(slot)];
   }
 
+  /** Iterates over the values, each read when it is reached. */
   [Symbol.iterator](): IterableIterator<T> {
     return this.values();
   }
@@ -236,6 +237,7 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
     return `ShareableList([${this.shm.closed ? 'closed' : this.#printItems()}], name='${this.name}')`;
   }
 
+  /** What `console.log` and `util.inspect` print. */
   [inspect.custom](): string {
     return this.toString();
   }

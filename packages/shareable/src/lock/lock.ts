@@ -214,6 +214,7 @@ export class Lock implements Disposable {
     return `Lock('${this.name}'${this.#closed ? ', closed' : this.#held ? ', held' : ''})`;
   }
 
+  /** What `console.log` and `util.inspect` print. */
   [inspect.custom](): string {
     return this.toString();
   }

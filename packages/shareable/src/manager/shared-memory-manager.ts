@@ -193,6 +193,7 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
     return `SharedMemoryManager(${[where, this.#hasEnded ? 'ended' : ''].filter((part) => part !== '').join(', ')})`;
   }
 
+  /** What `console.log` and `util.inspect` print. */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -248,6 +248,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
     return `SharedMemory('${this.name}', size=${this.size}${this.#closed ? ', closed' : ''})`;
   }
 
+  /** What `console.log` and `util.inspect` print. */
   [inspect.custom](): string {
     return this.toString();
   }
