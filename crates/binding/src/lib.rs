@@ -9,6 +9,7 @@
     reason = "napi-rs hands arguments over in this way"
 )]
 
+mod array;
 mod buffer;
 mod error;
 mod list;

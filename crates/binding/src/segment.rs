@@ -75,7 +75,7 @@ impl NativeCreateOptions {
 }
 
 /// The number of bytes in a JavaScript number.
-fn to_bytes(size: f64) -> shareable_core::Result<usize> {
+pub(crate) fn to_bytes(size: f64) -> shareable_core::Result<usize> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked by the guard")]
     if size.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&size) {
         return Ok(size as usize);

@@ -9,6 +9,7 @@
 //! Bytes in a segment are written by strangers. They are read through [`SharedBytes`], which checks every range and
 //! touches memory by atomic loads and stores only, so no byte there can cause undefined behaviour here.
 
+mod array;
 mod bytes;
 mod error;
 mod identity;
@@ -29,6 +30,7 @@ pub mod stale;
 mod sys;
 pub mod tracker;
 
+pub use array::create_array;
 pub use bytes::SharedBytes;
 pub use error::{Error, Kind, Result};
 pub use identity::Identity;

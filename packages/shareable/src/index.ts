@@ -5,6 +5,10 @@ export { json } from './codec/json.js';
 export { struct } from './codec/struct.js';
 export type { Field, FieldType } from './codec/struct.js';
 export { text } from './codec/text.js';
+export type { Dtype, DtypeViews, TypedArray } from './array/dtypes.js';
+export type { ArrayOrder } from './array/shape.js';
+export { SharedArray } from './array/shared-array.js';
+export type { ArrayFromOptions, ArrayOptions, SharedArrayHandle } from './array/shared-array.js';
 export {
   AuthenticationError,
   LayoutError,

@@ -7,6 +7,7 @@ pub mod handshake;
 pub mod list;
 pub mod manager;
 mod memory;
+pub mod npy;
 mod same;
 pub mod tracker;
 

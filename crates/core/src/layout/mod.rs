@@ -19,6 +19,7 @@ compile_error!("the list layout is written for little-endian machines");
 
 mod codec;
 mod format;
+pub mod npy;
 mod scan;
 mod value;
 

@@ -1,7 +1,7 @@
 /** What is in a segment: looked at through a read-only attachment, and never changed. */
 import { constants } from 'node:buffer';
 
-import type { NativeList, NativeSegment } from '../native/binding.js';
+import type { NativeArray, NativeList, NativeSegment } from '../native/binding.js';
 import type * as Binding from '../native/binding.js';
 import { LayoutError, SharedMemoryError } from '../errors.js';
 
@@ -9,7 +9,9 @@ import { LayoutError, SharedMemoryError } from '../errors.js';
 export interface Contents {
   /** The list in it, if it is one. */
   readonly list: NativeList | undefined;
-  /** Why it is none. */
+  /** The array in it, if it is one. */
+  readonly array: NativeArray | undefined;
+  /** Why it is neither. */
   readonly layoutError: LayoutError | undefined;
   /** In bytes. */
   readonly size: number;
@@ -31,13 +33,27 @@ export function open(binding: typeof Binding, name: string): Contents {
   };
   try {
     segment = attach(binding, name);
-    return { list: findList(binding, segment), layoutError: undefined, size: segment.size, ...rest };
+    const { size } = segment;
+    const array = findArray(binding, segment);
+    if (array !== undefined) return { list: undefined, array, layoutError: undefined, size, ...rest };
+    return { list: findList(binding, segment), array: undefined, layoutError: undefined, size, ...rest };
   } catch (error) {
     // A segment without a size cannot even be attached to.
-    if (error instanceof LayoutError) return { list: undefined, layoutError: error, size: segment?.size ?? 0, ...rest };
+    if (error instanceof LayoutError) {
+      return { list: undefined, array: undefined, layoutError: error, size: segment?.size ?? 0, ...rest };
+    }
     rest.close();
     throw error;
   }
+}
+
+/** The array in a segment that begins as one; `undefined` for any other segment. */
+function findArray(binding: typeof Binding, segment: NativeSegment): NativeArray | undefined {
+  if (segment.size > constants.MAX_LENGTH) return undefined;
+  const bytes = new Uint8Array(binding.segmentBuffer(segment.handle));
+  const { magic, maxHeader } = binding.arrayLayout;
+  if (!magic.every((byte, i) => bytes[i] === byte)) return undefined;
+  return binding.findArray(bytes.slice(0, maxHeader), segment.size, segment.name);
 }
 
 function bytesOf(binding: typeof Binding, { handle, name, size }: NativeSegment): Uint8Array {
@@ -65,20 +81,26 @@ export function attach(binding: typeof Binding, name: string): NativeSegment {
   }
 }
 
-/** What a segment holds, for a list also how many; nulls where this user may not look. */
+/** What a segment holds, and how many slots of a list or elements of an array; nulls where this user may not look. */
 export interface Kind {
-  readonly kind: 'list' | 'raw' | null;
+  readonly kind: 'list' | 'array' | 'raw' | null;
   readonly length: number | null;
 }
 
-/** Tells a list from anything else, in constant time. */
+/** Says what was found in a segment. */
+export function summarize({ list, array }: Pick<Contents, 'list' | 'array'>): Kind {
+  const kind = list !== undefined ? 'list' : array !== undefined ? 'array' : 'raw';
+  return { kind, length: (list ?? array)?.length ?? null };
+}
+
+/** Tells lists and arrays from all else, in constant time. */
 export function kindOf(binding: typeof Binding, { name, size }: { name: string; size: number }): Kind {
   // Attaching would wait for its size, which its creator did not live to give it.
   if (size === 0) return { kind: 'raw', length: null };
   try {
-    const { list, close } = open(binding, name);
-    close();
-    return { kind: list === undefined ? 'raw' : 'list', length: list?.length ?? null };
+    const contents = open(binding, name);
+    contents.close();
+    return summarize(contents);
   } catch {
     // Another user's, or gone meanwhile.
     return { kind: null, length: null };

@@ -4,7 +4,8 @@ import { outOfRange } from '../errors.js';
 import type { Command, Result } from './command.js';
 import { integerOption } from './command.js';
 import type { Contents } from './contents.js';
-import { open } from './contents.js';
+import { open, summarize } from './contents.js';
+import { indexOf, readElements, toShape as toElementShape } from './elements.js';
 import { formatBoolean, formatMode, formatOwner, toShape } from './facts.js';
 import type { Line, Piece } from './format.js';
 import { count, formatAge, formatBytes, hexDump } from './format.js';
@@ -34,10 +35,14 @@ function toBytesShape({ offset, bytes }: Excerpt): object {
 
 function* describeFacts(name: string, contents: Contents, segment: Segment | undefined): Generator<Line> {
   const row = (title: string, ...value: Piece[]): Line => [{ text: title.padEnd(10), style: 'heading' }, ...value];
-  const { size, list, layoutError } = contents;
+  const { size, list, array, layoutError } = contents;
   yield row('name', name);
   yield row('size', size < 1024 ? count(size, 'byte') : `${formatBytes(size)} (${size} bytes)`);
-  if (list === undefined) yield row('kind', 'raw', { text: ` (${layoutError?.message})`, style: 'dim' });
+  if (array !== undefined) {
+    const order = array.isFortran ? ' in Fortran order' : '';
+    yield row('kind', `array of ${count(array.length, 'element')}`);
+    yield row('elements', `${array.dtype}, shape (${array.shape.join(', ')})${order}, from byte ${array.dataStart}`);
+  } else if (list === undefined) yield row('kind', 'raw', { text: ` (${layoutError?.message})`, style: 'dim' });
   else yield row('kind', `list of ${count(list.length, 'slot')}`);
   if (segment === undefined) return;
   const { residentBytes, isTracked, isInUse, owner, createdAt, uid, mode } = segment;
@@ -70,16 +75,33 @@ function* describeItems(binding: typeof Binding, contents: Contents, shown: numb
   }
 }
 
+function* describeElements(contents: Contents, shown: number): Generator<Line> {
+  const { array } = contents;
+  if (array === undefined || array.length === 0) return;
+  yield '';
+  const width = Math.max('INDEX'.length, indexOf(array, array.length - 1).length);
+  yield { text: `${'INDEX'.padStart(width)}  VALUE`, style: 'heading' };
+  for (const [place, value] of readElements(contents, shown).entries()) {
+    yield `${indexOf(array, place).padStart(width)}  ${String(value)}`;
+  }
+  const rest = array.length - shown;
+  if (rest > 0) yield { text: `… ${count(rest, 'more element')}: see --limit and --all`, style: 'dim' };
+}
+
 export const inspect: Command = {
   usage: 'inspect NAME [--limit N] [--hex] [--offset N] [--length N] [--all]',
-  summary: "show a segment: a list's values and formats, or the bytes of any other",
+  summary: "show a segment: a list's values and formats, an array's elements, or the bytes of any other",
   details: [
     'The segment is attached to read-only (on Linux; other systems cannot) and never changed.',
-    'What does not read as a list is shown as bytes, with the reason.',
+    'What reads neither as a list nor as an array is shown as bytes, with the reason.',
   ],
   options: {
-    limit: { type: 'string', argument: 'N', help: `show so many slots of a list (default: ${ITEMS})` },
-    hex: { type: 'boolean', help: 'show bytes, also of a list' },
+    limit: {
+      type: 'string',
+      argument: 'N',
+      help: `show N slots of a list or elements of an array (default: ${ITEMS})`,
+    },
+    hex: { type: 'boolean', help: 'show bytes, also of a list or array' },
     offset: { type: 'string', argument: 'N', help: 'show the bytes from this one on (default: 0)' },
     length: { type: 'string', argument: 'N', help: `show so many bytes (default: ${BYTES})` },
     all: { type: 'boolean', help: 'show everything, and long values whole' },
@@ -96,20 +118,26 @@ export const inspect: Command = {
     const found = await findSegment(name);
     const binding = await loadBinding();
     const contents = open(binding, name);
-    const { list, layoutError } = contents;
-    const dump = list === undefined || isHex ? excerpt(contents.bytes(), offset, length) : undefined;
-    const shown = dump === undefined && list !== undefined ? Math.min(limit, list.length) : 0;
-    const kind = list === undefined ? 'raw' : 'list';
+    const { list, array, layoutError } = contents;
+    const dump =
+      (list === undefined && array === undefined) || isHex ? excerpt(contents.bytes(), offset, length) : undefined;
+    const { kind, length: total } = summarize(contents);
+    const shown = dump === undefined ? Math.min(limit, total ?? 0) : 0;
     return {
       json: () => ({
-        segment: toShape({ name, size: contents.size, kind, length: list?.length ?? null }, found),
-        items: dump === undefined ? Array.from(readItems(binding, contents, shown), toItemShape) : null,
+        segment: toShape({ name, size: contents.size, kind, length: total }, found),
+        array: array === undefined ? null : toElementShape(contents, array, shown),
+        items:
+          dump === undefined && list !== undefined
+            ? Array.from(readItems(binding, contents, shown), toItemShape)
+            : null,
         bytes: dump === undefined ? null : toBytesShape(dump),
         layoutError: layoutError === undefined ? null : toErrorShape(layoutError),
       }),
       *lines() {
         yield* describeFacts(name, contents, found);
-        if (dump === undefined) yield* describeItems(binding, contents, shown, isWhole);
+        if (dump === undefined && array !== undefined) yield* describeElements(contents, shown);
+        else if (dump === undefined) yield* describeItems(binding, contents, shown, isWhole);
         else yield* describeBytes(dump, contents.size);
       },
     };

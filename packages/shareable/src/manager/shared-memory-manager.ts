@@ -1,6 +1,9 @@
 import { tmpdir } from 'node:os';
 import { inspect } from 'node:util';
 
+import type { Dtype, DtypeViews } from '../array/dtypes.js';
+import type { ArrayOrder } from '../array/shape.js';
+import { SharedArray } from '../array/shared-array.js';
 import type { NativeManager, NativeOutcome } from '../native/binding.js';
 import {
   connectManager,
@@ -135,6 +138,20 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
    */
   shareableList<T extends Storable>(values: Iterable<T>): ShareableList<Widened<T>> {
     return ShareableList.create(values, this.#options());
+  }
+
+  /**
+   * Creates an array of zeros that the manager unlinks.
+   *
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; what else {@link SharedArray.create}
+   *   throws
+   */
+  array<D extends Dtype>(
+    shape: readonly number[],
+    dtype: D,
+    options?: { order?: ArrayOrder | undefined; name?: string | undefined },
+  ): SharedArray<DtypeViews[D]> {
+    return SharedArray.create(shape, dtype, { ...this.#options(), ...options });
   }
 
   /**

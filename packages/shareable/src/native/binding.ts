@@ -42,6 +42,11 @@ export const listFind = translated(addon.listFind);
 export const listCount = translated(addon.listCount);
 export const listFormat = translated(addon.listFormat);
 
+export const createArray = translated(addon.createArray);
+export const findArray = translated(addon.findArray);
+/** The constants of the array's layout, as Rust has them. */
+export const arrayLayout = addon.arrayLayout();
+
 export const lockEnvironment = translated(addon.lockEnvironment);
 export const createLock = translated(addon.createLock);
 export const attachLock = translated(addon.attachLock);
@@ -98,4 +103,11 @@ export const losses: Uint32Array = new Uint32Array(translated(addon.segmentLosse
 /** Bytes per memory page: 4096 on most machines, 16384 on Apple silicon. */
 export const pageSize: number = addon.pageSize();
 
-export type { NativeList, NativeLock, NativeManager, NativeOutcome, NativeSegment } from './native.js';
+export type {
+  NativeArray,
+  NativeList,
+  NativeLock,
+  NativeManager,
+  NativeOutcome,
+  NativeSegment,
+} from '../native/native.js';

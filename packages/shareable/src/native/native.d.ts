@@ -8,6 +8,9 @@ export declare class ExternalObject<T> {
   }
 }
 
+/** The constants of the layout. */
+export declare function arrayLayout(): NativeArrayLayout
+
 /** Finds the list in a segment. */
 export declare function attachList(segment: ExternalObject<Segment>): NativeList
 
@@ -31,6 +34,9 @@ export declare function closeSegment(segment: ExternalObject<Segment>, buffer?: 
 
 /** Connects to the server at an address. */
 export declare function connectManager(address: string, key: Uint8Array): Promise<NativeOutcome>
+
+/** Creates an array of zeros in a segment of its own. */
+export declare function createArray(dtype: string, shape: Array<number>, isFortran: boolean, options: NativeCreateOptions): NativeArrayInSegment
 
 /**
  * Creates a list in a segment of its own. `numbers` has an element a slot; the slots of `indexes` hold the value that
@@ -61,6 +67,9 @@ export declare function endManager(manager: ExternalObject<Manager>): void
 
 /** The same without holding this thread up. */
 export declare function endManagerLater(manager: ExternalObject<Manager>): Promise<NativeOutcome>
+
+/** Finds the array in a segment of `size` bytes by a copy of its first bytes. */
+export declare function findArray(head: Uint8Array, size: number, segment: string): NativeArray
 
 /** Adds to an integer slot and returns the sum. */
 export declare function listAdd(list: ExternalObject<List>, index: number, delta: number | bigint): number | bigint
@@ -115,6 +124,40 @@ export declare function lockWant(environment: ExternalObject<LockEnvironment>, l
 
 /** The names of what a manager keeps. */
 export declare function managerList(manager: ExternalObject<Manager>): Array<string>
+
+/** An array's type, shape and place in its segment. */
+export interface NativeArray {
+  /** The name of the type of its elements. */
+  dtype: string
+  /** The length of each dimension. */
+  shape: Array<number>
+  /** Whether the first index changes fastest. */
+  isFortran: boolean
+  /** Where the elements start, in bytes. */
+  dataStart: number
+  /** The number of elements. */
+  length: number
+}
+
+/** A new array and its segment. */
+export interface NativeArrayInSegment {
+  /** The segment. */
+  segment: NativeSegment
+  /** The array in it. */
+  array: NativeArray
+}
+
+/** What `array/` needs to know of the layout, so that it is written down once. */
+export interface NativeArrayLayout {
+  /** The names of all types of elements. */
+  dtypes: Array<string>
+  /** The first bytes of every array's segment. */
+  magic: Array<number>
+  /** How many of a segment's first bytes [`find_array`] looks at. */
+  maxHeader: number
+  /** The most dimensions. */
+  maxDimensions: number
+}
 
 /** How to create a segment. */
 export interface NativeCreateOptions {
