@@ -1,45 +1,82 @@
 //! Errors cross as data; `errors.ts` turns them into classes.
 
-use napi::bindgen_prelude::Object;
 use napi::{Env, Error, Result, Status};
-use shareable_core::Kind;
+use napi_derive::napi;
+use shareable_core::{Kind, Remedy, error_kinds, error_remedies};
 
-/// The name of an error's kind, which `errors.ts` knows a class for.
-fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::NotFound => "NotFound",
-        Kind::Exists => "Exists",
-        Kind::Access => "Access",
-        Kind::OutOfSharedMemory => "OutOfSharedMemory",
-        Kind::Closed => "Closed",
-        Kind::Layout => "Layout",
-        Kind::Tracker => "Tracker",
-        Kind::Truncated => "Truncated",
-        Kind::Authentication => "Authentication",
-        Kind::ManagerClosed => "ManagerClosed",
-        Kind::Version => "Version",
-        Kind::System => "System",
-        Kind::Unsupported => "Unsupported",
-        Kind::InvalidType => "InvalidType",
-        Kind::InvalidValue => "InvalidValue",
-        Kind::OutOfRange => "OutOfRange",
+macro_rules! export_kinds {
+    ($($(#[$meta:meta])* $kind:ident,)*) => {
+        /// What an error means. `errors.ts` handles each of them.
+        // The documentation of each is with the core's enum: napi-rs would print it as source text.
+        #[allow(missing_docs, reason = "documented in the core")]
+        #[napi(string_enum)]
+        pub enum NativeErrorKind {
+            $($kind,)*
+        }
+
+        impl From<Kind> for NativeErrorKind {
+            fn from(kind: Kind) -> Self {
+                match kind { $(Kind::$kind => Self::$kind,)* }
+            }
+        }
+    };
+}
+
+error_kinds!(export_kinds);
+
+macro_rules! export_remedies {
+    ($($(#[$meta:meta])* $remedy:ident,)*) => {
+        /// What a caller can do about an error. `errors.ts` words each of them.
+        // The documentation of each is with the core's enum: napi-rs would print it as source text.
+        #[allow(missing_docs, reason = "documented in the core")]
+        #[napi(string_enum)]
+        pub enum NativeRemedy {
+            $($remedy,)*
+        }
+
+        impl From<Remedy> for NativeRemedy {
+            fn from(remedy: Remedy) -> Self {
+                match remedy { $(Remedy::$remedy => Self::$remedy,)* }
+            }
+        }
+    };
+}
+
+error_remedies!(export_remedies);
+
+/// The facts of an error, as `errors.ts` takes them.
+#[napi(object, object_from_js = false)]
+pub struct NativeError {
+    /// What it means.
+    pub kind: NativeErrorKind,
+    /// What happened to what, and why.
+    pub message: String,
+    /// The `errno` of the system call, where there was one.
+    pub errno: Option<i32>,
+    /// The system call that failed.
+    pub syscall: Option<String>,
+    /// The name of the segment concerned.
+    pub segment: Option<String>,
+    /// What the caller can do.
+    pub remedy: Option<NativeRemedy>,
+}
+
+impl From<&shareable_core::Error> for NativeError {
+    fn from(error: &shareable_core::Error) -> Self {
+        Self {
+            kind: error.kind().into(),
+            message: error.message().to_owned(),
+            errno: error.errno(),
+            syscall: error.syscall().map(str::to_owned),
+            segment: error.segment().map(str::to_owned),
+            remedy: error.remedy().map(Into::into),
+        }
     }
 }
 
-/// The facts of an error, as `errors.ts` takes them.
-pub(crate) fn facts<'env>(env: &Env, error: &shareable_core::Error) -> Result<Object<'env>> {
-    let mut facts = Object::new(env)?;
-    facts.set("kind", kind_name(error.kind()))?;
-    facts.set("message", error.message())?;
-    facts.set("errno", error.errno())?;
-    facts.set("syscall", error.syscall())?;
-    facts.set("segment", error.segment())?;
-    Ok(facts)
-}
-
-/// Throws `error` as an object of facts, and returns what tells napi-rs that it has been thrown.
+/// Throws the facts of `error`, and returns what tells napi-rs that something has been thrown.
 pub(crate) fn throw(env: &Env, error: &shareable_core::Error) -> Error {
-    match facts(env, error).and_then(|facts| env.throw(facts)) {
+    match env.throw(NativeError::from(error)) {
         Ok(()) => Error::from_status(Status::PendingException),
         Err(e) => e,
     }

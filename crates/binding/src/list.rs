@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use napi::bindgen_prelude::{Array, External, Float64ArraySlice, Uint32ArraySlice, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
-use shareable_core::layout::{Code, Format, Header, SLOT_ALIGNMENT, Value, Values, WRITING, low_half};
+use shareable_core::layout::{CONFIRMATIONS, Code, Format, Header, SLOT_ALIGNMENT, Value, Values, WRITING, low_half};
 use shareable_core::{Error, Kind, List, Segment};
 
 use crate::error::{OrThrow, throw};
@@ -72,6 +72,8 @@ pub struct NativeLayout {
     pub text_formats: Vec<u32>,
     /// The low 32 bits of what stands for the format while a value is being written. They alone say it.
     pub writing: u32,
+    /// How often a value of several words is compared with what was read first.
+    pub confirmations: u32,
     /// The code of a number or bool.
     pub scalar_code: u32,
     /// The code of text.
@@ -100,6 +102,7 @@ pub fn list_layout() -> NativeLayout {
             .filter_map(|words| Format::Padded(words * SLOT_ALIGNMENT).encode().map(low_half))
             .collect(),
         writing: low_half(WRITING),
+        confirmations: CONFIRMATIONS as u32,
         scalar_code: Code::Scalar as u32,
         text_code: Code::Str as u32,
         none_code: Code::None as u32,

@@ -11,7 +11,7 @@ use napi_derive::napi;
 use shareable_core::manager::{Blocks, Client, Keeper, Key};
 use shareable_core::{Error, Kind};
 
-use crate::error::{OrThrow, facts, throw};
+use crate::error::{NativeError, OrThrow, throw};
 
 /// A manager as this process has it.
 pub struct Manager {
@@ -82,12 +82,11 @@ impl From<Manager> for NativeManager {
 
 /// What came of something that took its time: one of the two.
 #[napi(object, object_from_js = false)]
-pub struct NativeOutcome<'env> {
+pub struct NativeOutcome {
     /// The manager.
     pub manager: Option<NativeManager>,
     /// The facts of an error, as other functions throw them.
-    #[napi(ts_type = "object")]
-    pub error: Option<Object<'env>>,
+    pub error: Option<NativeError>,
 }
 
 /// A manager of this process alone.
@@ -166,13 +165,13 @@ fn later(
     env: &Env,
     work: impl FnOnce() -> shareable_core::Result<Option<Manager>> + Send + 'static,
 ) -> Result<Object<'_>> {
-    type Resolver = Box<dyn FnOnce(Env) -> Result<NativeOutcome<'static>> + Send>;
-    let (deferred, promise) = env.create_deferred::<NativeOutcome<'static>, Resolver>()?;
+    type Resolver = Box<dyn FnOnce(Env) -> Result<NativeOutcome> + Send>;
+    let (deferred, promise) = env.create_deferred::<NativeOutcome, Resolver>()?;
     let spawned = thread::Builder::new().name("shareable-manager".to_owned()).spawn(move || {
         let result = work();
-        deferred.resolve(Box::new(move |env| match result {
+        deferred.resolve(Box::new(move |_| match result {
             Ok(manager) => Ok(NativeOutcome { manager: manager.map(Into::into), error: None }),
-            Err(e) => Ok(NativeOutcome { manager: None, error: Some(facts(&env, &e)?) }),
+            Err(e) => Ok(NativeOutcome { manager: None, error: Some((&e).into()) }),
         }));
     });
     spawned.map_err(|e| {

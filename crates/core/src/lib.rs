@@ -32,7 +32,7 @@ pub mod tracker;
 
 pub use array::create_array;
 pub use bytes::SharedBytes;
-pub use error::{Error, Kind, Result};
+pub use error::{Error, Kind, Remedy, Result};
 pub use identity::Identity;
 pub use list::List;
 pub use list_view::ListView;

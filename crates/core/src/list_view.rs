@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::layout::{Attempt, Header, Input, Layout, Slot, Value, Wanted};
-use crate::{Access, Error, Kind, Result, SharedBytes};
+use crate::{Access, Error, Kind, Remedy, Result, SharedBytes};
 
 /// Tries before the clock is asked and the processor offered to others.
 const SPINS: u32 = 64;
@@ -128,10 +128,10 @@ impl<'a> ListView<'a> {
 
     fn slot_to_write(&self, index: usize) -> Result<Slot<'a>> {
         if self.access == Access::ReadOnly {
-            return Err(self.located(Error::new(
-                Kind::Access,
-                format!("the list '{}' was attached read-only; attach without readOnly to write", self.name),
-            )));
+            return Err(self.located(
+                Error::new(Kind::Access, format!("the list '{}' was attached read-only", self.name))
+                    .with_remedy(Remedy::AttachToWrite),
+            ));
         }
         self.slot(index).map_err(|e| match e.kind() {
             Kind::OutOfRange => self.located(Error::new(Kind::OutOfRange, "assignment index out of range")),

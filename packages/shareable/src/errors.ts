@@ -7,6 +7,8 @@
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 
+import type { NativeError, NativeErrorKind, NativeRemedy } from './native/native.js';
+
 /** What an error knows beside its message. */
 export interface SharedMemoryErrorDetails {
   /** Short, stable, to be compared with. */
@@ -94,44 +96,49 @@ export function closed(what: string, segment: string): SegmentClosedError {
   });
 }
 
-/** The facts that the addon throws. */
-interface NativeError {
-  kind: string;
-  message: string;
-  errno?: number | null;
-  syscall?: string | null;
-  segment?: string | null;
-}
+type Kind = `${NativeErrorKind}`;
 
-const classes = new Map<string, [errorClass: typeof SharedMemoryError, code: string]>([
-  ['NotFound', [SegmentNotFoundError, 'ENOENT']],
-  ['Exists', [SegmentExistsError, 'EEXIST']],
-  ['Access', [SegmentAccessError, 'EACCES']],
-  ['OutOfSharedMemory', [OutOfSharedMemoryError, 'ENOSPC']],
-  ['Closed', [SegmentClosedError, 'ERR_SHM_CLOSED']],
-  ['Layout', [LayoutError, 'ERR_SHM_LAYOUT']],
-  ['Truncated', [SharedMemoryError, 'ERR_SHM_TRUNCATED']],
-  ['Tracker', [SharedMemoryError, 'ERR_SHM_TRACKER']],
-  ['Authentication', [AuthenticationError, 'ERR_SHM_AUTH']],
-  ['ManagerClosed', [ManagerClosedError, 'ERR_SHM_MANAGER_CLOSED']],
-  ['Version', [SharedMemoryError, 'ERR_SHM_VERSION']],
-  ['System', [SharedMemoryError, 'ERR_SHM_SYSTEM']],
-  ['Unsupported', [SharedMemoryError, 'ERR_SHM_UNSUPPORTED']],
-]);
+/** What each error of the addon becomes: a class and the code for errors without an errno, or an error of bad arguments. */
+const kinds: Record<Kind, [errorClass: typeof SharedMemoryError, code: string] | ((message: string) => Error)> = {
+  NotFound: [SegmentNotFoundError, 'ENOENT'],
+  Exists: [SegmentExistsError, 'EEXIST'],
+  Access: [SegmentAccessError, 'EACCES'],
+  OutOfSharedMemory: [OutOfSharedMemoryError, 'ENOSPC'],
+  Closed: [SegmentClosedError, 'ERR_SHM_CLOSED'],
+  Layout: [LayoutError, 'ERR_SHM_LAYOUT'],
+  Truncated: [SharedMemoryError, 'ERR_SHM_TRUNCATED'],
+  Tracker: [SharedMemoryError, 'ERR_SHM_TRACKER'],
+  Authentication: [AuthenticationError, 'ERR_SHM_AUTH'],
+  ManagerClosed: [ManagerClosedError, 'ERR_SHM_MANAGER_CLOSED'],
+  Version: [SharedMemoryError, 'ERR_SHM_VERSION'],
+  System: [SharedMemoryError, 'ERR_SHM_SYSTEM'],
+  Unsupported: [SharedMemoryError, 'ERR_SHM_UNSUPPORTED'],
+  InvalidType: (message) => invalidType('ERR_INVALID_ARG_TYPE', message),
+  InvalidValue: (message) => invalidType('ERR_INVALID_ARG_VALUE', message),
+  OutOfRange: outOfRange,
+};
+
+/** What a caller can do, in the words of this package's API. */
+const remedies: Record<`${NativeRemedy}`, string> = {
+  AllowForeign: 'if you trust that user, attach with allowForeign: true',
+  AttachWritable: 'attach without readOnly',
+  AttachToWrite: 'attach without readOnly to write',
+  CreateWithMode: 'create the segment with an option mode that admits this user',
+  UseLocalManager: 'new SharedMemoryManager(), which has no server, works',
+};
+
+function isNative(thrown: unknown): thrown is NativeError {
+  return typeof thrown === 'object' && thrown !== null && 'kind' in thrown;
+}
 
 /** Turns what the addon threw into an error that a user can catch by class. */
 export function fromNative(thrown: unknown): unknown {
-  if (typeof thrown !== 'object' || thrown === null || !('kind' in thrown)) return thrown;
-  const { kind, message, errno, syscall, segment } = thrown as NativeError;
-  switch (kind) {
-    case 'InvalidType':
-      return invalidType('ERR_INVALID_ARG_TYPE', message);
-    case 'InvalidValue':
-      return invalidType('ERR_INVALID_ARG_VALUE', message);
-    case 'OutOfRange':
-      return outOfRange(message);
-  }
-  const [errorClass, code] = classes.get(kind) ?? [SharedMemoryError, 'ERR_SHM_SYSTEM'];
+  if (!isNative(thrown)) return thrown;
+  const { kind, errno, syscall, segment, remedy } = thrown;
+  const message = remedy == null ? thrown.message : `${thrown.message}; ${remedies[remedy]}`;
+  const made = kinds[kind];
+  if (typeof made === 'function') return made(message);
+  const [errorClass, code] = made;
   return new errorClass(message, {
     code: typeof errno === 'number' ? errnoName(errno) : code,
     syscall: syscall ?? undefined,

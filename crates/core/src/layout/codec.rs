@@ -20,7 +20,7 @@ use crate::{Error, Kind, Result};
 
 /// Looks at a slot, after the first, that have to find the same. Beside a writer that does nothing but go back and forth,
 /// one read in 10^5 to 10^2 was a mixture with none of them, 14 in 46 million with one, and none in several 10^8 with two.
-const CONFIRMATIONS: usize = 3;
+pub const CONFIRMATIONS: usize = 3;
 
 /// Looks at a format and a code that do not go together before they count as wrong. CPython stores them one after the
 /// other, about a microsecond apart.

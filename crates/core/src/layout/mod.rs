@@ -26,7 +26,7 @@ mod value;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU8, AtomicU64};
 
-pub use codec::{Attempt, Held, Slot, Written};
+pub use codec::{Attempt, CONFIRMATIONS, Held, Slot, Written};
 pub use format::{Code, FORMAT_BYTES, Format, WRITING, low_half};
 pub use scan::Wanted;
 pub use value::{Input, MAX_SAFE_INTEGER, Value};

@@ -12,7 +12,7 @@ use super::handshake::{ANSWER, NONCE, Nonce, Transcript, VERSION};
 use super::protocol::{Decoder, Message, Reply, Request, Settings};
 use super::{Address, Keeper, Key};
 use crate::tracker::protocol::{Frame, Registration};
-use crate::{Error, Identity, Kind, Mapping, Result, sys, tracker};
+use crate::{Error, Identity, Kind, Mapping, Remedy, Result, sys, tracker};
 
 /// How long a server may take to answer. It does nothing that takes long, so a longer time means that it was stopped.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -328,12 +328,12 @@ fn receive_exactly<const N: usize>(stream: &sys::Stream, deadline: Instant) -> i
 }
 
 fn unsupported(why: &str) -> Error {
-    Error::new(Kind::Unsupported, format!("a manager with a server cannot be had here: {why}"))
+    Error::new(Kind::Unsupported, format!("managers cannot have a server here: {why}"))
 }
 
 fn not_started(program: &Path, e: &io::Error) -> Error {
     if e.kind() == io::ErrorKind::Unsupported {
-        return unsupported("this system is not supported yet; new SharedMemoryManager() works");
+        return unsupported("this system is not supported").with_remedy(Remedy::UseLocalManager);
     }
     Error::new(Kind::Tracker, format!("cannot start the manager's server, {}: {e}", program.display()))
         .with_os("posix_spawn", sys::errno_of(e))
@@ -341,7 +341,7 @@ fn not_started(program: &Path, e: &io::Error) -> Error {
 
 fn not_connected(address: &str, e: &io::Error) -> Error {
     match e.kind() {
-        io::ErrorKind::Unsupported => unsupported("this system is not supported yet"),
+        io::ErrorKind::Unsupported => unsupported("this system is not supported").with_remedy(Remedy::UseLocalManager),
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::new(
             Kind::ManagerClosed,
             format!("no manager listens at '{address}': it has been shut down, or was never started"),

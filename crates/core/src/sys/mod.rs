@@ -186,7 +186,7 @@ pub(crate) fn attach(name: &Name, access: Access, foreign: Foreign) -> Mapped {
 #[allow(dead_code, reason = "the stub for unknown systems has one message of its own")]
 pub(crate) mod fault {
     use super::{Error, Name};
-    use crate::Kind;
+    use crate::{Kind, Remedy};
 
     pub(crate) fn not_found(name: &Name) -> Error {
         Error::new(
@@ -214,10 +214,8 @@ pub(crate) mod fault {
     }
 
     pub(crate) fn no_read_only(name: &Name) -> Error {
-        Error::new(
-            Kind::Unsupported,
-            format!("segment '{name}' cannot be attached read-only on this system; attach without readOnly"),
-        )
-        .on_segment(name.as_str())
+        Error::new(Kind::Unsupported, format!("segment '{name}' cannot be attached read-only on this system"))
+            .on_segment(name.as_str())
+            .with_remedy(Remedy::AttachWritable)
     }
 }

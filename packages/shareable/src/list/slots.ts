@@ -37,7 +37,7 @@ if (layout.floatFormat[1] !== layout.intFormat[1])
 
 /** A true bool: its last byte is 1. */
 const TRUE = double([0, 0x0100_0000]);
-const { alignment, scalarCode, noneCode, textCode, offsetsStart } = layout;
+const { alignment, confirmations: CONFIRMATIONS, scalarCode, noneCode, textCode, offsetsStart } = layout;
 const [TEXT_1 = 0, TEXT_2 = 0, TEXT_3 = 0] = layout.textFormats;
 const WRITING = layout.writing | 0;
 /**
@@ -46,8 +46,6 @@ const WRITING = layout.writing | 0;
  */
 const IS_ORDERED = process.arch === 'x64';
 
-/** Looks at text, after the first, that have to find the same; as many as Rust takes, which says why. */
-const CONFIRMATIONS = 3;
 /** Largest list whose offsets fit 31 bits; a larger one is left to Rust. */
 const MAX_BYTES = 0x7fff_ffff;
 /** The high word of a safe, non-negative integer is less than this. */

@@ -173,6 +173,42 @@ export interface NativeCreateOptions {
   manager?: number
 }
 
+/** The facts of an error, as `errors.ts` takes them. */
+export interface NativeError {
+  /** What it means. */
+  kind: NativeErrorKind
+  /** What happened to what, and why. */
+  message: string
+  /** The `errno` of the system call, where there was one. */
+  errno?: number
+  /** The system call that failed. */
+  syscall?: string
+  /** The name of the segment concerned. */
+  segment?: string
+  /** What the caller can do. */
+  remedy?: NativeRemedy
+}
+
+/** What an error means. `errors.ts` handles each of them. */
+export declare const enum NativeErrorKind {
+  NotFound = 'NotFound',
+  Exists = 'Exists',
+  Access = 'Access',
+  OutOfSharedMemory = 'OutOfSharedMemory',
+  Closed = 'Closed',
+  Layout = 'Layout',
+  Truncated = 'Truncated',
+  Tracker = 'Tracker',
+  Authentication = 'Authentication',
+  ManagerClosed = 'ManagerClosed',
+  Version = 'Version',
+  System = 'System',
+  Unsupported = 'Unsupported',
+  InvalidType = 'InvalidType',
+  InvalidValue = 'InvalidValue',
+  OutOfRange = 'OutOfRange',
+}
+
 /** What `slots.ts` needs to know of the layout, so that it is written down once. */
 export interface NativeLayout {
   /** Where the offsets start. */
@@ -191,6 +227,8 @@ export interface NativeLayout {
   textFormats: Array<number>
   /** The low 32 bits of what stands for the format while a value is being written. They alone say it. */
   writing: number
+  /** How often a value of several words is compared with what was read first. */
+  confirmations: number
   /** The code of a number or bool. */
   scalarCode: number
   /** The code of text. */
@@ -252,7 +290,16 @@ export interface NativeOutcome {
   /** The manager. */
   manager?: NativeManager
   /** The facts of an error, as other functions throw them. */
-  error?: object
+  error?: NativeError
+}
+
+/** What a caller can do about an error. `errors.ts` words each of them. */
+export declare const enum NativeRemedy {
+  AllowForeign = 'AllowForeign',
+  AttachWritable = 'AttachWritable',
+  AttachToWrite = 'AttachToWrite',
+  CreateWithMode = 'CreateWithMode',
+  UseLocalManager = 'UseLocalManager',
 }
 
 /** A segment, and what does not change about it. */

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::os;
 use crate::sys::{BeforePublish, fault};
-use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result};
+use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Remedy, Result};
 
 pub(super) mod in_place;
 mod mapping;
@@ -65,10 +65,7 @@ pub(crate) fn attach_within(
             return Err(not_a_segment(name));
         }
         if foreign == Foreign::Refuse && stat.st_uid != rustix::process::geteuid().as_raw() {
-            return Err(fault::access(
-                name,
-                "it belongs to another user; if you trust that user, attach with allowForeign: true",
-            ));
+            return Err(fault::access(name, "it belongs to another user").with_remedy(Remedy::AllowForeign));
         }
         match usize::try_from(stat.st_size) {
             Ok(0) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
@@ -137,7 +134,7 @@ pub(in crate::sys) fn failed(syscall: &'static str, errno: Errno, name: &Name) -
         Errno::NOENT => fault::not_found(name),
         Errno::EXIST => fault::exists(name),
         Errno::ACCESS | Errno::PERM => {
-            fault::access(name, "its owner and mode do not let this user do that (see the option mode of create)")
+            fault::access(name, "its owner and mode do not let this user do that").with_remedy(Remedy::CreateWithMode)
         }
         Errno::NOSPC | Errno::NOMEM | Errno::DQUOT => {
             Error::new(Kind::OutOfSharedMemory, format!("{syscall} of segment '{name}' failed: {errno}"))
