@@ -126,6 +126,12 @@ pub fn check_segment(env: &Env, segment: &External<Segment>) -> Result<()> {
     segment.mapping().check().or_throw(env)
 }
 
+/// Puts back the handler that survives truncated segments, if the program has replaced it.
+#[napi(catch_unwind)]
+pub fn renew_fault_handler() {
+    shareable_core::renew_fault_handler();
+}
+
 /// One number that changes whenever any segment of this process turns out to be truncated, to be looked at before
 /// asking [`check_segment`].
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]

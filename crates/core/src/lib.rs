@@ -36,7 +36,7 @@ pub use error::{Error, Kind, Remedy, Result};
 pub use identity::Identity;
 pub use list::List;
 pub use list_view::ListView;
-pub use mapping::{Mapping, losses};
+pub use mapping::{Mapping, losses, renew_fault_handler};
 pub use name::Name;
 pub use ownership::{Access, Foreign, Lifetime};
 pub use page::round_up_to_page;

@@ -3,6 +3,7 @@
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use crate::sys::Loss;
 use crate::{Error, Kind, Result, SharedBytes, sys};
 
 /// One process's view of a segment. The addresses stay valid for as long as the value lives, whatever happens to the
@@ -49,19 +50,23 @@ impl Mapping {
         Ok(view(&self.raw))
     }
 
-    /// Checks that no other process has cut the segment off under this mapping.
+    /// Checks that this mapping shows all of its segment.
     ///
     /// # Errors
-    /// [`Kind::Truncated`](crate::Kind::Truncated): what was read lately may be zeros that nobody wrote.
+    /// [`Kind::Truncated`](crate::Kind::Truncated) when another process has cut the segment off: what was read lately may be
+    /// zeros that nobody wrote. [`Kind::OutOfSharedMemory`](crate::Kind::OutOfSharedMemory) with `ENOSPC` when a page of a
+    /// sparse segment found no memory: what was written there lately is lost.
     pub fn check(&self) -> Result<()> {
-        if self.raw.is_lost() && !self.is_retired() {
-            return Err(Error::new(
+        match self.raw.loss() {
+            None => Ok(()),
+            Some(_) if self.is_retired() => Ok(()),
+            Some(Loss::Truncated) => Err(Error::new(
                 Kind::Truncated,
                 "another process has truncated this segment: its contents are lost; close it, and attach again if it was \
                  made anew",
-            ));
+            )),
+            Some(Loss::Unbacked) => Err(sys::fault::unbacked()),
         }
-        Ok(())
     }
 
     /// Whether [`retire`](Self::retire) was called.
@@ -103,4 +108,10 @@ pub(crate) fn view(raw: &sys::Mapping) -> SharedBytes<'_> {
 #[must_use]
 pub fn losses() -> &'static AtomicU32 {
     &sys::LOSSES
+}
+
+/// Puts back what notices losses, if the program has put a handler of its own in its place: on Linux and macOS, one for
+/// SIGBUS. Does nothing before the first mapping.
+pub fn renew_fault_handler() {
+    sys::renew_fault_handler();
 }

@@ -20,8 +20,11 @@ export interface CreateOptions {
 /** How to attach to a segment. */
 export interface AttachOptions {
   /**
-   * Whether writes must not reach the segment. They stay in this process then, where the first one to a page also
-   * parts that page from the segment. Not on macOS and Windows (`ERR_SHM_UNSUPPORTED`). Default: false.
+   * Whether writes must not reach the segment. Default: false. Not on macOS and Windows (`ERR_SHM_UNSUPPORTED`).
+   *
+   * Do not write through such an attachment: JavaScript has no read-only buffers, so a write does not throw. It stays in
+   * this process, and from then on this attachment no longer sees what others write to the same memory page (4096 bytes).
+   * `set` and `add` of a list throw.
    */
   readOnly?: boolean | undefined;
   /** Whether a segment that another user owns will do. Default: false, for such a user can have taken the name first. */

@@ -8,8 +8,8 @@
 //!   - `retire()` parts the addresses from the segment without freeing them: afterwards they read as zeros, or, where
 //!     the system cannot exchange pages under an address, still show the segment. They never fault;
 //!   - `keep_addresses()` makes the drop retire the mapping and leave its addresses reserved, instead of freeing them;
-//!   - `is_lost()`: whether another process has cut the segment off under us, and the addresses read as zeros since.
-//!     Each time that happens `LOSSES` changes.
+//!   - `loss()`: what of the segment could not be had when it was touched. Each time that happens `LOSSES` changes.
+//! - `renew_fault_handler()`: puts back what notices losses, if the program has replaced it.
 //! - `create(name, size, mode, lifetime, before_publish)`: a new segment of zeros and its mapping. `before_publish` runs when
 //!   everything else has succeeded; on Linux no other process can open the name earlier.
 //!   When it fails, or anything else does, nothing stays behind. A segment whose lifetime is `Owned` is marked such that
@@ -65,7 +65,9 @@ mod transport;
 pub use limits::MemoryLimit;
 pub(crate) use limits::memory_limit;
 pub use memory::page_size;
-pub(crate) use memory::{Hold, LOSSES, Mapping, attach_within, create, is_linked, unlink, unlink_registered};
+pub(crate) use memory::{
+    Hold, LOSSES, Mapping, attach_within, create, is_linked, renew_fault_handler, unlink, unlink_registered,
+};
 pub(crate) use process::{Helper, detach, fall_silent, ignore_lease_signals, wait_for_starter};
 pub use sweep::{Fate, Found};
 pub(crate) use sweep::{list, sweep};
@@ -76,6 +78,16 @@ pub(crate) use transport::{Interest, Listener, Server, Stream, prepare_server, s
 pub(crate) type BeforePublish<'a> = &'a mut dyn FnMut(&Mapping, Identity) -> Result<()>;
 
 type Mapped = Result<(Mapping, Identity)>;
+
+/// Why a mapping does not show all of its segment any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "some backends notice no losses")]
+pub(crate) enum Loss {
+    /// Another process has cut the segment off. The whole mapping reads as zeros since.
+    Truncated,
+    /// There was no memory for a page of a sparse segment when it was first touched. That page is this process's own since.
+    Unbacked,
+}
 
 /// The contract above, checked by the compiler for whichever backend is built.
 const _: () = {
@@ -88,7 +100,8 @@ const _: () = {
     let _: fn(&Mapping) -> usize = Mapping::len;
     let _: fn(&Mapping) = Mapping::retire;
     let _: fn(&Mapping) = Mapping::keep_addresses;
-    let _: fn(&Mapping) -> bool = Mapping::is_lost;
+    let _: fn(&Mapping) -> Option<Loss> = Mapping::loss;
+    let _: fn() = renew_fault_handler;
     let _: &AtomicU32 = &LOSSES;
     let _: fn(&Mapping) -> Option<Hold> = Mapping::hold;
     let _: fn(&Name, NonZeroUsize, u32, Lifetime, BeforePublish<'_>) -> Mapped = create;
@@ -206,6 +219,17 @@ pub(crate) mod fault {
 
     pub(crate) fn access(name: &Name, why: &str) -> Error {
         Error::new(Kind::Access, format!("segment '{name}' cannot be used: {why}")).on_segment(name.as_str())
+    }
+
+    /// `ENOSPC`, which has one number on every system.
+    pub(crate) fn unbacked() -> Error {
+        const NO_SPACE: i32 = 28;
+        Error::new(
+            Kind::OutOfSharedMemory,
+            "shared memory was full when a page of this sparse segment was first touched: what was written to that page is \
+             lost, and the other pages are still shared. Make room, close the segment and attach again",
+        )
+        .with_os("page fault", Some(NO_SPACE))
     }
 
     pub(crate) fn empty(name: &Name) -> Error {

@@ -2,6 +2,8 @@
  * Calling the addon. Nothing else in the package does, and whatever it throws has become one of our errors when it
  * leaves here.
  */
+import { isMainThread } from 'node:worker_threads';
+
 import type * as Native from './native.js';
 import { fromNative } from '../errors.js';
 import { findHelper, loadAddon } from './loader.js';
@@ -99,6 +101,16 @@ export const layout = addon.listLayout();
 
 /** Its element changes whenever any segment of this process turns out to be truncated. */
 export const losses: Uint32Array = new Uint32Array(translated(addon.segmentLosses)());
+
+// Node replaces the process's handler when the program begins or ceases to listen to this signal; its own listeners for
+// these two events come first. Only the main thread listens to signals.
+if (isMainThread && process.platform !== 'win32') {
+  for (const change of ['newListener', 'removeListener']) {
+    process.on(change, (event) => {
+      if (event === 'SIGBUS') addon.renewFaultHandler();
+    });
+  }
+}
 
 /** Bytes per memory page: 4096 on most machines, 16384 on Apple silicon. */
 export const pageSize: number = addon.pageSize();

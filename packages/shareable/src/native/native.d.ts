@@ -321,6 +321,9 @@ export interface NativeSegment {
 /** Bytes per memory page. */
 export declare function pageSize(): number
 
+/** Puts back the handler that survives truncated segments, if the program has replaced it. */
+export declare function renewFaultHandler(): void
+
 /** Makes an ArrayBuffer over the segment. Every call makes another. */
 export declare function segmentBuffer(segment: ExternalObject<Segment>): ArrayBuffer
 

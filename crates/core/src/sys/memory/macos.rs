@@ -15,6 +15,18 @@ use crate::{Access, Error, Identity, Kind, Lifetime, Name, Result};
 /// A mapping must be shared here, so a stray write through a read-only one would kill the process.
 pub(in crate::sys) const MAPS_COPY_ON_WRITE: bool = false;
 
+/// Segments here are not in a mount.
+pub(in crate::sys) fn is_mount_full() -> bool {
+    false
+}
+
+/// A number that no other thread of this process has. Signal-safe.
+#[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "ports fit 31 bits")]
+pub(in crate::sys) fn thread_id() -> i32 {
+    // SAFETY: pthread_self(3) cannot fail, and the other call only reads the thread that it is given.
+    unsafe { libc::pthread_mach_thread_np(libc::pthread_self()) as i32 }
+}
+
 fn path(name: &Name) -> String {
     format!("/{name}")
 }

@@ -22,7 +22,9 @@ use unix as platform;
 #[cfg(backend = "unsupported")]
 use unsupported as platform;
 
-pub(crate) use platform::{Hold, LOSSES, Mapping, attach_within, create, is_linked, unlink, unlink_registered};
+pub(crate) use platform::{
+    Hold, LOSSES, Mapping, attach_within, create, is_linked, renew_fault_handler, unlink, unlink_registered,
+};
 
 /// The size of a memory page in bytes: 4096 on most machines, 16384 on Apple silicon.
 #[must_use]

@@ -6,10 +6,13 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use crate::sys::BeforePublish;
+use crate::sys::{BeforePublish, Loss};
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result};
 
 pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
+
+/// There is no handler.
+pub(crate) fn renew_fault_handler() {}
 
 /// Cannot exist: nothing makes one.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ impl Mapping {
         match self.0 {}
     }
 
-    pub(crate) fn is_lost(&self) -> bool {
+    pub(crate) fn loss(&self) -> Option<Loss> {
         match self.0 {}
     }
 

@@ -27,6 +27,16 @@ fn path(name: &Name) -> String {
     format!("{MOUNT}/{name}")
 }
 
+/// Whether the mount has no page left. Signal-safe: a path as short as this one is not copied to the heap.
+pub(in crate::sys) fn is_mount_full() -> bool {
+    statvfs(c"/dev/shm").is_ok_and(|mount| mount.f_bavail == 0 && mount.f_blocks != 0)
+}
+
+/// A number that no other thread of this process has. Signal-safe.
+pub(in crate::sys) fn thread_id() -> i32 {
+    rustix::thread::gettid().as_raw_nonzero().get()
+}
+
 /// A segment that has its memory and perhaps its contents, but no name that others could open.
 #[derive(Debug)]
 pub(in crate::sys) enum Draft {

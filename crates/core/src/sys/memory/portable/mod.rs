@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use shared_memory::{Shmem, ShmemError};
 
-use crate::sys::{BeforePublish, fault};
+use crate::sys::{BeforePublish, Loss, fault};
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result};
 
 #[cfg(unix)]
@@ -30,8 +30,11 @@ mod windows;
 #[cfg(windows)]
 use windows as os;
 
-/// Never changes: see [`Mapping::is_lost`].
+/// Never changes: see [`Mapping::loss`].
 pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
+
+/// There is no handler.
+pub(crate) fn renew_fault_handler() {}
 
 pub(crate) struct Mapping {
     /// Never unmapped if [`is_kept`](Self::is_kept).
@@ -72,8 +75,8 @@ impl Mapping {
 
     /// A segment in a file that is mapped cannot be cut off on Windows, and is not watched elsewhere.
     #[expect(clippy::unused_self, reason = "other backends have work to do here")]
-    pub(crate) fn is_lost(&self) -> bool {
-        false
+    pub(crate) fn loss(&self) -> Option<Loss> {
+        None
     }
 
     /// There is no sweep here that would have to be told.

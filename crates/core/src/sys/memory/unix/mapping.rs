@@ -9,9 +9,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use memmap2::{MmapOptions, MmapRaw};
 
+use super::room::Place;
 use super::sigbus::{self, Watch};
 use super::zeros;
 use crate::Access;
+use crate::sys::Loss;
 
 #[derive(Debug)]
 pub(crate) struct Mapping {
@@ -19,10 +21,19 @@ pub(crate) struct Mapping {
     map: ManuallyDrop<MmapRaw>,
     is_kept: AtomicBool,
     watch: &'static Watch,
+    /// Given up with the mapping.
+    place: ManuallyDrop<Place>,
 }
 
 impl Mapping {
-    pub(super) fn of_file(file: BorrowedFd<'_>, len: usize, access: Access) -> io::Result<Self> {
+    /// Maps `len` bytes. The file `is_sparse` if it has fewer pages than its size needs.
+    pub(super) fn of_file(
+        file: BorrowedFd<'_>,
+        len: usize,
+        access: Access,
+        is_sparse: bool,
+        place: Place,
+    ) -> io::Result<Self> {
         let file = file.as_raw_fd();
         let mut options = MmapOptions::new();
         options.len(len);
@@ -36,8 +47,9 @@ impl Mapping {
                 unsafe { options.no_reserve_swap().map_copy(file) }?.into()
             }
         };
-        let watch = sigbus::watch(map.as_ptr().expose_provenance(), map.len());
-        Ok(Self { map: ManuallyDrop::new(map), is_kept: AtomicBool::new(false), watch })
+        let watch = sigbus::watch(map.as_ptr().expose_provenance(), map.len(), is_sparse);
+        let (map, place) = (ManuallyDrop::new(map), ManuallyDrop::new(place));
+        Ok(Self { map, is_kept: AtomicBool::new(false), watch, place })
     }
 
     pub(crate) fn start(&self) -> NonNull<u8> {
@@ -56,7 +68,7 @@ impl Mapping {
         // there is room; nothing else is touched.
         let copy =
             unsafe { rustix::mm::mremap(self.start().as_ptr().cast(), 0, page, rustix::mm::MremapFlags::MAYMOVE) };
-        copy.ok().and_then(|page| NonNull::new(page.cast())).map(Hold)
+        copy.ok().and_then(|page| NonNull::new(page.cast())).map(|page| Hold { page, _place: Place::take_unchecked() })
     }
 
     /// There is no sweep on this system that would have to be told.
@@ -66,8 +78,8 @@ impl Mapping {
         None
     }
 
-    pub(crate) fn is_lost(&self) -> bool {
-        self.watch.is_lost()
+    pub(crate) fn loss(&self) -> Option<Loss> {
+        self.watch.loss()
     }
 
     pub(crate) fn keep_addresses(&self) {
@@ -90,13 +102,18 @@ impl Drop for Mapping {
         if !*self.is_kept.get_mut() {
             // SAFETY: the value is about to be gone, and nothing else drops the field.
             unsafe { ManuallyDrop::drop(&mut self.map) };
+            // SAFETY: as above.
+            unsafe { ManuallyDrop::drop(&mut self.place) };
         }
     }
 }
 
 /// A page of a segment that is mapped for no other purpose than to be mapped.
 #[derive(Debug)]
-pub(crate) struct Hold(NonNull<u8>);
+pub(crate) struct Hold {
+    page: NonNull<u8>,
+    _place: Place,
+}
 
 // SAFETY: nothing is ever read or written through the address, and any thread may unmap it.
 unsafe impl Send for Hold {}
@@ -107,6 +124,6 @@ unsafe impl Sync for Hold {}
 impl Drop for Hold {
     fn drop(&mut self) {
         // SAFETY: the page was mapped for this value alone, and no reference into it was ever made.
-        let _ = unsafe { rustix::mm::munmap(self.0.as_ptr().cast(), rustix::param::page_size()) };
+        let _ = unsafe { rustix::mm::munmap(self.page.as_ptr().cast(), rustix::param::page_size()) };
     }
 }

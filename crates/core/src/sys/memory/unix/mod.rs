@@ -14,11 +14,13 @@ use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Remedy, Resu
 
 pub(super) mod in_place;
 mod mapping;
+mod room;
 mod sigbus;
 mod zeros;
 
 pub(crate) use mapping::{Hold, Mapping};
-pub(crate) use sigbus::LOSSES;
+use room::{Place, Shortage};
+pub(crate) use sigbus::{LOSSES, renew_fault_handler};
 
 pub(crate) fn page_size() -> usize {
     rustix::param::page_size()
@@ -32,8 +34,9 @@ pub(crate) fn create(
     before_publish: BeforePublish<'_>,
 ) -> Result<(Mapping, Identity)> {
     let draft = os::Draft::new(name, size, mode, lifetime)?;
-    let mapping = map(draft.file(), size.get(), Access::ReadWrite, name)?;
-    let identity = os::identity(&stat(draft.file(), name)?);
+    let stat = stat(draft.file(), name)?;
+    let mapping = map(draft.file(), size.get(), Access::ReadWrite, name, is_sparse(&stat))?;
+    let identity = os::identity(&stat);
     before_publish(&mapping, identity)?;
     draft.publish(name)?;
     Ok((mapping, identity))
@@ -70,7 +73,7 @@ pub(crate) fn attach_within(
         match usize::try_from(stat.st_size) {
             Ok(0) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
             Ok(0) => return Err(fault::empty(name)),
-            Ok(size) => return Ok((map(file.as_fd(), size, access, name)?, os::identity(&stat))),
+            Ok(size) => return Ok((map(file.as_fd(), size, access, name, is_sparse(&stat))?, os::identity(&stat))),
             Err(_) => return Err(failed("mmap", Errno::NOMEM, name)),
         }
     }
@@ -101,22 +104,50 @@ pub(crate) fn unlink_registered(name: &str, identity: Identity) -> bool {
     Name::new(name).and_then(|name| unlink(&name, identity)).is_ok()
 }
 
-fn map(file: BorrowedFd<'_>, size: usize, access: Access, name: &Name) -> Result<Mapping> {
-    Mapping::of_file(file, size, access).map_err(|e| {
+fn map(file: BorrowedFd<'_>, size: usize, access: Access, name: &Name, is_sparse: bool) -> Result<Mapping> {
+    let place = Place::take(size).map_err(|shortage| no_room(shortage, size, name))?;
+    Mapping::of_file(file, size, access, is_sparse, place).map_err(|e| {
         let errno = e.raw_os_error().map_or(Errno::INVAL, Errno::from_raw_os_error);
-        let error = match errno {
-            Errno::NOMEM => Error::new(
-                Kind::OutOfSharedMemory,
-                format!(
-                    "cannot map segment '{name}': {size} bytes do not fit this process's address space or its limits \
-                     (ulimit -v, and vm.max_map_count for the number of mappings)"
+        match errno {
+            Errno::NOMEM => unmappable(
+                name,
+                &format!(
+                    "{size} bytes do not fit this process's address space or its limits (ulimit -v, and \
+                     vm.max_map_count for the number of mappings)"
                 ),
-            )
-            .on_segment(name.as_str()),
-            errno => return failed("mmap", errno, name),
-        };
-        error.with_os("mmap", Some(errno.raw_os_error()))
+            ),
+            errno => failed("mmap", errno, name),
+        }
     })
+}
+
+fn no_room(shortage: Shortage, size: usize, name: &Name) -> Error {
+    let why = match shortage {
+        Shortage::Mappings { used, limit } => format!(
+            "this process has {used} mappings of the {limit} that vm.max_map_count allows, and the rest is left to the \
+             runtime. Close segments that are no longer needed, put several things into one segment, or raise \
+             vm.max_map_count"
+        ),
+        Shortage::Addresses { used, limit } => format!(
+            "{size} bytes were asked for, this process uses {used} of the {limit} bytes of address space that ulimit -v \
+             allows, and some are left to the runtime. Close segments that are no longer needed, or raise the limit"
+        ),
+    };
+    unmappable(name, &why)
+}
+
+fn unmappable(name: &Name, why: &str) -> Error {
+    Error::new(Kind::OutOfSharedMemory, format!("cannot map segment '{name}': {why}"))
+        .on_segment(name.as_str())
+        .with_os("mmap", Some(Errno::NOMEM.raw_os_error()))
+}
+
+/// Whether pages of the file have no memory yet, which is then found, or not, when they are first touched.
+#[allow(clippy::unnecessary_cast, reason = "the widths differ between systems")]
+fn is_sparse(stat: &Stat) -> bool {
+    /// What `st_blocks` counts.
+    const BLOCK: i64 = 512;
+    (stat.st_blocks as i64).saturating_mul(BLOCK) < stat.st_size as i64
 }
 
 fn stat(file: BorrowedFd<'_>, name: &Name) -> Result<Stat> {
