@@ -61,6 +61,16 @@ describe('a name', () => {
     });
   });
 
+  test.runIf(process.platform === 'linux')('is refused when it is one of a POSIX semaphore', () => {
+    for (const act of [
+      () => SharedMemory.create(8, { name: 'sem.mine' }),
+      () => SharedMemory.createOrAttach('sem.mine', 8),
+      () => SharedMemory.attach('sem.mine'),
+    ]) {
+      expect(act).toFailWith(TypeError, 'ERR_INVALID_ARG_VALUE', "begins with 'sem.'");
+    }
+  });
+
   test.each([[8], [8n], [null], [true], [['a']], [Symbol('a')], [Buffer.from('a')]])(
     'is refused when it is %o',
     (value) => {

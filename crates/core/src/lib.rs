@@ -21,6 +21,8 @@ mod list_view;
 pub mod lock;
 pub mod manager;
 mod mapping;
+#[cfg_attr(not(backend = "linux"), allow(dead_code, reason = "only Linux lists segments, and so can look for marks"))]
+mod mark;
 mod name;
 mod ownership;
 mod page;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::keeper::Keeper;
 use crate::mapping::view;
+use crate::stale::Standing;
 use crate::tracker::{self, protocol::Registration};
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Mapping, Name, Result, SharedBytes, sys};
 
@@ -76,7 +77,7 @@ impl Segment {
             keeper.check()?;
         }
         loop {
-            let name = options.name.clone().map_or_else(Name::random, Ok)?;
+            let name = options.name.clone().map_or_else(|| Name::random_for(options.lifetime), Ok)?;
             let mut registered = None;
             let created = sys::create(&name, bytes, options.mode, options.lifetime, &mut |raw, identity| {
                 initialize(view(raw))?;
@@ -106,8 +107,16 @@ impl Segment {
                     };
                     return segment.hand_over(options);
                 }
-                // Somebody has our random name, at odds of one in 2^128: try another.
+                // Somebody has our random name, at odds of one in 2^100: try another.
                 Err(e) if e.kind() == Kind::Exists && options.name.is_none() => {}
+                // A dead owner's segment does not keep its name from a new one.
+                Err(e) if e.kind() == Kind::Exists => match sys::reclaim(&name) {
+                    Standing::Free => {}
+                    Standing::Taken => return Err(e),
+                    Standing::LeftBehind { owner, why } => {
+                        return Err(left_behind(&name, owner, &why).with_os(e.syscall().unwrap_or("open"), e.errno()));
+                    }
+                },
                 Err(e) => return Err(e),
             }
         }
@@ -155,7 +164,8 @@ impl Segment {
     }
 
     /// Attaches to `name`, or creates it with `size` bytes if there is no such segment, without a race between the two.
-    /// Of the options all but the name count for a new one.
+    /// Of the options all but the name count for a new one. A segment whose owner is dead is not attached to: it is removed,
+    /// and a new one created.
     ///
     /// # Errors
     /// As [`create`](Self::create) and [`attach`](Self::attach); [`Kind::OutOfRange`] when the existing segment has
@@ -165,6 +175,9 @@ impl Segment {
         let options = CreateOptions { name: Some(name.clone()), ..options.clone() };
         // Each round that fails both ways means that others created and unlinked the name in between.
         loop {
+            if let Standing::LeftBehind { owner, why } = sys::reclaim(name) {
+                return Err(left_behind(name, owner, &why));
+            }
             match Self::attach(name, AttachOptions::default()) {
                 Ok(segment) if segment.size() < size => {
                     return Err(Error::new(
@@ -277,6 +290,19 @@ impl Drop for Segment {
             tracker::keep_in_use(self.identity, &self.mapping);
         }
     }
+}
+
+/// The error for a name that the segment of a dead owner has and keeps.
+fn left_behind(name: &Name, owner: Option<u32>, why: &str) -> Error {
+    let owner = owner.map_or_else(|| "a process".to_owned(), |pid| format!("process {pid}"));
+    Error::new(
+        Kind::Exists,
+        format!(
+            "the name '{name}' is taken by a segment that {owner} left behind when it died, and {why}; end what uses it and \
+             run 'shareable gc', or choose another name"
+        ),
+    )
+    .on_segment(name.as_str())
 }
 
 fn check_size(size: usize) -> Result<NonZeroUsize> {

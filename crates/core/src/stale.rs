@@ -1,6 +1,9 @@
 //! What lies in shared memory, and what of it nobody owns any more. On Linux; other systems cannot list their segments.
 
+use std::sync::atomic::AtomicBool;
+
 pub use crate::ownership::Holder;
+pub(crate) use crate::sys::Standing;
 pub use crate::sys::{Fate, Found};
 use crate::{Identity, Name, Result, sys};
 
@@ -8,13 +11,13 @@ use crate::{Identity, Name, Result, sys};
 /// What has an owner that lives is mapped by it, so it stays. Takes a tenth of a second or more where there is anything to
 /// look at: of an owner that has just died, the tracker comes first.
 ///
-/// The calling process has to ignore SIGIO: see fcntl(2), `F_SETLEASE`.
+/// Once `hurry` is set, the sweep ends as soon as it has removed what looked abandoned before.
 #[must_use]
-pub fn sweep() -> Vec<(String, Fate)> {
-    sys::sweep()
+pub fn sweep(hurry: &AtomicBool) -> Vec<(String, Fate)> {
+    sys::sweep(hurry)
 }
 
-/// All segments of this system. As for [`sweep`], SIGIO has to be ignored.
+/// All segments of this system.
 #[must_use]
 pub fn list() -> Vec<Found> {
     sys::list()

@@ -1,6 +1,7 @@
 //! The roles that report, as JSON for the command line.
 
 use std::fs;
+use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 use shareable_core::limits::{MemoryLimit, memory_limit};
@@ -26,7 +27,7 @@ struct Kept {
 /// Removes what dead owners left behind.
 pub(crate) fn sweep() -> Sweep {
     let mut sweep = Sweep { removed: Vec::new(), kept: Vec::new() };
-    let mut swept = stale::sweep();
+    let mut swept = stale::sweep(&AtomicBool::new(false));
     swept.sort_by(|(a, _), (b, _)| a.cmp(b));
     for (name, fate) in swept {
         match fate {

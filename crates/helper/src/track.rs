@@ -2,19 +2,26 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use shareable_core::tracker::protocol::Decoder;
 use shareable_core::tracker::{Ledger, warning};
+
+/// Whether somebody waits for the end of this process.
+static HURRY: AtomicBool = AtomicBool::new(false);
 
 /// Follows one process until it is gone, then cleans up after it.
 pub(crate) fn run() -> ExitCode {
     shareable_core::process::detach();
     // What others left behind when everything died at once; beside the main work, so that nobody waits for it.
     // Without a thread to spare the main work goes on.
-    let sweep = thread::Builder::new().spawn(shareable_core::stale::sweep);
+    let sweep = thread::Builder::new().spawn(|| shareable_core::stale::sweep(&HURRY));
     let ledger = follow(io::stdin().lock());
-    shareable_core::process::wait_for_starter();
+    if !ledger.is_finished() {
+        shareable_core::process::wait_for_starter();
+    }
+    HURRY.store(true, Ordering::Relaxed);
     let leaked = ledger.clean();
     if let Some(warning) = warning(&leaked) {
         // In one call, or the lines of several trackers run into each other; and nobody may be there to read it.
@@ -26,7 +33,7 @@ pub(crate) fn run() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Reads what the process says until its end.
+/// Reads what the process says until its end, or until it waits for this one.
 fn follow(mut stream: impl Read) -> Ledger {
     let mut ledger = Ledger::default();
     let mut decoder = Some(Decoder::default());
@@ -41,6 +48,9 @@ fn follow(mut stream: impl Read) -> Ledger {
                     Some(Ok(frames)) => frames.into_iter().for_each(|frame| ledger.note(frame)),
                     Some(Err(_)) => decoder = None,
                     None => {}
+                }
+                if ledger.is_finished() {
+                    return ledger;
                 }
             }
             Err(e) if e.kind() == ErrorKind::Interrupted => {}

@@ -5,16 +5,17 @@ use std::fs::{self, DirEntry, Permissions};
 use std::io::Write;
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use shareable_core::tracker::protocol::{Frame, Registration};
-use shareable_core::{Identity, Name};
+use shareable_core::{Identity, Lifetime, Name};
 
-/// A file in /dev/shm that goes with the value.
+/// A file in /dev/shm that goes with the value. It has the mode of an owned segment, so a tracker that is told of it may
+/// unlink it, but no mark, so that no sweep takes it for one that was left behind.
 struct Segment {
     name: String,
     identity: Identity,
@@ -27,6 +28,7 @@ impl Segment {
 
     fn named(name: &str) -> Self {
         fs::write(path(name), "a segment").unwrap();
+        fs::set_permissions(path(name), Permissions::from_mode(0o1600)).unwrap();
         let stat = fs::metadata(path(name)).unwrap();
         Self { name: name.to_owned(), identity: Identity { device: stat.dev(), inode: stat.ino() } }
     }
@@ -113,6 +115,37 @@ fn what_is_registered_at_the_end_of_the_input_is_unlinked_with_a_warning() {
     let frames = [left.registration(), forgotten.registration(), Frame::Forget(forgotten.identity)];
     assert_eq!(tell(&stream(&frames), usize::MAX), warning(&[&left]));
     assert_eq!([left.exists(), forgotten.exists(), other.exists()], [false, true, true]);
+}
+
+#[test]
+fn a_process_that_asks_for_it_has_its_segments_cleaned_up_while_it_lives() {
+    let segment = Segment::new();
+    let (mut ours, tracker) = connect();
+    ours.write_all(&stream(&[segment.registration(), Frame::Finish])).unwrap();
+    assert_eq!(end(tracker), warning(&[&segment]));
+    assert!(!segment.exists());
+    drop(ours);
+}
+
+#[test]
+fn a_file_that_is_no_segment_of_this_library_is_left_alone() {
+    let name = Name::random().unwrap();
+    let file = Segment::named(name.as_str());
+    fs::set_permissions(path(&file.name), Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(tell(&stream(&[file.registration()]), usize::MAX), "");
+    assert!(file.exists());
+}
+
+#[test]
+fn another_users_segment_is_left_alone() {
+    let segment = Segment::new();
+    // Takes root; for anybody else there is nothing to try.
+    if chown(path(&segment.name), Some(65534), None).is_err() {
+        return;
+    }
+    fs::set_permissions(path(&segment.name), Permissions::from_mode(0o1600)).unwrap();
+    assert_eq!(tell(&stream(&[segment.registration()]), usize::MAX), "");
+    assert!(segment.exists());
 }
 
 #[test]
@@ -264,8 +297,7 @@ fn a_thousand_segments_make_one_line() {
 #[test]
 fn another_tracker_that_sweeps_leaves_it_the_segments_of_a_process_that_has_just_died() {
     // Nobody has it open: it looks as if its owner were dead, and this tracker had yet to read the end of its input.
-    let segment = Segment::new();
-    fs::set_permissions(path(&segment.name), Permissions::from_mode(0o1600)).unwrap();
+    let segment = Segment::named(Name::random_for(Lifetime::Owned).unwrap().as_str());
     let (mut ours, tracker) = connect();
     ours.write_all(&segment.registration().encode()).unwrap();
     let (theirs, sweeper) = connect();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{Error, Kind, Result};
+use crate::{Error, Kind, Lifetime, Result, mark};
 
 #[cfg(not(windows))]
 mod posix;
@@ -21,10 +21,6 @@ pub(crate) use windows::UNLINKED;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Name(String);
 
-/// Random bits in a fresh name. CPython has 32; 128 fill the 30 characters that macOS allows after a four-letter prefix
-/// and leave nothing to guess or to collide with.
-const RANDOM_BYTES: usize = 16;
-
 impl Name {
     /// Checks `name` against the rules of this platform.
     ///
@@ -38,8 +34,8 @@ impl Name {
             "is a directory's name".to_owned()
         } else if let Some(bad) = name.chars().find(|&c| c.is_control() || rules::is_reserved_in_name(c)) {
             format!("contains {bad:?}")
-        } else if rules::is_reserved_name(name) {
-            "is reserved by the system".to_owned()
+        } else if let Some(why) = rules::why_reserved(name) {
+            why.to_owned()
         } else if name.len() > rules::MAX {
             format!("has {} bytes", name.len())
         } else {
@@ -54,19 +50,36 @@ impl Name {
         ))
     }
 
-    /// A fresh name of 128 random bits: the platform's prefix (`psm_`, on Windows `wnsm_`, as in CPython) and 26
-    /// characters.
+    /// A fresh name: the platform's prefix (`psm_`, on Windows `wnsm_`, as in CPython) and 26 characters, of which 20 are
+    /// random and 6 follow from them. CPython's names have 32 random bits; 100 leave nothing to guess or to collide with.
     ///
     /// # Errors
     /// [`Kind::System`] when the system has no randomness to give.
     pub fn random() -> Result<Self> {
-        let mut bits = [0; RANDOM_BYTES];
+        Self::random_for(Lifetime::Detached)
+    }
+
+    /// A fresh name as [`random`](Self::random), which also says how long its segment is meant to live: a sweep goes by it.
+    ///
+    /// # Errors
+    /// As [`random`](Self::random).
+    pub fn random_for(lifetime: Lifetime) -> Result<Self> {
+        let mut bits = [0; size_of::<u128>()];
         getrandom::fill(&mut bits).map_err(|e| {
             Error::new(Kind::System, format!("cannot make a random segment name: {e}"))
                 .with_os("getrandom", e.raw_os_error())
         })?;
-        let text = data_encoding::BASE32HEX_NOPAD.encode(&bits).to_ascii_lowercase();
-        Ok(Self(format!("{}{text}", rules::RANDOM_PREFIX)))
+        let text = mark::text(u128::from_ne_bytes(bits), lifetime);
+        let mut name = String::with_capacity(rules::RANDOM_PREFIX.len() + text.len());
+        name.push_str(rules::RANDOM_PREFIX);
+        name.extend(text.map(char::from));
+        Ok(Self(name))
+    }
+
+    /// What a random name says about its segment; `None` for any other name.
+    #[cfg_attr(not(backend = "linux"), allow(dead_code, reason = "only a sweep asks"))]
+    pub(crate) fn lifetime_of(name: &str) -> Option<Lifetime> {
+        mark::lifetime_of(name.strip_prefix(rules::RANDOM_PREFIX)?)
     }
 
     /// The name as text.
@@ -105,6 +118,23 @@ mod tests {
     #[test]
     fn beyond_ascii_is_allowed() {
         assert_eq!(Name::new("données").unwrap().as_str(), "données");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn names_of_posix_semaphores_are_refused() {
+        let error = Name::new("sem.mine").unwrap_err();
+        assert_eq!(error.kind(), Kind::InvalidValue);
+        assert!(error.message().contains("begins with 'sem.', as POSIX semaphores do"), "{error}");
+        assert!(Name::new("sem").is_ok() && Name::new("a.sem.b").is_ok());
+    }
+
+    #[test]
+    fn a_fresh_name_says_what_it_was_made_for() {
+        for lifetime in [Lifetime::Owned, Lifetime::Detached] {
+            assert_eq!(Name::lifetime_of(Name::random_for(lifetime).unwrap().as_str()), Some(lifetime));
+        }
+        assert_eq!(Name::lifetime_of("psm_12345678"), None);
     }
 
     #[test]

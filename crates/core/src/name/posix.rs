@@ -11,7 +11,7 @@ pub(crate) fn is_reserved_in_name(c: char) -> bool {
     c == '/'
 }
 
-/// Whether the whole name is reserved.
-pub(crate) fn is_reserved_name(_: &str) -> bool {
-    false
+/// Why the whole name is reserved, if it is: glibc and musl keep named semaphores beside segments, see sem_overview(7).
+pub(crate) fn why_reserved(name: &str) -> Option<&'static str> {
+    (cfg!(target_os = "linux") && name.starts_with("sem.")).then_some("begins with 'sem.', as POSIX semaphores do")
 }

@@ -14,9 +14,9 @@ pub(crate) fn is_reserved_in_name(c: char) -> bool {
     matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
 }
 
-/// Whether Windows would open something else under the name: a device, or the name without its trailing dots or spaces.
+/// Why the name is reserved, if it is: Windows would open something else under it, a device, or the name without its trailing dots or spaces.
 /// Names that end in [`UNLINKED`] are reserved too, because the crate replaces a file of that name.
-pub(crate) fn is_reserved_name(name: &str) -> bool {
+pub(crate) fn why_reserved(name: &str) -> Option<&'static str> {
     let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_uppercase();
     let is_device = match stem.as_str() {
         "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$" => true,
@@ -24,7 +24,8 @@ pub(crate) fn is_reserved_name(name: &str) -> bool {
             stem.strip_prefix(port).is_some_and(|number| number.chars().count() == 1 && number.contains(is_port_number))
         }),
     };
-    is_device || name.ends_with(['.', ' ']) || name.to_ascii_lowercase().ends_with(UNLINKED)
+    let is_reserved = is_device || name.ends_with(['.', ' ']) || name.to_ascii_lowercase().ends_with(UNLINKED);
+    is_reserved.then_some("is reserved by the system")
 }
 
 fn is_port_number(c: char) -> bool {
@@ -40,10 +41,10 @@ mod tests {
         let of_unlinked = ["a_deleted", "A_Deleted"];
         let of_others = ["NUL", "nul", "con.txt", "Aux .log", "COM1", "lpt9.x", "com²", "CONIN$", "a.", "a "];
         for name in of_others.into_iter().chain(of_unlinked) {
-            assert!(is_reserved_name(name), "{name:?}");
+            assert!(why_reserved(name).is_some(), "{name:?}");
         }
         for name in ["null", "COM", "COM10", "a.nul", "psm_1", "aux1", " a", ".a", "a_deleted_1"] {
-            assert!(!is_reserved_name(name), "{name:?}");
+            assert_eq!(why_reserved(name), None, "{name:?}");
         }
     }
 

@@ -19,7 +19,11 @@
 //!   another user's, where the system tells whose it is, and an access that it cannot grant safely.
 //! - `unlink(name, identity)`: removes the name, if it is still the same segment's as far as an identity can tell.
 //! - `unlink_registered(name, identity)`: the same for a tracker; says whether it removed anything.
-//! - `Helper`: a helper process: `spawn(program, role)`, `send(frame)`, and given up, which kills it, on drop.
+//! - `reclaim(name)`: removes the segment of that name if its owner is dead and nobody uses it. See [`Standing`].
+//! - `effective_user()`: the user whose files this process makes.
+//! - `Helper`: a helper process: `spawn(program, role)`, `send(frame)`, `has_ended(deadline)`, `let_go()`, and `disown()` in a
+//!   child of fork(2). Its drop kills it and waits for its end, but never for one that could not be killed.
+//! - `at_exit(f)`: calls `f` when this process exits by exit(3), where an ended helper stays on record until it is waited for.
 //! - `detach()`, `fall_silent()`, `ignore_lease_signals()`: what a helper process does to itself; `wait_for_starter()`: until
 //!   the process that started it is gone, or at once where that cannot be known.
 //! - `sweep()`, `list()`: see [`crate::stale`]; `memory_limit()`: see [`crate::limits`].
@@ -50,7 +54,7 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::ptr::NonNull;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::{Duration, Instant};
 
 use crate::{Access, Error, Foreign, Identity, Lifetime, Name, Result};
@@ -68,9 +72,11 @@ pub use memory::page_size;
 pub(crate) use memory::{
     Hold, LOSSES, Mapping, attach_within, create, is_linked, renew_fault_handler, unlink, unlink_registered,
 };
-pub(crate) use process::{Helper, detach, fall_silent, ignore_lease_signals, wait_for_starter};
+pub(crate) use process::{
+    Helper, at_exit, detach, effective_user, fall_silent, ignore_lease_signals, wait_for_starter,
+};
 pub use sweep::{Fate, Found};
-pub(crate) use sweep::{list, sweep};
+pub(crate) use sweep::{Standing, list, reclaim, sweep};
 pub use transport::Address;
 pub(crate) use transport::{Interest, Listener, Server, Stream, prepare_server, starter, wait};
 
@@ -110,6 +116,9 @@ const _: () = {
     let _: fn(&str, Identity) -> bool = unlink_registered;
     let _: fn(&Path, &str) -> io::Result<Helper> = Helper::spawn;
     let _: fn(&Helper, &[u8]) -> io::Result<()> = Helper::send;
+    let _: fn(&mut Helper, Instant) -> bool = Helper::has_ended;
+    let _: fn(Helper) = Helper::let_go;
+    let _: fn(Helper) = Helper::disown;
     let _: fn() = detach;
     let _: fn() = fall_silent;
     let _: fn() = wait_for_starter;
@@ -126,7 +135,10 @@ const _: () = {
     let _: fn(&seat::Seat) = seat::Seat::unlinked;
     let _: fn(&[(&AtomicU32, u32)], Duration) -> bool = seat::wait;
     let _: fn(&AtomicU32) -> bool = seat::wake_one;
-    let _: fn() -> Vec<(String, Fate)> = sweep;
+    let _: fn(&AtomicBool) -> Vec<(String, Fate)> = sweep;
+    let _: fn(&Name) -> Standing = reclaim;
+    let _: fn() -> u32 = effective_user;
+    let _: fn(extern "C" fn()) = at_exit;
     let _: fn() -> Vec<Found> = list;
     let _: fn() -> Option<MemoryLimit> = memory_limit;
 };

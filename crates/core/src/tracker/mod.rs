@@ -7,7 +7,8 @@ pub mod protocol;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use protocol::{Frame, Registration};
 
@@ -16,24 +17,38 @@ use crate::{Error, Identity, Kind, Mapping, Result, sys};
 /// The helper's argument that makes it a tracker.
 pub const ROLE: &str = "tracker";
 
+/// How long the end of this process waits for its trackers to clean up.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 #[allow(clippy::zero_sized_map_values, reason = "where there is no sweep, there are no holds")]
-static CLIENT: Mutex<Client> =
-    Mutex::new(Client { program: None, helper: None, segments: BTreeMap::new(), holds: BTreeMap::new() });
+static CLIENT: Mutex<Client> = Mutex::new(Client {
+    process: 0,
+    program: None,
+    helpers: BTreeMap::new(),
+    segments: BTreeMap::new(),
+    holds: BTreeMap::new(),
+});
 
 /// This process's side.
 #[allow(clippy::zero_sized_map_values, reason = "where there is no sweep, there are no holds")]
 struct Client {
+    /// The process that all of this is about. A child of fork(2) has a copy, and owns nothing of it.
+    process: u32,
     program: Option<PathBuf>,
-    helper: Option<sys::Helper>,
-    /// Everything a new helper has to be told when one is lost.
-    segments: BTreeMap<Identity, Registration>,
+    /// By the effective user that this process had when it started each: a tracker must not have other rights than the
+    /// process has whose word it acts on.
+    helpers: BTreeMap<u32, sys::Helper>,
+    /// Everything a new helper has to be told when one is lost, with the user whose helper knows it.
+    segments: BTreeMap<Identity, (u32, Registration)>,
     /// What keeps segments in use that this process has closed but not unlinked.
     holds: BTreeMap<Identity, sys::Hold>,
 }
 
 fn client() -> MutexGuard<'static, Client> {
     // A panic elsewhere leaves the table whole: each change to it is one call.
-    CLIENT.lock().unwrap_or_else(PoisonError::into_inner)
+    let mut client = CLIENT.lock().unwrap_or_else(PoisonError::into_inner);
+    client.start_anew_after_fork();
+    client
 }
 
 /// Says where the helper executable is. A host that never does has no tracker: what it owns and leaves behind stays.
@@ -50,9 +65,10 @@ pub(crate) fn program() -> Option<PathBuf> {
 pub(crate) fn register(segment: Registration) -> Result<()> {
     let mut client = client();
     let identity = segment.identity;
+    let user = sys::effective_user();
     let frame = Frame::Register(segment.clone());
-    client.segments.insert(identity, segment);
-    client.tell(&frame).inspect_err(|_| {
+    client.segments.insert(identity, (user, segment));
+    client.tell(user, &frame).inspect_err(|_| {
         client.segments.remove(&identity);
     })
 }
@@ -61,18 +77,9 @@ pub(crate) fn register(segment: Registration) -> Result<()> {
 pub(crate) fn forget(identity: Identity) {
     let mut client = client();
     client.holds.remove(&identity);
-    if client.segments.remove(&identity).is_some() {
+    if let Some((user, _)) = client.segments.remove(&identity) {
         // Without a tracker there is nobody to tell; the next registration starts one.
-        let _ = client.tell(&Frame::Forget(identity));
-    }
-}
-
-/// Ends this process's tracker and waits for it, if nothing is on record. Otherwise the tracker has work to do after the
-/// end of this process, and stays.
-pub(crate) fn end_if_idle() {
-    let mut client = client();
-    if client.segments.is_empty() {
-        client.helper = None;
+        let _ = client.tell(user, &Frame::Forget(identity));
     }
 }
 
@@ -87,22 +94,64 @@ pub(crate) fn keep_in_use(identity: Identity, mapping: &Mapping) {
     }
 }
 
+/// Ends this process's trackers and waits for that: each unlinks and reports what is still registered. Called at the end of
+/// the process, because a tracker that outlives it would stay on record as a zombie where the first process of a container
+/// does not ask for children that it has not started.
+pub(crate) fn finish() {
+    let mut client = match CLIENT.try_lock() {
+        Ok(client) => client,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        // Another thread is in the middle of something, and goes with the process.
+        Err(TryLockError::WouldBlock) => return,
+    };
+    client.start_anew_after_fork();
+    let deadline = Instant::now() + PATIENCE;
+    for (user, mut helper) in std::mem::take(&mut client.helpers) {
+        let has_ended = helper.send(&Frame::Finish.encode()).is_ok() && helper.has_ended(deadline);
+        let owns_nothing = client.segments.values().all(|(owner, _)| *owner != user);
+        if !has_ended && !owns_nothing {
+            // It cleans up as soon as it can.
+            helper.let_go();
+        }
+    }
+    // What the trackers have unlinked is nobody's concern.
+    client.segments.clear();
+}
+
+extern "C" fn finish_at_exit() {
+    finish();
+}
+
 impl Client {
+    fn start_anew_after_fork(&mut self) {
+        let process = std::process::id();
+        if self.process != process {
+            self.process = process;
+            self.segments.clear();
+            self.holds.clear();
+            // They are the parent's: only the copies of its connections are closed.
+            std::mem::take(&mut self.helpers).into_values().for_each(sys::Helper::disown);
+        }
+    }
+
     /// Sends a frame, which the table reflects already; to a new helper everything, if the old one is lost.
-    fn tell(&mut self, frame: &Frame) -> Result<()> {
-        if let Some(helper) = &self.helper {
+    fn tell(&mut self, user: u32, frame: &Frame) -> Result<()> {
+        if let Some(helper) = self.helpers.get(&user) {
             if helper.send(&frame.encode()).is_ok() {
                 return Ok(());
             }
-            self.helper = None;
+            self.helpers.remove(&user);
         }
+        // Only a process of that user can start a helper that may unlink that user's segments.
+        let is_needed = user == sys::effective_user() && self.segments.values().any(|(owner, _)| *owner == user);
         match self.program.clone() {
-            Some(program) if !self.segments.is_empty() => self.start(&program),
+            Some(program) if is_needed => self.start(user, &program),
             _ => Ok(()),
         }
     }
 
-    fn start(&mut self, program: &Path) -> Result<()> {
+    fn start(&mut self, user: u32, program: &Path) -> Result<()> {
+        static AT_EXIT: Once = Once::new();
         let failed = |e: &std::io::Error| {
             Error::new(
                 Kind::Tracker,
@@ -110,11 +159,14 @@ impl Client {
             )
             .with_os("posix_spawn", sys::errno_of(e))
         };
+        AT_EXIT.call_once(|| sys::at_exit(finish_at_exit));
         let helper = sys::Helper::spawn(program, ROLE).map_err(|e| failed(&e))?;
-        for segment in self.segments.values() {
-            helper.send(&Frame::Register(segment.clone()).encode()).map_err(|e| failed(&e))?;
+        for (owner, segment) in self.segments.values() {
+            if *owner == user {
+                helper.send(&Frame::Register(segment.clone()).encode()).map_err(|e| failed(&e))?;
+            }
         }
-        self.helper = Some(helper);
+        self.helpers.insert(user, helper);
         Ok(())
     }
 }
@@ -125,6 +177,7 @@ pub struct Ledger {
     /// With what tells which came first.
     segments: BTreeMap<Identity, (u64, Registration)>,
     noted: u64,
+    is_finished: bool,
 }
 
 impl Ledger {
@@ -138,7 +191,14 @@ impl Ledger {
             Frame::Forget(identity) => {
                 self.segments.remove(&identity);
             }
+            Frame::Finish => self.is_finished = true,
         }
+    }
+
+    /// Whether the process has said that it is about to end and waits for the tracker.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.is_finished
     }
 
     /// Unlinks everything that is still there, oldest first, and gives what was. What somebody else has unlinked, or put another

@@ -4,6 +4,7 @@
 //! frame     = length:u16 kind:u8 body        length counts kind and body; integers are little-endian
 //! register  = 1: device:u64 inode:u64 size:u64 name_length:u16 name origin
 //! forget    = 2: device:u64 inode:u64
+//! finish    = 3:
 //! ```
 //!
 //! A frame is written whole in one call, so it reaches the tracker even if its writer dies in the next instruction; of a
@@ -29,6 +30,8 @@ pub enum Frame {
     Register(Registration),
     /// This segment is nobody's concern any more.
     Forget(Identity),
+    /// The sender is about to end and waits for its tracker: clean up now.
+    Finish,
 }
 
 /// A segment that has an owner.
@@ -76,6 +79,7 @@ impl Frame {
                 frame.push(2);
                 push_identity(&mut frame, *identity);
             }
+            Self::Finish => frame.push(3),
         }
         #[expect(clippy::cast_possible_truncation, reason = "name and origin are cut to fit a frame")]
         let length = (frame.len() - PREFIX) as u16;
@@ -85,6 +89,9 @@ impl Frame {
 
     fn decode(frame: &[u8]) -> Option<Self> {
         let (kind, mut body) = frame.split_first()?;
+        if *kind == 3 {
+            return body.is_empty().then_some(Self::Finish);
+        }
         let identity = Identity { device: take_u64(&mut body)?, inode: take_u64(&mut body)? };
         match kind {
             1 => {
@@ -180,7 +187,9 @@ mod tests {
 
     #[test]
     fn a_frame_comes_back_as_it_was_sent() {
-        for frame in [registration("psm_é\n'", "a.ts:3"), Frame::Forget(Identity { device: 1, inode: 2 })] {
+        for frame in
+            [registration("psm_é\n'", "a.ts:3"), Frame::Forget(Identity { device: 1, inode: 2 }), Frame::Finish]
+        {
             assert_eq!(Decoder::default().push(&frame.encode()), Ok(vec![frame]));
         }
     }

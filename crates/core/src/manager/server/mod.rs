@@ -56,10 +56,10 @@ pub fn serve() -> io::Result<()> {
     let outcome = server.run();
     // Whatever has gone wrong: what is kept goes now, and then the address.
     let ended = server.blocks.end().map_err(io::Error::other);
-    // Before this process ends: nobody else can reap its child.
-    tracker::end_if_idle();
     let Server { listener, peers, .. } = server;
     drop(listener);
+    // While the starter still waits: it kills this process afterwards, and nobody else can reap its child.
+    tracker::finish();
     if let Some(starter) = peers.into_iter().find(Peer::is_starter) {
         starter.say_last(&Reply::Done, Instant::now() + PATIENCE);
     }

@@ -190,5 +190,7 @@ fn tell(blocks: &Blocks, frame: Frame) -> Reply {
             blocks.forget_if_gone(identity);
             Reply::Done
         }
+        // For trackers only: a server ends when its starter says so.
+        Frame::Finish => Reply::Done,
     }
 }

@@ -3,11 +3,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-#[cfg(windows)]
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// A running helper process.
 #[derive(Debug)]
@@ -29,12 +26,27 @@ impl Helper {
         self.child.stdin.as_ref().ok_or(io::ErrorKind::BrokenPipe)?.write_all(frame)
     }
 
-    /// Waits until it has ended by itself, or `deadline` has come.
-    #[cfg(windows)]
-    pub(in crate::sys) fn wait_until(&mut self, deadline: Instant) {
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+    /// Waits until it has ended by itself, or `deadline` has come. Says whether it has.
+    pub(crate) fn has_ended(&mut self, deadline: Instant) -> bool {
+        loop {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
             thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// Leaves the helper to itself: it ends with this process.
+    pub(crate) fn let_go(self) {
+        std::mem::forget(self);
+    }
+
+    /// Processes are never copied here.
+    pub(crate) fn disown(self) {
+        self.let_go();
     }
 }
 
@@ -66,6 +78,14 @@ pub(crate) fn detach() {}
 
 /// There is no sweep here that would go on for longer.
 pub(crate) fn fall_silent() {}
+
+/// No process that has ended stays on record here until its parent asks for it.
+pub(crate) fn at_exit(_: extern "C" fn()) {}
+
+/// The users of this system are not told apart here.
+pub(crate) fn effective_user() -> u32 {
+    0
+}
 
 /// There are no leases here.
 pub(crate) fn ignore_lease_signals() {}

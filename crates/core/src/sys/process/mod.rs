@@ -3,9 +3,13 @@
 #[cfg(backend = "portable")]
 mod child;
 #[cfg(backend = "linux")]
+mod handle;
+#[cfg(backend = "linux")]
 pub(in crate::sys) mod linux;
 #[cfg(backend = "macos")]
 pub(in crate::sys) mod macos;
+#[cfg(backend = "unix")]
+mod number;
 #[cfg(backend = "unix")]
 mod unix;
 #[cfg(backend = "unsupported")]
@@ -23,4 +27,6 @@ use unix as platform;
 #[cfg(backend = "unsupported")]
 use unsupported as platform;
 
-pub(crate) use platform::{Helper, detach, fall_silent, ignore_lease_signals, wait_for_starter};
+pub(crate) use platform::{
+    Helper, at_exit, detach, effective_user, fall_silent, ignore_lease_signals, wait_for_starter,
+};

@@ -8,13 +8,18 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::io::Errno;
 use rustix::net::send;
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::Pid;
 
+#[cfg(backend = "linux")]
+use super::handle::Child;
+#[cfg(not(backend = "linux"))]
+use super::number::Child;
 use super::os;
 
 /// How long a helper may leave its socket full. It reads at once, so a longer time means that it was stopped.
@@ -24,7 +29,7 @@ const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 #[derive(Debug)]
 pub(crate) struct Helper {
     socket: OwnedFd,
-    pid: Pid,
+    child: Child,
 }
 
 impl Helper {
@@ -55,7 +60,7 @@ impl Helper {
         };
         check(status)?;
         let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::other("posix_spawn gave no process"))?;
-        Ok(Self { socket: ours, pid })
+        Ok(Self { socket: ours, child: Child::new(pid) })
     }
 
     /// The connection to it, which goes both ways.
@@ -86,14 +91,36 @@ impl Helper {
     }
 }
 
-impl Drop for Helper {
-    /// Gives the helper up. It is killed before its socket closes: a helper that was only stopped would take the end of
-    /// the socket for the end of this process. It is our child and has not been waited for, so the number is still its own.
-    fn drop(&mut self) {
-        // Both fail only for a helper that is gone, which is the aim.
-        let _ = kill_process(self.pid, Signal::KILL);
-        let _ = retry_on_intr(|| waitpid(Some(self.pid), WaitOptions::empty()));
+impl Helper {
+    /// Waits until it has ended by itself, or `deadline` has come. Says whether it has.
+    pub(crate) fn has_ended(&mut self, deadline: Instant) -> bool {
+        self.child.has_ended(deadline)
     }
+
+    /// Leaves the helper to itself: it ends with this process.
+    pub(crate) fn let_go(self) {
+        let Self { socket, mut child } = self;
+        // Its end would be taken for the end of this process.
+        std::mem::forget(socket);
+        child.let_go();
+    }
+
+    /// In a child of fork(2): closes this process's copy of what the parent has of its helper.
+    pub(crate) fn disown(mut self) {
+        self.child.let_go();
+    }
+}
+
+/// The user whose files this process makes.
+pub(crate) fn effective_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// See [`crate::sys`].
+pub(crate) fn at_exit(f: extern "C" fn()) {
+    // SAFETY: the function takes no arguments and is part of this library, which is never unloaded: it has handlers of
+    // signals and of the end of threads too. A C library without room for it leaves the helper to the system.
+    let _ = unsafe { libc::atexit(f) };
 }
 
 /// A copy above the standard three, so that none of the spawn's steps overwrites what a later one needs.

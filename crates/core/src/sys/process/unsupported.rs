@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::path::Path;
+use std::time::Instant;
 
 /// Cannot exist: nothing makes one.
 #[derive(Debug)]
@@ -16,6 +17,24 @@ impl Helper {
     pub(crate) fn send(&self, _frame: &[u8]) -> io::Result<()> {
         match self.0 {}
     }
+
+    pub(crate) fn has_ended(&mut self, _deadline: Instant) -> bool {
+        match self.0 {}
+    }
+
+    pub(crate) fn let_go(self) {
+        match self.0 {}
+    }
+
+    pub(crate) fn disown(self) {
+        match self.0 {}
+    }
+}
+
+pub(crate) fn at_exit(_: extern "C" fn()) {}
+
+pub(crate) fn effective_user() -> u32 {
+    0
 }
 
 pub(crate) fn detach() {}

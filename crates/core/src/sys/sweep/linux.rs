@@ -1,23 +1,28 @@
-//! Segments whose owners are gone, told from live ones without process numbers.
+//! Segments whose owners are dead, told from live ones without process numbers.
 //!
-//! An owned segment carries the sticky bit, which means nothing for a file on Linux, is set as the file is made and stays
-//! when everything that could remember dies. So only segments that were created to be owned are ever looked at:
-//! never CPython's, and never those that were meant to outlive their creator.
+//! An owned segment has the sticky bit, which means nothing for a file on Linux, and one of this library's marks, see
+//! [`crate::mark`]. Both stay when every process that knew of the segment dies. So a sweep never looks at CPython's
+//! segments, at other files whose mode somebody has changed, or at segments that were meant to outlive their creator.
+//!
+//! The owner of a segment with a chosen name holds a read lock on one byte far behind the segment's end. The kernel keeps
+//! the lock for as long as the owner has the segment mapped, and others can ask for it without getting in each other's way.
 //!
 //! A write lease, fcntl(2) `F_SETLEASE`, is granted only while nobody else has the file open or mapped. An owner has its
 //! segment mapped until it unlinks it or dies.
 
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::time::Duration;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use std::{fs, process, thread};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, open as open_path, statat, unlinkat};
+use rustix::fs::{AtFlags, CWD, FileType, Stat, fstat, statat, unlinkat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-use super::{Fate, Found};
-use crate::sys::memory::os::mark::{OWNED, creator};
+use super::{Fate, Found, Standing};
+use crate::sys::memory::os::mark::{creator, has_owner, is_marked, open, signature};
 use crate::sys::memory::os::{MOUNT, identity, is_segment};
+use crate::{Lifetime, Name};
 
 /// How long a segment has to look stale before it is removed. Its owner may have died this moment: then its tracker is
 /// about to remove it, and to say so.
@@ -26,6 +31,9 @@ const GRACE: Duration = Duration::from_millis(100);
 /// How often a sweep looks at a segment. Two sweeps that look at the same one at once keep each other from it, so some take
 /// more than the two looks that span the grace; the pauses between them differ from process to process.
 const LOOKS: u32 = 4;
+
+/// How long a sweep sleeps at a time, so that it can be hurried.
+const NAP: Duration = Duration::from_millis(5);
 
 /// The segments of the mount by name, with what stat(2) says of them.
 fn segments() -> impl Iterator<Item = (String, Stat)> {
@@ -40,11 +48,6 @@ fn segments() -> impl Iterator<Item = (String, Stat)> {
     })
 }
 
-fn open(name: &str) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    open_path(format!("{MOUNT}/{name}"), flags, Mode::empty())
-}
-
 /// A segment that may be stale.
 struct Candidate {
     name: String,
@@ -54,19 +57,16 @@ struct Candidate {
 }
 
 /// Removes what dead owners of this user left behind.
-pub(crate) fn sweep() -> Vec<(String, Fate)> {
+pub(crate) fn sweep(hurry: &AtomicBool) -> Vec<(String, Fate)> {
     let user = geteuid().as_raw();
     let mut candidates: Vec<_> = segments()
-        .filter(|(_, stat)| stat.st_uid == user && stat.st_mode & OWNED != 0)
+        .filter(|(name, stat)| stat.st_uid == user && is_marked(name, stat))
         .map(|(name, stat)| Candidate { name, stat, looked_stale: false })
         .collect();
     let mut fates = Vec::new();
     for look in 0..LOOKS {
-        if candidates.is_empty() || (look > 1 && !candidates.iter().any(|candidate| candidate.looked_stale)) {
+        if look > 0 && !has_slept(&candidates, look == 1, hurry) {
             break;
-        }
-        if look > 0 {
-            thread::sleep(GRACE + Duration::from_micros(100 * u64::from(process::id() % 16)));
         }
         candidates.retain_mut(|candidate| match candidate.look() {
             Ok(()) if candidate.looked_stale => {
@@ -79,6 +79,11 @@ pub(crate) fn sweep() -> Vec<(String, Fate)> {
             }
             // Somebody was faster.
             Err(Errno::NOENT) => false,
+            // Its owner lives.
+            Err(Errno::BUSY) => {
+                fates.push((candidate.name.clone(), Fate::Kept(IN_USE.to_owned())));
+                false
+            }
             Err(Errno::AGAIN) => {
                 candidate.looked_stale = false;
                 true
@@ -89,9 +94,73 @@ pub(crate) fn sweep() -> Vec<(String, Fate)> {
             }
         });
     }
-    let in_use = || Fate::Kept("in use: its owner lives, or another process has it mapped".to_owned());
-    fates.extend(candidates.into_iter().map(|candidate| (candidate.name, in_use())));
+    fates.extend(candidates.into_iter().map(|candidate| (candidate.name, Fate::Kept(IN_USE.to_owned()))));
     fates
+}
+
+const IN_USE: &str = "in use: its owner lives, or another process has it mapped";
+
+/// Sleeps for the grace if another look is worth while, and says whether it is.
+fn has_slept(candidates: &[Candidate], is_second: bool, hurry: &AtomicBool) -> bool {
+    let is_abandoned = candidates.iter().any(|candidate| candidate.looked_stale);
+    if candidates.is_empty() || !(is_second || is_abandoned) {
+        return false;
+    }
+    let mut rest = GRACE + Duration::from_micros(100 * u64::from(process::id() % 16));
+    while !rest.is_zero() {
+        if hurry.load(Ordering::Relaxed) && !is_abandoned {
+            return false;
+        }
+        let nap = rest.min(NAP);
+        thread::sleep(nap);
+        rest -= nap;
+    }
+    true
+}
+
+/// See [`Standing`]. Waits for the tracker of an owner that has just died, so that it can report what it removes.
+pub(crate) fn reclaim(name: &Name) -> Standing {
+    let deadline = Instant::now() + GRACE;
+    loop {
+        let is_last = Instant::now() >= deadline;
+        match examine(name, is_last) {
+            Some(standing) => return standing,
+            None if is_last => return Standing::Taken,
+            None => thread::sleep(NAP),
+        }
+    }
+}
+
+/// One look at a name, which at the last one removes a segment that nobody owns or uses. `None` asks for another look.
+fn examine(name: &Name, is_last: bool) -> Option<Standing> {
+    let file = match open(name.as_str()) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Some(Standing::Free),
+        // A sweep looks at it.
+        Err(Errno::AGAIN) => return None,
+        Err(_) => return Some(Standing::Taken),
+    };
+    let stat = fstat(&file).ok()?;
+    let is_ours = is_segment(FileType::from_raw_mode(stat.st_mode)) && is_marked(name.as_str(), &stat);
+    if !is_ours || has_owner(file.as_fd()) {
+        return Some(Standing::Taken);
+    }
+    let owner = signature(&file).map(|signature| signature.pid);
+    if stat.st_uid != geteuid().as_raw() {
+        return Some(Standing::LeftBehind { owner, why: "it belongs to another user".to_owned() });
+    }
+    drop(file);
+    match (Candidate { name: name.as_str().to_owned(), stat, looked_stale: is_last }).look() {
+        Ok(()) if is_last => Some(Standing::Free),
+        Err(Errno::NOENT) => Some(Standing::Free),
+        // Owners of random names hold no lock, so their mapping is what shows that they live.
+        Err(_) if Name::lifetime_of(name.as_str()) == Some(Lifetime::Owned) => Some(Standing::Taken),
+        Err(Errno::BUSY) => Some(Standing::Taken),
+        Err(_) if is_last => {
+            Some(Standing::LeftBehind { owner, why: "another process still has it open or mapped".to_owned() })
+        }
+        Ok(()) | Err(_) => None,
+    }
 }
 
 impl Candidate {
@@ -100,6 +169,9 @@ impl Candidate {
         let file = open(&self.name)?;
         if identity(&fstat(&file)?) != identity(&self.stat) {
             return Err(Errno::NOENT);
+        }
+        if has_owner(file.as_fd()) {
+            return Err(Errno::BUSY);
         }
         let _lease = Lease::take(&file)?;
         if !self.looked_stale {
@@ -114,13 +186,21 @@ impl Candidate {
     }
 }
 
+/// Of `<fcntl.h>`, the same on every architecture.
+const F_SETSIG: i32 = 10;
+
 /// A write lease, given back on drop. Whoever opens the file meanwhile is held up that long.
 struct Lease<'a>(&'a OwnedFd);
 
 impl<'a> Lease<'a> {
-    /// Takes the lease; [`Errno::AGAIN`] when somebody has the file open or mapped. The process ignores SIGIO, which
-    /// the kernel sends when somebody waits for the lease.
+    /// Takes the lease; [`Errno::AGAIN`] when somebody has the file open or mapped.
     fn take(file: &'a OwnedFd) -> Result<Self, Errno> {
+        // When somebody waits for the lease, the kernel sends SIGIO, whose default is to kill. This process may be any
+        // program, and SIGURG is ignored unless that program handles it.
+        // SAFETY: F_SETSIG takes an int and touches no memory of ours; the descriptor is open.
+        if unsafe { libc::fcntl(file.as_raw_fd(), F_SETSIG, libc::SIGURG) } != 0 {
+            return Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL));
+        }
         Self::set(file, libc::F_WRLCK).map(|()| Self(file))
     }
 
@@ -145,6 +225,7 @@ pub(crate) fn list() -> Vec<Found> {
     let user = geteuid().as_raw();
     segments()
         .map(|(name, stat)| {
+            let is_tracked = is_marked(&name, &stat);
             let file = open(&name).ok();
             let is_in_use = file.as_ref().filter(|_| stat.st_uid == user).and_then(|file| match Lease::take(file) {
                 Ok(_lease) => Some(false),
@@ -160,7 +241,7 @@ pub(crate) fn list() -> Vec<Found> {
                 uid: stat.st_uid,
                 mode: stat.st_mode & 0o777,
                 created_at: stat.st_ctime as f64 + stat.st_ctime_nsec as f64 / 1e9,
-                is_tracked: stat.st_mode & OWNED != 0,
+                is_tracked,
                 is_in_use,
                 owner: file.as_ref().and_then(creator),
             }

@@ -13,7 +13,7 @@ use linux as platform;
 #[cfg(not(backend = "linux"))]
 use none as platform;
 
-pub(crate) use platform::{list, sweep};
+pub(crate) use platform::{list, reclaim, sweep};
 
 /// What became of a segment that a sweep looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,23 @@ pub enum Fate {
     Removed,
     /// It was left alone, for this reason.
     Kept(String),
+}
+
+/// What stands in the way of a name that this process wants for a segment of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(not(backend = "linux"), allow(dead_code, reason = "only Linux tells whether an owner is dead"))]
+pub(crate) enum Standing {
+    /// Nothing any more: what a dead owner left there has been removed.
+    Free,
+    /// A segment that has a living owner or never had one, or something else.
+    Taken,
+    /// The segment of a dead owner, and it could not be removed.
+    LeftBehind {
+        /// The process that owned it, where that is on record.
+        owner: Option<u32>,
+        /// Why it was not removed, as a clause.
+        why: String,
+    },
 }
 
 /// A segment as it stands.

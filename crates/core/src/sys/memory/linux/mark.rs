@@ -1,39 +1,137 @@
-//! What a segment says about its owner.
+//! The marks of an owned segment, see [`crate::mark`], and what a segment says about its creator.
 
 use std::fs;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{XattrFlags, fgetxattr, fsetxattr};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, XattrFlags, fgetxattr, fsetxattr,
+    fstat, futimens, open as open_path, statat,
+};
+use rustix::io::Errno;
+use rustix::process::geteuid;
 
+use super::{MOUNT, identity, is_segment};
 use crate::ownership::Holder;
+use crate::{Lifetime, Name, mark};
 
 /// The sticky bit.
-pub(in crate::sys) const OWNED: u32 = 0o1000;
+pub(super) const OWNED: u32 = 0o1000;
 
-/// Says for people which process created a segment: its number and its start time, so that a number used again is not
-/// taken for it. Kernels before 6.6 have no such attributes on a tmpfs.
+/// The byte that owners lock: beyond the end of any segment and beyond the bytes that stand for a lock's seats.
+const OWNER_BYTE: i64 = 1 << 41;
+
+/// Which process created a segment: its number, its start time, so that a number used again is not taken for it, and the
+/// segment's inode, and whether it owns it. Kernels before 6.6 have no such attributes on a tmpfs.
 const CREATOR: &str = "user.shareable.creator";
 
-/// Notes this process as the creator, where that can be noted.
-pub(in crate::sys) fn sign(file: BorrowedFd<'_>) {
+/// Notes this process as the creator of a new file, and marks the file if it is owned.
+pub(in crate::sys) fn sign(file: BorrowedFd<'_>, lifetime: Lifetime) {
     static SIGNATURE: Mutex<Option<(u32, String)>> = Mutex::new(None);
+    let Ok(stat) = fstat(file) else { return };
+    let inode = identity(&stat).inode;
+    // First the lock: a file without marks is nobody's to sweep.
+    let is_owned = lifetime == Lifetime::Owned && lock(file, libc::F_RDLCK, libc::F_OFD_SETLK).is_ok();
+    if is_owned {
+        date(file, &stat);
+    }
     let pid = std::process::id();
     let mut known = SIGNATURE.lock().unwrap_or_else(PoisonError::into_inner);
     // A child of fork(2) has its parent's memory, but not its number.
     if known.as_ref().is_none_or(|&(whose, _)| whose != pid) {
         *known = start_time(pid).map(|start| (pid, format!("{pid} {start}")));
     }
-    if let Some((_, signature)) = &*known {
-        let _ = fsetxattr(file, CREATOR, signature.as_bytes(), XattrFlags::empty());
+    if let Some((_, creator)) = &*known {
+        let _ =
+            fsetxattr(file, CREATOR, format!("{creator} {inode} {}", word(is_owned)).as_bytes(), XattrFlags::empty());
     }
 }
 
-pub(in crate::sys) fn creator(file: &OwnedFd) -> Option<Holder> {
-    let mut value = [0; 64];
+/// The last word of a creator's note.
+fn word(is_owned: bool) -> &'static str {
+    if is_owned { "owned" } else { "detached" }
+}
+
+/// Gives an owned file the modification time that is its mark.
+fn date(file: BorrowedFd<'_>, stat: &Stat) {
+    #[allow(clippy::unnecessary_cast, reason = "the widths differ between architectures")]
+    let seconds = stat.st_mtime as i64;
+    let times = Timestamps {
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+        #[allow(clippy::cast_possible_wrap, clippy::unnecessary_cast, reason = "below 10^9")]
+        last_modification: Timespec {
+            tv_sec: seconds as _,
+            tv_nsec: mark::nanoseconds(identity(stat).inode, seconds) as _,
+        },
+    };
+    let _ = futimens(file, &times);
+}
+
+/// Whether a file has the bit and one of the marks of an owned segment.
+pub(in crate::sys) fn is_marked(name: &str, stat: &Stat) -> bool {
+    if stat.st_mode & OWNED == 0 {
+        return false;
+    }
+    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "the widths differ between architectures")]
+    let has_time = stat.st_mtime_nsec as u64 == mark::nanoseconds(identity(stat).inode, stat.st_mtime as i64);
+    // write(2) and ftruncate(2) of another program change the time, but not the attribute.
+    has_time || Name::lifetime_of(name) == Some(Lifetime::Owned) || {
+        open(name).is_ok_and(|file| signature(&file).is_some_and(|signature| signature.is_owned))
+    }
+}
+
+/// Whether the file of that name is an owned segment of this process's user, as far as a tracker has to know: it was told
+/// of it by its owner, so one sign is enough.
+pub(in crate::sys) fn is_owned_by_us(name: &Name) -> bool {
+    statat(CWD, format!("{MOUNT}/{name}"), AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| {
+        let is_ours = stat.st_uid == geteuid().as_raw() && is_segment(FileType::from_raw_mode(stat.st_mode));
+        is_ours && (stat.st_mode & OWNED != 0 || Name::lifetime_of(name.as_str()) == Some(Lifetime::Owned))
+    })
+}
+
+/// Applies `command` to the owner's byte. See fcntl(2), open file description locks.
+fn lock(file: BorrowedFd<'_>, kind: i32, command: i32) -> Result<libc::c_short, Errno> {
+    // SAFETY: all zeros are a valid `flock`, a struct of integers.
+    let mut range: libc::flock = unsafe { std::mem::zeroed() };
+    #[expect(clippy::cast_possible_truncation, reason = "the constants fit the fields")]
+    {
+        range.l_type = kind as libc::c_short;
+        range.l_whence = libc::SEEK_SET as libc::c_short;
+    }
+    range.l_start = OWNER_BYTE;
+    range.l_len = 1;
+    // SAFETY: the descriptor is open, and the call reads and writes one `flock`, which lives until it returns.
+    match unsafe { libc::fcntl(file.as_raw_fd(), command, &raw mut range) } {
+        0 => Ok(range.l_type),
+        _ => Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::INVAL)),
+    }
+}
+
+/// Whether a process that holds the owner's lock lives.
+pub(in crate::sys) fn has_owner(file: BorrowedFd<'_>) -> bool {
+    // A kernel that cannot tell is no reason to take an owner for dead.
+    lock(file, libc::F_WRLCK, libc::F_OFD_GETLK).map_or(true, |found| i32::from(found) != libc::F_UNLCK)
+}
+
+/// What the creator of a segment has noted about itself and it.
+pub(in crate::sys) struct Signature {
+    pub(in crate::sys) pid: u32,
+    start: String,
+    is_owned: bool,
+}
+
+pub(in crate::sys) fn signature(file: &OwnedFd) -> Option<Signature> {
+    let mut value = [0; 96];
     let read = fgetxattr(file, CREATOR, &mut value).ok()?;
-    let (pid, start) = str::from_utf8(value.get(..read)?).ok()?.split_once(' ')?;
-    let pid = pid.parse().ok()?;
+    let mut words = str::from_utf8(value.get(..read)?).ok()?.split(' ');
+    let (pid, start, inode, lifetime) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    // A copy with all attributes, as by `cp -a`, is not the segment.
+    (identity(&fstat(file).ok()?).inode.to_string() == inode).then_some(())?;
+    Some(Signature { pid: pid.parse().ok()?, start: start.to_owned(), is_owned: lifetime == word(true) })
+}
+
+pub(in crate::sys) fn creator(file: &OwnedFd) -> Option<Holder> {
+    let Signature { pid, start, .. } = signature(file)?;
     Some(Holder { pid, is_alive: start_time(pid).is_some_and(|now| now == start) })
 }
 
@@ -46,4 +144,9 @@ fn start_time(pid: u32) -> Option<String> {
         return None;
     }
     fields.nth(18).map(str::to_owned)
+}
+
+pub(in crate::sys) fn open(name: &str) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    open_path(format!("{MOUNT}/{name}"), flags, Mode::empty())
 }

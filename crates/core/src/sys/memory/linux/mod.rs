@@ -59,10 +59,14 @@ impl Draft {
         match open_path(MOUNT, flags, Mode::from_raw_mode(mode)) {
             Ok(file) => {
                 allocate(file.as_fd(), size, name)?;
-                mark::sign(file.as_fd());
+                mark::sign(file.as_fd(), lifetime);
                 Ok(Self::Unnamed(file))
             }
-            Err(Errno::OPNOTSUPP | Errno::ISDIR) => InPlace::new(name, size, mode).map(Self::InPlace),
+            Err(Errno::OPNOTSUPP | Errno::ISDIR) => {
+                let draft = InPlace::new(name, size, mode)?;
+                mark::sign(draft.file(), lifetime);
+                Ok(Self::InPlace(draft))
+            }
             Err(errno @ Errno::NOENT) => {
                 let why = mount::fault(errno).unwrap_or_else(|| format!("{MOUNT} has gone meanwhile; try again"));
                 Err(system_error(name, &why, "open", errno))
@@ -146,6 +150,8 @@ pub(in crate::sys) fn open(name: &Name, access: Access) -> Result<OwnedFd, Errno
 pub(in crate::sys) fn is_segment(file_type: FileType) -> bool {
     file_type == FileType::RegularFile
 }
+
+pub(in crate::sys) use mark::is_owned_by_us;
 
 /// Device and inode: a name that was unlinked and made again differs in the inode.
 #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "the widths differ between architectures")]

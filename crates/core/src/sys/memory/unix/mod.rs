@@ -100,8 +100,10 @@ pub(crate) fn is_linked(name: &Name, identity: Identity) -> bool {
     }
 }
 
+/// A tracker may have more rights than the process that it follows has by now, so it removes only what is this library's
+/// and belongs to the tracker's own user.
 pub(crate) fn unlink_registered(name: &str, identity: Identity) -> bool {
-    Name::new(name).and_then(|name| unlink(&name, identity)).is_ok()
+    Name::new(name).is_ok_and(|name| os::is_owned_by_us(&name) && unlink(&name, identity).is_ok())
 }
 
 fn map(file: BorrowedFd<'_>, size: usize, access: Access, name: &Name, is_sparse: bool) -> Result<Mapping> {

@@ -59,7 +59,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stream = None;
-        self.process.wait_until(Instant::now() + PATIENCE);
+        let _ = self.process.has_ended(Instant::now() + PATIENCE);
     }
 }
 
