@@ -98,7 +98,7 @@ describe('indexOf, includes and count', () => {
   });
 
   test.each([[undefined], [Symbol('x')], [{}], [[1]], [() => {}], [2n ** 63n], ['\ud800'], [new Int8Array(1)]])(
-    'find nothing for %o, which no list can hold',
+    'find nothing for %o, which a list cannot hold',
     (value) => {
       using list = ShareableList.create(VALUES);
       const never = value as never;

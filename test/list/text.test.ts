@@ -45,7 +45,7 @@ describe('text', () => {
   });
 
   test.each(['\ud800', '\udc00', 'a\ud800', '\udc00a', '\udc00\ud800', 'ok\ud83e!'])(
-    '%j, with half a surrogate pair, is a TypeError and changes nothing',
+    '%j, with a lone surrogate, is a TypeError and changes nothing',
     (text) => {
       expect(() => ShareableList.create(['ok', text])).toFailWith(TypeError, 'ERR_INVALID_ARG_VALUE', 'item 1');
       using list = ShareableList.create(['before', 1]);

@@ -53,7 +53,7 @@ describe('a name', () => {
       ['with a delete character', 'a\u007Fb'],
       ['of 256 bytes', 'x'.repeat(256)],
       ['of 256 bytes in 128 characters', 'é'.repeat(128)],
-      ['with half a surrogate pair', 'a\uD800b'],
+      ['with a lone surrogate', 'a\uD800b'],
     ])('is refused when it is %s', (__, name) => {
       expect(() => use(name)).toFailWith(TypeError, 'ERR_INVALID_ARG_VALUE', 'name');
       // CPython makes a segment of what stands before the NUL.

@@ -27,7 +27,7 @@ test('create can be told that a slot will hold more than its first value', () =>
   expectTypeOf(ShareableList.create<Storable>([1]).get(0)).toEqualTypeOf<Storable>();
 });
 
-test('create refuses what no list can hold', () => {
+test('create refuses values that a list cannot hold', () => {
   // @ts-expect-error an object is no value
   ShareableList.create([{}]);
   // @ts-expect-error undefined is no value

@@ -1,17 +1,17 @@
 /**
- * Every error that the library throws, and the one place where native errors become classes.
+ * Every error class of the library, and the one place that turns native errors into these classes.
  *
- * A `code` that is an errno name (`ENOENT`) means that the operating system said so; one that begins with `ERR_SHM_`
- * means that we did. Bad arguments are plain `TypeError`s and `RangeError`s with the codes that Node itself uses.
+ * A `code` that is an errno name (`ENOENT`) comes from the operating system; one that begins with `ERR_SHM_` comes
+ * from this library. Wrong arguments are plain `TypeError`s and `RangeError`s with the codes that Node itself uses.
  */
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 
 import type { NativeError, NativeErrorKind, NativeRemedy } from './native/native.js';
 
-/** What an error knows beside its message. */
+/** The facts of an error beside its message. */
 export interface SharedMemoryErrorDetails {
-  /** Short, stable, to be compared with. */
+  /** A short, stable name to compare with. */
   code: string;
   /** The system call that failed. */
   syscall?: string | undefined;
@@ -21,11 +21,11 @@ export interface SharedMemoryErrorDetails {
   cause?: unknown;
 }
 
-/** The parent of all errors that are about shared memory rather than about an argument. */
+/** The parent of all errors except those about arguments. `docs/errors.md` lists every code with cause and remedy. */
 export class SharedMemoryError extends Error {
-  /** Short, stable, to be compared with: an errno name, or `ERR_SHM_*`. */
+  /** A short, stable name to compare with: an errno name, or `ERR_SHM_*`. */
   readonly code: string;
-  /** The system call that failed, where there was one. */
+  /** The system call that failed, if one did. */
   readonly syscall: string | undefined;
   /** The name of the segment concerned. */
   readonly segment: string | undefined;
@@ -38,7 +38,7 @@ export class SharedMemoryError extends Error {
   }
 
   static {
-    // On the prototype, as the built-in errors have it, so that it is not printed as a property.
+    // On the prototype, as for the built-in errors, so that it is not printed as a property.
     Object.defineProperty(this.prototype, 'name', {
       get(this: SharedMemoryError) {
         return this.constructor.name;
@@ -48,19 +48,19 @@ export class SharedMemoryError extends Error {
   }
 }
 
-/** No segment has this name (`ENOENT`): it was never created, or somebody has unlinked it. */
+/** No segment has this name (`ENOENT`): it was never created, or a process has unlinked it. */
 export class SegmentNotFoundError extends SharedMemoryError {}
 
 /** A segment of this name exists already (`EEXIST`). */
 export class SegmentExistsError extends SharedMemoryError {}
 
-/** Mode, owner or a read-only attachment forbid it (`EACCES`, `EPERM`). */
+/** The mode, the owner or a read-only attachment does not allow it (`EACCES`, `EPERM`). */
 export class SegmentAccessError extends SharedMemoryError {}
 
-/** There is no room for the segment (`ENOSPC`, `ENOMEM`, `EFBIG`); the message has the figures and the remedy. */
+/** There is no room for the segment (`ENOSPC`, `ENOMEM`, `EFBIG`). The message has the figures and the remedy. */
 export class OutOfSharedMemoryError extends SharedMemoryError {}
 
-/** The object was closed before (`ERR_SHM_CLOSED`). */
+/** The object is closed in this process (`ERR_SHM_CLOSED`). */
 export class SegmentClosedError extends SharedMemoryError {}
 
 /** The bytes of a segment are not those of a list (`ERR_SHM_LAYOUT`). */
@@ -69,26 +69,26 @@ export class LayoutError extends SharedMemoryError {}
 /** A lock was not free within the time given (`ETIMEDOUT`). */
 export class LockTimeoutError extends SharedMemoryError {}
 
-/** The wait for a lock was given up by its `AbortSignal` (`ABORT_ERR`), whose reason is the `cause`. */
+/** An `AbortSignal` ended the wait for a lock (`ABORT_ERR`). Its reason is the `cause`. */
 export class LockAbortedError extends SharedMemoryError {}
 
-/** Who listens at a manager's address has another key, or does not take ours (`ERR_SHM_AUTH`). */
+/** The server at a manager's address has another key (`ERR_SHM_AUTH`). */
 export class AuthenticationError extends SharedMemoryError {}
 
-/** The manager was shut down, or its server is gone (`ERR_SHM_MANAGER_CLOSED`): everything made through it is unlinked. */
+/** The manager was shut down, or its server has ended (`ERR_SHM_MANAGER_CLOSED`). Everything created through it is unlinked. */
 export class ManagerClosedError extends SharedMemoryError {}
 
-/** A bad argument: a `TypeError` with a Node-style code. */
+/** Makes a `TypeError` with one of Node's codes. */
 export function invalidType(code: 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE', message: string): TypeError {
   return Object.assign(new TypeError(message), { code });
 }
 
-/** A bad argument: a `RangeError` with a Node-style code. */
+/** Makes a `RangeError` with one of Node's codes. */
 export function outOfRange(message: string): RangeError {
   return Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' });
 }
 
-/** The error for the use of a closed object. */
+/** Makes the error for using a closed object. */
 export function closed(what: string, segment: string): SegmentClosedError {
   return new SegmentClosedError(`${what} '${segment}' is closed in this process: attach to it again`, {
     code: 'ERR_SHM_CLOSED',
@@ -131,7 +131,7 @@ function isNative(thrown: unknown): thrown is NativeError {
   return typeof thrown === 'object' && thrown !== null && 'kind' in thrown;
 }
 
-/** Turns what the addon threw into an error that a user can catch by class. */
+/** Turns an error of the addon into an instance of our classes. */
 export function fromNative(thrown: unknown): unknown {
   if (!isNative(thrown)) return thrown;
   const { kind, errno, syscall, segment, remedy } = thrown;
@@ -146,7 +146,7 @@ export function fromNative(thrown: unknown): unknown {
   });
 }
 
-/** The name of an errno, also of those that libuv, and so `util.getSystemErrorName`, does not know on older Nodes. */
+/** Returns the name of an errno. Older Nodes do not know all of them in `util.getSystemErrorName`, which asks libuv. */
 function errnoName(errno: number): string {
   const known = getSystemErrorName(-errno);
   if (known !== undefined && !known.startsWith('Unknown')) return known;

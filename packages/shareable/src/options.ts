@@ -1,4 +1,4 @@
-/** The arguments that several classes take, and the checks on them. What is wrong is said before any system call. */
+/** The arguments that several classes take, and their checks, which run before any system call. */
 import { inspect } from 'node:util';
 
 import { callSite } from './native/call-site.js';
@@ -6,11 +6,11 @@ import { invalidType, outOfRange } from './errors.js';
 
 /** How to create a segment. */
 export interface CreateOptions {
-  /** Its name, without a leading slash. Default: a fresh random one, `psm_` (Windows: `wnsm_`) and 26 characters. */
+  /** Its name, without a leading slash. Default: a random one, `psm_` (Windows: `wnsm_`) and 26 characters. */
   name?: string | undefined;
   /**
-   * Whether the segment belongs to the instance that creates it: `true`, the default, unlinks it at the end of the
-   * `using` scope; `false` leaves it to outlive its creator, until somebody calls `unlink()`.
+   * Whether the instance that creates the segment owns it. With `true`, the default, it is unlinked at the end of the
+   * `using` scope, or when the process ends. With `false` it outlives its creator, until a process calls `unlink()`.
    */
   track?: boolean | undefined;
   /** Permission bits, 0 to 0o777; the process's umask applies. Default: 0o600, this user only. */
@@ -20,18 +20,18 @@ export interface CreateOptions {
 /** How to attach to a segment. */
 export interface AttachOptions {
   /**
-   * Whether writes must not reach the segment. Default: false. Not on macOS and Windows (`ERR_SHM_UNSUPPORTED`).
+   * Whether to keep this process's writes out of the segment. Default: false. Not on macOS and Windows (`ERR_SHM_UNSUPPORTED`).
    *
    * Do not write through such an attachment: JavaScript has no read-only buffers, so a write does not throw. It stays in
    * this process, and from then on this attachment no longer sees what others write to the same memory page (4096 bytes).
    * `set` and `add` of a list throw.
    */
   readOnly?: boolean | undefined;
-  /** Whether a segment that another user owns will do. Default: false, for such a user can have taken the name first. */
+  /** Whether to accept a segment of another user. Default: false, because such a user can take a name before you do. */
   allowForeign?: boolean | undefined;
 }
 
-/** What a class's `toJSON()` gives and its `attach()` takes back, by way of any serialization. */
+/** What the `toJSON()` of a class returns, and its `attach()` accepts in another process. */
 export interface Handle<Type extends string> {
   /** The class. */
   readonly type: Type;
@@ -39,7 +39,7 @@ export interface Handle<Type extends string> {
   readonly name: string;
 }
 
-/** An option for the package's own use: the number of the manager that takes over what is created. */
+/** An option for the package's own use: the number of the manager that owns what is created. */
 export const managed: unique symbol = Symbol('managed');
 
 /** {@link CreateOptions}, complete. */
@@ -78,11 +78,11 @@ export function checkSize(size: unknown): number {
   return checkInteger('the size of a segment', size, 1, Number.MAX_SAFE_INTEGER);
 }
 
-/** Checks that a name is text; the rules for the text itself are the system's, and checked there. */
+/** Checks that a name is well-formed text. The core checks the rules of the system. */
 export function checkName(name: unknown): string {
   if (typeof name !== 'string') throw wrongType('the name of a segment', 'a string', name);
   if (!name.isWellFormed()) {
-    throw invalidType('ERR_INVALID_ARG_VALUE', `segment name ${inspect(name)} contains half a surrogate pair`);
+    throw invalidType('ERR_INVALID_ARG_VALUE', `segment name ${inspect(name)} contains a lone surrogate`);
   }
   return name;
 }
@@ -126,7 +126,7 @@ export function checkAttachOptions(options: AttachOptions | undefined): CheckedA
   };
 }
 
-/** The name in what `attach` was given: a name, or a handle of the class. */
+/** Returns the name in the target of `attach`: a name, or a handle of the class. */
 export function checkTarget<Type extends string>(target: string | Handle<Type>, type: Type): string {
   if (typeof target === 'string') return checkName(target);
   if (typeof target !== 'object' || target === null)

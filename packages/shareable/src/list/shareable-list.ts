@@ -22,23 +22,23 @@ import { Slots } from './slots.js';
 import type { Storable, Widened } from './values.js';
 import { checkStorable, fitsInt64, isStorable, pack } from './values.js';
 
-/** What {@link ShareableList.toJSON} gives and {@link ShareableList.attach} takes back. */
+/** What {@link ShareableList.toJSON} returns and {@link ShareableList.attach} accepts. */
 export type ShareableListHandle = Handle<'ShareableList'>;
 
-/** Printing shows this many items. */
+/** The most items that printing shows. */
 const PRINTED_ITEMS = 100;
-/** And ends after as many items that cannot be read. */
+/** The number of unreadable items after which printing stops. */
 const MAX_UNREADABLE = 3;
 
 /**
- * A list of fixed length in shared memory, whose slots take numbers, bigints, booleans, strings, bytes and null; byte
- * for byte CPython's `multiprocessing.shared_memory.ShareableList`, so Python 3.9 to 3.14 can share it.
+ * A list of fixed length in shared memory. Its slots hold numbers, bigints, booleans, strings, bytes and null. It has
+ * the same bytes as CPython's `multiprocessing.shared_memory.ShareableList`, so Python 3.9 to 3.14 can share it.
  *
- * A slot keeps the size that its first value needed: 8 bytes for numbers, booleans and null; for strings (counted in
- * UTF-8) and bytes the next multiple of 8 above their length. A number written where a double stands stays a double.
+ * A slot keeps the size of its first value: 8 bytes for numbers, booleans and null; for strings (in UTF-8) and bytes,
+ * the next multiple of 8 above their length. A number written to a slot that holds a double is stored as a double.
  *
- * Every process sees a write at once. A reader that races a writer gets the old value or the new one. To read, change
- * and write as one step, use {@link add} or a lock.
+ * Every process sees a write immediately. A reader beside a writer gets the old value or the new one. To read, change
+ * and write in one step, use {@link add} or a lock.
  *
  * @example
  * ```ts
@@ -65,9 +65,9 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
   }
 
   /**
-   * Creates a list of `values` in a segment of its own. On Linux nobody can attach before all of them are in it.
+   * Creates a list of `values` in a segment of its own. On Linux, no process can attach before it holds all values.
    *
-   * @throws {TypeError} for a value that no list can hold, with its type and index
+   * @throws {TypeError} for a value that a list cannot hold, with its type and index
    * @throws {RangeError} for a bigint past 64 bits, and for text or bytes of 9,999,992 bytes or more
    * @throws {SegmentExistsError} `EEXIST` when the name is taken
    * @throws {OutOfSharedMemoryError} `ENOSPC`, `ENOMEM` or `EFBIG` when there is no room
@@ -87,10 +87,10 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
   }
 
   /**
-   * Opens the list in an existing segment, by name or handle, in constant time. It may be CPython's.
+   * Opens the list in an existing segment, by name or handle, in constant time. CPython may have created it.
    *
    * @throws {SegmentNotFoundError} `ENOENT` when there is no such segment
-   * @throws {SegmentAccessError} `EACCES` or `EPERM` when mode or owner forbid it
+   * @throws {SegmentAccessError} `EACCES` or `EPERM` when its mode or owner does not allow it
    * @throws {LayoutError} `ERR_SHM_LAYOUT` when the segment does not hold a list
    */
   static attach<T extends Storable = Storable>(
@@ -115,9 +115,9 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
   }
 
   /**
-   * The struct formats of all slots, one after the other, as CPython shows them: `8sdqxxxxxx?x`.
+   * The struct formats of all slots in order, as CPython shows them: `8sdqxxxxxx?x`.
    *
-   * @throws {LayoutError} `ERR_SHM_LAYOUT` for a slot that is not a list's
+   * @throws {LayoutError} `ERR_SHM_LAYOUT` for a damaged slot
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
   get format(): string {
@@ -125,10 +125,10 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
   }
 
   /**
-   * The value at `index`; a negative one counts from the end. An integer past 2^53 - 1 comes as a bigint.
+   * Returns the value at `index`; a negative index counts from the end. Integers past 2^53 - 1 are bigints.
    *
    * @throws {RangeError} `ERR_OUT_OF_RANGE`, 'index out of range'
-   * @throws {LayoutError} `ERR_SHM_LAYOUT` for a slot that is not a list's, or that its writer left half written
+   * @throws {LayoutError} `ERR_SHM_LAYOUT` for a damaged slot, or one that its writer left half written
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
   get(index: number): T {
@@ -136,11 +136,11 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
   }
 
   /**
-   * Writes `value` to the slot at `index`; a negative one counts from the end. Every process sees it at once.
+   * Writes `value` to the slot at `index`; a negative index counts from the end. Every process sees it immediately.
    *
    * @throws {RangeError} `ERR_OUT_OF_RANGE`: 'assignment index out of range'; 'exceeds available storage' for text or
    *   bytes longer than the slot, which keeps its value; a bigint past 64 bits
-   * @throws {TypeError} for a value that no list can hold
+   * @throws {TypeError} for a value that a list cannot hold
    * @throws {SegmentAccessError} `EACCES` on a read-only attachment
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
@@ -151,7 +151,7 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
     listSet(this.#handle, slot, value);
   }
 
-  /** The value at `index` by the conventions of `Array.prototype.at`: `undefined` where there is none. */
+  /** Returns the value at `index` as `Array.prototype.at` does: `undefined` for an index out of range. */
   at(index: number): T | undefined {
     const whole = Math.trunc(index) || 0;
     const slot = whole < 0 ? whole + this.length : whole;
@@ -159,9 +159,9 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
   }
 
   /**
-   * Adds `delta` to the integer at `index` and returns the sum, in one step that no other process can come between.
+   * Adds `delta` to the integer at `index` and returns the sum, in one atomic step for all processes.
    *
-   * @throws {TypeError} when the slot holds no integer, or `delta` is no number or bigint
+   * @throws {TypeError} when the slot does not hold an integer, or `delta` is neither a number nor a bigint
    * @throws {RangeError} for an index out of range, a fraction, or a sum past 64 bits; the slot keeps its value
    */
   add(index: number, delta: number | bigint): number | bigint {
@@ -175,49 +175,49 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
     if (typeof delta === 'bigint' ? !fitsInt64(delta) : !Number.isSafeInteger(delta)) {
       throw outOfRange(`delta must be a safe integer, or a bigint of 64 bits, not ${delta}`);
     }
-    // A zero with a sign would cross as a double.
+    // A negative zero would be passed as a double.
     return listAdd(this.#handle, slot, delta === 0 ? 0 : delta);
   }
 
   /**
-   * How many slots hold `value`: numbers and bigints are compared by value, bytes by content, the rest strictly.
+   * Returns how many slots hold `value`. Numbers and bigints are compared by value, bytes by content, others strictly.
    *
-   * @throws {LayoutError} `ERR_SHM_LAYOUT` for a slot that is not a list's
+   * @throws {LayoutError} `ERR_SHM_LAYOUT` for a damaged slot
    */
   count(value: T): number {
     return isStorable(value) ? listCount(this.#handle, value) : 0;
   }
 
-  /** The index of the first slot that holds `value`, compared as in {@link count}; -1 if there is none. */
+  /** Returns the index of the first slot that holds `value`, compared as in {@link count}, or -1. */
   indexOf(value: T): number {
     return isStorable(value) ? listFind(this.#handle, value, 0) : -1;
   }
 
-  /** Whether any slot holds `value`, compared as in {@link count}. */
+  /** Returns whether a slot holds `value`, compared as in {@link count}. */
   includes(value: T): boolean {
     return this.indexOf(value) >= 0;
   }
 
-  /** A copy of all values. */
+  /** Returns a copy of all values. */
   toArray(): T[] {
-    // Of its full length at once: growing it costs as much as reading the values.
+    // Growing the array would cost as much as reading the values.
     // oxlint-disable-next-line unicorn/no-new-array -- with this length and no holes in the end
     const values = new Array<T>(this.length);
     for (let slot = 0; slot < values.length; slot++) values[slot] = this.#read(slot);
     return values;
   }
 
-  /** The values, each read when it is asked for. */
+  /** Iterates over the values, each read when it is reached. */
   *values(): IterableIterator<T> {
     for (let slot = 0; slot < this.length; slot++) yield this.#read(slot);
   }
 
-  /** The indexes. */
+  /** Iterates over the indexes. */
   *keys(): IterableIterator<number> {
     for (let slot = 0; slot < this.length; slot++) yield slot;
   }
 
-  /** The indexes and values. */
+  /** Iterates over the indexes with their values. */
   *entries(): IterableIterator<[number, T]> {
     for (let slot = 0; slot < this.length; slot++) yield [slot, this.#read(slot)];
   }
@@ -227,12 +227,12 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
     return this.values();
   }
 
-  /** A small plain object that names the list, for another process's {@link attach}. */
+  /** Returns a small plain object that names the list, for {@link attach} in another process. */
   toJSON(): ShareableListHandle {
     return { type: 'ShareableList', name: this.name };
   }
 
-  /** As CPython prints it: `ShareableList([0, 1, 2], name='psm_…')`, of long lists the beginning. Never throws. */
+  /** Returns what CPython prints: `ShareableList([0, 1, 2], name='psm_…')`; of a long list, the start. Never throws. */
   toString(): string {
     return `ShareableList([${this.shm.closed ? 'closed' : this.#printItems()}], name='${this.name}')`;
   }
@@ -242,7 +242,7 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
     return this.toString();
   }
 
-  /** Drops this process's use of the list; others keep theirs. Idempotent, and never throws. */
+  /** Closes the list in this process only. Idempotent; never throws. */
   close(): void {
     this.shm.close();
   }
@@ -250,28 +250,28 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
   /**
    * Removes the name of the list's segment.
    *
-   * @throws {SegmentNotFoundError} `ENOENT` when it was unlinked before, by anyone
+   * @throws {SegmentNotFoundError} `ENOENT` when a process has unlinked it before
    */
   unlink(): void {
     this.shm.unlink();
   }
 
-  /** Closes; the owner also unlinks, quietly if that was done before. */
+  /** Closes the list. The owner also unlinks it, without an error if that was done before. */
   [Symbol.dispose](): void {
     this.shm[Symbol.dispose]();
   }
 
-  /** As `[Symbol.dispose]`. */
+  /** Does the same as `[Symbol.dispose]`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this[Symbol.dispose]();
   }
 
-  /** Whether `index` is a slot's as it stands, as most are. */
+  /** Whether `index` is the number of a slot, as is usual. */
   #isPlain(index: number): boolean {
     return typeof index === 'number' && index >>> 0 === index && index < this.length;
   }
 
-  /** The slot that `index` means. */
+  /** Returns the slot for an index. */
   #locate(index: number, complaint: string): number {
     if (typeof index !== 'number') {
       throw invalidType('ERR_INVALID_ARG_TYPE', `index must be a number, not ${inspect(index, { depth: 0 })}`);
@@ -283,7 +283,7 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
 
   #read(slot: number): T {
     const value = this.#slots.get(slot);
-    // The type is the caller's claim, as it is of an array that was parsed from JSON.
+    // The caller claims the type, as for JSON.parse.
     return (value === undefined ? listGet(this.#handle, slot) : value) as T;
   }
 
@@ -295,7 +295,7 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
         items.push(inspect(this.#read(slot)));
       } catch {
         items.push('unreadable');
-        // Each one might take a while to be given up.
+        // A read can take a while until it gives up.
         unreadable += 1;
         if (unreadable === MAX_UNREADABLE) break;
       }

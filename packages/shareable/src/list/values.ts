@@ -1,4 +1,4 @@
-/** What a list can hold, and bringing it across to Rust. */
+/** The values that a list can hold, and how they are passed to Rust. */
 import { types } from 'node:util';
 
 import { invalidType, outOfRange } from '../errors.js';
@@ -6,7 +6,7 @@ import { invalidType, outOfRange } from '../errors.js';
 /** A value that a list can hold. */
 export type Storable = number | bigint | boolean | string | Uint8Array | null;
 
-/** The type of a slot whose first value has type `T`: `3` makes a slot for any number. */
+/** The type of a slot whose first value has type `T`. The value `3` makes a slot for any number. */
 export type Widened<T extends Storable> = T extends number
   ? number
   : T extends bigint
@@ -17,7 +17,7 @@ export type Widened<T extends Storable> = T extends number
         ? string
         : T;
 
-/** The values of a list: numbers side by side, and the others with the indexes at which they stand. */
+/** The values of a list: all numbers in one array, and the other values with their indexes. */
 export interface Packed {
   numbers: Float64Array;
   indexes: Uint32Array;
@@ -40,7 +40,7 @@ export function isStorable(value: unknown): value is Storable {
     case 'string':
       return value.isWellFormed();
     default:
-      // Not by instanceof: it may come from another realm, as Jest and the REPL have them.
+      // Not by instanceof: the value may come from another realm, as in Jest and the REPL.
       return value === null || types.isUint8Array(value);
   }
 }
@@ -52,7 +52,7 @@ function typeName(value: unknown): string {
 /**
  * Checks that a list can hold `value` at `index`.
  *
- * @throws {TypeError} for another type, or text with half a surrogate pair
+ * @throws {TypeError} for another type, or text with a lone surrogate
  * @throws {RangeError} for a bigint past 64 bits
  */
 export function checkStorable(value: unknown, index: number): asserts value is Storable {
@@ -63,7 +63,7 @@ export function checkStorable(value: unknown, index: number): asserts value is S
   if (typeof value === 'string') {
     throw invalidType(
       'ERR_INVALID_ARG_VALUE',
-      `item ${index} is text with half a surrogate pair, which UTF-8 cannot say`,
+      `item ${index} is text with a lone surrogate, which UTF-8 cannot encode`,
     );
   }
   throw invalidType(
@@ -72,7 +72,7 @@ export function checkStorable(value: unknown, index: number): asserts value is S
   );
 }
 
-/** Checks values and sorts them for the way to Rust. */
+/** Checks values and groups them for Rust. */
 export function pack(values: Iterable<unknown>): Packed {
   if (values === null || values === undefined || typeof values[Symbol.iterator] !== 'function') {
     throw invalidType('ERR_INVALID_ARG_TYPE', `the values of a list must be iterable, not ${typeName(values)}`);

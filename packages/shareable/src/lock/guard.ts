@@ -3,14 +3,14 @@ import { checkInternal, internal } from '../construct.js';
 /** Makes a guard; for the package's own use. */
 export let makeGuard: (lock: Releasable, recovered: boolean) => LockGuard;
 
-/** What a guard stands for; for the package's own use. */
+/** What a guard releases; for the package's own use. */
 export interface Releasable {
-  /** Releases the lock, which the guard has until then. */
+  /** Releases the lock. */
   release(): void;
 }
 
 /**
- * A lock that this thread holds, from `acquire` until {@link release} or the end of the `using` scope.
+ * Holds a lock for this thread, from `acquire` until {@link release} or the end of the `using` scope.
  *
  * @example
  * ```ts
@@ -23,8 +23,8 @@ export interface Releasable {
  */
 export class LockGuard implements Disposable, AsyncDisposable {
   /**
-   * Whether the last holder died inside: its process was killed, exited or threw, or its worker was terminated, before it
-   * released. What the lock guards may be half done; check it before trusting it. Exactly the next holder is told, of
+   * Whether the last holder died while it held the lock: its process was killed, exited or threw, or its worker was
+   * terminated. The protected data may be half changed, so check it first. Exactly one holder is told, the next one of
    * all processes.
    */
   readonly recovered: boolean;
@@ -42,8 +42,8 @@ export class LockGuard implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Lets others have the lock, at once; whatever this thread wrote before is visible to the next holder. Idempotent, never
-   * throws, and does nothing where the lock is lost, for instance because its segment was truncated.
+   * Releases the lock at once. The next holder sees everything that this thread wrote before. Idempotent; never throws.
+   * Does nothing if the lock is lost, for example because its segment was truncated.
    */
   release(): void {
     const lock = this.#lock;

@@ -26,26 +26,26 @@ import { checkCreateOptions, checkTarget } from '../options.js';
 
 export type { AcquireAsyncOptions, AcquireOptions } from './options.js';
 
-/** What {@link Lock.toJSON} gives and {@link Lock.attach} takes back. */
+/** What {@link Lock.toJSON} returns and {@link Lock.attach} accepts. */
 export type LockHandle = Handle<'Lock'>;
 
-/** The most that one native call blocks, in milliseconds: between two of them a worker can be terminated. */
+/** The longest time that one native call blocks, in milliseconds. Between two calls, a worker can be terminated. */
 const SLICE = 50;
 
-/** A word that is never free, for locks that are closed. */
+/** The word of a closed lock, which is never free. */
 const GONE = Int32Array.of(-1);
 
-/** The locks of this thread by their segments: two instances of one lock must not wait for each other. */
+/** The locks of this thread by segment, so that two instances of one lock do not wait for each other. */
 const siblings = new Map<string, Set<WeakRef<Lock>>>();
 
 /**
- * Mutual exclusion between processes, and between the threads of one.
+ * Provides mutual exclusion between processes, and between the threads of a process.
  *
- * Whoever holds the lock sees everything that earlier holders wrote, in any segment. A holder that dies without
- * releasing, in whichever way, frees it: the next one finds {@link LockGuard.recovered} set. A holder that is stopped
- * keeps it. On macOS and Windows see `docs/lock.md`.
+ * The holder sees everything that earlier holders wrote, in any segment. When a holder dies without releasing, in any
+ * way, the lock becomes free, and {@link LockGuard.recovered} tells the next holder. A stopped process keeps the lock.
+ * `docs/platforms.md` says how platforms differ.
  *
- * Not re-entrant: a thread that holds it cannot acquire it again, through another instance either.
+ * Not re-entrant: a thread that holds the lock cannot acquire it again, not even through another instance.
  *
  * @example
  * ```ts
@@ -71,7 +71,7 @@ export class Lock implements Disposable {
   #word: Int32Array;
   #held = false;
   #closed = false;
-  /** The state of the counter of truncated segments at which this one was last known to be whole. */
+  /** The value of the counter of truncated segments when this one was last known to be whole. */
   #losses = losses[0];
 
   private constructor(key: typeof internal, native: NativeLock) {
@@ -90,13 +90,13 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Creates a lock, which is free, in a small segment of its own.
+   * Creates a free lock in a small segment of its own.
    *
    * @throws {RangeError} `ERR_OUT_OF_RANGE` for a mode out of range
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, or `ERR_INVALID_ARG_VALUE` for a name that the system cannot have
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, or `ERR_INVALID_ARG_VALUE` for a name that the system does not accept
    * @throws {SegmentExistsError} `EEXIST` when the name is taken
    * @throws {OutOfSharedMemoryError} `ENOSPC`, `ENOMEM` or `EFBIG` when there is no room
-   * @throws {SharedMemoryError} `EMFILE` when the process has no file descriptor left: a lock takes one
+   * @throws {SharedMemoryError} `EMFILE` when the process has no file descriptor left; each lock uses one
    */
   static create(options?: CreateOptions): Lock {
     const native = createLock(getEnvironment(), checkCreateOptions(options, Lock.create));
@@ -112,9 +112,9 @@ export class Lock implements Disposable {
    * Opens an existing lock by its name or handle.
    *
    * @throws {SegmentNotFoundError} `ENOENT` when there is no such segment
-   * @throws {SegmentAccessError} `EACCES` or `EPERM` when mode or owner forbid it
+   * @throws {SegmentAccessError} `EACCES` or `EPERM` when its mode or owner does not allow it
    * @throws {LayoutError} `ERR_SHM_LAYOUT` when the segment does not hold a lock
-   * @throws {SharedMemoryError} `EMFILE` when the process has no file descriptor left: a lock takes one
+   * @throws {SharedMemoryError} `EMFILE` when the process has no file descriptor left; each lock uses one
    */
   static attach(target: string | LockHandle): Lock {
     return new Lock(internal, attachLock(getEnvironment(), checkTarget(target, 'Lock')));
@@ -126,8 +126,8 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Acquires the lock, blocking this thread, its event loop too, until it is free. In a worker, `terminate()` ends the
-   * wait within 50 ms.
+   * Acquires the lock. Blocks this thread, with its event loop, until the lock is free. In a worker, `terminate()` ends
+   * the wait within 50 ms.
    *
    * @throws {LockTimeoutError} `ETIMEDOUT` when the lock was not free within the time-out
    * @throws {SharedMemoryError} `ERR_SHM_LOCK_HELD` when this thread holds it; `ERR_SHM_TRUNCATED` when another process
@@ -152,7 +152,7 @@ export class Lock implements Disposable {
   /**
    * Acquires the lock if it is free. Never waits.
    *
-   * @returns `null` when somebody holds it, be it this thread
+   * @returns `null` when the lock is held, by another process or by this thread
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
   tryAcquire(): LockGuard | null {
@@ -164,13 +164,13 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Acquires the lock without blocking: a native thread waits. Those of one thread who wait get the lock in the order in
-   * which they asked. The process stays alive while anybody waits.
+   * Acquires the lock without blocking this thread: a native thread waits. The calls of one thread get the lock in
+   * order. A pending promise keeps the process alive.
    *
-   * What `acquire` throws, the promise rejects with; also:
+   * The promise rejects with the errors of {@link acquire}, and also with:
    *
-   * @throws {LockAbortedError} `ABORT_ERR` when the signal is aborted, before or meanwhile; its reason is the cause
-   * @throws {SegmentClosedError} `ERR_SHM_CLOSED` also when the lock is closed meanwhile
+   * @throws {LockAbortedError} `ABORT_ERR` when the signal is aborted; its reason is the `cause`
+   * @throws {SegmentClosedError} `ERR_SHM_CLOSED` also when the lock is closed during the wait
    */
   async acquireAsync(options?: AcquireAsyncOptions): Promise<LockGuard> {
     const timeout = checkTimeout(options);
@@ -186,26 +186,26 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Drops this process's use of the lock, and its file descriptor. Promises of {@link acquireAsync} that are pending
-   * reject. Idempotent.
+   * Closes the lock in this process and frees its file descriptor. Pending promises of {@link acquireAsync} reject.
+   * Idempotent.
    *
-   * @throws {SharedMemoryError} `ERR_SHM_LOCK_HELD` when this thread holds the lock; it stays open then
+   * @throws {SharedMemoryError} `ERR_SHM_LOCK_HELD` when this thread holds the lock, which then stays open
    */
   close(): void {
     if (!this.#closed) this.#end(() => {});
   }
 
   /**
-   * Removes the name of the lock's segment at once: nobody can attach any more. Those who have attached go on using it.
+   * Removes the name of the lock's segment at once, so that no process can attach. Existing attachments keep working.
    *
-   * @throws {SegmentNotFoundError} `ENOENT` when it was unlinked before, by anyone
-   * @throws {SegmentAccessError} `EACCES` or `EPERM` when this user may not
+   * @throws {SegmentNotFoundError} `ENOENT` when a process has unlinked it before
+   * @throws {SegmentAccessError} `EACCES` or `EPERM` when this user is not allowed to
    */
   unlink(): void {
     unlinkLock(this.#native.handle);
   }
 
-  /** A small plain object that names the lock, for another process's or thread's {@link attach}. */
+  /** Returns a small plain object that names the lock, for {@link attach} in another process or thread. */
   toJSON(): LockHandle {
     return { type: 'Lock', name: this.name };
   }
@@ -220,15 +220,15 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Closes; the owner also unlinks, quietly if that was done before.
+   * Closes the lock. The owner also unlinks it, without an error if that was done before.
    *
-   * @throws {SharedMemoryError} `ERR_SHM_LOCK_HELD` when this thread holds the lock; nothing is closed or unlinked then
+   * @throws {SharedMemoryError} `ERR_SHM_LOCK_HELD` when this thread holds the lock; then nothing is closed or unlinked
    */
   [Symbol.dispose](): void {
     this.#end(() => disposeLock(this.#native.handle));
   }
 
-  /** Closes, after `finish`, which may fail. */
+  /** Closes, after `finish`, which can fail. */
   #end(finish: () => void): void {
     if (this.#held) throw heldHere(this.name, 'release it before closing it');
     const { handle, identity } = this.#native;
@@ -244,11 +244,11 @@ export class Lock implements Disposable {
     }
   }
 
-  /** The way that most locks go: one compare-and-swap. */
+  /** The fast path: one compare-and-swap. */
   #takeIfFree(): boolean {
     if (Atomics.compareExchange(this.#word, 0, 0, this.#seat) !== 0) return false;
     if (this.#losses === losses[0]) return true;
-    // Some segment of this process was truncated. If it is this one, only its remains here were locked.
+    // A segment of this process was truncated. If it is this one, only private zeros were locked.
     lockRelease(this.#native.handle);
     this.#losses = losses[0];
     return false;

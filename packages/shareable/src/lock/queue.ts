@@ -1,25 +1,25 @@
 /**
- * Those of this thread who wait for a lock without blocking, in their order. A native thread, one for all locks of this
- * thread of JavaScript, does the waiting; it tells of each lock that it has acquired.
+ * The waits of this thread for a lock, in order. One native thread waits for all locks of this JavaScript thread, and
+ * calls back for each lock that it has acquired.
  */
 import type { NativeLock } from '../native/binding.js';
 import { lockEnvironment, lockTake, lockUnwant, lockWant } from '../native/binding.js';
 import { aborted, timedOut } from './errors.js';
 
-/** The longest delay of a timer, in milliseconds; longer ones are made of several. */
+/** The longest delay of a timer, in milliseconds. Longer delays use several timers. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
-/** What the native side keeps for this thread; made with its first lock. */
+/** The native state of this thread, created with its first lock. */
 let environment: ReturnType<typeof lockEnvironment> | undefined;
 
-/** All queues in which somebody waits, by their numbers. */
+/** All queues that are not empty, by their numbers. */
 const waiting = new Map<number, LockQueue>();
 let numbers = 0;
 
-/** Keeps the event loop alive for as long as anybody waits, as a read of a file would. */
+/** Keeps the event loop alive while a queue is not empty, as a file read would. */
 let pulse: NodeJS.Timeout | undefined;
 
-/** What the native side keeps for this thread. */
+/** Returns the native state of this thread. */
 export function getEnvironment(): ReturnType<typeof lockEnvironment> {
   return (environment ??= lockEnvironment((id) => waiting.get(id)?.granted()));
 }
@@ -44,7 +44,7 @@ export class LockQueue {
     this.#id = numbers;
   }
 
-  /** How many wait. */
+  /** The number of waits. */
   get length(): number {
     return this.#waiting.length;
   }
@@ -52,7 +52,7 @@ export class LockQueue {
   /**
    * Waits until the lock is acquired for the caller.
    *
-   * @param granted takes the lock over; called synchronously, before anybody else can acquire it here
+   * @param granted takes the lock over; called synchronously, before other code of this thread can acquire it
    */
   async wait<Guard>(
     timeout: number,
@@ -92,7 +92,7 @@ export class LockQueue {
     for (const { reject } of ended) reject(error());
   }
 
-  /** The lock has been acquired for the first in the queue. */
+  /** Gives the lock, which the native thread has acquired, to the first wait. */
   granted(): void {
     const [first] = this.#waiting;
     if (first === undefined) return;
@@ -103,7 +103,7 @@ export class LockQueue {
       this.close(() => error as Error);
       return;
     }
-    // A blocking acquire of this thread came first.
+    // A blocking acquire of this thread was faster.
     if (taken < 0) return;
     this.#waiting.shift();
     if (this.#waiting.length === 0) this.#stop();
@@ -125,7 +125,7 @@ export class LockQueue {
   }
 }
 
-/** Calls `ring` after so many milliseconds; returns what stops that. */
+/** Calls `ring` after a number of milliseconds. Returns a function that cancels it. */
 function startTimer(milliseconds: number, ring: () => void): () => void {
   if (milliseconds === Infinity) return () => {};
   const end = performance.now() + milliseconds;

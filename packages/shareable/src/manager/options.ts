@@ -1,4 +1,4 @@
-/** The arguments of managers, checked before they cross. */
+/** The arguments of managers, and their checks. */
 import { randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
@@ -15,13 +15,13 @@ export interface SharedMemoryManagerOptions {
    */
   address?: string | undefined;
   /**
-   * What processes have to know to connect, 1 to 4096 bytes, on TCP at least 16; a string is its UTF-8. Default: 32 random
-   * bytes.
+   * The key that processes need to connect: 1 to 4096 bytes, for TCP at least 16. A string stands for its UTF-8. Default:
+   * 32 random bytes.
    */
   authkey?: Uint8Array | string | undefined;
 }
 
-/** Bytes of a key that we choose, and the most that a key may have. */
+/** The number of bytes of a default key, and the most of any key. */
 const KEY_BYTES = 32;
 const MAX_KEY_BYTES = 4096;
 
@@ -33,7 +33,7 @@ function isNoPath(address: string): boolean {
   return /^[a-z][a-z0-9+.-]*:|^\\\\|^[^/]*:\d*$/i.test(address) || isIP(address) !== 0;
 }
 
-/** Checks an address; a relative path is one in the working folder of now. */
+/** Checks an address. A relative path is resolved by the current working folder. */
 export function checkAddress(address: unknown): string {
   if (typeof address !== 'string') throw wrongType('address', 'a string', address);
   if (address === '' || address.includes('\0') || !address.isWellFormed()) {
@@ -42,7 +42,7 @@ export function checkAddress(address: unknown): string {
   return isNoPath(address) ? address : resolve(address);
 }
 
-/** Checks a key, and copies it. It is never part of a message. */
+/** Checks a key and copies it. It never appears in a message. */
 export function checkKey(key: unknown): Uint8Array {
   if (typeof key !== 'string' && !(key instanceof Uint8Array)) {
     throw invalidType('ERR_INVALID_ARG_TYPE', `authkey must be a string or a Uint8Array, not of type ${typeof key}`);

@@ -33,10 +33,10 @@ interface Connection {
   role: 'starter' | 'member';
 }
 
-/** Managers that nobody may collect: what they keep lives until they are told to end. */
+/** Started managers. They must not be collected: what they own lives until they end. */
 const running = new Set<SharedMemoryManager>();
 
-/** What came of `outcome`, or what went wrong, thrown. */
+/** Returns the result of `outcome`, or throws its error. */
 async function settle(outcome: Promise<NativeOutcome>): Promise<NativeManager | undefined> {
   const { manager, error } = await outcome;
   if (error !== undefined && error !== null) throw fromNative(error);
@@ -44,13 +44,13 @@ async function settle(outcome: Promise<NativeOutcome>): Promise<NativeManager | 
 }
 
 /**
- * A scope for segments, lists and locks: leaving it unlinks everything that was made through it. Disposing of one of
- * them only closes it; the manager unlinks it. One that is unlinked by hand is forgotten.
+ * A scope for segments, lists and locks: its end unlinks everything that was created through it. Disposing of one of
+ * them only closes it. The manager forgets what is unlinked by hand.
  *
- * `new SharedMemoryManager()` is a scope of this process alone. {@link start} gives one that other processes can
- * {@link connect} to and make things through; what they make is unlinked at its end too, whether they live then or not.
- * A small server process sees to that. It does not end by Ctrl-C; when the process that started it dies, in whatever way,
- * it unlinks everything and goes.
+ * `new SharedMemoryManager()` is a scope of this process alone. {@link start} returns one that other processes can
+ * {@link connect} to. What they create is unlinked at its end too, whether they are alive or not. A small server process
+ * does that. It ignores Ctrl-C. When the process that started it ends, in any way, the server unlinks everything and
+ * ends too.
  *
  * @example
  * ```ts
@@ -83,7 +83,7 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Starts a server process, to which others can connect by address and key. It takes some milliseconds.
+   * Starts a server process, to which other processes connect by address and key. It takes some milliseconds.
    *
    * @throws {TypeError} or {RangeError} for an invalid argument, including an empty key, a key of fewer than 16 bytes for
    *   TCP, and a host without `tcp://`
@@ -98,7 +98,7 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Connects to a server that another process has started, or this one.
+   * Connects to a server that this or another process has started.
    *
    * @throws {TypeError} or {RangeError} for an invalid argument
    * @throws {AuthenticationError} `ERR_SHM_AUTH` when the server has another key
@@ -114,17 +114,17 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
     return new SharedMemoryManager(internal, { native: native as NativeManager, key, role: 'member' });
   }
 
-  /** What others need to {@link connect}, a copy; `null` for a manager of this process alone. Never printed. */
+  /** A copy of the key that others need to {@link connect}; `null` for a manager of this process alone. Never printed. */
   get authkey(): Uint8Array | null {
     return this.#key === null ? null : Uint8Array.from(this.#key);
   }
 
   /**
-   * Creates a segment of zeros that the manager unlinks. `isOwner` is false: disposing of it only closes it.
+   * Creates a segment of zeros that the manager unlinks. Its `isOwner` is false: disposing of it only closes it.
    *
    * @param size in bytes, 1 to 2^53 - 1
-   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; what else
-   *   {@link SharedMemory.create} throws
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; and the errors of
+   *   {@link SharedMemory.create}
    */
   sharedMemory(size: number): SharedMemory {
     return SharedMemory.create(size, this.#options());
@@ -133,8 +133,8 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
   /**
    * Creates a list that the manager unlinks.
    *
-   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; what else
-   *   {@link ShareableList.create} throws
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; and the errors of
+   *   {@link ShareableList.create}
    */
   shareableList<T extends Storable>(values: Iterable<T>): ShareableList<Widened<T>> {
     return ShareableList.create(values, this.#options());
@@ -157,15 +157,15 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
   /**
    * Creates a lock that the manager unlinks.
    *
-   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; what else {@link Lock.create} throws
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; and the errors of {@link Lock.create}
    */
   lock(): Lock {
     return Lock.create(this.#options());
   }
 
   /**
-   * The names of the segments, lists and locks that were made through the manager, by whichever process, and that nobody
-   * has unlinked.
+   * Returns the names of the segments, lists and locks that any process has created through the manager and that are not
+   * unlinked.
    *
    * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end
    */
@@ -175,11 +175,11 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Ends the manager: unlinks everything that was made through it and, with a server, ends that for everybody. Of a
-   * manager from {@link connect} it ends the connection only: what was made through it stays until the manager's own
-   * end. Idempotent. What is open here stays usable until it is closed.
+   * Ends the manager: unlinks everything that was created through it, and ends its server, if there is one. For a manager
+   * from {@link connect}, it ends only the connection: what was created through it stays until the manager ends.
+   * Idempotent. What is open in this process stays usable until it is closed.
    *
-   * @throws {SegmentAccessError} for a manager of this process alone, when the system does not let it unlink something
+   * @throws {SegmentAccessError} for a manager of this process alone, when the system does not allow it to unlink something
    */
   async shutdown(): Promise<void> {
     this.#hasEnded = true;
@@ -187,24 +187,24 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
     await settle(endManagerLater(this.#native.handle));
   }
 
-  /** As {@link shutdown}, done when it returns. */
+  /** Does the same as {@link shutdown}, synchronously. */
   [Symbol.dispose](): void {
     this.#hasEnded = true;
     running.delete(this);
     endManager(this.#native.handle);
   }
 
-  /** As {@link shutdown}. */
+  /** Does the same as {@link shutdown}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
   }
 
-  /** What it is and where, without the key. */
+  /** Returns the class and the address, without the key. */
   toJSON(): { type: 'SharedMemoryManager'; address: string | null } {
     return { type: 'SharedMemoryManager', address: this.address };
   }
 
-  /** What it is and where, without the key. */
+  /** Returns the class and the address, without the key. */
   toString(): string {
     const where = this.address === null ? '' : `'${this.address}'${this.#role === 'member' ? ', connected' : ''}`;
     return `SharedMemoryManager(${[where, this.#hasEnded ? 'ended' : ''].filter((part) => part !== '').join(', ')})`;
@@ -220,13 +220,13 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
       throw new ManagerClosedError(
         this.#role === 'member'
           ? 'this connection to the manager was ended here'
-          : 'the manager was shut down: what was made through it is unlinked',
+          : 'the manager was shut down: what was created through it is unlinked',
         { code: 'ERR_SHM_MANAGER_CLOSED' },
       );
     }
   }
 
-  /** Options that hand what is created over to this manager. */
+  /** Returns options that make this manager the owner of what is created. */
   #options(): CreateOptions {
     this.#check();
     const options: CreateOptions & { [managed]: number } = { [managed]: this.#native.id };

@@ -19,7 +19,7 @@ import { SharedMemoryError, closed, invalidType, outOfRange } from '../errors.js
 import type { AttachOptions, CreateOptions, Handle } from '../options.js';
 import { checkAttachOptions, checkCreateOptions, checkInteger, checkName, checkSize, checkTarget } from '../options.js';
 
-/** What {@link SharedMemory.toJSON} gives and {@link SharedMemory.attach} takes back. */
+/** What {@link SharedMemory.toJSON} returns and {@link SharedMemory.attach} accepts. */
 export type SharedMemoryHandle = Handle<'SharedMemory'>;
 
 /** The constructor of a typed array, such as `Float64Array`. */
@@ -36,7 +36,7 @@ export type TypedArrayConstructor =
   | BigInt64ArrayConstructor
   | BigUint64ArrayConstructor;
 
-/** `Uint8Array<ArrayBuffer>`, in words that TypeScript before 5.7 knows too. */
+/** `Uint8Array<ArrayBuffer>`, written so that TypeScript before 5.7 accepts it. */
 type Bytes = InstanceType<Uint8ArrayConstructor>;
 
 const TypedArray = Object.getPrototypeOf(Uint8Array) as abstract new () => object;
@@ -45,10 +45,10 @@ const TypedArray = Object.getPrototypeOf(Uint8Array) as abstract new () => objec
 export let wrapSegment: (native: NativeSegment) => SharedMemory;
 
 /**
- * A named segment of memory that several processes can map at once: what one writes, all see at once.
+ * A named segment of memory that several processes can use at once. Each sees the writes of the others immediately.
  *
- * The process that creates a segment owns it, unless it says `track: false`: leaving the `using` scope unlinks it.
- * Attaching never changes that.
+ * The process that creates a segment owns it, unless created with `track: false`: the end of the `using` scope, or of
+ * the process, unlinks it. Attaching never changes that.
  *
  * @example
  * ```ts
@@ -60,11 +60,11 @@ export let wrapSegment: (native: NativeSegment) => SharedMemory;
 export class SharedMemory implements Disposable, AsyncDisposable {
   /** The segment's name, without a leading slash. */
   readonly name: string;
-  /** Its size in bytes: what was asked for on Linux, whole pages where the system rounds. */
+  /** Its size in bytes: as requested on Linux and Windows, in whole pages on macOS. */
   readonly size: number;
-  /** {@link size} rounded up to whole pages, in bytes: what the mapping really takes. */
+  /** The size of the mapping in bytes: {@link size} rounded up to whole pages. */
   readonly mappedSize: number;
-  /** Whether disposing of this instance unlinks the segment: it created it, with `track: true`. */
+  /** Whether disposing of this instance unlinks the segment: this instance created it, with `track: true`. */
   readonly isOwner: boolean;
   /** Whether writes through this instance stay in this process. */
   readonly isReadOnly: boolean;
@@ -73,7 +73,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   #buffer: ArrayBuffer | undefined;
   #buf: Bytes | undefined;
   #closed = false;
-  /** The state of the counter at which this segment was last known to be whole. */
+  /** The value of the counter of truncated segments when this one was last known to be whole. */
   #losses = losses[0];
 
   static {
@@ -91,12 +91,12 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Creates a segment of zeros. On Linux its memory is set aside at once, so that no later write can fail, and nobody
-   * can attach to it before it is complete.
+   * Creates a segment of zeros. On Linux, its memory is reserved at once, so that no later write can fail, and no
+   * process can attach before it is complete.
    *
    * @param size in bytes, 1 to 2^53 - 1
    * @throws {RangeError} `ERR_OUT_OF_RANGE` for a size or mode out of range
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, or `ERR_INVALID_ARG_VALUE` for a name that the system cannot have
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, or `ERR_INVALID_ARG_VALUE` for a name that the system does not accept
    * @throws {SegmentExistsError} `EEXIST` when the name is taken
    * @throws {OutOfSharedMemoryError} `ENOSPC`, `ENOMEM` or `EFBIG` when there is no room
    */
@@ -107,9 +107,9 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   /**
    * Opens an existing segment by its name or handle.
    *
-   * @throws {SegmentNotFoundError} `ENOENT` when there is none
-   * @throws {SegmentAccessError} `EACCES` or `EPERM` when mode or owner forbid it, or something else has the name
-   * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` for `readOnly` where the system cannot do it safely
+   * @throws {SegmentNotFoundError} `ENOENT` when there is no such segment
+   * @throws {SegmentAccessError} `EACCES` or `EPERM` when its mode or owner does not allow it, or the name belongs to something else
+   * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` for `readOnly` on macOS and Windows
    */
   static attach(target: string | SharedMemoryHandle, options?: AttachOptions): SharedMemory {
     const name = checkTarget(target, 'SharedMemory');
@@ -118,11 +118,11 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Attaches to the segment called `name`, or creates it. Of several processes that do so at once exactly one creates
-   * it; with `track: true` that one has {@link isOwner}.
+   * Attaches to the segment called `name`, or creates it. If several processes do so at once, exactly one creates it;
+   * with `track: true` that one has {@link isOwner}.
    *
-   * @param size in bytes: what a new one gets, and what an existing one must have at least
-   * @throws {RangeError} `ERR_OUT_OF_RANGE` when the existing one is smaller
+   * @param size in bytes: the size of a new segment, and the minimum for an existing one
+   * @throws {RangeError} `ERR_OUT_OF_RANGE` when the existing segment is smaller
    */
   static createOrAttach(name: string, size: number, options?: Omit<CreateOptions, 'name'>): SharedMemory {
     const checked = checkCreateOptions(options, SharedMemory.createOrAttach);
@@ -130,8 +130,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   }
 
   /**
-   * The segment's bytes themselves, not a copy; made on first use, the same one each time. Its length is 0 after
-   * {@link close}.
+   * The segment's bytes themselves, not a copy. The buffer is made on first use and is then the same each time. Its
+   * length is 0 after {@link close}.
    *
    * If the buffer was moved away (`transfer()`, a byte stream, `postMessage`), the next use makes a new one over the same
    * bytes. The moved one shares them until {@link close} and reads as zeros afterwards.
@@ -140,9 +140,9 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * `Buffer.from(shm.buffer).toString()` can crash Node. Decode a copy: `new TextDecoder().decode(shm.buf.slice(0, n))`.
    *
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
-   * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` where the runtime allows no such buffer, or none as
-   *   large (Node 20: 4 GiB); `ERR_SHM_TRUNCATED` after
-   *   another process has truncated the segment and this one has touched what was cut off
+   * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` where the runtime does not allow such a buffer, or not of
+   *   that size (Node 20: 4 GiB); `ERR_SHM_TRUNCATED` when another process has truncated the segment and this one has
+   *   accessed the missing part
    */
   get buffer(): ArrayBuffer {
     if (this.#closed) throw closed('segment', this.name);
@@ -186,8 +186,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * A typed array over {@link buffer}.
    *
    * @param byteOffset in bytes, a multiple of the type's element size. Default: 0
-   * @param length in elements. Default: as many whole ones as fit
-   * @throws {RangeError} `ERR_OUT_OF_RANGE` for a misaligned offset, or an array that leaves the segment
+   * @param length in elements. Default: as many as fit
+   * @throws {RangeError} `ERR_OUT_OF_RANGE` for a misaligned offset, or an array that does not fit the segment
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
   array<T extends TypedArrayConstructor>(type: T, byteOffset = 0, length?: number): InstanceType<T> {
@@ -208,8 +208,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Drops this process's use of the segment; others keep theirs. Every view over {@link buffer} has length 0
-   * afterwards. Idempotent, and never throws.
+   * Closes the segment in this process only. Afterwards every view over {@link buffer} has length 0. Idempotent; never
+   * throws.
    */
   close(): void {
     if (!this.#closed) this.#leave(closeSegment);
@@ -229,17 +229,17 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Removes the segment's name at once: nobody can attach any more. Mappings live on until they are closed, and the
-   * memory until the last one is.
+   * Removes the segment's name at once, so that no process can attach. Existing attachments keep working until they are
+   * closed. The memory is freed when the last one is closed.
    *
-   * @throws {SegmentNotFoundError} `ENOENT` when it was unlinked before, by anyone
-   * @throws {SegmentAccessError} `EACCES` or `EPERM` when this user may not
+   * @throws {SegmentNotFoundError} `ENOENT` when a process has unlinked it before
+   * @throws {SegmentAccessError} `EACCES` or `EPERM` when this user is not allowed to
    */
   unlink(): void {
     unlinkSegment(this.#handle);
   }
 
-  /** A small plain object that names the segment, for another process's {@link attach}. */
+  /** Returns a small plain object that names the segment, for {@link attach} in another process. */
   toJSON(): SharedMemoryHandle {
     return { type: 'SharedMemory', name: this.name };
   }
@@ -253,13 +253,13 @@ export class SharedMemory implements Disposable, AsyncDisposable {
     return this.toString();
   }
 
-  /** Closes; the owner also unlinks, quietly if that was done before. */
+  /** Closes the segment. The owner also unlinks it, without an error if that was done before. */
   [Symbol.dispose](): void {
-    // At one go: a closed segment that goes on having a name costs a second mapping.
+    // Closes and unlinks in one step; doing them separately would need a second mapping.
     this.#leave(disposeSegment);
   }
 
-  /** As `[Symbol.dispose]`. */
+  /** Does the same as `[Symbol.dispose]`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this[Symbol.dispose]();
   }
@@ -269,12 +269,12 @@ export class SharedMemory implements Disposable, AsyncDisposable {
 export const pageSize: number = nativePageSize;
 
 /**
- * `bytes` rounded up to whole pages.
+ * Rounds a number of bytes up to whole pages.
  *
- * @throws {RangeError} `ERR_OUT_OF_RANGE` for what is no number of bytes, or past 2^53 - 1 when rounded
+ * @throws {RangeError} `ERR_OUT_OF_RANGE` for a negative number or a fraction, or a result past 2^53 - 1
  */
 export function roundUpToPage(bytes: number): number {
   const largest = Number.MAX_SAFE_INTEGER - (Number.MAX_SAFE_INTEGER % pageSize);
-  // Adding 0 makes -0 a 0.
+  // Adding 0 turns -0 into 0.
   return Math.ceil(checkInteger('bytes', bytes, 0, largest) / pageSize) * pageSize + 0;
 }
