@@ -315,6 +315,7 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
     return `SharedArray(${describe(this)}, name='${this.name}'${this.shm.closed ? ', closed' : ''})`;
   }
 
+  /** What `console.log` and `util.inspect` print. */
   [inspect.custom](): string {
     if (this.shm.closed) return this.toString();
     const shown = Array.from<unknown, string>(
