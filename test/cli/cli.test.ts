@@ -44,9 +44,9 @@ describe.skipIf(!platform.hasSweep)('a wrong command line', () => {
     ['no command', ['--json=1'], /the commands are/],
     ['an unknown option', ['gc', '--dry'], /Unknown option '--dry'/],
     ['an option that is misspelled', ['rm', '--froce', 'x'], /Unknown option '--froce'/],
-    ['a name too many', ['ls', 'x'], /number of names/],
-    ['a name too few', ['rm'], /number of names/],
-    ['a number that is none', ['inspect', 'x', '--limit', 'all'], /--limit takes a whole number.*'all'/],
+    ['a name too many', ['ls', 'x'], /expected no names, got 1: shareable ls/],
+    ['a name too few', ['rm'], /expected 1 or more names, got 0: shareable rm NAME/],
+    ['an invalid number', ['inspect', 'x', '--limit', 'all'], /--limit takes a whole number.*'all'/],
     ['a negative number', ['inspect', 'x', '--offset=-1'], /--offset takes a whole number/],
   ])('%s is one sentence on standard error and exit code 2', async (_, args, message) => {
     const { code, stdout, stderr } = await shareable(args);

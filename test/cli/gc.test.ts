@@ -44,13 +44,13 @@ describe.skipIf(!platform.hasSweep || !canHavePrivateMemory)('in a /dev/shm of i
     ]);
     const ls = await child.ask<Run>('run', ['ls']);
     expect(ls.stdout).toMatch(
-      /^2 segments, 16\.0 KiB resident\n2 left behind by dead owners: 'shareable gc' removes them$/m,
+      /^2 segments, 16\.0 KiB resident\n2 left behind by crashed owners: 'shareable gc' removes them$/m,
     );
     expect((await child.ask<Run>('run', ['doctor'])).stdout).toMatch(/^warning +left-behind +2 segments, 16/m);
 
     const { code, stdout } = await child.ask<Run>('run', ['gc']);
     expect(stdout).toBe(
-      'Removed 2 segments left behind by dead owners, 16.0 KiB:\n  left-a  8.0 KiB\n  left-b  8.0 KiB\n',
+      'Removed 2 segments left behind by crashed owners, 16.0 KiB:\n  left-a  8.0 KiB\n  left-b  8.0 KiB\n',
     );
     expect(code).toBe(0);
     expect(await segmentsOf(child)).toEqual([]);
@@ -79,7 +79,7 @@ describe.skipIf(!platform.hasSweep || !canHavePrivateMemory)('in a /dev/shm of i
 });
 
 describe.skipIf(!platform.hasSweep)('shareable gc, among everybody', () => {
-  test('never removes a segment that lives, nor one with track: false', async () => {
+  test('never removes a segment that is in use, nor one with track: false', async () => {
     using live = SharedMemory.create(64, { name: freshName() });
     using apart = ShareableList.create([1], { name: freshName(), track: false });
     const abandoned = freshName();

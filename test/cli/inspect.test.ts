@@ -157,7 +157,7 @@ describe.skipIf(!platform.hasSweep)('shareable inspect, of bytes that are no sou
   test('refuses an offset past the end', async () => {
     using shm = SharedMemory.create(300, { name: freshName() });
     const { code, stderr } = await shareable(['inspect', shm.name, '--offset', '301']);
-    expect(stderr).toBe('shareable: offset 301 lies past the end: there are 300 bytes\n');
+    expect(stderr).toBe('shareable: offset 301 is past the end: the segment has 300 bytes\n');
     expect(code).toBe(1);
   });
 

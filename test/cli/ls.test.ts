@@ -22,7 +22,7 @@ function rowOf(stdout: string, name: string): string[] | undefined {
 }
 
 describe.skipIf(!platform.hasSweep)('shareable ls', () => {
-  test('tells everything of a tracked segment whose owner lives', async () => {
+  test('shows all facts of a tracked segment whose owner is alive', async () => {
     const before = Date.now();
     using shm = SharedMemory.create(10_000, { name: freshName() });
     expect(await listed(shm.name)).toEqual({

@@ -34,19 +34,19 @@ describe.skipIf(!platform.hasSweep)('shareable rm, without a terminal', () => {
     const { code, stdout, stderr } = await shareable(['rm', shm.name]);
     expect(stderr).toMatch(
       new RegExp(
-        `^shareable: segment '${shm.name}' is in use, and its owner, process ${process.pid}, lives: .*--force\\.\n$`,
+        `^shareable: segment '${shm.name}' is in use, and its owner, process ${process.pid}, is alive: .*--force\\.\n$`,
       ),
     );
     expect({ code, stdout, left: exists(shm.name) }).toEqual({ code: 1, stdout: '', left: true });
   });
 
-  test('refuses one that is closed, but whose creator lives', async () => {
+  test('refuses a closed segment whose creator is alive', async () => {
     await using peer = forkFixture('cli/peer.ts');
     const name = freshName();
     const pid = await peer.ask<number>('create', name, 64, { track: false });
     await peer.ask('closeAll');
     const { code, stderr } = await shareable(['rm', name]);
-    expect(stderr).toContain(`is not in use, but its creator, process ${pid}, lives`);
+    expect(stderr).toContain(`is not in use, but its creator, process ${pid}, is alive`);
     expect({ code, left: exists(name) }).toEqual({ code: 1, left: true });
     await peer.ask('unlinkAll');
   });
@@ -62,7 +62,7 @@ describe.skipIf(!platform.hasSweep)('shareable rm, without a terminal', () => {
     expect((await shareable(['rm', name])).code).toBe(0);
   });
 
-  test('with --force removes it all the same, and who is attached stays so', async () => {
+  test('with --force removes it anyway, and existing attachments keep working', async () => {
     using shm = SharedMemory.create(64, { name: freshName() });
     shm.buf[0] = 7;
     const { code, stdout } = await shareable(['rm', '--force', shm.name]);
@@ -138,7 +138,7 @@ describe.skipIf(!platform.hasSweep || python === undefined)('shareable rm, on a 
   ])('leaves a live one after %j: %s', async (typed) => {
     using shm = SharedMemory.create(64, { name: freshName() });
     const { code, output, asked } = await onTerminal(['rm', shm.name], typed);
-    expect(output).toContain(`its owner, process ${process.pid}, lives.`);
+    expect(output).toContain(`its owner, process ${process.pid}, is alive.`);
     expect(output).toContain(`left '${shm.name}' alone`);
     expect({ asked, code, left: exists(shm.name) }).toEqual({ asked: true, code: 0, left: true });
   });

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { platform } from '../support/platform.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 import { exists } from '../support/segments.ts';
+import { warningsIn } from '../support/warning.ts';
 
 const CLOSED = 'ERR_SHM_MANAGER_CLOSED';
 
@@ -109,5 +110,8 @@ describe('a manager without a server', () => {
     expect(names.every(exists)).toBe(true);
     await owner.kill();
     await expect.poll(() => names.filter(exists)).toEqual([]);
+    // The lines of the program, and not those of the manager's methods.
+    const places = warningsIn(owner.stderr).flatMap(({ leaks }) => leaks.map(({ place }) => place));
+    expect(places).toEqual(names.map(() => expect.stringMatching(/^peer\.ts:\d+:\d+$/)));
   });
 });

@@ -17,6 +17,9 @@ export function missingSuites(
     missing.push({ folder: 'test/interop', needs: 'CPython, with segments that are files in /dev/shm' });
     missing.push({ folder: 'test/runtimes', needs: 'the builds of Node, Bun and Deno for Linux' });
   }
-  if (isWine) missing.push({ folder: 'test/install', needs: 'the scripts of the repository' });
+  if (isWine) {
+    missing.push({ folder: 'test/install', needs: 'the scripts of the repository' });
+    missing.push({ folder: 'test/repository', needs: 'the scripts and crates of the repository' });
+  }
   return missing;
 }

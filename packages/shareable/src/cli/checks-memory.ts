@@ -1,4 +1,4 @@
-/** What `shareable doctor` looks at of the machine's shared memory: the mount, its room, limits, and what lies there. */
+/** The checks of `shareable doctor` on shared memory: the mount, its room, limits, and abandoned segments. */
 import { closeSync, constants, openSync, readFileSync, statfsSync } from 'node:fs';
 
 import type * as Binding from '../native/binding.js';
@@ -12,14 +12,14 @@ import { MOUNT, TMPFS_MAGIC, mountFault } from './mount.js';
 /** See open(2); Node does not name it. */
 const O_TMPFILE = 0o20_000_000 | constants.O_DIRECTORY;
 
-/** What Docker and its kin give a container. */
+/** What Docker and similar programs give a container. */
 const CONTAINER_DEFAULT = 64 * 1024 ** 2;
 
 const MORE_ROOM =
   'For a container: --shm-size=1g, shm_size in a Compose file, or in Kubernetes an emptyDir with medium: Memory at ' +
   `${MOUNT}. Elsewhere: mount -o remount,size=… ${MOUNT}.`;
 
-/** Whether segments have a place, in memory, that this user may write to. */
+/** Checks that segments have a place in memory that this user may write to. */
 export function checkMount(): Check {
   if (!canList) return unavailable('mount', `${process.platform} keeps segments in the kernel or in temporary files`);
   const fault = mountFault();
@@ -44,7 +44,7 @@ export function checkMount(): Check {
   return ok('mount', `${MOUNT} is a tmpfs, writable, with O_TMPFILE`);
 }
 
-/** Whether there is room for segments. */
+/** Checks that there is room for segments. */
 export function checkSpace(): Check {
   if (!canList) return unavailable('space', 'segments have no file system of their own');
   try {
@@ -56,21 +56,25 @@ export function checkSpace(): Check {
       return problem('space', `${message}, but no inodes`, `mount -o remount,nr_inodes=… ${MOUNT}`);
     }
     if (size <= CONTAINER_DEFAULT) {
-      return warning('space', `${message}: no more than the default of a container`, MORE_ROOM);
+      return warning('space', `${message}: only the default of a container`, MORE_ROOM);
     }
     if (free < size / 10) {
       return warning('space', `${message}: less than a tenth`, "See 'shareable ls' for what takes it.");
     }
     return ok('space', message);
   } catch (error) {
-    return problem('space', `${MOUNT} does not say how much room it has: ${messageOf(error)}`, 'See the mount.');
+    return problem(
+      'space',
+      `the free space of ${MOUNT} cannot be read: ${messageOf(error)}`,
+      'See the line on the mount.',
+    );
   }
 }
 
 /** Room below which a program that shares memory soon meets the limit. */
 const LITTLE_MEMORY = 64 * 1024 ** 2;
 
-/** What the memory cgroup of this process lets it allocate. */
+/** Checks how much memory the cgroup of this process may still use. */
 export async function checkMemoryLimit(hasHelper: boolean): Promise<Check> {
   const id = 'memory-limit';
   if (!canList) return unavailable(id, 'only Linux has memory cgroups');
@@ -87,11 +91,11 @@ export async function checkMemoryLimit(hasHelper: boolean): Promise<Check> {
   );
 }
 
-/** Whether a segment can be created, filled, seen by others, and removed. */
+/** Checks that a segment can be created, filled, seen by other processes, and removed. */
 export async function checkSegment(binding: typeof Binding | undefined, hasHelper: boolean): Promise<Check> {
   if (binding === undefined) return unavailable('segment', 'the addon does not load');
   try {
-    // Not tracked: that would start a tracker, which sweeps, and looking should change nothing.
+    // Not tracked, because a tracker would sweep, and a check must not change anything.
     const { handle, name } = binding.createSegment(binding.pageSize, { track: false, mode: 0o600 });
     try {
       new Uint8Array(binding.segmentBuffer(handle)).fill(1);
@@ -99,14 +103,14 @@ export async function checkSegment(binding: typeof Binding | undefined, hasHelpe
       if (seen?.owner === null) {
         return warning(
           'segment',
-          'can be created and removed, but the system does not note by whom',
-          "Nothing is lost by it but the owners in 'shareable ls'. Linux notes them from 6.6 on.",
+          'can be created and removed, but the system does not record the creator',
+          "Only the owners in 'shareable ls' are missing. Linux records them from 6.6 on.",
         );
       }
       if (seen?.isInUse === false || seen?.isInUse === null) {
         return problem(
           'segment',
-          'can be created and removed, but one in use does not look so',
+          'can be created and removed, but a segment in use looks unused',
           'Do not use shareable gc on this system, and report it: its file leases, fcntl(2) F_SETLEASE, are not as on Linux.',
         );
       }
@@ -116,23 +120,23 @@ export async function checkSegment(binding: typeof Binding | undefined, hasHelpe
     }
     return ok('segment', 'can be created, filled and removed');
   } catch (error) {
-    return problem('segment', messageOf(error), 'Without that nothing works; see the other lines for the reason.');
+    return problem('segment', messageOf(error), 'Nothing works without it. The other lines may say why.');
   }
 }
 
-/** The soft limit of `/proc/self/limits`; Infinity where there is none. */
+/** Returns a soft limit of `/proc/self/limits`, or Infinity. */
 function limit(limits: string, title: string): number {
   const [, soft = 'unlimited'] = new RegExp(`^${title} +(\\S+)`, 'm').exec(limits) ?? [];
   return soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft);
 }
 
-/** Fewer than these are soon used up. */
+/** Below these numbers, a program soon runs out. */
 const FEW_MAPPINGS = 65_530;
 const FEW_FILES = 1024;
 
-/** Whether a process may have many segments, and large ones. */
+/** Checks that a process may have many and large segments. */
 export function checkLimits(): Check[] {
-  if (!canList) return [unavailable('limits', '/proc tells them only on Linux')];
+  if (!canList) return [unavailable('limits', 'only Linux shows them, in /proc')];
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8');
     const mappings = Number(readFileSync('/proc/sys/vm/max_map_count', 'utf8'));
@@ -151,14 +155,14 @@ export function checkLimits(): Check[] {
             `no segment can be larger than ${formatBytes(fileSize)}`,
             'Raise it: ulimit -f unlimited',
           )
-        : ok('file-size', 'segments may have any size that fits'),
+        : ok('file-size', 'segments may have any size that memory allows'),
     ];
   } catch (error) {
     return [unavailable('limits', messageOf(error))];
   }
 }
 
-/** Whether anything was left behind. */
+/** Checks for segments that crashed owners left behind. */
 export async function checkStale(hasHelper: boolean): Promise<Check> {
   if (!canList) return unavailable('left-behind', 'this system keeps no list of segments');
   if (!hasHelper) return unavailable('left-behind', 'the helper does not answer');
@@ -172,6 +176,6 @@ export async function checkStale(hasHelper: boolean): Promise<Check> {
       "Remove them: 'shareable gc'. The next program of this user that creates a segment does it too.",
     );
   } catch (error) {
-    return problem('left-behind', messageOf(error), 'See the helper.');
+    return problem('left-behind', messageOf(error), 'See the line on the helper.');
   }
 }

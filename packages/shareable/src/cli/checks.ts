@@ -1,4 +1,4 @@
-/** What `shareable doctor` looks at on every system: Node, the platform, the addon, the helper. */
+/** The checks of `shareable doctor` for every system: Node, the platform, the addon, the helper. */
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { arch, platform, release } from 'node:os';
 
@@ -6,9 +6,9 @@ import type * as Binding from '../native/binding.js';
 import { formatBytes } from './format.js';
 import { askAbout, loadBinding } from './helper.js';
 
-/** What a check found. */
+/** The result of a check. */
 export interface Check {
-  /** What was looked at: short and stable. */
+  /** What was checked: a short, stable name. */
   readonly id: string;
   readonly status: 'ok' | 'warning' | 'problem' | 'unavailable';
   readonly message: string;
@@ -16,32 +16,32 @@ export interface Check {
   readonly advice: string | null;
 }
 
-/** What is as it should be. */
+/** Makes the result for something that is as it should be. */
 export function ok(id: string, message: string): Check {
   return { id, status: 'ok', message, advice: null };
 }
 
-/** What works, but not as well as it could, or not for everybody. */
+/** Makes the result for something that works, but not fully. */
 export function warning(id: string, message: string, advice: string): Check {
   return { id, status: 'warning', message, advice };
 }
 
-/** What keeps the library from working. */
+/** Makes the result for something that keeps the library from working. */
 export function problem(id: string, message: string, advice: string): Check {
   return { id, status: 'problem', message, advice };
 }
 
-/** What cannot be looked at here. */
+/** Makes the result for something that cannot be checked here. */
 export function unavailable(id: string, why: string): Check {
   return { id, status: 'unavailable', message: `not available here: ${why}`, advice: null };
 }
 
-/** The sentence of an error. */
+/** Returns the message of an error. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Whether this Node is one that the package supports. */
+/** Checks that the package supports this Node. */
 export function checkNode(): Check {
   const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   const { node } = (JSON.parse(manifest) as { engines: { node: string } }).engines;
@@ -54,18 +54,18 @@ export function checkNode(): Check {
     : problem('node', `Node ${process.version}; needed is ${node}`, 'Install a newer Node.');
 }
 
-/** Whether this is a system that the library is tested on. */
+/** Checks that the library is tested on this system. */
 export function checkPlatform(): Check {
   const name = `${platform()} ${arch()}, release ${release()}`;
   if (platform() === 'linux') return ok('platform', name);
   return warning(
     'platform',
     name,
-    'Segments and lists work, but cannot be listed or swept on this system, and read-only attachments do not exist.',
+    'Segments and lists work. They cannot be listed or swept on this system, and not attached to read-only.',
   );
 }
 
-/** Whether the addon is there and loads. */
+/** Checks that the addon is installed and loads. */
 export async function checkAddon(): Promise<{ check: Check; binding: typeof Binding | undefined }> {
   const override = process.env['SHAREABLE_ADDON'];
   try {
@@ -80,12 +80,12 @@ export async function checkAddon(): Promise<{ check: Check; binding: typeof Bind
   }
 }
 
-/** What a segment without a helper cannot do. */
+/** What does not work without the helper. */
 const WITHOUT_HELPER = 'Without it no segment with track: true can be created.';
 
-/** Whether the helper is there, may be run, and answers. */
+/** Checks that the helper is installed, can be started, and answers. */
 export async function checkHelper(binding: typeof Binding | undefined): Promise<Check> {
-  if (binding === undefined) return unavailable('helper', 'it lies beside the addon, which does not load');
+  if (binding === undefined) return unavailable('helper', 'it is beside the addon, which does not load');
   const path = binding.helperPath;
   const source = process.env['SHAREABLE_HELPER'] === undefined ? 'Install again' : 'Correct or unset SHAREABLE_HELPER';
   if (!existsSync(path)) return problem('helper', `there is no file ${path}`, `${source}. ${WITHOUT_HELPER}`);

@@ -1,11 +1,11 @@
-/** What a command is, and what is wrong with how it was called. */
+/** The shape of a command, and the error for a wrong call. */
 import type { Line } from './format.js';
 
-/** An option, as `util.parseArgs` takes it, and as the help shows it. */
+/** An option for `util.parseArgs` and for the help. */
 export interface Option {
   readonly type: 'boolean' | 'string';
   readonly short?: string;
-  /** What its argument is called. */
+  /** The name of its argument. */
   readonly argument?: string;
   readonly help: string;
 }
@@ -14,36 +14,36 @@ export interface Option {
 export interface Call {
   readonly names: readonly string[];
   readonly options: Readonly<Record<string, string | boolean | undefined>>;
-  /** Whether a program will read what comes out, so that nobody can be asked. */
+  /** Whether a program reads the output, so that no question can be asked. */
   readonly isJson: boolean;
 }
 
-/** What a command has found or done. */
+/** The result of a command. */
 export interface Result {
-  /** For programs; `version` is put before it. */
+  /** For programs. `version` is added in front. */
   json(): object;
   /** For people. */
   lines(): Iterable<Line>;
-  /** What went wrong with parts of it; the exit code is 1 then. */
+  /** The errors of parts of it. The exit code is then 1. */
   readonly errors?: readonly unknown[];
-  /** Whether the exit code is 1 though nothing went wrong with the command itself. */
+  /** Whether the exit code is 1 although the command itself succeeded. */
   readonly isBad?: boolean;
 }
 
-/** One of the commands. */
+/** A command. */
 export interface Command {
-  /** Behind `shareable `. */
+  /** What follows `shareable `. */
   readonly usage: string;
   readonly summary: string;
   readonly details: readonly string[];
-  /** Beside `--json` and `--help`, which all have. */
+  /** In addition to `--json` and `--help`, which all commands have. */
   readonly options: Readonly<Record<string, Option>>;
-  /** How many names it takes. */
+  /** The number of names that it takes. */
   readonly names: { readonly min: number; readonly max: number };
   run(call: Call): Promise<Result>;
 }
 
-/** The command line is not one of ours (`ERR_SHM_USAGE`); the exit code is 2. */
+/** The command line is not valid (`ERR_SHM_USAGE`). The exit code is 2. */
 export class UsageError extends TypeError {
   readonly code = 'ERR_SHM_USAGE';
 
@@ -52,7 +52,7 @@ export class UsageError extends TypeError {
   }
 }
 
-/** A whole number given as an option, decimal or with `0x`. */
+/** Parses a whole number given as an option, decimal or with `0x`. */
 export function integerOption(call: Call, name: string, preset: number): number {
   const text = call.options[name];
   if (text === undefined) return preset;

@@ -1,29 +1,29 @@
-/** What is in a segment: looked at through a read-only attachment, and never changed. */
+/** Reads the contents of a segment by a read-only attachment, without changing them. */
 import { constants } from 'node:buffer';
 
 import type { NativeArray, NativeList, NativeSegment } from '../native/binding.js';
 import type * as Binding from '../native/binding.js';
 import { LayoutError, SharedMemoryError } from '../errors.js';
 
-/** What is in a segment. */
+/** The contents of a segment. */
 export interface Contents {
   /** The list in it, if it is one. */
   readonly list: NativeList | undefined;
   /** The array in it, if it is one. */
   readonly array: NativeArray | undefined;
-  /** Why it is neither. */
+  /** The reason why it is neither. */
   readonly layoutError: LayoutError | undefined;
   /** In bytes. */
   readonly size: number;
-  /** Its bytes as they stand, which others may change at any time. */
+  /** Its bytes. Other processes may change them at any time. */
   bytes(): Uint8Array;
   close(): void;
 }
 
 /**
- * Opens a segment, anybody's: read-only, where the system can.
+ * Opens a segment of any user, read-only where the system can.
  *
- * @throws {SegmentNotFoundError} `ENOENT`, {@link SegmentAccessError} `EACCES`, and what else attaching throws
+ * @throws {SegmentNotFoundError} `ENOENT`, {@link SegmentAccessError} `EACCES`, and other errors of attaching
  */
 export function open(binding: typeof Binding, name: string): Contents {
   let segment: NativeSegment | undefined;
@@ -47,7 +47,7 @@ export function open(binding: typeof Binding, name: string): Contents {
   }
 }
 
-/** The array in a segment that begins as one; `undefined` for any other segment. */
+/** Returns the array in a segment, or `undefined` for any other segment. */
 function findArray(binding: typeof Binding, segment: NativeSegment): NativeArray | undefined {
   if (segment.size > constants.MAX_LENGTH) return undefined;
   const bytes = new Uint8Array(binding.segmentBuffer(segment.handle));
@@ -66,12 +66,12 @@ function bytesOf(binding: typeof Binding, { handle, name, size }: NativeSegment)
 
 function findList(binding: typeof Binding, segment: NativeSegment): NativeList {
   const list = binding.attachList(segment.handle);
-  // Zeros read as an empty list, which is right only where there is room for nothing else.
+  // Zeros read as an empty list, which is plausible only if there is no room for more.
   if (list.length > 0 || list.codesStart === segment.size) return list;
   throw new LayoutError('this segment does not hold a list: it begins with zeros', { code: 'ERR_SHM_LAYOUT' });
 }
 
-/** Attaches to a segment, anybody's: read-only, where the system can. */
+/** Attaches to a segment of any user, read-only where the system can. */
 export function attach(binding: typeof Binding, name: string): NativeSegment {
   try {
     return binding.attachSegment(name, true, true);
@@ -81,28 +81,28 @@ export function attach(binding: typeof Binding, name: string): NativeSegment {
   }
 }
 
-/** What a segment holds, and how many slots of a list or elements of an array; nulls where this user may not look. */
+/** What a segment holds, and its number of slots or elements. Nulls where this user may not read it. */
 export interface Kind {
   readonly kind: 'list' | 'array' | 'raw' | null;
   readonly length: number | null;
 }
 
-/** Says what was found in a segment. */
+/** Returns what was found in a segment. */
 export function summarize({ list, array }: Pick<Contents, 'list' | 'array'>): Kind {
   const kind = list !== undefined ? 'list' : array !== undefined ? 'array' : 'raw';
   return { kind, length: (list ?? array)?.length ?? null };
 }
 
-/** Tells lists and arrays from all else, in constant time. */
+/** Tells lists, arrays and other segments apart, in constant time. */
 export function kindOf(binding: typeof Binding, { name, size }: { name: string; size: number }): Kind {
-  // Attaching would wait for its size, which its creator did not live to give it.
+  // Attaching would wait for its size, but the creator died before setting it.
   if (size === 0) return { kind: 'raw', length: null };
   try {
     const contents = open(binding, name);
     contents.close();
     return summarize(contents);
   } catch {
-    // Another user's, or gone meanwhile.
+    // It belongs to another user, or was just removed.
     return { kind: null, length: null };
   }
 }

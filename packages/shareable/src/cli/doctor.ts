@@ -26,8 +26,8 @@ function* describe(checks: readonly Check[]): Generator<Line> {
     (wanted) => checks.filter(({ status }) => status === wanted).length,
   ) as [number, number];
   if (problems > 0) yield { text: `${count(problems, 'problem')}, ${count(warnings, 'warning')}`, style: 'bad' };
-  else if (warnings > 0) yield { text: `This machine will do, with ${count(warnings, 'warning')}.`, style: 'warning' };
-  else yield { text: 'This machine is fit.', style: 'good' };
+  else if (warnings > 0) yield { text: `This machine works, with ${count(warnings, 'warning')}.`, style: 'warning' };
+  else yield { text: 'This machine works.', style: 'good' };
 }
 
 async function examine(): Promise<Check[]> {
@@ -50,8 +50,8 @@ async function examine(): Promise<Check[]> {
 
 export const doctor: Command = {
   usage: 'doctor',
-  summary: 'check whether this machine is fit, and say what to do where it is not',
-  details: ['Changes nothing. The exit code is 1 if there is a problem; warnings are none.'],
+  summary: 'check whether this machine is set up for shared memory, and say what to change',
+  details: ['Changes nothing. The exit code is 1 if there is a problem, and 0 with warnings only.'],
   options: {},
   names: { min: 0, max: 0 },
   async run() {

@@ -1,25 +1,25 @@
-/** What is known of a segment, for people and for programs: the same wherever one is shown. */
+/** The facts about a segment, for people and for programs, in the same form for all commands. */
 import type { Kind } from './contents.js';
 import type { Piece } from './format.js';
 import type { Segment } from './helper.js';
 
-/** A segment, and what it holds. */
+/** A segment and its contents. */
 export type Entry = Segment & Kind;
 
-/** This user's number; -1 where users have none. */
+/** This user's number, or -1 where users have no numbers. */
 export const uid: number = process.geteuid?.() ?? -1;
 
-/** Whether it is one that a sweep removes: of other users' segments it is not known whether they are in use. */
+/** Whether a sweep would remove it. Whether segments of other users are in use is not known. */
 export function isStale({ isTracked, isInUse }: Segment): boolean {
   return isTracked && isInUse === false;
 }
 
-/** Permission bits as `ls -l`'s relatives write them. */
+/** Formats permission bits in octal. */
 export function formatMode(mode: number): string {
   return mode.toString(8).padStart(4, '0');
 }
 
-/** `yes`, `no`, or that it is not known. */
+/** Formats a boolean, or null for unknown. */
 export function formatBoolean(value: boolean | null): string {
   return value === null ? 'unknown' : value ? 'yes' : 'no';
 }
@@ -28,11 +28,11 @@ export function formatBoolean(value: boolean | null): string {
 export function formatOwner({ owner, isTracked }: Segment): Piece {
   if (owner === null) return { text: 'unknown', style: 'dim' };
   if (owner.isAlive) return `${owner.pid}`;
-  // What is not tracked is meant to outlive its creator.
+  // An untracked segment is meant to outlive its creator.
   return { text: `${owner.pid} (dead)`, style: isTracked ? 'warning' : 'dim' };
 }
 
-/** A segment in JSON, with nulls where the system lists none. */
+/** Returns a segment as JSON, with nulls where the system does not list segments. */
 export function toShape(base: Pick<Segment, 'name' | 'size'> & Kind, segment: Segment | undefined): object {
   const { name, size, kind, length } = base;
   return {

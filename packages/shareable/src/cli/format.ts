@@ -1,9 +1,9 @@
-/** Text for people: pieces that may have a style, tables of them, sizes and times. Pure; `output.ts` prints it. */
+/** Formats text for people: styled pieces, tables, sizes and times. Pure: `output.ts` prints it. */
 
-/** What a piece of text means, for those who see colours. */
+/** The meaning of a piece of text, which becomes its colour. */
 export type Style = 'heading' | 'dim' | 'good' | 'warning' | 'bad';
 
-/** A piece of a line. What stands in a segment or its name may be in it as it is: it is escaped when it is printed. */
+/** A piece of a line. It may contain any text of a segment or its name, because printing escapes it. */
 export type Piece = string | { readonly text: string; readonly style: Style };
 
 /** One line, without its end. */
@@ -12,11 +12,11 @@ export type Line = Piece | readonly Piece[];
 /** A column of a table. */
 export interface Column {
   readonly title: string;
-  /** Numbers stand at the right. */
+  /** Whether it is aligned to the right, as numbers are. */
   readonly isRight?: boolean;
 }
 
-/** What could move the cursor, change colours, reorder the line, or hide: controls, format characters, separators. */
+/** Characters that move the cursor, change colours, reorder the line, or are invisible. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 const SHORT = new Map([
@@ -25,12 +25,12 @@ const SHORT = new Map([
   ['\t', String.raw`\t`],
 ]);
 
-/** `text` with nothing in it that a terminal would act on, or that would end the line. */
+/** Escapes everything in `text` that a terminal acts on or that ends the line. */
 export function escape(text: string): string {
   return text.replace(UNSAFE, (bad) => SHORT.get(bad) ?? `\\u{${bad.codePointAt(0)?.toString(16)}}`);
 }
 
-/** JSON in one line, in which a terminal finds nothing to act on either; it parses to the same. */
+/** Formats JSON in one line, with the same characters escaped. It parses to the same value. */
 export function toJson(value: unknown): string {
   return JSON.stringify(value).replace(UNSAFE, (bad) =>
     // By UTF-16 unit, as JSON has it.
@@ -38,15 +38,15 @@ export function toJson(value: unknown): string {
   );
 }
 
-/** The text of a piece, as it will be printed. */
+/** Returns the text of a piece as it is printed. */
 export function plain(piece: Piece): string {
   return escape(typeof piece === 'string' ? piece : piece.text);
 }
 
 /**
- * Rows under a heading, in columns two spaces apart; the last column is left ragged.
+ * Formats rows under a heading, in columns two spaces apart. The last column is not padded.
  *
- * Not a library's, because the package has no dependency, so that it installs from two files, and this is all it needs.
+ * A library could do it, but the package has no dependencies, so that it installs from two files.
  */
 export function table(columns: readonly Column[], rows: readonly (readonly Piece[])[]): Line[] {
   const heading = columns.map(({ title }): Piece => ({ text: title, style: 'heading' }));
@@ -65,12 +65,12 @@ export function table(columns: readonly Column[], rows: readonly (readonly Piece
 
 const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
 
-/** A number of bytes, such as `1.5 MiB`. */
+/** Formats a number of bytes, such as `1.5 MiB`. */
 export function formatBytes(bytes: number): string {
   if (bytes === 1) return '1 byte';
   let amount = bytes;
   let unit = 0;
-  // What would be rounded up to 1024.0 is the next unit's 1.0.
+  // A value that rounds to 1024.0 is 1.0 of the next unit.
   while (amount >= 1023.95 && unit < UNITS.length - 1) {
     amount /= 1024;
     unit += 1;
@@ -83,9 +83,9 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** A span of time, such as `3 min`. */
+/** Formats a span of time, such as `3 min`. */
 export function formatAge(milliseconds: number): string {
-  // Clocks are set back.
+  // Clocks can be set back.
   const age = Math.max(0, milliseconds);
   if (age < MINUTE) return `${Math.floor(age / SECOND)} s`;
   if (age < HOUR) return `${Math.floor(age / MINUTE)} min`;
@@ -101,7 +101,7 @@ export function count(amount: number, noun: string): string {
 /** Bytes in a row of a dump. */
 const ROW = 16;
 
-/** A row a sixteen bytes: the offset, the bytes in hexadecimal, and what of them is ASCII. */
+/** Formats bytes in rows of sixteen: the offset, the bytes in hexadecimal, and the printable ASCII. */
 export function* hexDump(bytes: Uint8Array, start: number): Generator<Line> {
   for (let at = 0; at < bytes.length; at += ROW) {
     const row = Array.from(bytes.subarray(at, at + ROW));

@@ -6,20 +6,20 @@ import { count, formatBytes } from './format.js';
 import type { Sweep } from './helper.js';
 import { listSegments, sweepSegments } from './helper.js';
 
-/** What a sweep removed and left. */
+/** What a sweep removed and what it left. */
 interface Outcome {
-  /** With the size in bytes; null for one that was made at the same moment. */
+  /** With the size in bytes, or null for a segment that was created during the sweep. */
   readonly removed: readonly { name: string; size: number | null }[];
   /** Tracked, but not left behind. */
   readonly kept: Sweep['kept'];
-  /** Made to outlive their creators, or by CPython: only `rm` removes them. */
+  /** Created to outlive their creators, or by CPython. Only `rm` removes them. */
   readonly untracked: readonly string[];
 }
 
 function* describe({ removed, kept, untracked }: Outcome): Generator<Line> {
   const bytes = removed.reduce((sum, { size }) => sum + (size ?? 0), 0);
   if (removed.length === 0) yield 'Nothing was left behind.';
-  else yield `Removed ${count(removed.length, 'segment')} left behind by dead owners, ${formatBytes(bytes)}:`;
+  else yield `Removed ${count(removed.length, 'segment')} left behind by crashed owners, ${formatBytes(bytes)}:`;
   for (const { name, size } of removed) yield `  ${name}${size === null ? '' : `  ${formatBytes(size)}`}`;
   if (kept.length > 0) yield `Left ${count(kept.length, 'segment')}:`;
   for (const { name, reason } of kept) yield `  ${name}  ${reason}`;
@@ -31,10 +31,10 @@ function* describe({ removed, kept, untracked }: Outcome): Generator<Line> {
 
 export const gc: Command = {
   usage: 'gc',
-  summary: 'remove what dead owners left behind',
+  summary: 'remove segments that crashed owners left behind',
   details: [
-    'Removes the segments of this user that were created to be owned and that no process has open or mapped any more.',
-    'Never touches what is in use, what was created with track: false, what CPython made, or what another user has.',
+    'Removes the segments of this user that were created with track: true and that no process has open or mapped.',
+    'Never removes segments that are in use, that were created with track: false or by CPython, or of other users.',
   ],
   options: {},
   names: { min: 0, max: 0 },

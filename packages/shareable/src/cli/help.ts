@@ -7,7 +7,7 @@ const COMMON: Readonly<Record<string, Option>> = {
   help: { type: 'boolean', short: 'h', help: 'show this' },
 };
 
-/** Titles in one column, what they mean in the next. */
+/** Formats titles in one column and descriptions in the next. */
 function columns(rows: readonly (readonly [title: string, text: string])[]): Line[] {
   const width = rows.reduce((widest, [title]) => Math.max(widest, title.length), 0);
   return rows.map(([title, text]) => `  ${title.padEnd(width)}  ${text}`);

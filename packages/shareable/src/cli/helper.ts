@@ -1,4 +1,4 @@
-/** Asking the helper executable, which knows what lies in shared memory; and the addon, loaded when it is needed. */
+/** Runs the helper executable, which knows what is in shared memory, and loads the addon when it is needed. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
@@ -9,7 +9,7 @@ import { checkThatThereIsAMount } from './mount.js';
 /** A segment as the helper reports it. */
 export interface Segment {
   name: string;
-  /** Its file, in decimal: another segment of the same name differs in one of the two. */
+  /** Its file, in decimal. Another segment of the same name differs in device or inode. */
   device: string;
   inode: string;
   /** In bytes. */
@@ -20,9 +20,9 @@ export interface Segment {
   /** Milliseconds since 1970. */
   createdAt: number;
   isTracked: boolean;
-  /** Whether any process has it open or mapped; null where this user may not know. */
+  /** Whether a process has it open or mapped, or null where this user may not know. */
   isInUse: boolean | null;
-  /** Who created it; null where that is not on record. */
+  /** The process that created it, or null where that is not recorded. */
   owner: { pid: number; isAlive: boolean } | null;
 }
 
@@ -35,7 +35,7 @@ export interface Sweep {
 /** The helper answers in milliseconds. */
 const HELPER_TIMEOUT = 30_000;
 
-/** What the helper says of itself. */
+/** What the helper reports about itself. */
 export interface About {
   version: string;
   /** Null where the system does not tell. */
@@ -48,9 +48,9 @@ export interface About {
 export const canList = process.platform === 'linux';
 
 /**
- * The addon. Imported only here, and only when it is needed, so that a command can say what is wrong with it.
+ * Loads the addon. It is imported only here and only when needed, so that a command can report what is wrong with it.
  *
- * @throws {SharedMemoryError} `ERR_SHM_ADDON` when it is absent or does not load
+ * @throws {SharedMemoryError} `ERR_SHM_ADDON` when it is missing or does not load
  */
 export async function loadBinding(): Promise<typeof Binding> {
   return import('../native/binding.js');
@@ -82,12 +82,12 @@ async function ask<Answer>(role: string, ...args: string[]): Promise<Answer> {
   try {
     return JSON.parse(stdout) as Answer;
   } catch (cause) {
-    throw failed(helperPath, 'gave no answer that makes sense', cause);
+    throw failed(helperPath, 'gave an answer that cannot be read', cause);
   }
 }
 
 /**
- * Has the helper say that it runs.
+ * Checks that the helper starts and answers.
  *
  * @throws {SharedMemoryError} `ERR_SHM_HELPER` when it does not
  */
@@ -96,7 +96,7 @@ export async function askAbout(): Promise<About> {
 }
 
 /**
- * All segments of this machine, oldest first.
+ * Lists all segments of this machine, oldest first.
  *
  * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` where the system cannot list them, `ERR_SHM_HELPER`, and `ENOENT` when
  *   there is no mount for them
@@ -108,19 +108,19 @@ export async function listSegments(): Promise<Segment[]> {
   return segments;
 }
 
-/** The segment of a name; undefined where there is none, or where segments cannot be listed. */
+/** Returns the segment of a name, or undefined if it does not exist or segments cannot be listed. */
 export async function findSegment(name: string): Promise<Segment | undefined> {
   return canList ? (await listSegments()).find((segment) => segment.name === name) : undefined;
 }
 
-/** Removes what dead owners of this user have left behind. */
+/** Removes segments that crashed owners of this user left behind. */
 export async function sweepSegments(): Promise<Sweep> {
-  if (!canList) throw unsupported('what dead owners left behind cannot be found');
+  if (!canList) throw unsupported('segments that crashed owners left behind cannot be found');
   return ask<Sweep>('sweep');
 }
 
 /**
- * Removes a segment, unless its name is another one's by now.
+ * Removes a segment, unless its name belongs to another one by now.
  *
  * @throws {SegmentNotFoundError} `ENOENT` when it is gone, {@link SegmentAccessError} when this user may not
  */

@@ -14,18 +14,19 @@ import { findSegment, loadBinding } from './helper.js';
 import { readItems, showItem, toShape as toItemShape } from './items.js';
 import { toErrorShape } from './report.js';
 
-/** Slots, and bytes, that are shown unless more are asked for. */
+/** The default numbers of slots and of bytes to show. */
 const ITEMS = 100;
 const BYTES = 256;
 
-/** The part of a segment's bytes that was asked for. */
+/** The requested part of a segment's bytes. */
 interface Excerpt {
   readonly offset: number;
   readonly bytes: Uint8Array;
 }
 
 function excerpt(bytes: Uint8Array, offset: number, length: number): Excerpt {
-  if (offset > bytes.length) throw outOfRange(`offset ${offset} lies past the end: there are ${bytes.length} bytes`);
+  if (offset > bytes.length)
+    throw outOfRange(`offset ${offset} is past the end: the segment has ${bytes.length} bytes`);
   return { offset, bytes: bytes.subarray(offset, offset + length) };
 }
 
@@ -92,7 +93,7 @@ export const inspect: Command = {
   usage: 'inspect NAME [--limit N] [--hex] [--offset N] [--length N] [--all]',
   summary: "show a segment: a list's values and formats, an array's elements, or the bytes of any other",
   details: [
-    'The segment is attached to read-only (on Linux; other systems cannot) and never changed.',
+    'The segment is never changed. On Linux, it is attached to read-only.',
     'What reads neither as a list nor as an array is shown as bytes, with the reason.',
   ],
   options: {
@@ -102,9 +103,9 @@ export const inspect: Command = {
       help: `show N slots of a list or elements of an array (default: ${ITEMS})`,
     },
     hex: { type: 'boolean', help: 'show bytes, also of a list or array' },
-    offset: { type: 'string', argument: 'N', help: 'show the bytes from this one on (default: 0)' },
-    length: { type: 'string', argument: 'N', help: `show so many bytes (default: ${BYTES})` },
-    all: { type: 'boolean', help: 'show everything, and long values whole' },
+    offset: { type: 'string', argument: 'N', help: 'show bytes from offset N (default: 0)' },
+    length: { type: 'string', argument: 'N', help: `show N bytes (default: ${BYTES})` },
+    all: { type: 'boolean', help: 'show everything, without shortening values' },
   },
   names: { min: 1, max: 1 },
   async run(call): Promise<Result> {
@@ -114,7 +115,7 @@ export const inspect: Command = {
     const offset = integerOption(call, 'offset', 0);
     const length = integerOption(call, 'length', isWhole ? Number.MAX_SAFE_INTEGER : BYTES);
     const isHex = ['hex', 'offset', 'length'].some((option) => call.options[option] !== undefined);
-    // Before it is attached to, which would be a use.
+    // Before attaching, which would count as a use.
     const found = await findSegment(name);
     const binding = await loadBinding();
     const contents = open(binding, name);

@@ -7,20 +7,20 @@ import type { Contents } from './contents.js';
 import type { Piece } from './format.js';
 import { toErrorShape } from './report.js';
 
-/** A slot: what it holds, or why that cannot be read. */
+/** A slot: its value, or why it cannot be read. */
 export interface Item {
   readonly index: number;
-  /** The struct format as it stands there. */
+  /** The struct format in the segment. */
   readonly format: string;
   readonly value?: unknown;
   readonly error?: LayoutError;
 }
 
-/** Longer values are cut off unless everything is asked for. */
+/** Longer values are shortened, except with `--all`. */
 const SHOWN_CHARACTERS = 120;
 const SHOWN_BYTES = 32;
 
-/** Reads the first `count` slots, each when it is asked for. */
+/** Reads the first `count` slots, each when it is reached. */
 export function* readItems(binding: typeof Binding, contents: Contents, count: number): Generator<Item> {
   const { list } = contents;
   if (list === undefined) return;
@@ -28,14 +28,14 @@ export function* readItems(binding: typeof Binding, contents: Contents, count: n
   const width = (list.codesStart - list.formatsStart) / list.length;
   for (let index = 0; index < count; index++) {
     const at = list.formatsStart + index * width;
-    // Anything may stand there, so it is taken byte by byte.
+    // It may be any bytes, so each becomes one character.
     const format = Buffer.from(bytes.subarray(at, at + width))
       .toString('latin1')
       .replace(/\0+$/, '');
     try {
       yield { index, format, value: binding.listGet(list.handle, index) };
     } catch (error) {
-      // Of one slot only: the next may be sound.
+      // Only this slot is damaged; the next may be readable.
       if (!(error instanceof LayoutError)) throw error;
       yield { index, format, error };
     }
@@ -51,14 +51,14 @@ function showBytes(bytes: Uint8Array, isWhole: boolean): string {
   return `<${hex}${rest > 0 ? ` … ${rest} more` : ''}>`;
 }
 
-/** A slot's value for people: text quoted, bigints with their n, bytes in angle brackets. */
+/** Formats a slot's value for people: quoted text, bigints with n, bytes in angle brackets. */
 export function showItem({ value, error }: Item, isWhole: boolean): Piece {
   if (error !== undefined) return { text: error.message, style: 'bad' };
   if (value instanceof Uint8Array) return showBytes(value, isWhole);
   return inspect(value, { maxStringLength: isWhole ? null : SHOWN_CHARACTERS, breakLength: Number.POSITIVE_INFINITY });
 }
 
-/** A slot for programs: what JSON cannot say as a number is text, and `type` tells. */
+/** Returns a slot for programs. Numbers that JSON cannot represent are strings; see `type`. */
 export function toShape({ index, format, value, error }: Item): object {
   if (error !== undefined) return { index, format, error: toErrorShape(error) };
   if (value === null) return { index, format, type: 'null', value };

@@ -40,7 +40,7 @@ function summarize(entries: readonly Entry[]): Line[] {
   const stale = entries.filter(isStale).length;
   const lines: Line[] = [`${count(entries.length, 'segment')}, ${formatBytes(resident)} resident`];
   if (stale > 0) {
-    const text = `${stale} left behind by dead owners: 'shareable gc' removes ${stale === 1 ? 'it' : 'them'}`;
+    const text = `${stale} left behind by crashed owners: 'shareable gc' removes ${stale === 1 ? 'it' : 'them'}`;
     lines.push({ text, style: 'warning' });
   }
   return lines;
@@ -50,13 +50,13 @@ export const ls: Command = {
   usage: 'ls',
   summary: 'list the shared memory segments of this machine',
   details: [
-    'Oldest first. OWNER is the process that created a segment; TRACKED says whether it goes when its owner does;',
-    'IN USE, whether any process has it open or mapped. What is tracked and not in use was left behind.',
+    'Oldest first. OWNER is the process that created a segment. TRACKED says whether it is removed when its owner ends.',
+    'IN USE says whether a process has it open or mapped. A tracked segment that is not in use was left behind.',
   ],
   options: {},
   names: { min: 0, max: 0 },
   async run() {
-    // Before anything is attached to, which would be a use.
+    // Before attaching to anything, which would count as a use.
     const segments = await listSegments();
     const binding = await loadBinding();
     const entries = segments.map((segment): Entry => Object.assign(segment, kindOf(binding, segment)));

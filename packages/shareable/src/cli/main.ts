@@ -15,7 +15,7 @@ import { Output } from './output.js';
 import { isExpected, toErrorShape } from './report.js';
 import { rm } from './rm.js';
 
-/** Raised when a shape changes in a way that its readers would notice. */
+/** The version of the JSON shapes. It is raised when a field is removed or changes its meaning. */
 const JSON_VERSION = 1;
 
 const commands = new Map<string, Command>(Object.entries({ ls, inspect, rm, gc, doctor }));
@@ -27,11 +27,11 @@ function version(): string {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-/** The command that `args` name, and the rest of them. */
+/** Finds the command in `args`, and returns the rest of them. */
 function choose(args: readonly string[]): { command: Command; rest: string[] } {
   const at = args.findIndex((arg) => !arg.startsWith('-'));
   const name = args[at];
-  if (name === undefined) throw new UsageError(`there is no command here; the commands are ${list()}`);
+  if (name === undefined) throw new UsageError(`a command is missing; the commands are ${list()}`);
   const command = commands.get(name);
   if (command === undefined) throw new UsageError(`there is no command '${name}'; the commands are ${list()}`);
   return { command, rest: args.filter((_, index) => index !== at) };
@@ -50,11 +50,17 @@ function parse(command: Command, args: string[]): ReturnType<typeof parseArgs> {
   }
 }
 
+/** Describes the number of names that a command takes. */
+function count({ names: { min, max } }: Command): string {
+  if (max === 0) return 'no names';
+  return `${min}${max === min ? '' : ' or more'} ${min === 1 && max === 1 ? 'name' : 'names'}`;
+}
+
 async function run(command: Command, args: string[]): Promise<Result> {
   const { values, positionals: names } = parse(command, args);
   const { min, max } = command.names;
   if (names.length < min || names.length > max)
-    throw new UsageError(`that is not the number of names it takes: shareable ${command.usage}`);
+    throw new UsageError(`expected ${count(command)}, got ${names.length}: shareable ${command.usage}`);
   return command.run({
     names,
     options: values as Record<string, string | boolean | undefined>,
@@ -67,13 +73,13 @@ async function complain(error: unknown, isJson: boolean): Promise<void> {
   const lines: Line[] = [];
   const message = error instanceof Error ? error.message : String(error);
   lines.push([{ text: 'shareable: ', style: 'bad' }, message]);
-  // A fault of ours: whoever reports it will be asked for this.
+  // This is a bug in the command line: its report needs the stack.
   if (!isExpected(error)) lines.push(...((error as Error | undefined)?.stack ?? '').split('\n').slice(1));
   if (error instanceof UsageError) lines.push("See 'shareable --help'.");
   return err.print(lines);
 }
 
-/** Prints the help or the version, if that is what `own` options ask for; the exit code then. */
+/** Prints the help or the version if `own` options ask for it. Returns the exit code then. */
 async function explain(args: readonly string[], own: readonly string[]): Promise<number | undefined> {
   const isHelp = own.includes('--help') || own.includes('-h');
   if (!own.every((arg) => arg.startsWith('-'))) {
@@ -92,7 +98,7 @@ async function explain(args: readonly string[], own: readonly string[]): Promise
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  // Behind this there are only names.
+  // Only names follow `--`.
   const own = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined);
   const isJson = own.includes('--json');
   try {
@@ -109,7 +115,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-// Whoever reads us may have seen enough, as `head` has.
+// A reader such as `head` closes the pipe when it has seen enough.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 process.stderr.on('error', () => {});
 process.exitCode = await main(process.argv.slice(2));

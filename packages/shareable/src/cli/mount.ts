@@ -18,13 +18,13 @@ const RAMFS_MAGIC = 0x8584_58f6;
 export interface MountFault {
   code: string;
   message: string;
-  /** What to do, as a sentence begins it in the middle. */
+  /** What to do, as the second half of a sentence. */
   advice: string;
 }
 
 const MOUNTING = `mount -t tmpfs -o mode=1777 tmpfs ${MOUNT}`;
 
-/** What keeps this user from creating segments at {@link MOUNT}; `undefined` when nothing does. */
+/** Returns what keeps this user from creating segments at {@link MOUNT}, or `undefined`. */
 export function mountFault(): MountFault | undefined {
   const found = statSync(MOUNT, { throwIfNoEntry: false });
   if (found?.isDirectory() !== true) {
@@ -56,7 +56,7 @@ export function mountFault(): MountFault | undefined {
 }
 
 /**
- * Checks that an empty list of segments means that there are none.
+ * Checks that an empty list of segments means that no segments exist.
  *
  * @throws {SharedMemoryError} `ENOENT` when {@link MOUNT} is not there
  */

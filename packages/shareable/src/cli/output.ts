@@ -1,4 +1,4 @@
-/** Printing: the one place through which all text goes to the user. */
+/** Prints all text for the user. */
 import { once } from 'node:events';
 import type { WriteStream } from 'node:tty';
 import * as util from 'node:util';
@@ -8,7 +8,7 @@ import { plain, toJson } from './format.js';
 
 const STYLES = { heading: 'bold', dim: 'dim', good: 'green', warning: 'yellow', bad: 'red' } as const;
 
-/** So much is gathered before it is written. */
+/** The number of characters that are collected before a write. */
 const CHUNK = 64 * 1024;
 
 /** A stream that people or programs read. */
@@ -19,11 +19,11 @@ export class Output {
   constructor(stream: NodeJS.WritableStream) {
     this.#stream = stream;
     const terminal = stream as WriteStream;
-    // A terminal knows of NO_COLOR and its relatives.
+    // The stream knows about NO_COLOR and similar variables.
     this.#hasColors = terminal.isTTY && terminal.hasColors();
   }
 
-  /** Prints lines, at the speed at which they are read. */
+  /** Prints lines as fast as they are read. */
   async print(lines: Iterable<Line>): Promise<void> {
     let text = '';
     for (const line of lines) {
@@ -41,7 +41,7 @@ export class Output {
     await this.#write(`${toJson(value)}\n`);
   }
 
-  /** A line as it is printed. */
+  /** Formats a line for printing. */
   render(line: Line): string {
     const pieces: readonly Piece[] = Array.isArray(line) ? line : [line];
     return pieces

@@ -1,28 +1,28 @@
-/** Asking the user. */
+/** Asks the user. */
 import { createInterface } from 'node:readline/promises';
 
 import { escape } from './format.js';
 
-/** Where a question goes, and where its answer comes from. */
+/** Where a question is printed, and where the answer comes from. */
 export interface Dialogue {
   readonly input: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly output: NodeJS.WritableStream & { readonly isTTY?: boolean };
 }
 
-/** The user's: not on standard output, which may be going to a file. */
+/** The user's terminal. Questions go to standard error, because standard output may be a file. */
 export const terminal: Dialogue = { input: process.stdin, output: process.stderr };
 
-/** Whether there is somebody to ask. */
+/** Whether a user can be asked. */
 export function isInteractive({ input, output }: Dialogue): boolean {
   return input.isTTY === true && output.isTTY === true;
 }
 
-/** Asks a question; only a yes is a yes, and the end of the input is none. */
+/** Asks a question. Returns true only for `y` or `yes`; the end of the input is a no. */
 export async function confirm(question: string, { input, output }: Dialogue): Promise<boolean> {
   const lines = createInterface({ input, output });
   try {
     lines.once('SIGINT', () => {
-      // The terminal is as it was before the signal ends us.
+      // The terminal is restored before the signal ends this process.
       lines.close();
       process.kill(process.pid, 'SIGINT');
     });

@@ -9,12 +9,12 @@ import type { Dialogue } from './prompt.js';
 import { confirm, isInteractive, terminal } from './prompt.js';
 import { toErrorShape } from './report.js';
 
-/** What somebody may miss a segment for; undefined when nobody will. */
+/** Returns why a segment may still be needed, or undefined when it is not. */
 function use(segment: Segment | undefined): string | undefined {
-  if (segment === undefined || segment.isInUse === null) return 'may be in use, which cannot be told here';
+  if (segment === undefined || segment.isInUse === null) return 'may be in use: this system does not tell';
   const { isInUse, isTracked, owner } = segment;
   if (owner?.isAlive !== true) return isInUse ? 'is in use' : undefined;
-  const who = `its ${isTracked ? 'owner' : 'creator'}, process ${owner.pid}, lives`;
+  const who = `its ${isTracked ? 'owner' : 'creator'}, process ${owner.pid}, is alive`;
   return isInUse ? `is in use, and ${who}` : `is not in use, but ${who}`;
 }
 
@@ -25,24 +25,24 @@ interface Target {
   remove(): Promise<void>;
 }
 
-/** Removes segments one by one, after asking where it has to. */
+/** Removes segments one by one, and asks before removing one that may be needed. */
 class Remover {
   readonly #isForced: boolean;
   readonly #dialogue: Dialogue | undefined;
-  /** What there is; undefined when it has to be looked at again. */
+  /** The existing segments, or undefined when they must be listed again. */
   #segments: readonly Segment[] | undefined;
 
-  /** Without a dialogue nobody can be asked. */
+  /** Without a dialogue, no question can be asked. */
   constructor(isForced: boolean, dialogue: Dialogue | undefined) {
     this.#isForced = isForced;
     this.#dialogue = dialogue;
   }
 
   /**
-   * Removes one segment; false when the user says no.
+   * Removes one segment. Returns false when the user says no.
    *
    * @throws {SegmentNotFoundError} `ENOENT`
-   * @throws {SharedMemoryError} `ERR_SHM_IN_USE` when somebody may miss it and nobody can be asked
+   * @throws {SharedMemoryError} `ERR_SHM_IN_USE` when it may be needed and no question can be asked
    */
   async remove(name: string): Promise<boolean> {
     const target = await this.#find(name);
@@ -55,7 +55,7 @@ class Remover {
     if (canList) this.#segments ??= await listSegments();
     const segment = this.#segments?.find((candidate) => candidate.name === name);
     if (segment !== undefined) return { use: use(segment), remove: () => removeSegment(segment) };
-    // The system lists no segments, or none of this name: attaching says what is wrong.
+    // The system does not list segments, or not this one: attaching fails with the reason.
     const binding = await loadBinding();
     const { handle } = attach(binding, name);
     return { use: use(undefined), remove: async () => binding.unlinkSegment(handle) };
@@ -65,14 +65,17 @@ class Remover {
     const what = `segment '${name}' ${why}`;
     if (this.#dialogue === undefined) {
       throw new SharedMemoryError(
-        `${what}: it was not removed. Who is attached to it would stay so, but nobody else could attach. ` +
-          'To remove it all the same, add --force.',
+        `${what}: it was not removed. Existing attachments would keep working, but no process could attach any more. ` +
+          'To remove it anyway, add --force.',
         { code: 'ERR_SHM_IN_USE', segment: name },
       );
     }
-    // People take their time.
+    // The answer can take a while, so list the segments again afterwards.
     this.#segments = undefined;
-    return confirm(`${what}. Who is attached to it stays so, but nobody else can attach. Remove it?`, this.#dialogue);
+    return confirm(
+      `${what}. Existing attachments keep working, but no process can attach any more. Remove it?`,
+      this.#dialogue,
+    );
   }
 }
 
@@ -80,10 +83,10 @@ export const rm: Command = {
   usage: 'rm NAME... [--force]',
   summary: 'remove segments',
   details: [
-    'Processes that are attached to a segment keep it until they close it; nobody else can attach any more.',
-    'One that is in use, or whose owner lives, is asked about on a terminal, and refused elsewhere without --force.',
+    'Existing attachments keep working until they are closed. No process can attach any more.',
+    'Asks before it removes a segment that is in use or whose owner is alive. Without a terminal, it refuses that.',
   ],
-  options: { force: { type: 'boolean', short: 'f', help: 'remove it whoever uses or owns it, and do not ask' } },
+  options: { force: { type: 'boolean', short: 'f', help: 'remove segments without asking, even if they are in use' } },
   names: { min: 1, max: Number.POSITIVE_INFINITY },
   async run({ names, options, isJson }) {
     const dialogue = isInteractive(terminal) && !isJson ? terminal : undefined;

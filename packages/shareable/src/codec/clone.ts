@@ -74,7 +74,7 @@ const codec: PlacedCodec<unknown> = {
   decode: (bytes) => decodeWhole(codec, bytes),
   decodeAt(from) {
     const { bytes, data, start, length } = from;
-    if (length < 1) throw undecodable('a value', 'there are none');
+    if (length < 1) throw undecodable('a value', 'it has no bytes');
     switch (bytes[start]) {
       case LATIN1:
       case UTF16:
@@ -93,7 +93,7 @@ const codec: PlacedCodec<unknown> = {
       case CLONED:
         return decodeClone(from);
     }
-    throw undecodable('a value', 'the first byte tells of no type, or not of one with so many bytes');
+    throw undecodable('a value', 'its first byte is not the code of a type, or not of a type with that length');
   },
 };
 

@@ -1,22 +1,22 @@
 /**
- * Short ASCII text as words of 8 bytes, the way that it lies in memory. Any other text is left to Rust: for a few
- * characters a call costs more than the text, for many it does not.
+ * Short ASCII text as words of 8 bytes, as it is stored. Rust handles all other text: only for short text does the call
+ * cost more than the conversion.
  */
 
-/** A text on its way to memory: its words, and zeros after its end. */
+/** The words of an encoded text, with zeros after its end. */
 export const textWords: Float64Array = new Float64Array(3);
 const textBytes = new Uint8Array(textWords.buffer);
 
 const word = new Float64Array(1);
 const wordBytes = new Uint8Array(word.buffer);
 const wordHalves = new Uint32Array(word.buffer);
-/** Set in the bytes of what is not ASCII. */
+/** The bits that are set in bytes that are not ASCII. */
 const NOT_ASCII = 0x8080_8080;
 const BYTES = Float64Array.BYTES_PER_ELEMENT;
 
 /**
- * Puts `text` into {@link textWords}, if it is ASCII, fits so many words, and does not end in NUL, which in a slot would
- * be padding.
+ * Encodes `text` into {@link textWords}. Returns false if it is not ASCII, does not fit that number of words, or ends in
+ * NUL, which would be padding in a slot.
  */
 export function encodeAscii(text: string, words: number): boolean {
   const { length } = text;
@@ -34,7 +34,7 @@ export function encodeAscii(text: string, words: number): boolean {
   return all < 0x80 && last !== 0;
 }
 
-/** The first characters of {@link word}. A call for each length: cutting a longer text costs several times as much. */
+/** Returns the first characters of {@link word}. One call per length: cutting a longer text costs several times more. */
 function characters(length: number): string {
   const a = wordBytes[0] as number;
   const b = wordBytes[1] as number;
@@ -65,7 +65,7 @@ function characters(length: number): string {
   }
 }
 
-/** The text in a word, without the NULs at its end if it `isLast`; `undefined` if it is not ASCII. */
+/** Returns the text in a word, for the last word without trailing NULs, or `undefined` if it is not ASCII. */
 export function decodeAscii(bits: number, isLast: boolean): string | undefined {
   word[0] = bits;
   const low = wordHalves[0] as number;

@@ -1,10 +1,9 @@
 /**
- * The fast path: numbers, bools, nulls and short ASCII text, straight in the segment, without a call to Rust. Whatever it
- * cannot do in a few reads it leaves to Rust: other text, a change of type, a slot whose bytes are not what a list holds.
- * All it knows of the layout it has from there.
+ * The fast path: reads and writes numbers, booleans, nulls and short ASCII text in the segment without a call to Rust. It
+ * leaves everything else to Rust: other text, a change of type, a damaged slot. It gets the layout from Rust.
  *
- * A word is always read or written by one access of 8 bytes, which no engine tears. Bytes in the segment are written by
- * strangers, so a slot's offsets are checked at each use; a typed array never reads outside itself in any case.
+ * Each word is read or written by one access of 8 bytes, which no engine splits. Other processes may write any bytes, so a
+ * slot's offsets are checked at each use. A typed array never reads outside of its bounds.
  */
 import { decodeAscii, encodeAscii, textWords } from './ascii.js';
 import type { NativeList } from '../native/binding.js';
@@ -18,14 +17,14 @@ const scratchHalves = new Int32Array(scratch.buffer);
 const small = new Float64Array(1);
 const smallHalves = new Uint32Array(small.buffer);
 
-/** The double that has these bits. */
+/** Returns the double with these bits. */
 function double([low = 0, high = 0]: number[]): number {
   scratchWords[0] = low;
   scratchWords[1] = high;
   return scratch[0] as number;
 }
 
-/** The two halves of a format, as an Int32Array has them. */
+/** Returns the two halves of a format as elements of an Int32Array. */
 const halves = ([low = 0, high = 0]: number[]): [low: number, high: number] => [low | 0, high | 0];
 
 const [INT, NUMBER_HIGH] = halves(layout.intFormat);
@@ -41,12 +40,12 @@ const { alignment, confirmations: CONFIRMATIONS, scalarCode, noneCode, textCode,
 const [TEXT_1 = 0, TEXT_2 = 0, TEXT_3 = 0] = layout.textFormats;
 const WRITING = layout.writing | 0;
 /**
- * Whether the processor keeps loads in order, and stores. JavaScript has no fences, and atomic operations on 32 bits only
- * that are fast: enough to check a number by, too slow for text, which elsewhere is left to Rust.
+ * Whether the processor keeps loads in order, and stores. JavaScript has no fences, and its fast atomic operations have
+ * 32 bits: enough to check a number, but too slow for text, which Rust handles on other processors.
  */
 const IS_ORDERED = process.arch === 'x64';
 
-/** Largest list whose offsets fit 31 bits; a larger one is left to Rust. */
+/** The largest list whose offsets fit 31 bits. Rust handles larger ones. */
 const MAX_BYTES = 0x7fff_ffff;
 /** The high word of a safe, non-negative integer is less than this. */
 const SAFE_HIGH = 0x20_0000;
@@ -56,7 +55,7 @@ const TWO_TO_32 = 0x1_0000_0000;
 export class Slots {
   readonly #words: Int32Array;
   readonly #floats: Float64Array;
-  /** The same again: what is read through them for a second time, no compiler takes for the first. */
+  /** The same memory again, so that no compiler replaces a second read by the result of the first. */
   readonly #wordsAgain: Int32Array;
   readonly #floatsAgain: Float64Array;
   readonly #ints: BigInt64Array;
@@ -83,7 +82,7 @@ export class Slots {
     this.#dataBytes = isSmall ? list.dataBytes : -1;
   }
 
-  /** The scalar in a slot; `undefined` leaves it to Rust. */
+  /** Returns the value in a slot, or `undefined` to leave it to Rust. */
   get(index: number): number | bigint | boolean | string | null | undefined {
     const words = this.#words;
     const at = this.#formats + 2 * index;
@@ -95,7 +94,7 @@ export class Slots {
     const floats = this.#floats;
     const wordsAgain = this.#wordsAgain;
     const bits = floats[position] as number;
-    // A writer may be changing the type, back and forth: the value counts if nothing has changed in three more looks.
+    // A writer may change the type back and forth, so the value counts only if three more reads find no change.
     if (
       wordsAgain[at] !== format ||
       this.#floatsAgain[position] !== bits ||
@@ -103,7 +102,7 @@ export class Slots {
       floats[position] !== bits ||
       wordsAgain[at] !== format
     ) {
-      // The bits of a NaN, as those of most negative integers are, are never equal; others that differ are being written.
+      // A NaN, which most negative integers are as a double, never equals itself. Other differences mean a write.
       return format === INT && bits !== bits ? this.#readBigint(at, position) : undefined;
     }
     if (!IS_ORDERED && !this.#stands(at, format, position, bits)) return undefined;
@@ -116,7 +115,7 @@ export class Slots {
     return highBits < SAFE_HIGH ? highBits * TWO_TO_32 + low : this.#readBigint(at, position);
   }
 
-  /** Writes a scalar to a slot that holds its type already; `false` leaves it to Rust. */
+  /** Writes a value to a slot that holds its type already. Returns false to leave it to Rust. */
   set(index: number, value: unknown): boolean {
     const words = this.#words;
     const at = this.#formats + 2 * index;
@@ -126,7 +125,7 @@ export class Slots {
     if (typeof value !== 'number') return this.#setOther(index, at, position, value);
     if (words[at + 1] !== NUMBER_HIGH || this.#codes[index] !== scalarCode) return false;
     if (format === INT) return this.#writeInt(position, value);
-    // NaN is left to Rust, which stores the one that CPython does.
+    // Rust stores the same NaN as CPython.
     if (format !== FLOAT || value !== value) return false;
     this.#floats[position] = value;
     return true;
@@ -156,7 +155,7 @@ export class Slots {
     return true;
   }
 
-  /** Where a slot starts, in units of 64 bits; -1 when its offsets make no slot. */
+  /** Returns where a slot starts, in units of 64 bits, or -1 when its offsets are not valid. */
   #position(index: number): number {
     const words = this.#words;
     const at = this.#offsets + 2 * index;
@@ -164,13 +163,13 @@ export class Slots {
     const end = words[at + 2] as number;
     const isSlot =
       ((words[at + 1] as number) | (words[at + 3] as number)) === 0 &&
-      // No number here is negative.
+      // None of these may be negative.
       (start | (end - start - alignment) | (this.#dataBytes - end)) >= 0 &&
       ((start | end) & (alignment - 1)) === 0;
     return isSlot ? this.#data + start / alignment : -1;
   }
 
-  /** An integer whose bits are a NaN's, as those of all negative ones are, or that is past 2^53. */
+  /** Reads an integer whose bits are a NaN as a double, as for all negative ones, or that is past 2^53. */
   #readBigint(at: number, position: number): number | bigint | undefined {
     const value = this.#ints[position] as bigint;
     const isSettled =
@@ -185,7 +184,7 @@ export class Slots {
     return Number.isSafeInteger(number) ? number : value;
   }
 
-  /** Text, a bool or null. */
+  /** Reads text, a boolean or null. */
   #getOther(
     index: number,
     at: number,
@@ -221,14 +220,14 @@ export class Slots {
     for (let look = 0; look < CONFIRMATIONS; look++) {
       const isOdd = (look & 1) !== 0;
       const again = isOdd ? floats : this.#floatsAgain;
-      // What is no number is no ASCII either.
+      // A word that is a NaN is not ASCII either.
       if (again[position] !== first) return undefined;
       if (count > 1 && again[position + 1] !== second) return undefined;
       if (count > 2 && again[position + 2] !== third) return undefined;
       if ((isOdd ? this.#words : this.#wordsAgain)[at] !== format) return undefined;
     }
     if (this.#codes[index] !== textCode) return undefined;
-    // Zeros with a sign are no padding.
+    // A negative zero is not padding.
     const hasThird = !Object.is(third, 0);
     const hasSecond = hasThird || !Object.is(second, 0);
     const start = decodeAscii(first, !hasSecond);
@@ -254,7 +253,7 @@ export class Slots {
     const second = textWords[1] as number;
     const third = textWords[2] as number;
     if (Atomics.compareExchange(words, at, format, WRITING) !== format) return false;
-    // From here to the format no call and no loop: a worker thread that is terminated ends only there.
+    // No call and no loop up to the last write, because a terminated worker thread ends only at those.
     floats[position] = first;
     floats[position + 1] = second;
     if (count > 2) floats[position + 2] = third;
@@ -262,14 +261,14 @@ export class Slots {
     return true;
   }
 
-  /** The words of a slot that holds short text in the format that goes with its size; else 0. */
+  /** Returns the number of words of a slot whose short text has the format for its size, or 0. */
   #textWords(index: number, format: number | undefined): number {
     const words = format === TEXT_2 ? 2 : format === TEXT_1 ? 1 : format === TEXT_3 ? 3 : 0;
     const at = this.#offsets + 2 * index;
     return (this.#words[at + 2] as number) - (this.#words[at] as number) === words * alignment ? words : 0;
   }
 
-  /** Whether a format, a value and the format once more are seen in that order, on a processor that keeps none. */
+  /** Whether format, value and format are read in that order, on a processor that does not keep loads in order. */
   #stands(at: number, half: number | undefined, position: number, bits: number): boolean {
     const words = this.#words;
     const value = 2 * position;
@@ -284,7 +283,7 @@ export class Slots {
     );
   }
 
-  /** The same of an integer, whose bits may not survive as a double. */
+  /** Does the same for an integer, whose bits a double may not preserve. */
   #standsAsInt(at: number, position: number, value: bigint): boolean {
     const words = this.#words;
     return (
@@ -294,7 +293,7 @@ export class Slots {
 
   #writeInt(position: number, value: number): boolean {
     const low = value >>> 0;
-    // Most integers; a zero may have a sign, and is then a double.
+    // Most integers. A negative zero is stored as a double.
     if (low === value && (low !== 0 || 1 / value > 0)) {
       smallHalves[0] = low;
       this.#floats[position] = small[0] as number;

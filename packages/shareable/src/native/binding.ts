@@ -10,7 +10,7 @@ import { findHelper, loadAddon } from './loader.js';
 
 type Binding = typeof Native;
 
-/** `fn`, throwing our errors. */
+/** Wraps `fn` so that it throws our errors. */
 function translated<Args extends unknown[], Result>(fn: (...args: Args) => Result): (...args: Args) => Result {
   return (...args) => {
     try {
@@ -70,7 +70,7 @@ export const managerList = translated(addon.managerList);
 export const endManager = translated(addon.endManager);
 export const endManagerLater = translated(addon.endManagerLater);
 
-// Written out, because passing on any number of arguments costs as much again as the call.
+// Written out, because rest parameters would double the cost of the call.
 
 export const listGet: Binding['listGet'] = (list, index) => {
   try {
@@ -96,10 +96,10 @@ export const listAdd: Binding['listAdd'] = (list, index, delta) => {
   }
 };
 
-/** The constants of the list's layout, as Rust has them. */
+/** The constants of the list's layout, from Rust. */
 export const layout = addon.listLayout();
 
-/** Its element changes whenever any segment of this process turns out to be truncated. */
+/** A counter that changes whenever a segment of this process is found truncated. */
 export const losses: Uint32Array = new Uint32Array(translated(addon.segmentLosses)());
 
 // Node replaces the process's handler when the program begins or ceases to listen to this signal; its own listeners for

@@ -1,4 +1,4 @@
-/** Why the addon cannot be had or does not load, and what to do about it, in words. */
+/** Explains why the addon is missing or does not load, and what to do about it. */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 
 const TARGETS = [
@@ -14,7 +14,7 @@ const TARGETS = [
 
 const AGAIN = 'Install again here: remove node_modules, then install with optional dependencies.';
 
-/** Why there is no addon for the platform `name`. */
+/** Explains why no addon for the platform `name` is installed. */
 export function explainAbsence(name: string, isInstalled: (target: string) => boolean): string {
   if (!TARGETS.includes(name)) {
     return (
@@ -36,7 +36,7 @@ export function explainAbsence(name: string, isInstalled: (target: string) => bo
   if (installed.some((target) => target.startsWith(`${os}-`))) {
     const rosetta = os === 'darwin' ? ' (on an Apple processor, one for x64 runs under Rosetta)' : '';
     return (
-      `${missing}, but ${elsewhere} is: this Node is one for ${cpu} processors, and node_modules was installed by one ` +
+      `${missing}, but ${elsewhere} is: this Node is built for ${cpu} processors, and node_modules was installed by one ` +
       `for others${rosetta}. Use one Node for both; 'node -p process.arch' tells which. ${AGAIN}`
     );
   }
@@ -50,7 +50,7 @@ export function explainAbsence(name: string, isInstalled: (target: string) => bo
   );
 }
 
-/** What a library is built for, by its first bytes; `undefined` when it is none. */
+/** Reads from its first bytes what a library is built for. Returns `undefined` for any other file. */
 function readTarget(path: string): { system: string; cpus: string[] } | undefined {
   const header = Buffer.alloc(4096);
   const file = openSync(path, 'r');
@@ -81,10 +81,10 @@ function readTarget(path: string): { system: string; cpus: string[] } | undefine
   return undefined;
 }
 
-/** The C library that a Linux library wants: by the names in it. */
+/** Returns the C library that a Linux library needs, by the names in it. */
 function readLibc(path: string): 'musl' | 'glibc' | undefined {
   const bytes = readFileSync(path);
-  // Alpine's linker writes the one, a musl-gcc on other systems the next.
+  // Alpine's linker writes the first name, musl-gcc on other systems the second.
   if (bytes.includes('\0libc.musl-') || bytes.includes('\0libc.so\0')) return 'musl';
   return bytes.includes('\0libc.so.6\0') ? 'glibc' : undefined;
 }
@@ -117,7 +117,7 @@ function explainFile(name: string, path: string, message: string): string | unde
   return undefined;
 }
 
-/** Why the addon at `path` does not load on the platform `name`; `isChosen` by SHAREABLE_ADDON. */
+/** Explains why the addon at `path` does not load on the platform `name`. `isChosen`: SHAREABLE_ADDON names it. */
 export function explainFailure(name: string, path: string, isChosen: boolean, cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);
   const subject = isChosen ? `the addon that SHAREABLE_ADDON names, ${path},` : `the addon of shareable, ${path},`;

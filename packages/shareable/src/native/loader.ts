@@ -1,4 +1,4 @@
-/** Finding and loading the addon of this platform, and the helper executable that comes with it. */
+/** Finds and loads the addon of this platform, and finds the helper executable that comes with it. */
 import { accessSync, chmodSync, constants, existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -9,12 +9,12 @@ import { explainAbsence, explainFailure } from './load-failure.js';
 
 const require = createRequire(import.meta.url);
 
-/** Whether this process runs on musl and not on glibc: by what is mapped, or else by the report, which takes longer. */
+/** Whether this process runs on musl and not on glibc. Looks at the mappings, or at the report, which takes longer. */
 function isOnMusl(): boolean {
   try {
     const maps = readFileSync('/proc/self/maps', 'latin1');
     if (/\/libc(?:\.so\.6|-2[.\d]*\.so)$/m.test(maps)) return false;
-    // Alpine's loader is the library too; elsewhere the library has its plain name.
+    // On Alpine, the loader is the library too. Elsewhere the library has its plain name.
     if (/\/(?:ld-musl-\S+|libc\.musl-\S+|libc\.so)$/m.test(maps)) return true;
   } catch {
     // There is no /proc.
@@ -23,7 +23,7 @@ function isOnMusl(): boolean {
   return report !== undefined && report.header?.glibcVersionRuntime === undefined;
 }
 
-/** The name of this platform in the names of packages and addons, such as `linux-x64-gnu`. */
+/** Returns the name of this platform in the names of packages and addons, such as `linux-x64-gnu`. */
 function platformName(): string {
   const base = `${process.platform}-${process.arch}`;
   if (process.platform === 'win32') return `${base}-msvc`;
@@ -31,7 +31,7 @@ function platformName(): string {
   return `${base}-${isOnMusl() ? 'musl' : 'gnu'}`;
 }
 
-/** What `id` resolves to, if it is installed; every runtime and package manager has its own error for what is not. */
+/** Resolves `id` if it is installed. Every runtime and package manager has its own error for what is not. */
 function resolve(id: string): string | undefined {
   try {
     return require.resolve(id);
@@ -41,9 +41,9 @@ function resolve(id: string): string | undefined {
 }
 
 /**
- * Loads the addon: the one that `SHAREABLE_ADDON` names, or a local build, or the one in the platform's package.
+ * Loads the addon: the one that `SHAREABLE_ADDON` names, a local build, or the one in the platform's package.
  *
- * @throws {SharedMemoryError} `ERR_SHM_ADDON` when there is none or it does not load: why, and what to do
+ * @throws {SharedMemoryError} `ERR_SHM_ADDON` when it is missing or does not load, with the reason and what to do
  */
 export function loadAddon(): { addon: unknown; path: string } {
   const name = platformName();
@@ -64,14 +64,14 @@ export function loadAddon(): { addon: unknown; path: string } {
   }
 }
 
-/** The helper executable: the one that `SHAREABLE_HELPER` names, or the one beside the addon. */
+/** Returns the path of the helper executable: what `SHAREABLE_HELPER` names, or the one beside the addon. */
 export function findHelper(addonPath: string): string {
   const name = process.platform === 'win32' ? 'shareable-helper.exe' : 'shareable-helper';
   const path = process.env['SHAREABLE_HELPER'] ?? join(dirname(addonPath), name);
   try {
     accessSync(path, constants.X_OK);
   } catch {
-    // Some installers drop the mode. If it cannot be set, or there is no file, starting it says why.
+    // Some installers drop the mode. If it cannot be set, or the file is missing, starting it fails with the reason.
     try {
       chmodSync(path, 0o755);
     } catch {}
