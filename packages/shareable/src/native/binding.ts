@@ -1,7 +1,4 @@
-/**
- * Calling the addon. Nothing else in the package does, and whatever it throws has become one of our errors when it
- * leaves here.
- */
+/** Calls the addon. Only this module does, and it turns every error of the addon into one of our classes. */
 import { isMainThread } from 'node:worker_threads';
 
 import type * as Native from './native.js';
