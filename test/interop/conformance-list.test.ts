@@ -30,8 +30,12 @@ describe('a list of every type', () => {
 
   test('has no seventh item', () => {
     using list = mixed();
-    expect(() => list.get(7)).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', /^index out of range$/);
-    expect(() => list.set(7, 2)).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', /^assignment index out of range$/);
+    expect(() => list.get(7)).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', /^index out of range: index 7, length 7$/);
+    expect(() => list.set(7, 2)).toFailWith(
+      RangeError,
+      'ERR_OUT_OF_RANGE',
+      /^assignment index out of range: index 7, length 7$/,
+    );
   });
 
   test('keeps the format of text that is replaced by text', () => {

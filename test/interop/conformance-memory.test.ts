@@ -28,10 +28,12 @@ describe('a segment', () => {
     expect(other.buf[0]).toBe(42);
   });
 
-  test('has its own size, whatever size is asked for when it is attached to', () => {
+  test('has its own size, and refuses to be asked for another when it is attached to', () => {
     using shm = SharedMemory.create(512);
-    using same = SharedMemory.attach(shm.name, { size: 20 * 512 } as object);
+    using same = SharedMemory.attach(shm.name);
     expect(same.size).toBe(shm.size);
+    const options = { size: 20 * 512 } as object;
+    expect(() => SharedMemory.attach(shm.name, options)).toFailWith(TypeError, 'ERR_INVALID_ARG_VALUE', "'size'");
   });
 
   test('with a NUL in its name is refused, when it is created and when it is attached to', () => {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 
 import { freshName } from '../support/segments.ts';
 import type { Tagged } from '../support/tagged.ts';
-import { toPython } from '../support/tagged.ts';
+import { fromPython, toPython } from '../support/tagged.ts';
 import { pythonsWithLists, sharePeer } from './support/pythons.ts';
 
 const VALUES: Storable[] = ['ab\0', 'full in8\0', '\0', Uint8Array.of(1, 2, 0), new Uint8Array(7), 'é\0'];
@@ -33,6 +33,27 @@ describe.each(pythonsWithLists)('with Python $version', (python) => {
       expect(await peer.ask('get', index)).toEqual(['plain', full]);
     }
     expect(list.format).toBe(slots.map((size) => `${size}s`).join(''));
+  });
+
+  test('long ones are read there too, and their slots take what is written there', async () => {
+    const name = freshName();
+    using list = ShareableList.create<Storable>([new Uint8Array(150_001).fill(65, 0, -3), 7], { name });
+    await peer.ask('attach_list', name);
+    for (const [length, format] of [
+      [150_001, '150001sx'],
+      [100, '100sx'],
+      [150_008, '150008s '],
+    ] as const) {
+      list.set(0, new Uint8Array(length).fill(65, 0, -3));
+      expect(list.format).toBe(`${format}q`);
+      const there = fromPython(await peer.ask<Tagged>('get', 0)) as Uint8Array;
+      // Three NULs are stripped there.
+      expect([there.length, there.every((byte) => byte === 65)]).toEqual([length - 3, true]);
+      expect(await peer.ask('get', 1)).toEqual(['int', '7']);
+      const full = 'x'.repeat(150_008);
+      await peer.ask('set', 0, ['plain', full]);
+      expect(list.get(0) === full).toBe(true);
+    }
   });
 
   test('they can be set where it has written, and it can write there again', async () => {

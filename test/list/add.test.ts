@@ -50,7 +50,10 @@ describe('add', () => {
   });
 
   test.each<[string, Storable]>([
-    ['a double', 1.5],
+    ['a fraction', 1.5],
+    ['NaN', Number.NaN],
+    ['a double past 64 bits', 2 ** 63],
+    ['infinity', -Infinity],
     ['a bool', true],
     ['text', '1'],
     ['bytes', Uint8Array.of(1)],
@@ -59,6 +62,32 @@ describe('add', () => {
     using list = ShareableList.create([value]);
     expect(() => list.add(0, 1)).toFailWith(TypeError, 'ERR_INVALID_ARG_TYPE', 'slot 0');
     expect(list.get(0)).toEqual(value);
+  });
+
+  test('takes a whole number in a slot that holds a double for the integer that it is', () => {
+    using list = ShareableList.create([0]);
+    list.set(0, 0.5);
+    list.set(0, 0);
+    expect([list.add(0, 1), list.add(0, 41n), list.add(0, -50)]).toEqual([1, 42, -8]);
+    expect([list.get(0), list.format]).toEqual([-8, 'd']);
+    list.set(0, -0);
+    expect(list.add(0, 0)).toBe(0);
+    list.set(0, 2 ** 60);
+    // As get does, and not as a bigint.
+    expect([list.add(0, 1024), list.get(0)]).toEqual([2 ** 60 + 1024, 2 ** 60 + 1024]);
+  });
+
+  test.each<[number, number | bigint]>([
+    [2 ** 53, 1],
+    [-(2 ** 53), -1],
+    [1, 2n ** 62n],
+    [2 ** 62, INT64_MAX],
+    [-(2 ** 63), -1024],
+  ])('in a slot that holds the double %d, refuses to add %d, because no double is the sum', (start, delta) => {
+    using list = ShareableList.create([0.5]);
+    list.set(0, start);
+    expect(() => list.add(0, delta)).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', 'no double is exactly');
+    expect(list.get(0)).toBe(start);
   });
 
   test.each([0.5, Number.NaN, Infinity, 2 ** 53, -(2 ** 53), INT64_MAX + 1n, INT64_MIN - 1n, 2n ** 64n])(

@@ -89,7 +89,7 @@ describe('create', () => {
 
   test('is the only way to an instance, beside attach', () => {
     // @ts-expect-error the constructor is private
-    expect(() => new ShareableList()).toFailWith(TypeError, 'ERR_INVALID_ARG_VALUE', 'ShareableList.create()');
+    expect(() => new ShareableList()).toFailWith(TypeError, 'ERR_INVALID_ARG_VALUE', 'ShareableList.create(values)');
   });
 });
 

@@ -68,7 +68,6 @@ describe('a format', () => {
     '8S',
     '0x8s',
     '8s8s',
-    '8sx',
     '1e1s',
     'xxxxxxxx',
     'xxxxx?xx',
@@ -82,7 +81,7 @@ describe('a format', () => {
     for (const code of [0, 1, 2, 3]) expectUnreadable(twoSlots(format, code));
   });
 
-  test.each(['9s', '16s', '9999999s', '5s4x', '8s1x', '0s9x', '1s99999x', '9x'])(
+  test.each(['9s', '16s', '9999999s', '5s4x', '8s1x', '8sx', '0s9x', '1s99999x', '9x'])(
     '%j, of more than the slot has, is refused',
     (format) => {
       for (const code of [1, 2]) expectUnreadable(twoSlots(format, code));
@@ -221,5 +220,32 @@ describe('offsets that change after attach', () => {
     ];
     for (const use of uses) expect(use).toFailWith(LayoutError, 'ERR_SHM_LAYOUT', 'slot 0');
     expect(shm.buf).toEqual(before);
+  });
+});
+
+describe('offsets that 32-bit arithmetic would take for good ones', () => {
+  const ends = [2 ** 32 - 1000, 2 ** 32 - 8, 2 ** 31, 2 ** 31 + 8, 2 ** 32 - 2 ** 31 + 16];
+  const starts = [2 ** 31 - 8, 2 ** 31 - 2 ** 30, 0, 8, 2 ** 31, 2 ** 32 - 8];
+
+  test.each<[string, Storable, Storable]>([
+    ['a bool', false, true],
+    ['null', null, null],
+    ['an integer', 5, 6],
+    ['a double', 1.5, 2.5],
+    ['a large integer', 2 ** 40, 2 ** 41],
+    ['text', 'before', 'after'],
+  ])('make %s unreadable, and change nothing', (_, value, next) => {
+    using list = ShareableList.create<Storable>([value, value]);
+    const words = list.shm.array(Uint32Array);
+    for (const start of starts) {
+      for (const end of ends) {
+        words.set([start, 0, end, 0], 2);
+        const before = list.shm.buf.slice();
+        for (const use of [() => list.get(0), () => list.set(0, next), () => list.toArray(), () => list.capacity(0)]) {
+          expect(use, `${start} to ${end}`).toFailWith(LayoutError, 'ERR_SHM_LAYOUT', 'slot 0');
+        }
+        expect(list.shm.buf).toEqual(before);
+      }
+    }
   });
 });

@@ -94,12 +94,28 @@ class Model {
 
   /** Adds; tells how that ends. */
   add(slot: Slot, delta: bigint): Outcome {
-    if (slot.format !== 'q') return 'holds no integer';
-    const sum = BigInt(slot.value as number | bigint) + delta;
-    if (BigInt.asIntN(64, sum) !== sum) return 'would pass 64 bits';
+    const start = slot.value;
+    if (slot.format === 'd' && Number.isInteger(start) && fitsInt64(start)) return this.#addToDouble(slot, delta);
+    if (slot.format !== 'q') return 'add needs an integer';
+    const sum = BigInt(start as number | bigint) + delta;
+    if (!fitsInt64(sum)) return 'would pass 64 bits';
     slot.value = returned(sum);
     return slot.value as number | bigint;
   }
+
+  #addToDouble(slot: Slot, delta: bigint): Outcome {
+    const sum = BigInt(slot.value as number) + delta;
+    const rounded = Number(sum);
+    if (BigInt(rounded) !== sum || !fitsInt64(rounded)) return 'no double is exactly';
+    slot.value = rounded;
+    return rounded;
+  }
+}
+
+/** Whether a whole number fits 64 bits. */
+function fitsInt64(value: unknown): boolean {
+  const integer = BigInt(value as number | bigint);
+  return BigInt.asIntN(64, integer) === integer;
 }
 
 /** What a write returns, or what its error says. */
@@ -109,7 +125,7 @@ function outcomeOf(write: () => Outcome | void): Outcome {
   try {
     return write() ?? undefined;
   } catch (error) {
-    const reasons = /exceeds available storage|holds no integer|would pass 64 bits/;
+    const reasons = /exceeds available storage|add needs an integer|would pass 64 bits|no double is exactly/;
     return reasons.exec((error as Error).message)?.[0] ?? String(error);
   }
 }

@@ -90,6 +90,27 @@ describe('indexOf, includes and count', () => {
     expect(list.count(-(2 ** 63))).toBe(2);
   });
 
+  test('compare numbers and bigints by value at every magnitude', () => {
+    const powers = Array.from({ length: 1024 }, (_, exponent) => exponent);
+    using list = ShareableList.create<Storable>(powers.flatMap((exponent) => [2 ** exponent, -(2 ** exponent)]));
+    const wrong = powers.filter((exponent) => {
+      const value = 2n ** BigInt(exponent);
+      return (
+        list.indexOf(value) !== 2 * exponent ||
+        list.indexOf(-value) !== 2 * exponent + 1 ||
+        list.count(value) !== 1 ||
+        !list.includes(-value) ||
+        // No double is this.
+        (exponent >= 53 && list.includes(value + 1n)) ||
+        list.indexOf(2 ** exponent) !== 2 * exponent
+      );
+    });
+    expect(wrong).toEqual([]);
+    expect([list.includes(2n ** 1024n), list.includes(-(2n ** 5000n))]).toEqual([false, false]);
+    using infinite = ShareableList.create<Storable>([Infinity, -Infinity, Number.NaN]);
+    expect([infinite.includes(2n ** 5000n), infinite.includes(-(2n ** 5000n))]).toEqual([false, false]);
+  });
+
   test('do not take true for 1, nor null for 0, nor text for bytes', () => {
     using numbers = ShareableList.create<Storable>([1, 0]);
     expect([numbers.count(true), numbers.count(false), numbers.count(null), numbers.count('1')]).toEqual([0, 0, 0, 0]);

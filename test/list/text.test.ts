@@ -1,7 +1,7 @@
 /** Strings and bytes: sizes in UTF-8, NULs at the end, what does not fit. */
 import { runInNewContext } from 'node:vm';
 
-import { ShareableList } from 'shareable';
+import { ShareableList, SlotFullError } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -93,11 +93,11 @@ describe('text', () => {
     list.set(0, null);
     list.set(0, 'y'.repeat(24));
     expect([list.get(0), list.format]).toEqual(['y'.repeat(24), '24s']);
-    expect(() => list.set(0, 'y'.repeat(25))).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', TOO_LONG);
+    expect(() => list.set(0, 'y'.repeat(25))).toFailWith(SlotFullError, 'ERR_SHM_SLOT_FULL', TOO_LONG);
   });
 
   test('fills its slot to the last byte', () => {
-    using list = ShareableList.create(['abc', 1]);
+    using list = ShareableList.create<string | number>(['abc', 1]);
     list.set(0, '12345678');
     list.set(1, 'éééé');
     expect(list.toArray()).toEqual(['12345678', 'éééé']);
@@ -113,8 +113,8 @@ describe('text', () => {
   ])('that does not fit, such as %s, is refused, and the old value stays', (_, text) => {
     using list = ShareableList.create(['before', 7, 1.5, true, null, utf8('old')]);
     for (let slot = 0; slot < list.length; slot++) {
-      expect(() => list.set(slot, text)).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', TOO_LONG);
-      expect(() => list.set(slot, utf8(text))).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', TOO_LONG);
+      expect(() => list.set(slot, text)).toFailWith(SlotFullError, 'ERR_SHM_SLOT_FULL', TOO_LONG);
+      expect(() => list.set(slot, utf8(text))).toFailWith(SlotFullError, 'ERR_SHM_SLOT_FULL', TOO_LONG);
     }
     expect(list.toArray()).toEqual(['before', 7, 1.5, true, null, utf8('old')]);
     expect(list.format).toBe('8sqdxxxxxxx?xxxxxx?x8s');

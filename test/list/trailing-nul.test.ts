@@ -65,26 +65,47 @@ describe('a value that ends in NUL', () => {
 });
 
 describe('a format of eight characters', () => {
-  test('cannot hold the length of every such value: creating one is a RangeError that says so', () => {
+  test.each([
+    [99_999, '99999s1x'],
+    [100_000, '100000sx'],
+    [150_001, '150001sx'],
+    [999_999, '999999sx'],
+  ])('records the exact length of a value of %d bytes', (length, format) => {
+    const bytes = new Uint8Array(length).fill(7, 0, -1);
+    using list = ShareableList.create([bytes, `${'x'.repeat(length - 1)}\0`, 1]);
+    expect(list.format).toBe(`${format}${format}q`);
+    // Buffer#equals, because toEqual compares one element after the other.
+    expect(Buffer.from(list.get(0)).equals(bytes)).toBe(true);
+    expect(list.get(1)).toBe(`${'x'.repeat(length - 1)}\0`);
+    expect(list.get(2)).toBe(1);
+  });
+
+  test('records it with one pad byte where the number of pad bytes has too many digits, and with none in a full slot', () => {
+    using list = ShareableList.create<string | Uint8Array>(['x'.repeat(150_000)]);
+    const steps: [string, string][] = [
+      ['y\0', '2sx'],
+      [`${'z'.repeat(150_006)}\0`, '150007sx'],
+      ['\0'.repeat(150_008), '150008s '],
+      ['ten bytes.', '150008s'],
+    ];
+    for (const [value, format] of steps) {
+      list.set(0, value);
+      expect(list.get(0) === value).toBe(true);
+      expect(list.format).toBe(format);
+    }
+  });
+
+  test('cannot record the length of longer ones: a RangeError says so', () => {
     const name = freshName();
-    // 100,000 bytes are six digits, and the pad would be two characters or more.
-    for (const value of [`${'x'.repeat(99_999)}\0`, new Uint8Array(100_000)]) {
+    const values = [`${'x'.repeat(999_999)}\0`, new Uint8Array(1_000_000)];
+    for (const value of values) {
       expect(() => ShareableList.create([value], { name })).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', 'NUL');
     }
     expect(exists(name)).toBe(false);
-  });
-
-  test('cannot hold it when it is set, either: the slot keeps its value', () => {
-    using list = ShareableList.create(['x'.repeat(100_000)]);
-    // The first by its length, the second by its pad: 2s100006x.
-    for (const value of [`${'x'.repeat(99_999)}\0`, 'y\0']) {
-      expect(() => list.set(0, value)).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', 'NUL');
+    using list = ShareableList.create<string | Uint8Array>(['x'.repeat(1_000_000)]);
+    for (const value of values) {
+      expect(() => list.set(0, value)).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', 'at most 999999');
     }
-    expect([list.get(0), list.format]).toEqual(['x'.repeat(100_000), '100008s']);
-  });
-
-  test('can hold the longest values without', () => {
-    using list = ShareableList.create([`${'x'.repeat(99_998)}\0`, 'x'.repeat(1_000_000)]);
-    expect(list.format).toBe('99999s1x1000008s');
+    expect([list.get(0) === 'x'.repeat(1_000_000), list.format]).toEqual([true, '1000008s']);
   });
 });

@@ -1,5 +1,5 @@
 /** Bad arguments: each is refused by class and code before anything is made. */
-import { SharedMemory } from 'shareable';
+import { Lock, ShareableList, SharedMemory, SharedMemoryManager } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 import { exists, freshName, namesInUse } from '../support/segments.ts';
@@ -137,6 +137,55 @@ describe('options', () => {
       expect(exists(name)).toBe(true);
       using shm = SharedMemory.attach(name);
       shm.unlink();
+    });
+  });
+
+  describe('that nothing knows', () => {
+    const name = 'never made';
+    const calls: [string, (options: object) => unknown, string][] = [
+      ['SharedMemory.create', (options) => SharedMemory.create(8, options), 'name, track, mode'],
+      ['SharedMemory.createOrAttach', (options) => SharedMemory.createOrAttach(name, 8, options), 'track, mode'],
+      ['SharedMemory.attach', (options) => SharedMemory.attach(name, options), 'readOnly, allowForeign'],
+      ['ShareableList.create', (options) => ShareableList.create([1], options), 'name, track, mode'],
+      ['ShareableList.createOrAttach', (options) => ShareableList.createOrAttach(name, [1], options), 'track, mode'],
+      ['ShareableList.attach', (options) => ShareableList.attach(name, options), 'readOnly, allowForeign'],
+      ['Lock.create', (options) => Lock.create(options), 'name, track, mode'],
+    ];
+
+    test.each(calls)('are refused by %s, which lists its own', (_, call, known) => {
+      expect(() => call({ color: 'red' })).toFailWith(
+        TypeError,
+        'ERR_INVALID_ARG_VALUE',
+        `'color': the options here are ${known}`,
+      );
+    });
+
+    test.each(calls)('are refused by %s with the name that was meant', (_, call, known) => {
+      const meant = known.split(', ')[0] as string;
+      const misspelt = meant.toUpperCase();
+      const message = `unknown option '${misspelt}': did you mean ${meant}?`;
+      expect(() => call({ [misspelt]: 'x' })).toFailWith(TypeError, 'ERR_INVALID_ARG_VALUE', message);
+    });
+
+    test('are refused by the ways to acquire a lock, and by managers', async () => {
+      using lock = Lock.create();
+      const wrong = { timeOut: 1 } as never;
+      const expected = {
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: expect.stringContaining('timeout'),
+      };
+      expect(() => lock.acquire(wrong)).toThrow(expect.objectContaining(expected));
+      await expect(lock.acquireAsync(wrong)).rejects.toMatchObject(expected);
+      await expect(SharedMemoryManager.start({ authKey: 'x' } as never)).rejects.toMatchObject({
+        ...expected,
+        message: expect.stringContaining('did you mean authkey?'),
+      });
+    });
+
+    test('may be undefined', () => {
+      using shm = SharedMemory.create(8, { color: undefined } as object);
+      expect(exists(shm.name)).toBe(true);
     });
   });
 

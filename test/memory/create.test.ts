@@ -108,7 +108,11 @@ describe('create', () => {
 
   test('is the only way to an instance, beside attach', () => {
     // @ts-expect-error the constructor is private
-    expect(() => new SharedMemory()).toFailWith(TypeError, 'ERR_INVALID_ARG_VALUE', 'SharedMemory.create()');
+    expect(() => new SharedMemory()).toFailWith(
+      TypeError,
+      'ERR_INVALID_ARG_VALUE',
+      'SharedMemory.create(size, options)',
+    );
   });
 
   test('makes a segment of one byte, and one of many pages', () => {

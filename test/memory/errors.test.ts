@@ -1,13 +1,19 @@
 import * as shareable from 'shareable';
 import {
+  AuthenticationError,
   LayoutError,
+  LockAbortedError,
+  LockTimeoutError,
+  ManagerClosedError,
   OutOfSharedMemoryError,
   SegmentAccessError,
   SegmentClosedError,
   SegmentExistsError,
   SegmentNotFoundError,
+  ShareableList,
   SharedMemory,
   SharedMemoryError,
+  SlotFullError,
 } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
@@ -15,7 +21,10 @@ import { platform } from '../support/platform.ts';
 import { freshName } from '../support/segments.ts';
 
 const CLASSES = {
+  AuthenticationError,
   LayoutError,
+  LockTimeoutError,
+  ManagerClosedError,
   OutOfSharedMemoryError,
   SegmentAccessError,
   SegmentClosedError,
@@ -33,6 +42,33 @@ describe.each(Object.entries(CLASSES))('%s', (name, ErrorClass) => {
     expect(String(error)).toBe(`${name}: what happened`);
     expect(error.stack).toContain(`${name}: what happened`);
   });
+
+  test('keeps its name when a minifier renames the class', () => {
+    // What a bundler makes of it is a class of another name with the same prototype.
+    const Renamed = class extends (ErrorClass as typeof SharedMemoryError) {};
+    expect(new Renamed('what happened', { code: 'CODE' }).name).toBe(name);
+    expect(Object.getOwnPropertyDescriptor(ErrorClass.prototype, 'name')?.value).toBe(name);
+  });
+});
+
+test('an aborted wait has the name that Node gives such errors', () => {
+  const error = new LockAbortedError('what happened', { code: 'ABORT_ERR' });
+  expect([error.name, String(error)]).toEqual(['AbortError', 'AbortError: what happened']);
+});
+
+test('a value too long for its slot is a RangeError with a code of its own', () => {
+  const name = freshName();
+  using list = ShareableList.create(['short'], { name });
+  let error: unknown;
+  try {
+    list.set(0, 'longer than eight bytes');
+  } catch (thrown) {
+    error = thrown;
+  }
+  expect(error).toBeInstanceOf(SlotFullError);
+  expect(error).toBeInstanceOf(RangeError);
+  expect(error).toMatchObject({ name: 'SlotFullError', code: 'ERR_SHM_SLOT_FULL', segment: name });
+  expect(String(error)).toContain('23 bytes do not fit slot 0, which has 8; create the list with a larger slot');
 });
 
 test.skipIf(!platform.hasLinuxCalls)('an error of the system has its code, its call and the segment', () => {
@@ -63,6 +99,8 @@ test('the classes and functions of the documentation are exported', () => {
     'ShareableList',
     'SharedMemory',
     'SharedMemoryError',
+    'SlotFullError',
+    'slot',
     'pageSize',
     'roundUpToPage',
   ];

@@ -1,24 +1,64 @@
 /** What the compiler makes of lists. Checked by `vitest` and by `tsc`. */
 import type { ShareableListHandle, SharedMemory, Storable } from 'shareable';
-import { ShareableList } from 'shareable';
+import { ShareableList, slot } from 'shareable';
 import { expectTypeOf, test } from 'vitest';
 
 declare const handle: ShareableListHandle;
+declare const numbers: ShareableListHandle<number>;
 
-test('create infers the type of the slots, not of the values', () => {
-  expectTypeOf(ShareableList.create([1, 2])).toEqualTypeOf<ShareableList<number>>();
-  expectTypeOf(ShareableList.create([1n])).toEqualTypeOf<ShareableList<bigint>>();
-  expectTypeOf(ShareableList.create(['a', 'b'])).toEqualTypeOf<ShareableList<string>>();
-  expectTypeOf(ShareableList.create([true, false])).toEqualTypeOf<ShareableList<boolean>>();
-  expectTypeOf(ShareableList.create([null])).toEqualTypeOf<ShareableList<null>>();
-  expectTypeOf(ShareableList.create([1, 'two', null])).toEqualTypeOf<ShareableList<number | string | null>>();
-  expectTypeOf(ShareableList.create([1, 2] as const)).toEqualTypeOf<ShareableList<number>>();
+test('create infers the type of each slot, not of its first value', () => {
+  const list = ShareableList.create([1, 'two', null, slot(64, 'three'), true]);
+  expectTypeOf(list).toExtend<ShareableList<number | string | null | boolean>>();
+  expectTypeOf(list.get(0)).toEqualTypeOf<number>();
+  expectTypeOf(list.get(1)).toEqualTypeOf<string>();
+  expectTypeOf(list.get(2)).toEqualTypeOf<null>();
+  expectTypeOf(list.get(3)).toEqualTypeOf<string>();
+  expectTypeOf(list.at(4)).toEqualTypeOf<boolean>();
+  // Of other indexes the compiler knows no more than what the list holds.
+  expectTypeOf(list.get(-1)).toEqualTypeOf<number | string | null | boolean>();
+  expectTypeOf(list.get(5)).toEqualTypeOf<number | string | null | boolean>();
+  expectTypeOf(list.at(5)).toEqualTypeOf<number | string | null | boolean | undefined>();
+  expectTypeOf(list.get(Number('1'))).toEqualTypeOf<number | string | null | boolean>();
+  expectTypeOf(ShareableList.create([1, 'a'] as const).get(1)).toEqualTypeOf<string>();
+  expectTypeOf(ShareableList.create([1n]).get(0)).toEqualTypeOf<bigint>();
+});
+
+test('a list of values of one type is a list of that type', () => {
+  const values: number[] = [1, 2];
+  expectTypeOf(ShareableList.create(values)).toEqualTypeOf<ShareableList<number>>();
+  expectTypeOf(ShareableList.create([1, 2])).toExtend<ShareableList<number>>();
+  expectTypeOf(ShareableList.create([1, 2])).toExtend<ShareableList>();
+  expectTypeOf(ShareableList.create([1, 'a'])).not.toExtend<ShareableList<number>>();
+  expectTypeOf<ShareableList<number>>().toExtend<ShareableList>();
+});
+
+test('createOrAttach infers what create does', () => {
+  expectTypeOf(ShareableList.createOrAttach('name', [1, 'two']).get(1)).toEqualTypeOf<string>();
+  expectTypeOf(ShareableList.createOrAttach<Storable>('name', [1])).toEqualTypeOf<ShareableList>();
+  // @ts-expect-error the name is an argument of its own here
+  ShareableList.createOrAttach('name', [1], { name: 'other' });
+});
+
+test('a handle keeps the types of the slots', () => {
+  const sent = ShareableList.create([1, 'two']).toJSON();
+  expectTypeOf(sent).toExtend<ShareableListHandle<number | string>>();
+  expectTypeOf(sent).toExtend<ShareableListHandle>();
+  expectTypeOf(ShareableList.attach(sent).get(1)).toEqualTypeOf<string>();
+  expectTypeOf(ShareableList.attach(numbers)).toEqualTypeOf<ShareableList<number>>();
+});
+
+test('add returns a number where the slots hold numbers', () => {
+  expectTypeOf(ShareableList.create([1, 2]).add(0, 1)).toEqualTypeOf<number>();
+  expectTypeOf(ShareableList.attach<number>('name').add(0, 1n)).toEqualTypeOf<number>();
+  expectTypeOf(ShareableList.create([1n]).add(0, 1)).toEqualTypeOf<number | bigint>();
+  expectTypeOf(ShareableList.attach('name').add(0, 1)).toEqualTypeOf<number | bigint>();
 });
 
 test('create takes any iterable', () => {
   expectTypeOf(ShareableList.create(new Set(['a']))).toEqualTypeOf<ShareableList<string>>();
   expectTypeOf(ShareableList.create(new Float64Array(3))).toEqualTypeOf<ShareableList<number>>();
   expectTypeOf(ShareableList.create(ShareableList.create([1]))).toEqualTypeOf<ShareableList<number>>();
+  expectTypeOf(ShareableList.create(new Set([slot(8, 1)]))).toEqualTypeOf<ShareableList<number>>();
   expectTypeOf(ShareableList.create([new Uint8Array(3)]).get(0)).toExtend<Uint8Array>();
 });
 
@@ -49,15 +89,15 @@ test('attach has the type that it is told, and any value without', () => {
 });
 
 test('values come out as they go in', () => {
-  const list = ShareableList.create([1, 'two']);
-  expectTypeOf(list.get).returns.toEqualTypeOf<number | string>();
-  expectTypeOf(list.at).returns.toEqualTypeOf<number | string | undefined>();
+  const list = ShareableList.create(['two', 1].slice());
+  expectTypeOf(list.get(0)).toEqualTypeOf<number | string>();
+  expectTypeOf(list.at(0)).toEqualTypeOf<number | string | undefined>();
   expectTypeOf(list.set).parameter(1).toEqualTypeOf<number | string>();
   expectTypeOf(list.toArray()).toEqualTypeOf<(number | string)[]>();
   expectTypeOf([...list]).toEqualTypeOf<(number | string)[]>();
   expectTypeOf([...list.entries()]).toEqualTypeOf<[number, number | string][]>();
   expectTypeOf([...list.keys()]).toEqualTypeOf<number[]>();
-  expectTypeOf(list.add).returns.toEqualTypeOf<number | bigint>();
+  expectTypeOf(list.capacity(0)).toEqualTypeOf<number>();
   expectTypeOf(list.indexOf).returns.toEqualTypeOf<number>();
   expectTypeOf(list.shm).toEqualTypeOf<SharedMemory>();
   // @ts-expect-error this list holds no null

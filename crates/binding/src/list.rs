@@ -5,12 +5,14 @@ use std::cell::RefCell;
 use napi::bindgen_prelude::{Array, External, Float64ArraySlice, Uint32ArraySlice, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
-use shareable_core::layout::{CONFIRMATIONS, Code, Format, Header, SLOT_ALIGNMENT, Value, Values, WRITING, low_half};
+use shareable_core::layout::{
+    CONFIRMATIONS, Code, Format, Header, Input, MAX_SLOT_BYTES, SLOT_ALIGNMENT, Value, Values, WRITING, low_half,
+};
 use shareable_core::{Error, Kind, List, Segment};
 
 use crate::error::{OrThrow, throw};
 use crate::segment::{NativeCreateOptions, NativeSegment};
-use crate::value::{Owned, integer_to_js, to_js};
+use crate::value::{Owned, to_js};
 
 /// A list, and where its parts lie in the segment, in bytes.
 #[napi(object, object_from_js = false)]
@@ -53,6 +55,12 @@ pub struct NativeListInSegment {
     pub list: NativeList,
 }
 
+impl From<(Segment, List)> for NativeListInSegment {
+    fn from((segment, list): (Segment, List)) -> Self {
+        Self { segment: segment.into(), list: list.into() }
+    }
+}
+
 /// What `slots.ts` needs to know of the layout, so that it is written down once.
 #[napi(object, object_from_js = false)]
 pub struct NativeLayout {
@@ -60,6 +68,8 @@ pub struct NativeLayout {
     pub offsets_start: u32,
     /// What slots and offsets are multiples of.
     pub alignment: u32,
+    /// The most bytes that a slot can have.
+    pub max_slot_bytes: u32,
     /// The format of an integer: its low and its high 32 bits.
     pub int_format: Vec<u32>,
     /// The format of a double.
@@ -94,6 +104,7 @@ pub fn list_layout() -> NativeLayout {
     NativeLayout {
         offsets_start: Header::OFFSETS_START as u32,
         alignment: SLOT_ALIGNMENT as u32,
+        max_slot_bytes: MAX_SLOT_BYTES as u32,
         int_format: halves(Format::Int),
         float_format: halves(Format::Float),
         bool_format: halves(Format::Bool),
@@ -116,6 +127,25 @@ struct Packed<'a> {
     others: Vec<Owned>,
     /// For each slot 0, or one more than its place in `others`; empty when there are none.
     places: Vec<u32>,
+    /// For each of `others` the bytes that its slot should have at least; 0 where what the value needs will do.
+    sizes: &'a [u32],
+}
+
+impl<'a> Packed<'a> {
+    fn new(env: &Env, numbers: &'a [f64], indexes: &[u32], values: &Array<'_>, sizes: &'a [u32]) -> Result<Self> {
+        let mut others = Vec::with_capacity(indexes.len());
+        let mut places = if indexes.is_empty() { Vec::new() } else { vec![0; numbers.len()] };
+        for (place, index) in (0..).zip(indexes) {
+            let other = values.get::<Unknown<'_>>(place)?.ok_or_else(|| missing(env))?;
+            others.push(Owned::from_js(env, other)?);
+            *places.get_mut(*index as usize).ok_or_else(|| missing(env))? = place + 1;
+        }
+        Ok(Self { numbers, others, places, sizes })
+    }
+
+    fn place(&self, index: usize) -> Option<usize> {
+        self.places.get(index).and_then(|place| place.checked_sub(1)).map(|place| place as usize)
+    }
 }
 
 impl Values for Packed<'_> {
@@ -124,35 +154,50 @@ impl Values for Packed<'_> {
     }
 
     fn get(&self, index: usize) -> Value<'_> {
-        match self.places.get(index) {
-            None | Some(0) => shareable_core::layout::Input::Number(self.numbers[index]).into_value(),
-            Some(place) => self.others[*place as usize - 1].as_input().into_value(),
+        match self.place(index) {
+            None => Input::Number(self.numbers[index]).into_value(),
+            Some(place) => self.others[place].as_input().into_value(),
         }
+    }
+
+    fn reserved(&self, index: usize) -> usize {
+        self.place(index).and_then(|place| self.sizes.get(place)).map_or(0, |&bytes| bytes as usize)
     }
 }
 
 /// Creates a list in a segment of its own. `numbers` has an element a slot; the slots of `indexes` hold the value that
-/// stands at the same place in `others` instead.
+/// stands at the same place in `others` instead, and have at least as many bytes as stand there in `sizes`.
 #[napi(catch_unwind)]
 pub fn create_list(
     env: &Env,
     numbers: Float64ArraySlice<'_>,
     indexes: Uint32ArraySlice<'_>,
     #[napi(ts_arg_type = "unknown[]")] others: Array<'_>,
+    sizes: Uint32ArraySlice<'_>,
     options: NativeCreateOptions,
 ) -> Result<NativeListInSegment> {
-    let mut packed = Packed { numbers: &numbers, others: Vec::with_capacity(indexes.len()), places: Vec::new() };
-    if !indexes.is_empty() {
-        packed.places = vec![0; numbers.len()];
-    }
-    for (place, index) in (0..).zip(indexes.iter()) {
-        let other = others.get::<Unknown<'_>>(place)?.ok_or_else(|| missing(env))?;
-        packed.others.push(Owned::from_js(env, other)?);
-        *packed.places.get_mut(*index as usize).ok_or_else(|| missing(env))? = place + 1;
-    }
-    let create = || List::create(&packed, &options.check()?);
-    let (segment, list) = create().or_throw(env)?;
-    Ok(NativeListInSegment { segment: segment.into(), list: list.into() })
+    let values = Packed::new(env, &numbers, &indexes, &others, &sizes)?;
+    let create = || List::create(&values, &options.check()?);
+    create().or_throw(env).map(Into::into)
+}
+
+/// Attaches to the list that the options name, or creates it as [`create_list`] does.
+#[napi(catch_unwind)]
+pub fn create_or_attach_list(
+    env: &Env,
+    numbers: Float64ArraySlice<'_>,
+    indexes: Uint32ArraySlice<'_>,
+    #[napi(ts_arg_type = "unknown[]")] others: Array<'_>,
+    sizes: Uint32ArraySlice<'_>,
+    options: NativeCreateOptions,
+) -> Result<NativeListInSegment> {
+    let values = Packed::new(env, &numbers, &indexes, &others, &sizes)?;
+    let open = || {
+        let options = options.check()?;
+        let name = options.name.clone().ok_or_else(|| Error::new(Kind::InvalidValue, "the list has no name"))?;
+        List::create_or_attach(&name, &values, &options)
+    };
+    open().or_throw(env).map(Into::into)
 }
 
 fn missing(env: &Env) -> napi::Error {
@@ -183,7 +228,14 @@ pub fn list_set(env: &Env, list: &External<List>, index: u32, value: Unknown<'_>
     list.set(index as usize, value.as_input()).or_throw(env)
 }
 
-/// Adds to an integer slot and returns the sum.
+/// The size of a slot in bytes.
+#[napi(catch_unwind)]
+#[allow(clippy::cast_precision_loss, reason = "a size is less than 2^53")]
+pub fn list_capacity(env: &Env, list: &External<List>, index: u32) -> Result<f64> {
+    Ok(list.capacity(index as usize).or_throw(env)? as f64)
+}
+
+/// Adds to an integer in a slot and returns the sum.
 #[napi(catch_unwind, ts_return_type = "number | bigint")]
 pub fn list_add<'env>(
     env: &'env Env,
@@ -194,7 +246,7 @@ pub fn list_add<'env>(
     let Value::Int(delta) = Owned::from_js(env, delta)?.as_input().into_value() else {
         return Err(throw(env, &Error::new(Kind::OutOfRange, "only an integer can be added")));
     };
-    integer_to_js(env, list.add(index as usize, delta).or_throw(env)?)
+    to_js(env, list.add(index as usize, delta).or_throw(env)?)
 }
 
 /// The first index from `from` on at which the list holds `value`; -1 if there is none.

@@ -4,8 +4,8 @@ use napi::bindgen_prelude::{External, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use shareable_core::{
-    Access, AttachOptions, CreateOptions, Error, Foreign, Kind, Lifetime, Name, Segment, page_size as core_page_size,
-    round_up_to_page,
+    Access, AttachOptions, CreateOptions, Error, Foreign, Kind, Lifetime, Name, Segment, Umask,
+    page_size as core_page_size, round_up_to_page,
 };
 
 use crate::buffer::{SharedBuffer, detach, external, over_static};
@@ -55,6 +55,8 @@ pub struct NativeCreateOptions {
     pub track: bool,
     /// Permission bits.
     pub mode: u32,
+    /// Whether the umask leaves them alone.
+    pub exact_mode: bool,
     /// Where in the program this happens.
     pub origin: Option<String>,
     /// The manager that takes the segment over.
@@ -70,7 +72,8 @@ impl NativeCreateOptions {
         let lifetime = self.lifetime();
         let name = self.name.map(|name| Name::new(&name)).transpose()?;
         let keeper = self.manager.map(crate::manager::keeper).transpose()?;
-        Ok(CreateOptions { name, lifetime, mode: self.mode, origin: self.origin.unwrap_or_default(), keeper })
+        let umask = if self.exact_mode { Umask::Ignored } else { Umask::Applies };
+        Ok(CreateOptions { name, lifetime, mode: self.mode, umask, origin: self.origin.unwrap_or_default(), keeper })
     }
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn to_js<'env>(env: &'env Env, value: Value<'_>) -> Result<Unknown<'e
 }
 
 /// A number where that is exact, else a bigint.
-pub(crate) fn integer_to_js(env: &Env, n: i64) -> Result<Unknown<'_>> {
+fn integer_to_js(env: &Env, n: i64) -> Result<Unknown<'_>> {
     #[expect(clippy::cast_precision_loss, reason = "a rounded value is out of the safe range")]
     let number = n as f64;
     if number.abs() <= MAX_SAFE_INTEGER { number.into_unknown(env) } else { BigInt::from(n).into_unknown(env) }

@@ -43,6 +43,8 @@ macro_rules! error_kinds {
             InvalidValue,
             /// An argument lies outside its range.
             OutOfRange,
+            /// A value is larger than the slot that it is written to.
+            SlotFull,
         }
     };
 }
@@ -72,6 +74,8 @@ macro_rules! error_remedies {
             AttachToWrite,
             /// Create the segment with a mode that admits this user.
             CreateWithMode,
+            /// Create the list with a larger slot for the value.
+            ReserveLargerSlot,
             /// Use a manager without a server.
             UseLocalManager,
         }

@@ -1,10 +1,11 @@
 //! CPython's `ShareableList` in a segment: the list's bytes, and the state of the mapping.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::layout::{self, Header, Input, Value, Values};
-use crate::{Access, CreateOptions, Error, Kind, ListView, Mapping, Result, Segment};
+use crate::{Access, CreateOptions, Error, Kind, ListView, Mapping, Name, Result, Segment};
 
 /// How long a slot that somebody is writing is waited for. Writing takes microseconds; a writer that takes longer has
 /// been stopped or killed.
@@ -41,6 +42,44 @@ impl List {
         Ok(Self::over(segment, header))
     }
 
+    /// Attaches to the list called `name`, or creates it of `values`, without a race between the two. Of the options all
+    /// but the name count for a new one.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create) and [`attach`](Self::attach); [`Kind::OutOfRange`] when the existing list has fewer
+    /// slots than there are values.
+    pub fn create_or_attach(
+        name: &Name,
+        values: &(impl Values + ?Sized),
+        options: &CreateOptions,
+    ) -> Result<(Segment, Self)> {
+        let options = CreateOptions { name: Some(name.clone()), ..options.clone() };
+        let attach = |segment: Segment| {
+            let list = Self::attach_whole(&segment, values.len())?;
+            Ok((segment, list))
+        };
+        Segment::open_or_create(name, attach, || Self::create(values, &options))
+    }
+
+    /// Finds a list of at least `least` slots in `segment`.
+    fn attach_whole(segment: &Segment, least: usize) -> Result<Self> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let list = Self::attach(segment)?;
+            let found = list.header.len;
+            if found >= least {
+                return Ok(list);
+            }
+            // Where the system cannot hide a list that is being made, it looks empty until it is complete.
+            if found > 0 || Instant::now() > deadline {
+                let name = segment.name();
+                let message = format!("list '{name}' exists with {found} slots, fewer than the {least} values given");
+                return Err(Error::new(Kind::OutOfRange, message).on_segment(name.as_str()));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     fn over(segment: &Segment, header: Header) -> Self {
         Self {
             mapping: Arc::clone(segment.mapping()),
@@ -68,19 +107,29 @@ impl List {
     /// Writes a value to the slot at `index`. Other processes see it at once.
     ///
     /// # Errors
-    /// [`Kind::OutOfRange`] past the end and for a value that does not fit the slot, which keeps its old one then;
+    /// [`Kind::OutOfRange`] past the end, [`Kind::SlotFull`] for a value that does not fit the slot, which keeps its old
+    /// one then;
     /// [`Kind::Access`] on a read-only attachment, [`Kind::Closed`] after close.
     pub fn set(&self, index: usize, value: Input<'_>) -> Result<()> {
         self.view()?.set(index, value)
     }
 
-    /// Adds `delta` to the integer at `index`, atomically across processes, and returns the sum.
+    /// Adds `delta` to the integer at `index`, atomically across processes, and returns the sum as the slot holds it. A
+    /// double that is an integer counts as one, and stays a double.
     ///
     /// # Errors
-    /// [`Kind::InvalidType`] when the slot holds no integer, [`Kind::OutOfRange`] past the end or past 64 bits, and as
-    /// [`set`](Self::set).
-    pub fn add(&self, index: usize, delta: i64) -> Result<i64> {
+    /// [`Kind::InvalidType`] when the slot holds no integer, [`Kind::OutOfRange`] past the end, past 64 bits, and for a
+    /// sum that no double is in a slot that holds one; and as [`set`](Self::set).
+    pub fn add(&self, index: usize, delta: i64) -> Result<Value<'static>> {
         self.view()?.add(index, delta)
+    }
+
+    /// The size of the slot at `index` in bytes: the longest text or bytes that it takes.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn capacity(&self, index: usize) -> Result<usize> {
+        self.view()?.capacity(index)
     }
 
     /// The struct formats of all slots, one after the other, as CPython shows them.

@@ -72,7 +72,7 @@ impl<'a> ListView<'a> {
     ///
     /// # Errors
     /// As there.
-    pub fn add(&self, index: usize, delta: i64) -> Result<i64> {
+    pub fn add(&self, index: usize, delta: i64) -> Result<Value<'static>> {
         let slot = self.slot_to_write(index)?;
         self.settle(&slot, || slot.add(delta))
     }
@@ -122,6 +122,14 @@ impl<'a> ListView<'a> {
         Ok(count)
     }
 
+    /// As [`List::capacity`](crate::List::capacity).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn capacity(&self, index: usize) -> Result<usize> {
+        Ok(self.slot(index)?.bytes())
+    }
+
     fn slot(&self, index: usize) -> Result<Slot<'a>> {
         self.layout.slot(index).map_err(|e| self.located(e))
     }
@@ -134,7 +142,7 @@ impl<'a> ListView<'a> {
             ));
         }
         self.slot(index).map_err(|e| match e.kind() {
-            Kind::OutOfRange => self.located(Error::new(Kind::OutOfRange, "assignment index out of range")),
+            Kind::OutOfRange => self.located(Error::new(e.kind(), format!("assignment {}", e.message()))),
             _ => e,
         })
     }

@@ -38,3 +38,13 @@ pub struct Holder {
     /// Whether it is still that process, and alive.
     pub is_alive: bool,
 }
+
+/// What the process's umask does to the mode of a new segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Umask {
+    /// It takes bits away, as from any file.
+    #[default]
+    Applies,
+    /// Nothing: the segment has exactly the mode that was asked for.
+    Ignored,
+}

@@ -7,7 +7,7 @@ use crate::keeper::Keeper;
 use crate::mapping::view;
 use crate::stale::Standing;
 use crate::tracker::{self, protocol::Registration};
-use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Mapping, Name, Result, SharedBytes, sys};
+use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Mapping, Name, Result, SharedBytes, Umask, sys};
 
 /// How to create a segment.
 #[derive(Clone, Debug)]
@@ -16,8 +16,10 @@ pub struct CreateOptions {
     pub name: Option<Name>,
     /// Whether the creator owns it.
     pub lifetime: Lifetime,
-    /// Permission bits, subject to the process's umask, as shm_open(3) has it. Windows has none.
+    /// Permission bits, as of shm_open(3). Windows has none.
     pub mode: u32,
+    /// Whether the process's umask takes bits away from `mode`.
+    pub umask: Umask,
     /// Where in the program this happens, for the warning about a segment left behind; may be empty.
     pub origin: String,
     /// Who takes an owned segment over as soon as it is made: the instance then is no owner.
@@ -26,7 +28,14 @@ pub struct CreateOptions {
 
 impl Default for CreateOptions {
     fn default() -> Self {
-        Self { name: None, lifetime: Lifetime::default(), mode: 0o600, origin: String::new(), keeper: None }
+        Self {
+            name: None,
+            lifetime: Lifetime::default(),
+            mode: 0o600,
+            umask: Umask::default(),
+            origin: String::new(),
+            keeper: None,
+        }
     }
 }
 
@@ -79,19 +88,20 @@ impl Segment {
         loop {
             let name = options.name.clone().map_or_else(|| Name::random_for(options.lifetime), Ok)?;
             let mut registered = None;
-            let created = sys::create(&name, bytes, options.mode, options.lifetime, &mut |raw, identity| {
-                initialize(view(raw))?;
-                if options.lifetime == Lifetime::Owned {
-                    tracker::register(Registration {
-                        identity,
-                        size: size as u64,
-                        name: name.as_str().to_owned(),
-                        origin: options.origin.clone(),
-                    })?;
-                    registered = Some(identity);
-                }
-                Ok(())
-            });
+            let created =
+                sys::create(&name, bytes, (options.mode, options.umask), options.lifetime, &mut |raw, identity| {
+                    initialize(view(raw))?;
+                    if options.lifetime == Lifetime::Owned {
+                        tracker::register(Registration {
+                            identity,
+                            size: size as u64,
+                            name: name.as_str().to_owned(),
+                            origin: options.origin.clone(),
+                        })?;
+                        registered = Some(identity);
+                    }
+                    Ok(())
+                });
             if let (Err(_), Some(identity)) = (&created, registered) {
                 tracker::forget(identity);
             }
@@ -173,26 +183,35 @@ impl Segment {
     pub fn create_or_attach(name: &Name, size: usize, options: &CreateOptions) -> Result<Self> {
         check_size(size)?;
         let options = CreateOptions { name: Some(name.clone()), ..options.clone() };
+        let attach = |segment: Self| {
+            if segment.size() >= size {
+                return Ok(segment);
+            }
+            let found = segment.size();
+            let message = format!("segment '{name}' exists with {found} bytes, fewer than the {size} asked for");
+            Err(Error::new(Kind::OutOfRange, message).on_segment(name.as_str()))
+        };
+        Self::open_or_create(name, attach, || Self::create(size, &options))
+    }
+
+    /// What `attach` makes of the segment called `name` or, where there is no such segment, what `create` makes, which
+    /// fails with [`Kind::Exists`] when another process was first.
+    pub(crate) fn open_or_create<T>(
+        name: &Name,
+        mut attach: impl FnMut(Self) -> Result<T>,
+        mut create: impl FnMut() -> Result<T>,
+    ) -> Result<T> {
         // Each round that fails both ways means that others created and unlinked the name in between.
         loop {
             if let Standing::LeftBehind { owner, why } = sys::reclaim(name) {
                 return Err(left_behind(name, owner, &why));
             }
             match Self::attach(name, AttachOptions::default()) {
-                Ok(segment) if segment.size() < size => {
-                    return Err(Error::new(
-                        Kind::OutOfRange,
-                        format!(
-                            "segment '{name}' exists with {} bytes, fewer than the {size} asked for",
-                            segment.size()
-                        ),
-                    )
-                    .on_segment(name.as_str()));
-                }
+                Ok(segment) => return attach(segment),
                 Err(e) if e.kind() == Kind::NotFound => {}
-                other => return other,
+                Err(e) => return Err(e),
             }
-            match Self::create(size, &options) {
+            match create() {
                 Err(e) if e.kind() == Kind::Exists => {}
                 other => return other,
             }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use common::{Temporary, attach, detached, exists, fresh, random, refused, store, watchdog};
 use shareable_core::layout::{EAGER_CHECK_SLOTS, Input, Value, WRITING};
-use shareable_core::{Kind, List};
+use shareable_core::{CreateOptions, Kind, List};
 
 const VALUES: [Value<'_>; 7] = [
     Value::Str("text"),
@@ -64,7 +64,7 @@ fn an_empty_list_has_nothing_to_find() {
     assert_eq!(list.format().unwrap(), "");
     assert_eq!(list.find(typed(Value::None), 0).unwrap(), None);
     assert_eq!(list.count(typed(Value::None)).unwrap(), 0);
-    assert_eq!(refused(list.get(0, &mut Vec::new())).message(), "index out of range");
+    assert_eq!(refused(list.get(0, &mut Vec::new())).message(), "index out of range: index 0, length 0");
 }
 
 #[test]
@@ -85,10 +85,12 @@ fn an_index_past_the_end_is_out_of_range_in_the_words_of_cpython() {
     for index in [7, usize::MAX] {
         for (error, message) in [
             (refused(list.get(index, &mut Vec::new())), "index out of range"),
+            (refused(list.capacity(index)), "index out of range"),
             (refused(list.set(index, Input::Number(1.0))), "assignment index out of range"),
             (refused(list.add(index, 1)), "assignment index out of range"),
         ] {
-            assert_eq!((error.kind(), error.message()), (Kind::OutOfRange, message));
+            let message = format!("{message}: index {index}, length 7");
+            assert_eq!((error.kind(), error.message()), (Kind::OutOfRange, message.as_str()));
             assert_eq!(error.segment(), Some(segment.name().as_str()));
         }
     }
@@ -100,7 +102,7 @@ fn a_value_that_does_not_fit_leaves_the_old_one() {
     let (_segment, list) = list_of(&VALUES);
     for index in 0..VALUES.len() {
         let error = refused(list.set(index, typed(Value::Str("more than 8 bytes"))));
-        assert_eq!(error.kind(), Kind::OutOfRange);
+        assert_eq!(error.kind(), Kind::SlotFull);
         assert!(error.message().contains("exceeds available storage"), "{error}");
     }
     assert_holds(&list, &VALUES);
@@ -142,12 +144,13 @@ fn find_and_count_go_by_value() {
 }
 
 #[test]
-fn add_goes_for_integers_only_and_stops_at_64_bits() {
-    let (_segment, list) = list_of(&[Value::Int(40), Value::Float(1.0), Value::Int(i64::MAX)]);
-    assert_eq!(list.add(0, 2).unwrap(), 42);
-    assert_eq!(refused(list.add(1, 1)).kind(), Kind::InvalidType);
+fn add_takes_integers_of_either_type_and_stops_at_64_bits() {
+    let (_segment, list) = list_of(&[Value::Int(40), Value::Float(1.0), Value::Int(i64::MAX), Value::Float(0.5)]);
+    assert_eq!(list.add(0, 2).unwrap(), Value::Int(42));
+    assert_eq!(list.add(1, 1).unwrap(), Value::Float(2.0));
     assert_eq!(refused(list.add(2, 1)).kind(), Kind::OutOfRange);
-    assert_holds(&list, &[Value::Int(42), Value::Float(1.0), Value::Int(i64::MAX)]);
+    assert_eq!(refused(list.add(3, 1)).kind(), Kind::InvalidType);
+    assert_holds(&list, &[Value::Int(42), Value::Float(2.0), Value::Int(i64::MAX), Value::Float(0.5)]);
 }
 
 #[test]
@@ -224,6 +227,7 @@ fn a_list_in_a_closed_segment_says_so() {
         refused(list.get(0, &mut Vec::new())),
         refused(list.set(0, Input::Number(1.0))),
         refused(list.add(3, 1)),
+        refused(list.capacity(0)),
         refused(list.find(Input::Number(1.0), 0)),
         refused(list.count(Input::Number(1.0))),
         refused(list.format()),
@@ -281,4 +285,35 @@ fn a_slot_whose_writer_died_is_an_error_to_readers_and_repaired_by_the_next_writ
         assert_eq!(list.get(index, &mut Vec::new()).unwrap(), new);
     }
     assert!(start.elapsed().as_secs() < 30, "a dead writer is waited for a moment, not for long");
+}
+
+#[test]
+fn create_or_attach_creates_a_list_once_and_attaches_afterwards() {
+    let name = random();
+    let values = [Value::Int(1), Value::Str("two")];
+    let (segment, list) = List::create_or_attach(&name, &values[..], &CreateOptions::default()).unwrap();
+    assert!(segment.is_owner());
+    list.set(0, Input::Number(5.0)).unwrap();
+    let (other, attached) = List::create_or_attach(&name, &values[..1], &CreateOptions::default()).unwrap();
+    assert!(!other.is_owner());
+    assert_holds(&attached, &[Value::Int(5), Value::Str("two")]);
+    let error = refused(List::create_or_attach(&name, &VALUES[..], &CreateOptions::default()));
+    assert_eq!(error.kind(), Kind::OutOfRange);
+    assert!(error.message().ends_with("exists with 2 slots, fewer than the 7 values given"), "{error}");
+    segment.unlink().unwrap();
+}
+
+#[test]
+fn create_or_attach_refuses_a_segment_that_holds_no_list() {
+    let segment = fresh(1000);
+    store(&segment, 0, 1 << 28);
+    let error = refused(List::create_or_attach(segment.name(), &VALUES[..], &CreateOptions::default()));
+    assert_eq!(error.kind(), Kind::Layout);
+    assert!(exists(segment.name()));
+}
+
+#[test]
+fn the_capacity_of_a_slot_is_its_size() {
+    let (_segment, list) = list_of(&[Value::Int(1), Value::Str("twelve bytes"), Value::Bytes(&[1; 16])]);
+    assert_eq!([0, 1, 2].map(|index| list.capacity(index).unwrap()), [8, 16, 24]);
 }

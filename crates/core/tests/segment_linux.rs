@@ -14,7 +14,7 @@ use std::thread;
 use common::{Temporary, attach, detached, exists, fresh, load, random, refused, store, watchdog};
 use rustix::fs::{CWD, FileType, Mode, chown, mknodat};
 use rustix::process::{Uid, geteuid, umask};
-use shareable_core::{Access, AttachOptions, CreateOptions, Foreign, Kind, Name, Segment};
+use shareable_core::{Access, AttachOptions, CreateOptions, Foreign, Kind, Name, Segment, Umask};
 
 const READ_ONLY: AttachOptions = AttachOptions { access: Access::ReadOnly, foreign: Foreign::Refuse };
 
@@ -85,14 +85,23 @@ fn a_segment_has_its_memory_from_the_start() {
 }
 
 #[test]
-fn a_segment_has_the_mode_that_was_asked_for_less_the_umask() {
+fn a_segment_has_the_mode_that_was_asked_for_less_the_umask_unless_that_is_ignored() {
     let before = umask(Mode::from_raw_mode(0o027));
-    let modes = [0o600, 0o666, 0o400, 0o640].map(|mode| {
-        let segment = Temporary(Segment::create(8, &CreateOptions { mode, ..detached(None) }).unwrap());
+    let create = |options: CreateOptions| {
+        let segment = Temporary(Segment::create(8, &options).unwrap());
         fs::metadata(path(segment.name())).unwrap().mode() & 0o7777
-    });
+    };
+    let modes = [0o600, 0o666, 0o400, 0o640].map(|mode| create(CreateOptions { mode, ..detached(None) }));
+    let exact = |mode| CreateOptions { mode, umask: Umask::Ignored, ..detached(None) };
+    let exact_modes = [0o600, 0o666, 0o002].map(|mode| create(exact(mode)));
+    let owned = create(CreateOptions { mode: 0o600, umask: Umask::Ignored, ..CreateOptions::default() });
+    let owned_for_group = create(CreateOptions { mode: 0o660, umask: Umask::Ignored, ..CreateOptions::default() });
     umask(before);
     assert_eq!(modes, [0o600, 0o640, 0o400, 0o640]);
+    assert_eq!(exact_modes, [0o600, 0o666, 0o002]);
+    // What marks an owned segment, if it is part of the mode, stays.
+    assert_eq!((owned & 0o777, owned_for_group & 0o777), (0o600, 0o660));
+    assert_eq!(owned & !0o777, owned_for_group & !0o777);
 }
 
 #[test]

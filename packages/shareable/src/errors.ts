@@ -38,45 +38,107 @@ export class SharedMemoryError extends Error {
   }
 
   static {
-    // On the prototype, as for the built-in errors, so that it is not printed as a property.
-    Object.defineProperty(this.prototype, 'name', {
-      get(this: SharedMemoryError) {
-        return this.constructor.name;
-      },
-      configurable: true,
-    });
+    setName(this, 'SharedMemoryError');
   }
 }
 
+/**
+ * Names an error class as the built-in ones are named: on the prototype, so that it is not printed as a property, and by
+ * a literal, because minifiers rename classes.
+ */
+function setName(errorClass: { readonly prototype: Error }, name: string): void {
+  Object.defineProperty(errorClass.prototype, 'name', { value: name, writable: true, configurable: true });
+}
+
 /** No segment has this name (`ENOENT`): it was never created, or a process has unlinked it. */
-export class SegmentNotFoundError extends SharedMemoryError {}
+export class SegmentNotFoundError extends SharedMemoryError {
+  static {
+    setName(this, 'SegmentNotFoundError');
+  }
+}
 
 /** A segment of this name exists already (`EEXIST`). */
-export class SegmentExistsError extends SharedMemoryError {}
+export class SegmentExistsError extends SharedMemoryError {
+  static {
+    setName(this, 'SegmentExistsError');
+  }
+}
 
 /** The mode, the owner or a read-only attachment does not allow it (`EACCES`, `EPERM`). */
-export class SegmentAccessError extends SharedMemoryError {}
+export class SegmentAccessError extends SharedMemoryError {
+  static {
+    setName(this, 'SegmentAccessError');
+  }
+}
 
 /** There is no room for the segment (`ENOSPC`, `ENOMEM`, `EFBIG`). The message has the figures and the remedy. */
-export class OutOfSharedMemoryError extends SharedMemoryError {}
+export class OutOfSharedMemoryError extends SharedMemoryError {
+  static {
+    setName(this, 'OutOfSharedMemoryError');
+  }
+}
 
 /** The object is closed in this process (`ERR_SHM_CLOSED`). */
-export class SegmentClosedError extends SharedMemoryError {}
+export class SegmentClosedError extends SharedMemoryError {
+  static {
+    setName(this, 'SegmentClosedError');
+  }
+}
 
 /** The bytes of a segment are not those of a list (`ERR_SHM_LAYOUT`). */
-export class LayoutError extends SharedMemoryError {}
+export class LayoutError extends SharedMemoryError {
+  static {
+    setName(this, 'LayoutError');
+  }
+}
 
 /** A lock was not free within the time given (`ETIMEDOUT`). */
-export class LockTimeoutError extends SharedMemoryError {}
+export class LockTimeoutError extends SharedMemoryError {
+  static {
+    setName(this, 'LockTimeoutError');
+  }
+}
 
-/** An `AbortSignal` ended the wait for a lock (`ABORT_ERR`). Its reason is the `cause`. */
-export class LockAbortedError extends SharedMemoryError {}
+/**
+ * An `AbortSignal` ended the wait for a lock (`ABORT_ERR`); its reason is the `cause`. The `name` is `AbortError`, as that
+ * of Node's own errors is.
+ */
+export class LockAbortedError extends SharedMemoryError {
+  static {
+    setName(this, 'AbortError');
+  }
+}
 
 /** The server at a manager's address has another key (`ERR_SHM_AUTH`). */
-export class AuthenticationError extends SharedMemoryError {}
+export class AuthenticationError extends SharedMemoryError {
+  static {
+    setName(this, 'AuthenticationError');
+  }
+}
 
 /** The manager was shut down, or its server has ended (`ERR_SHM_MANAGER_CLOSED`). Everything created through it is unlinked. */
-export class ManagerClosedError extends SharedMemoryError {}
+export class ManagerClosedError extends SharedMemoryError {
+  static {
+    setName(this, 'ManagerClosedError');
+  }
+}
+
+/** Text or bytes are longer than the slot of the list that they were meant for (`ERR_SHM_SLOT_FULL`). */
+export class SlotFullError extends RangeError {
+  /** Always `ERR_SHM_SLOT_FULL`. */
+  readonly code = 'ERR_SHM_SLOT_FULL';
+  /** The name of the list's segment; `undefined` while the list is being created. */
+  readonly segment: string | undefined;
+
+  constructor(message: string, segment?: string) {
+    super(message);
+    this.segment = segment;
+  }
+
+  static {
+    setName(this, 'SlotFullError');
+  }
+}
 
 /** Makes a `TypeError` with one of Node's codes. */
 export function invalidType(code: 'ERR_INVALID_ARG_TYPE' | 'ERR_INVALID_ARG_VALUE', message: string): TypeError {
@@ -99,7 +161,10 @@ export function closed(what: string, segment: string): SegmentClosedError {
 type Kind = `${NativeErrorKind}`;
 
 /** What each error of the addon becomes: a class and the code for errors without an errno, or an error of bad arguments. */
-const kinds: Record<Kind, [errorClass: typeof SharedMemoryError, code: string] | ((message: string) => Error)> = {
+const kinds: Record<
+  Kind,
+  [errorClass: typeof SharedMemoryError, code: string] | ((message: string, segment?: string) => Error)
+> = {
   NotFound: [SegmentNotFoundError, 'ENOENT'],
   Exists: [SegmentExistsError, 'EEXIST'],
   Access: [SegmentAccessError, 'EACCES'],
@@ -116,6 +181,7 @@ const kinds: Record<Kind, [errorClass: typeof SharedMemoryError, code: string] |
   InvalidType: (message) => invalidType('ERR_INVALID_ARG_TYPE', message),
   InvalidValue: (message) => invalidType('ERR_INVALID_ARG_VALUE', message),
   OutOfRange: outOfRange,
+  SlotFull: (message, segment) => new SlotFullError(message, segment),
 };
 
 /** What a caller can do, in the words of this package's API. */
@@ -124,6 +190,7 @@ const remedies: Record<`${NativeRemedy}`, string> = {
   AttachWritable: 'attach without readOnly',
   AttachToWrite: 'attach without readOnly to write',
   CreateWithMode: 'create the segment with an option mode that admits this user',
+  ReserveLargerSlot: 'create the list with a larger slot: slot(bytes, value)',
   UseLocalManager: 'new SharedMemoryManager(), which has no server, works',
 };
 
@@ -137,7 +204,7 @@ export function fromNative(thrown: unknown): unknown {
   const { kind, errno, syscall, segment, remedy } = thrown;
   const message = remedy == null ? thrown.message : `${thrown.message}; ${remedies[remedy]}`;
   const made = kinds[kind];
-  if (typeof made === 'function') return made(message);
+  if (typeof made === 'function') return made(message, segment ?? undefined);
   const [errorClass, code] = made;
   return new errorClass(message, {
     code: typeof errno === 'number' ? errnoName(errno) : code,

@@ -21,6 +21,7 @@ export {
   SegmentExistsError,
   SegmentNotFoundError,
   SharedMemoryError,
+  SlotFullError,
 } from './errors.js';
 export type { SharedMemoryErrorDetails } from './errors.js';
 export { Lock } from './lock/lock.js';
@@ -33,4 +34,5 @@ export { ShareableList } from './list/shareable-list.js';
 export type { ShareableListHandle } from './list/shareable-list.js';
 export { SharedMemory, pageSize, roundUpToPage } from './memory/shared-memory.js';
 export type { SharedMemoryHandle, TypedArrayConstructor } from './memory/shared-memory.js';
-export type { Storable } from './list/values.js';
+export { slot } from './list/values.js';
+export type { SizedValue, SlotValue, Storable } from './list/values.js';

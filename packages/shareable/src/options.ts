@@ -13,8 +13,16 @@ export interface CreateOptions {
    * `using` scope, or when the process ends. With `false` it outlives its creator, until a process calls `unlink()`.
    */
   track?: boolean | undefined;
-  /** Permission bits, 0 to 0o777; the process's umask applies. Default: 0o600, this user only. */
+  /**
+   * Permission bits, 0 to 0o777. As with any file, the process's umask takes bits away, unless {@link exactMode} is set.
+   * Default: 0o600, this user only. Windows has no such bits.
+   */
   mode?: number | undefined;
+  /**
+   * Whether {@link mode} applies as it is, whatever the umask: `mode: 0o660, exactMode: true` lets the group write under
+   * the usual umask of 0o022. Default: false.
+   */
+  exactMode?: boolean | undefined;
 }
 
 /** How to attach to a segment. */
@@ -42,11 +50,16 @@ export interface Handle<Type extends string> {
 /** An option for the package's own use: the number of the manager that owns what is created. */
 export const managed: unique symbol = Symbol('managed');
 
+interface Managed {
+  [managed]?: number;
+}
+
 /** {@link CreateOptions}, complete. */
 export interface CheckedCreateOptions {
   name?: string;
   track: boolean;
   mode: number;
+  exactMode: boolean;
   /** Where the call came from. */
   origin?: string;
   /** See {@link managed}. */
@@ -94,22 +107,61 @@ export function checkBoolean(what: string, value: unknown, preset: boolean): boo
   return value;
 }
 
-/** Checks that options are an object; gives an empty one for none. */
-export function checkObject<Options extends object>(options: Options | undefined): Partial<Options> {
+/**
+ * Checks an options object: that it is one, and that it has no options but the `known` ones. A misspelt option would
+ * otherwise change nothing and say nothing.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE` for what is no object, `ERR_INVALID_ARG_VALUE` for an unknown option
+ */
+export function checkOptions<Options extends object>(
+  options: Options | undefined,
+  known: readonly (string & keyof Options)[],
+): Partial<Options> {
   if (options === undefined) return {};
   if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
+  for (const key of Object.keys(options)) {
+    if (!(known as readonly string[]).includes(key) && options[key as keyof Options] !== undefined) {
+      throw unknownOption(key, known);
+    }
+  }
   return options;
 }
+
+function unknownOption(key: string, known: readonly string[]): TypeError {
+  const meant = known.find((name) => name.toLowerCase() === key.toLowerCase());
+  const hint = meant === undefined ? `the options here are ${known.join(', ')}` : `did you mean ${meant}?`;
+  return invalidType('ERR_INVALID_ARG_VALUE', `unknown option ${inspect(key)}: ${hint}`);
+}
+
+/** The names of {@link CreateOptions}, and those that are left when the name is an argument of its own. */
+const CREATE_OPTIONS = ['name', 'track', 'mode', 'exactMode'] as const;
+const NAMELESS_OPTIONS = ['track', 'mode', 'exactMode'] as const;
 
 /** Checks and completes the {@link CreateOptions} of a call to `method`. */
 export function checkCreateOptions(
   options: CreateOptions | undefined,
   method: (...args: never[]) => unknown,
 ): CheckedCreateOptions {
-  const { name, track, mode, [managed]: manager } = checkObject<CreateOptions & { [managed]?: number }>(options);
+  return completeCreateOptions(checkOptions<CreateOptions & Managed>(options, CREATE_OPTIONS), method);
+}
+
+/** The same for a `method` that takes the name as an argument. */
+export function checkNamelessOptions(
+  options: Omit<CreateOptions, 'name'> | undefined,
+  method: (...args: never[]) => unknown,
+): CheckedCreateOptions {
+  return completeCreateOptions(checkOptions(options, NAMELESS_OPTIONS), method);
+}
+
+function completeCreateOptions(
+  options: CreateOptions & Managed,
+  method: (...args: never[]) => unknown,
+): CheckedCreateOptions {
+  const { name, track, mode, exactMode, [managed]: manager } = options;
   const checked: CheckedCreateOptions = {
     track: checkBoolean('option track', track, true),
     mode: mode === undefined ? 0o600 : checkInteger('option mode', mode, 0, 0o777),
+    exactMode: checkBoolean('option exactMode', exactMode, false),
   };
   if (name !== undefined) checked.name = checkName(name);
   if (manager !== undefined) checked.manager = manager;
@@ -119,7 +171,7 @@ export function checkCreateOptions(
 
 /** Checks and completes {@link AttachOptions}. */
 export function checkAttachOptions(options: AttachOptions | undefined): CheckedAttachOptions {
-  const { readOnly, allowForeign } = checkObject(options);
+  const { readOnly, allowForeign } = checkOptions(options, ['readOnly', 'allowForeign']);
   return {
     readOnly: checkBoolean('option readOnly', readOnly, false),
     allowForeign: checkBoolean('option allowForeign', allowForeign, false),
@@ -132,6 +184,12 @@ export function checkTarget<Type extends string>(target: string | Handle<Type>, 
   if (typeof target !== 'object' || target === null)
     throw wrongType('the target of attach', 'a name or a handle', target);
   const { type: actual, name } = target as Partial<Handle<string>>;
+  if (actual === undefined) {
+    throw invalidType(
+      'ERR_INVALID_ARG_VALUE',
+      `this object is not the handle of a ${type}: it has no type. Send the result of its toJSON(), such as shm.toJSON()`,
+    );
+  }
   if (actual !== type) {
     throw invalidType(
       'ERR_INVALID_ARG_VALUE',

@@ -166,7 +166,7 @@ fn use_list(operation: &str, name: &str, held: &mut Held) -> Result<()> {
             let list = &held.lists[0];
             list.set(0, Input::Typed(Value::Str("text")))?;
             list.set(0, Input::Typed(Value::Int(41)))?;
-            assert_eq!(list.add(0, 1)?, 42, "the sum");
+            assert_eq!(list.add(0, 1)?, Value::Int(42), "the sum");
             assert_eq!(list.find(Input::Typed(Value::Int(42)), 0)?, Some(0), "the place");
             list.get(1, &mut Vec::new())?;
             list.format()?;

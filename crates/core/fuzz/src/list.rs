@@ -37,7 +37,7 @@ pub fn run(data: &[u8]) {
 
 /// Every error of a list that is read and written is one of these, and says something.
 fn check(error: &Error) {
-    assert!(matches!(error.kind(), Kind::Layout | Kind::OutOfRange | Kind::InvalidType), "{error}");
+    assert!(matches!(error.kind(), Kind::Layout | Kind::OutOfRange | Kind::InvalidType | Kind::SlotFull), "{error}");
     assert!(!error.message().is_empty());
 }
 
@@ -112,19 +112,16 @@ impl List<'_> {
         let list = self.view(Access::ReadWrite);
         let before = self.memory.bytes();
         let mut text = Vec::new();
-        let held = list.get(index, &mut text).ok().and_then(|value| match value {
-            Value::Int(n) => Some(n),
-            _ => None,
-        });
+        let expected = list.get(index, &mut text).ok().and_then(|value| sum(value, delta));
         match list.add(index, delta) {
             Ok(sum) => {
-                assert_eq!(held.and_then(|n| n.checked_add(delta)), Some(sum));
-                assert_eq!(list.get(index, &mut text).ok(), Some(Value::Int(sum)));
+                assert_eq!(expected, Some(sum));
+                assert_eq!(list.get(index, &mut text).ok(), Some(sum));
                 self.assert_changed_only(index, &before);
             }
             Err(e) => {
                 check(&e);
-                assert_eq!(held.and_then(|n| n.checked_add(delta)), None, "{e}");
+                assert_eq!(expected, None, "{e}");
                 assert_eq!(self.memory.bytes(), before, "an add that fails changes nothing");
             }
         }
@@ -168,5 +165,21 @@ impl List<'_> {
             from = own.end;
         }
         assert_eq!(before[from..], after[from..], "only slot {index} changes");
+    }
+}
+
+/// What `add` makes of a value, in the type that the slot has; `None` where it must refuse.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "compared after")]
+fn sum(value: Value<'_>, delta: i64) -> Option<Value<'static>> {
+    const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+    let is_whole = |n: f64| n.fract() == 0.0 && (-TWO_TO_63..TWO_TO_63).contains(&n);
+    match value {
+        Value::Int(n) => n.checked_add(delta).map(Value::Int),
+        Value::Float(n) if is_whole(n) => {
+            let exact = (n as i64).checked_add(delta)?;
+            let rounded = exact as f64;
+            (is_whole(rounded) && rounded as i64 == exact).then_some(Value::Float(rounded))
+        }
+        _ => None,
     }
 }

@@ -197,8 +197,9 @@ impl<'a> Slot<'a> {
     /// Copies text or bytes, all from one moment; `false` when a writer came in between.
     fn copy_text(&self, seen: &Seen, copy: &mut Vec<u8>) -> bool {
         let (len, is_padded) = match seen.content {
-            Content::Str(Format::Exact { len, .. }) | Content::Bytes(Format::Exact { len, .. }) => (len, false),
-            Content::Str(format) | Content::Bytes(format) => (format.size(), true),
+            Content::Str(format) | Content::Bytes(format) => {
+                format.exact_len().map_or((format.size(), true), |len| (len, false))
+            }
             _ => (0, false),
         };
         let words = &self.words[..len.div_ceil(WORD)];
@@ -225,15 +226,16 @@ impl<'a> Slot<'a> {
             (Format::Float, Some(Code::Scalar)) => Content::Float,
             (Format::Bool, Some(Code::Scalar)) => Content::Bool,
             (Format::None, Some(Code::None)) => Content::None,
-            (Format::Padded(_) | Format::Exact { .. }, Some(Code::Str)) => Content::Str(decoded),
-            (Format::Padded(_) | Format::Exact { .. }, Some(Code::Bytes)) => Content::Bytes(decoded),
-            _ => {
+            (Format::Int | Format::Float | Format::Bool | Format::None, _)
+            | (_, None | Some(Code::Scalar | Code::None)) => {
                 return Err(Error::layout(format!(
                     "slot {} of the list has format '{}' with code {code}, which do not go together",
                     self.index,
                     format_text(format)
                 )));
             }
+            (_, Some(Code::Str)) => Content::Str(decoded),
+            (_, Some(Code::Bytes)) => Content::Bytes(decoded),
         };
         if decoded.size() > self.bytes() {
             return Err(Error::layout(format!(
@@ -324,39 +326,72 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Adds `delta` to the integer in the slot, atomically, and returns the sum.
+    /// Adds `delta` to the number in the slot, atomically, and returns the sum as the slot holds it. A double counts as
+    /// the integer that it is; it stays a double.
     ///
     /// # Errors
-    /// [`Kind::InvalidType`] when the slot holds no integer, [`Kind::OutOfRange`] when the sum does not fit 64 bits;
-    /// the slot keeps its value.
-    pub fn add(&self, delta: i64) -> Result<Attempt<i64>> {
+    /// [`Kind::InvalidType`] when the slot holds no integer, [`Kind::OutOfRange`] when the sum does not fit 64 bits, or is
+    /// no double in a slot that holds one; the slot keeps its value.
+    pub fn add(&self, delta: i64) -> Result<Attempt<Value<'static>>> {
         loop {
             let Attempt::Done(seen) = self.look()? else {
                 return Ok(Attempt::Busy);
             };
-            if seen.content != Content::Int {
-                return Err(Error::new(
-                    Kind::InvalidType,
-                    format!("slot {} of the list holds no integer; add needs one", self.index),
-                ));
-            }
             let word = self.words[0].load(Acquire);
             // Of a type that is changing, the word may be something else already.
             if !self.still_says(seen.format, seen.code) {
                 return Ok(Attempt::Busy);
             }
-            let current = word.cast_signed();
-            let sum = current.checked_add(delta).ok_or_else(|| {
-                Error::new(
-                    Kind::OutOfRange,
-                    format!("slot {} of the list would pass 64 bits: {current} + {delta}", self.index),
-                )
-            })?;
-            if self.words[0].compare_exchange(word, sum.cast_unsigned(), AcqRel, Relaxed).is_ok() {
+            let sum = match seen.content {
+                Content::Int => self.int_sum(word.cast_signed(), delta)?,
+                Content::Float => self.float_sum(f64::from_bits(word), delta)?,
+                Content::Bool => return Err(self.not_an_integer("a bool")),
+                Content::None => return Err(self.not_an_integer("None")),
+                Content::Str(_) => return Err(self.not_an_integer("text")),
+                Content::Bytes(_) => return Err(self.not_an_integer("bytes")),
+            };
+            if self.words[0].compare_exchange(word, sum.scalar_word(), AcqRel, Relaxed).is_ok() {
                 return Ok(Attempt::Done(sum));
             }
         }
     }
+
+    fn int_sum(&self, current: i64, delta: i64) -> Result<Value<'static>> {
+        current.checked_add(delta).map(Value::Int).ok_or_else(|| {
+            let slot = self.index;
+            let message = format!("slot {slot} of the list would pass 64 bits: {current} + {delta}");
+            Error::new(Kind::OutOfRange, message)
+        })
+    }
+
+    fn float_sum(&self, current: f64, delta: i64) -> Result<Value<'static>> {
+        let start = whole(current).ok_or_else(|| self.not_an_integer(&format!("the double {current:?}")))?;
+        // Neither of the two passes 2^63, so their sum does not pass 128 bits.
+        let sum = start + i128::from(delta);
+        #[expect(clippy::cast_precision_loss, reason = "kept only where it is exact")]
+        let rounded = sum as f64;
+        if whole(rounded) == Some(sum) {
+            return Ok(Value::Float(rounded));
+        }
+        let slot = self.index;
+        let message = format!(
+            "slot {slot} of the list holds the double {current:?}, and no double is exactly {current:?} + {delta}; store \
+             a bigint there to count that far"
+        );
+        Err(Error::new(Kind::OutOfRange, message))
+    }
+
+    fn not_an_integer(&self, found: &str) -> Error {
+        let message = format!("slot {} of the list holds {found}; add needs an integer", self.index);
+        Error::new(Kind::InvalidType, message)
+    }
+}
+
+/// The integer that a double is, if it is one that fits 64 bits.
+#[expect(clippy::cast_possible_truncation, reason = "in range, by the guard")]
+fn whole(float: f64) -> Option<i128> {
+    const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+    (float.fract() == 0.0 && (-TWO_TO_63..TWO_TO_63).contains(&float)).then_some(float as i128)
 }
 
 /// A format field as text for a message, whatever its bytes.

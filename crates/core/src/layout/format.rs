@@ -27,6 +27,11 @@ pub enum Format {
         /// Bytes after it.
         pad: usize,
     },
+    /// `%dsx`: the same with one pad byte, where the number of all pad bytes would need more than eight characters.
+    ExactBrief(usize),
+    /// `%ds` and a space, which `struct` skips: the same in a slot that the value fills, where `%ds0x` would need more
+    /// than eight characters.
+    ExactFull(usize),
 }
 
 /// The bytes of a format field.
@@ -65,9 +70,20 @@ impl Format {
             Self::Float => return Some(Self::FLOAT),
             Self::Bool => return Some(Self::BOOL),
             Self::None => return Some(Self::NONE),
-            Self::Padded(_) | Self::Exact { .. } => write!(&mut field[..], "{self}").ok()?,
+            _ => write!(&mut field[..], "{self}").ok()?,
         }
         Some(u64::from_le_bytes(field))
+    }
+
+    /// The format for a value of `len` bytes that ends in NUL, in a slot that has `pad` bytes more. From 1,000,000 bytes
+    /// it cannot be encoded.
+    pub(super) fn exact(len: usize, pad: usize) -> Self {
+        let format = Self::Exact { len, pad };
+        match pad {
+            _ if format.encode().is_some() => format,
+            0 => Self::ExactFull(len),
+            _ => Self::ExactBrief(len),
+        }
     }
 
     /// The format in a field, or `None` when it is none of a list's, or not in the one way that [`encode`](Self::encode)
@@ -89,18 +105,34 @@ impl Format {
         if rest.iter().all(|&b| b == 0) {
             return Some(Self::Padded(len));
         }
-        let (pad, rest) = leading_number(rest)?;
-        let rest = rest.strip_prefix(b"x")?;
-        rest.iter().all(|&b| b == 0).then_some(Self::Exact { len, pad })
+        let end = rest.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
+        match &rest[..end] {
+            b"x" => Some(Self::ExactBrief(len)),
+            b" " => Some(Self::exact(len, 0)).filter(|&format| format == Self::ExactFull(len)),
+            rest => match leading_number(rest)? {
+                (pad, b"x") => Some(Self::Exact { len, pad }),
+                _ => None,
+            },
+        }
     }
 
     /// The bytes that a value in this format takes.
     #[must_use]
     pub fn size(self) -> usize {
         match self {
-            Self::Padded(len) => len,
+            Self::Padded(len) | Self::ExactFull(len) => len,
+            Self::ExactBrief(len) => len + 1,
             Self::Exact { len, pad } => len + pad,
-            _ => super::SLOT_ALIGNMENT,
+            Self::Int | Self::Float | Self::Bool | Self::None => super::SLOT_ALIGNMENT,
+        }
+    }
+
+    /// The exact length of text or bytes that this format records; `None` for padded ones and scalars.
+    #[must_use]
+    pub fn exact_len(self) -> Option<usize> {
+        match self {
+            Self::Exact { len, .. } | Self::ExactBrief(len) | Self::ExactFull(len) => Some(len),
+            _ => None,
         }
     }
 }
@@ -114,6 +146,8 @@ impl fmt::Display for Format {
             Self::None => f.write_str("xxxxxx?x"),
             Self::Padded(len) => write!(f, "{len}s"),
             Self::Exact { len, pad } => write!(f, "{len}s{pad}x"),
+            Self::ExactBrief(len) => write!(f, "{len}sx"),
+            Self::ExactFull(len) => write!(f, "{len}s "),
         }
     }
 }
@@ -179,6 +213,13 @@ mod tests {
             (Format::Padded(9_999_999), "9999999s"),
             (Format::Exact { len: 5, pad: 3 }, "5s3x"),
             (Format::Exact { len: 8, pad: 0 }, "8s0x"),
+            (Format::exact(99_999, 9), "99999s9x"),
+            (Format::exact(99_999, 10), "99999sx"),
+            (Format::exact(150_001, 7), "150001sx"),
+            (Format::exact(999_999, 1), "999999sx"),
+            (Format::exact(150_000, 0), "150000s "),
+            (Format::exact(2, 99_998), "2s99998x"),
+            (Format::exact(3, 999_997), "3sx"),
         ] {
             assert_eq!(format.encode(), Some(field(text.as_bytes())), "{text}");
             assert_eq!(Format::decode(field(text.as_bytes())), Some(format), "{text}");
@@ -190,13 +231,31 @@ mod tests {
         assert_eq!(Format::Padded(10_000_000).encode(), None);
         assert_eq!(Format::Exact { len: 99_999, pad: 10 }.encode(), None);
         assert_eq!(Format::Exact { len: 99_999, pad: 1 }.encode(), Some(field(b"99999s1x")));
+        assert_eq!(Format::exact(1_000_000, 0).encode(), None);
+        assert_eq!(Format::exact(1_000_000, 8).encode(), None);
     }
 
     #[test]
     fn anything_else_is_no_format() {
-        for text in
-            [&b""[..], b"P", b">q", b"qq", b"s", b"8", b"08s", b"-8s", b"8s ", b" 8s", b"8s3", b"8s\x003x", b"?"]
-        {
+        for text in [
+            &b""[..],
+            b"P",
+            b">q",
+            b"qq",
+            b"s",
+            b"8",
+            b"08s",
+            b"-8s",
+            b"8s ",
+            b" 8s",
+            b"8s3",
+            b"8s\x003x",
+            b"?",
+            b"8sxx",
+            b"8s  ",
+            b"8s x",
+            b"8sx ",
+        ] {
             assert_eq!(Format::decode(field(text)), None, "{text:?}");
         }
         assert_eq!(Format::decode(WRITING), None);

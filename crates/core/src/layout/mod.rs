@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64};
 pub use codec::{Attempt, CONFIRMATIONS, Held, Slot, Written};
 pub use format::{Code, FORMAT_BYTES, Format, WRITING, low_half};
 pub use scan::Wanted;
-pub use value::{Input, MAX_SAFE_INTEGER, Value};
+pub use value::{Input, MAX_SAFE_INTEGER, MAX_SLOT_BYTES, Value};
 
 use crate::bytes::WORD;
 use crate::{Error, Kind, Result, SharedBytes};
@@ -159,13 +159,14 @@ impl<'a> Layout<'a> {
         self.codes.is_empty()
     }
 
-    /// The slot at `index`, with its offsets checked: they were written by a stranger and may change at any time.
+    /// The slot at `index`, with its offsets checked: an untrusted writer may have changed them, and may change them at any time.
     ///
     /// # Errors
     /// [`Kind::OutOfRange`] for an index past the end, [`Kind::Layout`] for offsets that make no slot.
     pub fn slot(&self, index: usize) -> Result<Slot<'a>> {
         if index >= self.len() {
-            return Err(Error::new(Kind::OutOfRange, "index out of range"));
+            let length = self.len();
+            return Err(Error::new(Kind::OutOfRange, format!("index out of range: index {index}, length {length}")));
         }
         let (start, end) = (self.offsets[index].load(Relaxed), self.offsets[index + 1].load(Relaxed));
         let words = || {
@@ -206,6 +207,10 @@ pub trait Values {
     fn len(&self) -> usize;
     /// The value at `index`, which is less than [`len`](Self::len).
     fn get(&self, index: usize) -> Value<'_>;
+    /// The bytes that the slot at `index` should have at least; 0 where what its value needs will do.
+    fn reserved(&self, _index: usize) -> usize {
+        0
+    }
     /// Whether there are none.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -222,16 +227,29 @@ impl Values for [Value<'_>] {
     }
 }
 
+/// The size of a fresh slot for `value`, for which its creator may have reserved more than it needs now.
+fn slot_bytes(value: &Value<'_>, reserved: usize) -> Option<usize> {
+    if reserved == 0 {
+        return Some(value.fresh_slot_bytes());
+    }
+    reserved.checked_next_multiple_of(SLOT_ALIGNMENT)
+}
+
 /// Works out the header of a list of `values`.
 ///
 /// # Errors
-/// [`Kind::OutOfRange`] for text or bytes whose format would need more than eight characters, or too much in all.
+/// [`Kind::OutOfRange`] for text, bytes or a reserved size whose format would need more than eight characters, or too
+/// much in all; [`Kind::SlotFull`] for a value that does not fit what was reserved for it.
 pub fn plan(values: &(impl Values + ?Sized)) -> Result<Header> {
     let too_large = || Error::new(Kind::OutOfRange, "the list would be larger than any address space");
     let mut data_bytes = 0_usize;
     for index in 0..values.len() {
         let value = values.get(index);
-        let slot = value.fresh_slot_bytes();
+        let slot =
+            slot_bytes(&value, values.reserved(index)).filter(|&slot| slot <= MAX_SLOT_BYTES).ok_or_else(|| {
+                let message = format!("slot {index} of the list would need more than {MAX_SLOT_BYTES} bytes");
+                Error::new(Kind::OutOfRange, message)
+            })?;
         value.format_in(slot, index)?;
         data_bytes = data_bytes.checked_add(slot).ok_or_else(too_large)?;
     }
@@ -248,7 +266,7 @@ pub fn build(bytes: SharedBytes<'_>, header: Header, values: &(impl Values + ?Si
     let (mut start, mut end) = (0, 0);
     for (index, (format, code)) in layout.formats.iter().zip(layout.codes).enumerate() {
         let value = values.get(index);
-        end += value.fresh_slot_bytes();
+        end += slot_bytes(&value, values.reserved(index)).unwrap_or_default();
         layout.offsets[index + 1].store(end as u64, Relaxed);
         let words = layout.data.get(start / WORD..end / WORD);
         let words = words.ok_or_else(|| Error::layout(format!("slot {index} does not fit the list's data area")))?;

@@ -2,7 +2,7 @@
 
 use super::SLOT_ALIGNMENT;
 use super::format::{Code, Format};
-use crate::{Error, Kind, Result};
+use crate::{Error, Kind, Remedy, Result};
 
 /// A value as a slot holds it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,6 +23,9 @@ pub enum Value<'a> {
 
 /// The largest integer up to which every one is a double, JavaScript's `Number.MAX_SAFE_INTEGER`.
 pub const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+
+/// The largest slot: its format, `9999992s`, has eight characters.
+pub const MAX_SLOT_BYTES: usize = 9_999_992;
 
 /// A value as a caller gives it: JavaScript's numbers do not say whether they are integers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,7 +101,7 @@ impl Value<'_> {
 
     /// The format field of this value in slot `index`, which has `slot_bytes`.
     pub(super) fn format_in(&self, slot_bytes: usize, index: usize) -> Result<u64> {
-        let out_of_range = |why| Error::new(Kind::OutOfRange, why);
+        let full = |why| Error::new(Kind::SlotFull, why).with_remedy(Remedy::ReserveLargerSlot);
         let format = match self {
             Self::Int(_) => Format::Int,
             Self::Float(_) => Format::Float,
@@ -108,25 +111,30 @@ impl Value<'_> {
                 let text = self.text().unwrap_or_default();
                 let len = text.len();
                 let pad = slot_bytes.checked_sub(len).ok_or_else(|| {
-                    out_of_range(format!(
+                    full(format!(
                         "bytes/str item exceeds available storage: {len} bytes do not fit slot {index}, which has \
                          {slot_bytes}"
                     ))
                 })?;
-                if text.last() == Some(&0) { Format::Exact { len, pad } } else { Format::Padded(slot_bytes) }
+                if text.last() == Some(&0) { Format::exact(len, pad) } else { Format::Padded(slot_bytes) }
             }
         };
         format.encode().ok_or_else(|| {
-            out_of_range(match format {
-                Format::Exact { .. } => format!(
-                    "the value for slot {index} ends in NUL, and its exact length does not fit the slot's format of 8 \
-                     characters ('{format}'); store it without the NUL, or in a slot of another size"
-                ),
-                _ => format!(
-                    "the value for slot {index} needs {slot_bytes} bytes, more than a slot's format of 8 characters \
-                     can say (9999999)"
-                ),
-            })
+            Error::new(
+                Kind::OutOfRange,
+                match format {
+                    Format::Padded(_) => format!(
+                        "the value for slot {index} needs {slot_bytes} bytes; a slot has at most {MAX_SLOT_BYTES}, \
+                         because its format has eight characters"
+                    ),
+                    _ => format!(
+                        "the value for slot {index} ends in NUL and has {} bytes; the format of a slot can record an \
+                         exact length of at most 999999. Store the value without its last NULs, or with another byte \
+                         after them",
+                        format.exact_len().unwrap_or_default()
+                    ),
+                },
+            )
         })
     }
 

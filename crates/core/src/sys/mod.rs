@@ -10,7 +10,7 @@
 //!   - `keep_addresses()` makes the drop retire the mapping and leave its addresses reserved, instead of freeing them;
 //!   - `loss()`: what of the segment could not be had when it was touched. Each time that happens `LOSSES` changes.
 //! - `renew_fault_handler()`: puts back what notices losses, if the program has replaced it.
-//! - `create(name, size, mode, lifetime, before_publish)`: a new segment of zeros and its mapping. `before_publish` runs when
+//! - `create(name, size, (mode, umask), lifetime, before_publish)`: a new segment of zeros and its mapping. `before_publish` runs when
 //!   everything else has succeeded; on Linux no other process can open the name earlier.
 //!   When it fails, or anything else does, nothing stays behind. A segment whose lifetime is `Owned` is marked such that
 //!   a sweep can tell. A mode that cannot be had is an error where the system
@@ -57,7 +57,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::{Duration, Instant};
 
-use crate::{Access, Error, Foreign, Identity, Lifetime, Name, Result};
+use crate::{Access, Error, Foreign, Identity, Lifetime, Name, Result, Umask};
 
 mod limits;
 mod memory;
@@ -110,7 +110,7 @@ const _: () = {
     let _: fn() = renew_fault_handler;
     let _: &AtomicU32 = &LOSSES;
     let _: fn(&Mapping) -> Option<Hold> = Mapping::hold;
-    let _: fn(&Name, NonZeroUsize, u32, Lifetime, BeforePublish<'_>) -> Mapped = create;
+    let _: fn(&Name, NonZeroUsize, (u32, Umask), Lifetime, BeforePublish<'_>) -> Mapped = create;
     let _: fn(&Name, Access, Foreign, Duration) -> Mapped = attach_within;
     let _: fn(&Name, Identity) -> Result<()> = unlink;
     let _: fn(&str, Identity) -> bool = unlink_registered;

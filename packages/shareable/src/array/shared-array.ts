@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import type { NativeArray } from '../native/binding.js';
 import { arrayLayout, createArray, findArray } from '../native/binding.js';
 import { checkInternal, internal } from '../construct.js';
+import { asyncDispose, dispose } from '../dispose.js';
 import { SegmentExistsError, SegmentNotFoundError, invalidType, outOfRange } from '../errors.js';
 import type { AttachOptions, CreateOptions, Handle } from '../options.js';
 import { checkCreateOptions, checkName, checkTarget } from '../options.js';
@@ -59,6 +60,10 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
   readonly ndim: number;
   /** The segment that holds the array, header included. */
   readonly shm: SharedMemory;
+  /** With {@link name}, what makes a structured clone of the array a handle: `worker.postMessage(array)` sends one. */
+  readonly type = 'SharedArray';
+  /** The name of the array's segment. */
+  readonly name: string;
 
   readonly #View: ViewConstructor;
   readonly #start: number;
@@ -74,8 +79,10 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
     this.length = array.length;
     this.ndim = array.shape.length;
     this.shm = shm;
+    this.name = shm.name;
     this.#start = array.dataStart;
     this.#data = this.#view();
+    Object.preventExtensions(this);
   }
 
   /**
@@ -143,7 +150,7 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
       // Numbers and bigints never convert into each other: `set` throws a TypeError then.
       (array.data as { set(values: unknown): void }).set(data);
     } catch (error) {
-      array[Symbol.dispose]();
+      array[dispose]();
       if (!(error instanceof TypeError || error instanceof SyntaxError)) throw error;
       throw invalidType('ERR_INVALID_ARG_TYPE', `dtype ${dtype} cannot hold this data: ${error.message}`);
     }
@@ -228,11 +235,6 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
       found.close();
       throw outOfRange(`array '${name}' exists as ${describe(found)}; ${describe(wanted)} was asked for`);
     }
-  }
-
-  /** The name of the array's segment. */
-  get name(): string {
-    return this.shm.name;
   }
 
   /**
@@ -341,13 +343,13 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
   }
 
   /** Closes; the owner also unlinks, quietly if that was done before. */
-  [Symbol.dispose](): void {
-    this.shm[Symbol.dispose]();
+  [dispose](): void {
+    this.shm[dispose]();
   }
 
   /** As `[Symbol.dispose]`. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this[Symbol.dispose]();
+  async [asyncDispose](): Promise<void> {
+    this[dispose]();
   }
 
   #view(): T {

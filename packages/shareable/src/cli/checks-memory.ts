@@ -96,7 +96,7 @@ export async function checkSegment(binding: typeof Binding | undefined, hasHelpe
   if (binding === undefined) return unavailable('segment', 'the addon does not load');
   try {
     // Not tracked, because a tracker would sweep, and a check must not change anything.
-    const { handle, name } = binding.createSegment(binding.pageSize, { track: false, mode: 0o600 });
+    const { handle, name } = binding.createSegment(binding.pageSize, { track: false, exactMode: false, mode: 0o600 });
     try {
       new Uint8Array(binding.segmentBuffer(handle)).fill(1);
       const seen = canList && hasHelper ? (await listSegments()).find((segment) => segment.name === name) : undefined;

@@ -1,11 +1,13 @@
 import { inspect } from 'node:util';
 
-import type { NativeList } from '../native/binding.js';
+import type { NativeList, NativeListInSegment } from '../native/binding.js';
 import {
   attachList,
   attachSegment,
   createList,
+  createOrAttachList,
   listAdd,
+  listCapacity,
   listCount,
   listFind,
   listFormat,
@@ -13,17 +15,26 @@ import {
   listSet,
 } from '../native/binding.js';
 import { checkInternal, internal } from '../construct.js';
+import { asyncDispose, dispose } from '../dispose.js';
 import { invalidType, outOfRange } from '../errors.js';
 import type { AttachOptions, CreateOptions, Handle } from '../options.js';
-import { checkAttachOptions, checkCreateOptions, checkTarget } from '../options.js';
+import { checkAttachOptions, checkCreateOptions, checkName, checkNamelessOptions, checkTarget } from '../options.js';
 import type { SharedMemory } from '../memory/shared-memory.js';
 import { wrapSegment } from '../memory/shared-memory.js';
 import { Slots } from './slots.js';
-import type { Storable, Widened } from './values.js';
-import { checkStorable, fitsInt64, isStorable, pack } from './values.js';
+import type { IndexOf, SizedValue, SlotTypes, SlotValue, Storable, Widened } from './values.js';
+import { checkStorable, fitsInt64, pack, searchable } from './values.js';
 
-/** What {@link ShareableList.toJSON} returns and {@link ShareableList.attach} accepts. */
-export type ShareableListHandle = Handle<'ShareableList'>;
+/** In types only: what the slots of a handle's list hold. */
+declare const slotTypes: unique symbol;
+
+/** What {@link ShareableList.toJSON} returns and {@link ShareableList.attach} takes back. */
+export interface ShareableListHandle<
+  T extends Storable = Storable,
+  Items extends readonly Storable[] = readonly T[],
+> extends Handle<'ShareableList'> {
+  readonly [slotTypes]?: readonly [T, Items];
+}
 
 /** The most items that printing shows. */
 const PRINTED_ITEMS = 100;
@@ -47,21 +58,28 @@ const MAX_UNREADABLE = 3;
  * child.send(list.toJSON()); // there: using list = ShareableList.attach(handle)
  * ```
  */
-export class ShareableList<T extends Storable = Storable> implements Iterable<T>, Disposable, AsyncDisposable {
+export class ShareableList<T extends Storable = Storable, Items extends readonly Storable[] = readonly T[]>
+  implements Iterable<T>, Disposable, AsyncDisposable
+{
+  /** With {@link name}, what makes a structured clone of the list a handle: `worker.postMessage(list)` sends one. */
+  readonly type = 'ShareableList';
+  /** The name of the list's segment. */
+  readonly name: string;
   /** The number of slots. */
   readonly length: number;
-  /** The segment that holds the list. */
-  readonly shm: SharedMemory;
 
+  readonly #shm: SharedMemory;
   readonly #handle: NativeList['handle'];
   readonly #slots: Slots;
 
   private constructor(key: typeof internal, shm: SharedMemory, list: NativeList) {
-    checkInternal(key, 'ShareableList.create() or ShareableList.attach()');
-    this.shm = shm;
+    checkInternal(key, 'ShareableList.create(values) or ShareableList.attach(name)');
+    this.name = shm.name;
     this.length = list.length;
+    this.#shm = shm;
     this.#handle = list.handle;
     this.#slots = new Slots(shm.buffer, list);
+    Object.preventExtensions(this);
   }
 
   /**
@@ -72,16 +90,56 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
    * @throws {SegmentExistsError} `EEXIST` when the name is taken
    * @throws {OutOfSharedMemoryError} `ENOSPC`, `ENOMEM` or `EFBIG` when there is no room
    */
-  static create<T extends Storable>(values: Iterable<T>, options?: CreateOptions): ShareableList<Widened<T>> {
+  static create<V extends readonly SlotValue[] | []>(
+    values: V,
+    options?: CreateOptions,
+  ): ShareableList<SlotTypes<V>[number], SlotTypes<V>>;
+  static create<T extends Storable>(
+    values: Iterable<T | SizedValue<T>>,
+    options?: CreateOptions,
+  ): ShareableList<Widened<T>>;
+  static create(values: Iterable<SlotValue>, options?: CreateOptions): ShareableList {
     const checked = checkCreateOptions(options, ShareableList.create);
-    const { numbers, indexes, others } = pack(values);
-    const { segment, list } = createList(numbers, indexes, others, checked);
+    const { numbers, indexes, others, sizes } = pack(values);
+    return ShareableList.#over(createList(numbers, indexes, others, sizes, checked));
+  }
+
+  /**
+   * Attaches to the list called `name`, or creates it of `values`. Of several processes that do so at once exactly one
+   * creates it; with `track: true` that one owns it, as `list.shm.isOwner` says. On Linux the others see all values.
+   *
+   * @throws {LayoutError} `ERR_SHM_LAYOUT` when the existing segment does not hold a list
+   * @throws {RangeError} `ERR_OUT_OF_RANGE` when the existing list has fewer slots than there are values
+   * @throws what else {@link create} and {@link attach} throw
+   */
+  static createOrAttach<V extends readonly SlotValue[] | []>(
+    name: string,
+    values: V,
+    options?: Omit<CreateOptions, 'name'>,
+  ): ShareableList<SlotTypes<V>[number], SlotTypes<V>>;
+  static createOrAttach<T extends Storable>(
+    name: string,
+    values: Iterable<T | SizedValue<T>>,
+    options?: Omit<CreateOptions, 'name'>,
+  ): ShareableList<Widened<T>>;
+  static createOrAttach(
+    name: string,
+    values: Iterable<SlotValue>,
+    options?: Omit<CreateOptions, 'name'>,
+  ): ShareableList {
+    const checked = checkNamelessOptions(options, ShareableList.createOrAttach);
+    checked.name = checkName(name);
+    const { numbers, indexes, others, sizes } = pack(values);
+    return ShareableList.#over(createOrAttachList(numbers, indexes, others, sizes, checked));
+  }
+
+  static #over({ segment, list }: NativeListInSegment): ShareableList {
     const shm = wrapSegment(segment);
     try {
-      return new ShareableList<Widened<T>>(internal, shm, list);
+      return new ShareableList(internal, shm, list);
     } catch (error) {
-      shm.close();
-      shm.unlink();
+      // The owner unlinks; nobody else does.
+      shm[dispose]();
       throw error;
     }
   }
@@ -93,25 +151,30 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
    * @throws {SegmentAccessError} `EACCES` or `EPERM` when its mode or owner does not allow it
    * @throws {LayoutError} `ERR_SHM_LAYOUT` when the segment does not hold a list
    */
+  static attach<T extends Storable, Items extends readonly Storable[]>(
+    target: ShareableListHandle<T, Items>,
+    options?: AttachOptions,
+  ): ShareableList<T, Items>;
   static attach<T extends Storable = Storable>(
     target: string | ShareableListHandle,
     options?: AttachOptions,
-  ): ShareableList<T> {
+  ): ShareableList<T>;
+  static attach(target: string | ShareableListHandle, options?: AttachOptions): ShareableList {
     const name = checkTarget(target, 'ShareableList');
     const { readOnly, allowForeign } = checkAttachOptions(options);
     const segment = attachSegment(name, readOnly, allowForeign);
     const shm = wrapSegment(segment);
     try {
-      return new ShareableList<T>(internal, shm, attachList(segment.handle));
+      return new ShareableList(internal, shm, attachList(segment.handle));
     } catch (error) {
       shm.close();
       throw error;
     }
   }
 
-  /** The name of the list's segment. */
-  get name(): string {
-    return this.shm.name;
+  /** The segment that holds the list. */
+  get shm(): SharedMemory {
+    return this.#shm;
   }
 
   /**
@@ -127,10 +190,12 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
   /**
    * Returns the value at `index`; a negative index counts from the end. Integers past 2^53 - 1 are bigints.
    *
-   * @throws {RangeError} `ERR_OUT_OF_RANGE`, 'index out of range'
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`, 'index out of range', with the index and the length
    * @throws {LayoutError} `ERR_SHM_LAYOUT` for a damaged slot, or one that its writer left half written
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
+  get<I extends IndexOf<Items>>(index: I): Items[I];
+  get(index: number): T;
   get(index: number): T {
     return this.#read(this.#isPlain(index) ? index : this.#locate(index, 'index out of range'));
   }
@@ -138,33 +203,52 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
   /**
    * Writes `value` to the slot at `index`; a negative index counts from the end. Every process sees it immediately.
    *
-   * @throws {RangeError} `ERR_OUT_OF_RANGE`: 'assignment index out of range'; 'exceeds available storage' for text or
-   *   bytes longer than the slot, which keeps its value; a bigint past 64 bits
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`: 'assignment index out of range'; a bigint past 64 bits
+   * @throws {SlotFullError} `ERR_SHM_SLOT_FULL`, 'exceeds available storage', for text or bytes longer than the slot,
+   *   which keeps its value: see {@link capacity}
    * @throws {TypeError} for a value that a list cannot hold
    * @throws {SegmentAccessError} `EACCES` on a read-only attachment
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
   set(index: number, value: T): void {
     const slot = this.#isPlain(index) ? index : this.#locate(index, 'assignment index out of range');
-    if (!this.shm.isReadOnly && this.#slots.set(slot, value)) return;
+    if (!this.#shm.isReadOnly && this.#slots.set(slot, value)) return;
     checkStorable(value, slot);
     listSet(this.#handle, slot, value);
   }
 
   /** Returns the value at `index` as `Array.prototype.at` does: `undefined` for an index out of range. */
-  at(index: number): T | undefined {
+  at<I extends IndexOf<Items>>(index: I): Items[I];
+  at(index: number): T | undefined;
+  at(index: number): Storable | undefined {
     const whole = Math.trunc(index) || 0;
     const slot = whole < 0 ? whole + this.length : whole;
     return slot >= 0 && slot < this.length ? this.#read(slot) : undefined;
   }
 
   /**
-   * Adds `delta` to the integer at `index` and returns the sum, in one atomic step for all processes.
+   * Returns the size of the slot at `index` in bytes: the longest text, in UTF-8, or bytes that {@link set} can write to
+   * it. The size never changes; {@link slot} chooses it at creation.
+   *
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`, 'index out of range'
+   * @throws {LayoutError} `ERR_SHM_LAYOUT` for a damaged slot
+   * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
+   */
+  capacity(index: number): number {
+    return listCapacity(this.#handle, this.#locate(index, 'index out of range'));
+  }
+
+  /**
+   * Adds `delta` to the integer at `index` and returns the sum, in one atomic step for all processes. A double that is a
+   * whole number counts as an integer, and stays a double. Sums of an integer slot past 2^53 - 1 are bigints.
    *
    * @throws {TypeError} when the slot does not hold an integer, or `delta` is neither a number nor a bigint
-   * @throws {RangeError} for an index out of range, a fraction, or a sum past 64 bits; the slot keeps its value
+   * @throws {RangeError} for an index out of range, a fraction, a sum past 64 bits, or a sum that a slot with a double
+   *   cannot hold exactly; the slot keeps its value
    */
-  add(index: number, delta: number | bigint): number | bigint {
+  add(this: ShareableList<number>, index: number, delta: number | bigint): number;
+  add(index: number, delta: number | bigint): number | bigint;
+  add(this: ShareableList, index: number, delta: number | bigint): number | bigint {
     const slot = this.#locate(index, 'index out of range');
     if (typeof delta !== 'bigint' && typeof delta !== 'number') {
       throw invalidType(
@@ -185,12 +269,14 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
    * @throws {LayoutError} `ERR_SHM_LAYOUT` for a damaged slot
    */
   count(value: T): number {
-    return isStorable(value) ? listCount(this.#handle, value) : 0;
+    const wanted = searchable(value);
+    return wanted === undefined ? 0 : listCount(this.#handle, wanted);
   }
 
   /** Returns the index of the first slot that holds `value`, compared as in {@link count}, or -1. */
   indexOf(value: T): number {
-    return isStorable(value) ? listFind(this.#handle, value, 0) : -1;
+    const wanted = searchable(value);
+    return wanted === undefined ? -1 : listFind(this.#handle, wanted, 0);
   }
 
   /** Returns whether a slot holds `value`, compared as in {@link count}. */
@@ -228,13 +314,13 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
   }
 
   /** Returns a small plain object that names the list, for {@link attach} in another process. */
-  toJSON(): ShareableListHandle {
+  toJSON(): ShareableListHandle<T, Items> {
     return { type: 'ShareableList', name: this.name };
   }
 
   /** Returns what CPython prints: `ShareableList([0, 1, 2], name='psm_…')`; of a long list, the start. Never throws. */
   toString(): string {
-    return `ShareableList([${this.shm.closed ? 'closed' : this.#printItems()}], name='${this.name}')`;
+    return `ShareableList([${this.#shm.closed ? 'closed' : this.#printItems()}], name='${this.name}')`;
   }
 
   /** What `console.log` and `util.inspect` print. */
@@ -244,7 +330,7 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
 
   /** Closes the list in this process only. Idempotent; never throws. */
   close(): void {
-    this.shm.close();
+    this.#shm.close();
   }
 
   /**
@@ -253,17 +339,17 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
    * @throws {SegmentNotFoundError} `ENOENT` when a process has unlinked it before
    */
   unlink(): void {
-    this.shm.unlink();
+    this.#shm.unlink();
   }
 
   /** Closes the list. The owner also unlinks it, without an error if that was done before. */
-  [Symbol.dispose](): void {
-    this.shm[Symbol.dispose]();
+  [dispose](): void {
+    this.#shm[dispose]();
   }
 
   /** Does the same as `[Symbol.dispose]`. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this[Symbol.dispose]();
+  async [asyncDispose](): Promise<void> {
+    this[dispose]();
   }
 
   /** Whether `index` is the number of a slot, as is usual. */
@@ -278,7 +364,11 @@ export class ShareableList<T extends Storable = Storable> implements Iterable<T>
     }
     const slot = index < 0 ? index + this.length : index;
     if (slot >= 0 && slot < this.length && Number.isInteger(slot)) return slot;
-    throw outOfRange(Number.isInteger(index) ? complaint : `index must be an integer, not ${index}`);
+    throw outOfRange(
+      Number.isInteger(index)
+        ? `${complaint}: index ${index}, length ${this.length}`
+        : `index must be an integer, not ${index}`,
+    );
   }
 
   #read(slot: number): T {

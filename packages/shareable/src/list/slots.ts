@@ -163,8 +163,9 @@ export class Slots {
     const end = words[at + 2] as number;
     const isSlot =
       ((words[at + 1] as number) | (words[at + 3] as number)) === 0 &&
-      // None of these may be negative.
-      (start | (end - start - alignment) | (this.#dataBytes - end)) >= 0 &&
+      // None of these may be negative. `|` wraps at 32 bits, but while `start` and `end` are not negative and aligned,
+      // neither difference can.
+      (start | end | (end - start - alignment) | (this.#dataBytes - end)) >= 0 &&
       ((start | end) & (alignment - 1)) === 0;
     return isSlot ? this.#data + start / alignment : -1;
   }

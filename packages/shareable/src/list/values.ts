@@ -1,10 +1,43 @@
 /** The values that a list can hold, and how they are passed to Rust. */
 import { types } from 'node:util';
 
+import { layout } from '../native/binding.js';
 import { invalidType, outOfRange } from '../errors.js';
+import { checkInteger } from '../options.js';
 
 /** A value that a list can hold. */
 export type Storable = number | bigint | boolean | string | Uint8Array | null;
+
+/** The key of a slot's size in what {@link slot} returns; the same in every copy of the package. */
+export const sized: unique symbol = Symbol.for('shareable.slot');
+
+/** A value for {@link ShareableList.create}, with the size of the slot that is made for it. Made by {@link slot}. */
+export interface SizedValue<T extends Storable = Storable> {
+  /** In bytes. */
+  readonly [sized]: number;
+  /** What the slot holds first. */
+  readonly value: T;
+}
+
+/** What `ShareableList.create` takes for one slot. */
+export type SlotValue = Storable | SizedValue;
+
+/**
+ * Reserves a larger slot for a value of `ShareableList.create`: `create([slot(16_384, '{}')])`. Without it, a slot for text
+ * or bytes has room for at most 8 bytes more than its first value.
+ *
+ * @param bytes the size of the slot, from 1 to 9,999,992, rounded up to a multiple of 8
+ * @param value the first value; `create` checks it
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE` for a size that is not a number
+ * @throws {RangeError} `ERR_OUT_OF_RANGE` for a size out of this range
+ */
+export function slot<T extends Storable>(bytes: number, value: T): SizedValue<T> {
+  return { [sized]: checkInteger('the size of a slot', bytes, 1, layout.maxSlotBytes), value };
+}
+
+function isSized(item: unknown): item is SizedValue {
+  return typeof item === 'object' && item !== null && sized in item;
+}
 
 /** The type of a slot whose first value has type `T`. The value `3` makes a slot for any number. */
 export type Widened<T extends Storable> = T extends number
@@ -17,16 +50,43 @@ export type Widened<T extends Storable> = T extends number
         ? string
         : T;
 
+/** The type of the slot that `create` makes for a `V`. */
+type SlotType<V> = V extends SizedValue<infer T> ? Widened<T> : V extends Storable ? Widened<V> : never;
+
+/** The types of the slots that `create` makes for values of type `V`, one by one where `V` is a tuple. */
+export type SlotTypes<V extends readonly unknown[]> = number extends V['length']
+  ? readonly SlotType<V[number]>[]
+  : { readonly [K in keyof V]: SlotType<V[K]> };
+
+/** The indexes from 0 that a tuple has; `never` where the length is not known. */
+export type IndexOf<Items extends readonly unknown[]> = number extends Items['length']
+  ? never
+  : { [K in keyof Items]: K extends `${infer I extends number}` ? I : never }[number];
+
 /** The values of a list: all numbers in one array, and the other values with their indexes. */
 export interface Packed {
   numbers: Float64Array;
   indexes: Uint32Array;
   others: Storable[];
+  /** The bytes that the slots of the others should have at least; 0 where what the value needs will do. */
+  sizes: Uint32Array;
 }
 
 /** Whether a value fits the 64 bits of an integer slot. */
 export function fitsInt64(value: bigint): boolean {
   return BigInt.asIntN(64, value) === value;
+}
+
+/**
+ * The value that a search compares slots with; `undefined` for one that no slot can hold. A bigint past 64 bits may be
+ * the value of a double.
+ */
+export function searchable(value: unknown): Storable | undefined {
+  if (typeof value === 'bigint' && !fitsInt64(value)) {
+    const number = Number(value);
+    return Number.isFinite(number) && BigInt(number) === value ? number : undefined;
+  }
+  return isStorable(value) ? value : undefined;
 }
 
 /** Whether a list can hold `value` at all. */
@@ -81,15 +141,18 @@ export function pack(values: Iterable<unknown>): Packed {
   const numbers = new Float64Array(array.length);
   const indexes: number[] = [];
   const others: Storable[] = [];
+  const sizes: number[] = [];
   for (let index = 0; index < array.length; index++) {
-    const value = array[index];
-    if (typeof value === 'number') {
-      numbers[index] = value;
+    const item = array[index];
+    if (typeof item === 'number') {
+      numbers[index] = item;
     } else {
+      const value: unknown = isSized(item) ? item.value : item;
       checkStorable(value, index);
       indexes.push(index);
       others.push(value);
+      sizes.push(isSized(item) ? item[sized] : 0);
     }
   }
-  return { numbers, indexes: Uint32Array.from(indexes), others };
+  return { numbers, indexes: Uint32Array.from(indexes), others, sizes: Uint32Array.from(sizes) };
 }

@@ -1,4 +1,5 @@
 import { checkInternal, internal } from '../construct.js';
+import { asyncDispose, dispose } from '../dispose.js';
 
 /** Makes a guard; for the package's own use. */
 export let makeGuard: (lock: Releasable, recovered: boolean) => LockGuard;
@@ -36,7 +37,7 @@ export class LockGuard implements Disposable, AsyncDisposable {
   }
 
   private constructor(key: typeof internal, lock: Releasable, recovered: boolean) {
-    checkInternal(key, 'Lock.acquire()');
+    checkInternal(key, 'lock.acquire(), lock.acquireAsync() or lock.tryAcquire()');
     this.#lock = lock;
     this.recovered = recovered;
   }
@@ -53,12 +54,12 @@ export class LockGuard implements Disposable, AsyncDisposable {
   }
 
   /** As {@link release}. */
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.release();
   }
 
   /** As {@link release}. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     this.release();
   }
 }

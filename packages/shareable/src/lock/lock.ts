@@ -14,12 +14,13 @@ import {
   unlinkLock,
 } from '../native/binding.js';
 import { checkInternal, internal } from '../construct.js';
+import { dispose } from '../dispose.js';
 import { closed } from '../errors.js';
 import { aborted, heldHere, timedOut } from './errors.js';
 import type { LockGuard, Releasable } from './guard.js';
 import { makeGuard } from './guard.js';
 import type { AcquireAsyncOptions, AcquireOptions } from './options.js';
-import { checkSignal, checkTimeout } from './options.js';
+import { checkTimeout, checkWait } from './options.js';
 import { LockQueue, getEnvironment } from './queue.js';
 import type { CreateOptions, Handle } from '../options.js';
 import { checkCreateOptions, checkTarget } from '../options.js';
@@ -59,6 +60,8 @@ const siblings = new Map<string, Set<WeakRef<Lock>>>();
  * ```
  */
 export class Lock implements Disposable {
+  /** With {@link name}, what makes a structured clone of the lock a handle: `worker.postMessage(lock)` sends one. */
+  readonly type = 'Lock';
   /** The name of the lock's segment. */
   readonly name: string;
 
@@ -75,7 +78,7 @@ export class Lock implements Disposable {
   #losses = losses[0];
 
   private constructor(key: typeof internal, native: NativeLock) {
-    checkInternal(key, 'Lock.create() or Lock.attach()');
+    checkInternal(key, 'Lock.create() or Lock.attach(name)');
     this.name = native.name;
     this.#native = native;
     this.#seat = native.seat;
@@ -87,6 +90,7 @@ export class Lock implements Disposable {
     const others = siblings.get(native.identity) ?? new Set();
     for (const other of others) if (other.deref() === undefined) others.delete(other);
     siblings.set(native.identity, others.add(this.#self));
+    Object.preventExtensions(this);
   }
 
   /**
@@ -173,8 +177,7 @@ export class Lock implements Disposable {
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` also when the lock is closed during the wait
    */
   async acquireAsync(options?: AcquireAsyncOptions): Promise<LockGuard> {
-    const timeout = checkTimeout(options);
-    const signal = checkSignal(options);
+    const { timeout, signal } = checkWait(options);
     if (signal?.aborted === true) throw aborted(this.name, signal);
     this.#checkUse();
     if (this.#queue.length === 0) {
@@ -224,7 +227,7 @@ export class Lock implements Disposable {
    *
    * @throws {SharedMemoryError} `ERR_SHM_LOCK_HELD` when this thread holds the lock; then nothing is closed or unlinked
    */
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.#end(() => disposeLock(this.#native.handle));
   }
 

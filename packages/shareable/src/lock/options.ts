@@ -1,6 +1,6 @@
 /** The options for acquiring a lock, and their checks. */
 import { outOfRange } from '../errors.js';
-import { checkObject, wrongType } from '../options.js';
+import { checkOptions, wrongType } from '../options.js';
 
 /** How to acquire a lock. */
 export interface AcquireOptions {
@@ -14,9 +14,21 @@ export interface AcquireAsyncOptions extends AcquireOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Checks a time-out. Returns it in milliseconds, or `Infinity` for none. */
+/** Checks the options of a blocking wait; returns the time-out in milliseconds, `Infinity` without one. */
 export function checkTimeout(options: AcquireOptions | undefined): number {
-  const timeout: unknown = checkObject(options).timeout;
+  return completeTimeout(checkOptions(options, ['timeout']).timeout);
+}
+
+/** Checks the options of a wait that does not block. */
+export function checkWait(options: AcquireAsyncOptions | undefined): {
+  timeout: number;
+  signal: AbortSignal | undefined;
+} {
+  const { timeout, signal } = checkOptions(options, ['timeout', 'signal']);
+  return { timeout: completeTimeout(timeout), signal: checkSignal(signal) };
+}
+
+function completeTimeout(timeout: unknown): number {
   if (timeout === undefined) return Infinity;
   if (typeof timeout !== 'number') throw wrongType('option timeout', 'a number of milliseconds', timeout);
   if (!(timeout >= 0 && timeout < Infinity)) {
@@ -25,9 +37,17 @@ export function checkTimeout(options: AcquireOptions | undefined): number {
   return timeout;
 }
 
-/** Checks a signal. */
-export function checkSignal(options: AcquireAsyncOptions | undefined): AbortSignal | undefined {
-  const signal: unknown = checkObject(options).signal;
-  if (signal === undefined || signal instanceof AbortSignal) return signal;
+/** Checks a signal. Not by its class: another realm, such as that of Jest, has one of its own. */
+function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || isSignal(signal)) return signal;
   throw wrongType('option signal', 'an AbortSignal', signal);
+}
+
+function isSignal(value: unknown): value is AbortSignal {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as AbortSignal).aborted === 'boolean' &&
+    typeof (value as AbortSignal).addEventListener === 'function'
+  );
 }

@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { inspect } from 'node:util';
+import { inspect, types } from 'node:util';
 
 import { invalidType, outOfRange } from '../errors.js';
-import { checkObject, wrongType } from '../options.js';
+import { checkOptions, wrongType } from '../options.js';
 
 /** How to start a manager's server. */
 export interface SharedMemoryManagerOptions {
@@ -44,7 +44,7 @@ export function checkAddress(address: unknown): string {
 
 /** Checks a key and copies it. It never appears in a message. */
 export function checkKey(key: unknown): Uint8Array {
-  if (typeof key !== 'string' && !(key instanceof Uint8Array)) {
+  if (typeof key !== 'string' && !types.isUint8Array(key)) {
     throw invalidType('ERR_INVALID_ARG_TYPE', `authkey must be a string or a Uint8Array, not of type ${typeof key}`);
   }
   const bytes = typeof key === 'string' ? new TextEncoder().encode(key) : Uint8Array.from(key);
@@ -59,7 +59,7 @@ export function checkManagerOptions(options: SharedMemoryManagerOptions | undefi
   address: string | undefined;
   key: Uint8Array;
 } {
-  const { address, authkey } = checkObject(options);
+  const { address, authkey } = checkOptions(options, ['address', 'authkey']);
   return {
     address: address === undefined ? undefined : checkAddress(address),
     key: authkey === undefined ? Uint8Array.from(randomBytes(KEY_BYTES)) : checkKey(authkey),

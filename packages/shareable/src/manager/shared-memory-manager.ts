@@ -14,6 +14,7 @@ import {
   startManager,
 } from '../native/binding.js';
 import { checkInternal, internal } from '../construct.js';
+import { asyncDispose, dispose } from '../dispose.js';
 import { ManagerClosedError, fromNative } from '../errors.js';
 import { Lock } from '../lock/lock.js';
 import type { SharedMemoryManagerOptions } from './options.js';
@@ -22,7 +23,7 @@ import type { CreateOptions } from '../options.js';
 import { managed } from '../options.js';
 import { ShareableList } from '../list/shareable-list.js';
 import { SharedMemory } from '../memory/shared-memory.js';
-import type { Storable, Widened } from '../list/values.js';
+import type { SizedValue, SlotTypes, SlotValue, Storable, Widened } from '../list/values.js';
 
 export type { SharedMemoryManagerOptions } from './options.js';
 
@@ -80,6 +81,7 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
     this.#role = connection?.role ?? 'alone';
     this.address = this.#native.address ?? null;
     if (this.#role === 'starter') running.add(this);
+    Object.preventExtensions(this);
   }
 
   /**
@@ -136,8 +138,10 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
    * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; and the errors of
    *   {@link ShareableList.create}
    */
-  shareableList<T extends Storable>(values: Iterable<T>): ShareableList<Widened<T>> {
-    return ShareableList.create(values, this.#options());
+  shareableList<V extends readonly SlotValue[] | []>(values: V): ShareableList<SlotTypes<V>[number], SlotTypes<V>>;
+  shareableList<T extends Storable>(values: Iterable<T | SizedValue<T>>): ShareableList<Widened<T>>;
+  shareableList(values: Iterable<SlotValue>): ShareableList {
+    return ShareableList.create(values as Iterable<Storable>, this.#options());
   }
 
   /**
@@ -188,14 +192,14 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
   }
 
   /** Does the same as {@link shutdown}, synchronously. */
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.#hasEnded = true;
     running.delete(this);
     endManager(this.#native.handle);
   }
 
   /** Does the same as {@link shutdown}. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  async [asyncDispose](): Promise<void> {
     await this.shutdown();
   }
 

@@ -15,9 +15,18 @@ import {
   unlinkSegment,
 } from '../native/binding.js';
 import { checkInternal, internal } from '../construct.js';
+import { asyncDispose, dispose } from '../dispose.js';
 import { SharedMemoryError, closed, invalidType, outOfRange } from '../errors.js';
 import type { AttachOptions, CreateOptions, Handle } from '../options.js';
-import { checkAttachOptions, checkCreateOptions, checkInteger, checkName, checkSize, checkTarget } from '../options.js';
+import {
+  checkAttachOptions,
+  checkCreateOptions,
+  checkInteger,
+  checkName,
+  checkNamelessOptions,
+  checkSize,
+  checkTarget,
+} from '../options.js';
 
 /** What {@link SharedMemory.toJSON} returns and {@link SharedMemory.attach} accepts. */
 export type SharedMemoryHandle = Handle<'SharedMemory'>;
@@ -34,12 +43,26 @@ export type TypedArrayConstructor =
   | Float32ArrayConstructor
   | Float64ArrayConstructor
   | BigInt64ArrayConstructor
-  | BigUint64ArrayConstructor;
+  | BigUint64ArrayConstructor
+  | Float16Constructor;
+
+/** The constructor of `Float16Array`, where the program's `lib` knows it. */
+type Float16Constructor = typeof globalThis extends { Float16Array: infer C extends { BYTES_PER_ELEMENT: number } }
+  ? C
+  : never;
 
 /** `Uint8Array<ArrayBuffer>`, written so that TypeScript before 5.7 accepts it. */
 type Bytes = InstanceType<Uint8ArrayConstructor>;
 
-const TypedArray = Object.getPrototypeOf(Uint8Array) as abstract new () => object;
+/** Whether `type` makes typed arrays, of whichever realm: Jest, `node:vm` and the REPL have intrinsics of their own. */
+function isTypedArrayConstructor(type: unknown): type is TypedArrayConstructor {
+  if (typeof type !== 'function' || !('BYTES_PER_ELEMENT' in type)) return false;
+  for (let prototype: unknown = type.prototype; prototype !== null; prototype = Object.getPrototypeOf(prototype)) {
+    if ((prototype as { constructor?: unknown }).constructor === undefined) return false;
+    if ((prototype as { constructor: { name?: unknown } }).constructor.name === 'TypedArray') return true;
+  }
+  return false;
+}
 
 /** @internal Wraps a segment that the addon has opened. */
 export let wrapSegment: (native: NativeSegment) => SharedMemory;
@@ -58,6 +81,8 @@ export let wrapSegment: (native: NativeSegment) => SharedMemory;
  * ```
  */
 export class SharedMemory implements Disposable, AsyncDisposable {
+  /** With {@link name}, what makes a structured clone of this a handle: `worker.postMessage(shm)` sends one. */
+  readonly type = 'SharedMemory';
   /** The segment's name, without a leading slash. */
   readonly name: string;
   /** Its size in bytes: as requested on Linux and Windows, in whole pages on macOS. */
@@ -81,13 +106,14 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   }
 
   private constructor(key: typeof internal, native: NativeSegment) {
-    checkInternal(key, 'SharedMemory.create() or SharedMemory.attach()');
+    checkInternal(key, 'SharedMemory.create(size, options) or SharedMemory.attach(name)');
     this.name = native.name;
     this.size = native.size;
     this.mappedSize = native.mappedSize;
     this.isOwner = native.isOwner;
     this.isReadOnly = native.isReadOnly;
     this.#handle = native.handle;
+    Object.preventExtensions(this);
   }
 
   /**
@@ -101,7 +127,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * @throws {OutOfSharedMemoryError} `ENOSPC`, `ENOMEM` or `EFBIG` when there is no room
    */
   static create(size: number, options?: CreateOptions): SharedMemory {
-    return new SharedMemory(internal, createSegment(checkSize(size), checkCreateOptions(options, SharedMemory.create)));
+    return wrapSegment(createSegment(checkSize(size), checkCreateOptions(options, SharedMemory.create)));
   }
 
   /**
@@ -114,7 +140,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   static attach(target: string | SharedMemoryHandle, options?: AttachOptions): SharedMemory {
     const name = checkTarget(target, 'SharedMemory');
     const { readOnly, allowForeign } = checkAttachOptions(options);
-    return new SharedMemory(internal, attachSegment(name, readOnly, allowForeign));
+    return wrapSegment(attachSegment(name, readOnly, allowForeign));
   }
 
   /**
@@ -125,8 +151,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * @throws {RangeError} `ERR_OUT_OF_RANGE` when the existing segment is smaller
    */
   static createOrAttach(name: string, size: number, options?: Omit<CreateOptions, 'name'>): SharedMemory {
-    const checked = checkCreateOptions(options, SharedMemory.createOrAttach);
-    return new SharedMemory(internal, createOrAttachSegment(checkName(name), checkSize(size), checked));
+    const checked = checkNamelessOptions(options, SharedMemory.createOrAttach);
+    return wrapSegment(createOrAttachSegment(checkName(name), checkSize(size), checked));
   }
 
   /**
@@ -191,7 +217,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
   array<T extends TypedArrayConstructor>(type: T, byteOffset = 0, length?: number): InstanceType<T> {
-    if (typeof type !== 'function' || !(type.prototype instanceof TypedArray)) {
+    if (!isTypedArrayConstructor(type)) {
       throw invalidType(
         'ERR_INVALID_ARG_TYPE',
         `type must be the constructor of a typed array, not ${inspect(type, { depth: 0 })}`,
@@ -254,14 +280,14 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   }
 
   /** Closes the segment. The owner also unlinks it, without an error if that was done before. */
-  [Symbol.dispose](): void {
+  [dispose](): void {
     // Closes and unlinks in one step; doing them separately would need a second mapping.
     this.#leave(disposeSegment);
   }
 
   /** Does the same as `[Symbol.dispose]`. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this[Symbol.dispose]();
+  async [asyncDispose](): Promise<void> {
+    this[dispose]();
   }
 }
 

@@ -36,9 +36,11 @@ export const unlinkSegment = translated(addon.unlinkSegment);
 export const disposeSegment = translated(addon.disposeSegment);
 
 export const createList = translated(addon.createList);
+export const createOrAttachList = translated(addon.createOrAttachList);
 export const attachList = translated(addon.attachList);
 export const listFind = translated(addon.listFind);
 export const listCount = translated(addon.listCount);
+export const listCapacity = translated(addon.listCapacity);
 export const listFormat = translated(addon.listFormat);
 
 export const createArray = translated(addon.createArray);
@@ -115,8 +117,9 @@ export const pageSize: number = addon.pageSize();
 export type {
   NativeArray,
   NativeList,
+  NativeListInSegment,
   NativeLock,
   NativeManager,
   NativeOutcome,
   NativeSegment,
-} from '../native/native.js';
+} from './native.js';

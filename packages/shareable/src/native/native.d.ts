@@ -40,15 +40,18 @@ export declare function createArray(dtype: string, shape: Array<number>, isFortr
 
 /**
  * Creates a list in a segment of its own. `numbers` has an element a slot; the slots of `indexes` hold the value that
- * stands at the same place in `others` instead.
+ * stands at the same place in `others` instead, and have at least as many bytes as stand there in `sizes`.
  */
-export declare function createList(numbers: Float64Array, indexes: Uint32Array, others: unknown[], options: NativeCreateOptions): NativeListInSegment
+export declare function createList(numbers: Float64Array, indexes: Uint32Array, others: unknown[], sizes: Uint32Array, options: NativeCreateOptions): NativeListInSegment
 
 /** Creates a lock. */
 export declare function createLock(environment: ExternalObject<LockEnvironment>, options: NativeCreateOptions): NativeLock
 
 /** A manager of this process alone. */
 export declare function createManager(): NativeManager
+
+/** Attaches to the list that the options name, or creates it as [`create_list`] does. */
+export declare function createOrAttachList(numbers: Float64Array, indexes: Uint32Array, others: unknown[], sizes: Uint32Array, options: NativeCreateOptions): NativeListInSegment
 
 /** Attaches to a segment, or creates it. */
 export declare function createOrAttachSegment(name: string, size: number, options: NativeCreateOptions): NativeSegment
@@ -71,8 +74,11 @@ export declare function endManagerLater(manager: ExternalObject<Manager>): Promi
 /** Finds the array in a segment of `size` bytes by a copy of its first bytes. */
 export declare function findArray(head: Uint8Array, size: number, segment: string): NativeArray
 
-/** Adds to an integer slot and returns the sum. */
+/** Adds to an integer in a slot and returns the sum. */
 export declare function listAdd(list: ExternalObject<List>, index: number, delta: number | bigint): number | bigint
+
+/** The size of a slot in bytes. */
+export declare function listCapacity(list: ExternalObject<List>, index: number): number
 
 /** The number of slots that hold `value`. */
 export declare function listCount(list: ExternalObject<List>, value: unknown): number
@@ -167,6 +173,8 @@ export interface NativeCreateOptions {
   track: boolean
   /** Permission bits. */
   mode: number
+  /** Whether the umask leaves them alone. */
+  exactMode: boolean
   /** Where in the program this happens. */
   origin?: string
   /** The manager that takes the segment over. */
@@ -207,6 +215,7 @@ export declare const enum NativeErrorKind {
   InvalidType = 'InvalidType',
   InvalidValue = 'InvalidValue',
   OutOfRange = 'OutOfRange',
+  SlotFull = 'SlotFull',
 }
 
 /** What `slots.ts` needs to know of the layout, so that it is written down once. */
@@ -215,6 +224,8 @@ export interface NativeLayout {
   offsetsStart: number
   /** What slots and offsets are multiples of. */
   alignment: number
+  /** The most bytes that a slot can have. */
+  maxSlotBytes: number
   /** The format of an integer: its low and its high 32 bits. */
   intFormat: Array<number>
   /** The format of a double. */
@@ -299,6 +310,7 @@ export declare const enum NativeRemedy {
   AttachWritable = 'AttachWritable',
   AttachToWrite = 'AttachToWrite',
   CreateWithMode = 'CreateWithMode',
+  ReserveLargerSlot = 'ReserveLargerSlot',
   UseLocalManager = 'UseLocalManager',
 }
 

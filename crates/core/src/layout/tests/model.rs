@@ -86,7 +86,7 @@ proptest! {
                 set(&slot, input).unwrap();
                 model[index] = value;
             } else {
-                prop_assert_eq!(set(&slot, input).unwrap_err().kind(), Kind::OutOfRange);
+                prop_assert_eq!(set(&slot, input).unwrap_err().kind(), Kind::SlotFull);
             }
             for (index, value) in model.iter().enumerate() {
                 assert_reads(&layout.slot(index).unwrap(), *value);

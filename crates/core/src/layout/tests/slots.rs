@@ -23,6 +23,9 @@ fn a_value_that_ends_in_nul_records_its_length_and_comes_back_whole() {
         (Value::Bytes(&[0; 7]), "7s1x"),
         (Value::Bytes(&[0; 8]), "8s8x"),
         (Value::Bytes(&vec![0; 99_999]), "99999s1x"),
+        (Value::Bytes(&vec![0; 100_000]), "100000sx"),
+        (Value::Bytes(&vec![0; 150_001]), "150001sx"),
+        (Value::Bytes(&vec![0; 999_999]), "999999sx"),
     ] {
         with_slot(value, |slot| {
             assert_eq!(format_of(slot), format);
@@ -44,14 +47,32 @@ fn a_value_that_ends_in_nul_and_fills_its_slot_has_no_pad() {
 }
 
 #[test]
-fn a_value_whose_exact_length_eight_characters_cannot_say_is_refused() {
-    let zeros = vec![0; 100_000];
+fn a_value_that_ends_in_nul_is_refused_from_a_million_bytes_on() {
+    let zeros = vec![0; 1_000_000];
     let fresh = plan(&[Value::Bytes(&zeros)][..]).map(|_| ());
-    is_refused(fresh, Kind::OutOfRange, "'100000s8x'");
-    with_slot(Value::Bytes(&vec![b'x'; 100_000]), |slot| {
-        is_refused(set(slot, Input::Typed(Value::Str("ten bytes\0"))), Kind::OutOfRange, "ends in NUL");
-        set(slot, Input::Typed(Value::Str("ten bytes."))).unwrap();
-        assert_reads(slot, Value::Str("ten bytes."));
+    is_refused(fresh, Kind::OutOfRange, "ends in NUL and has 1000000 bytes");
+    with_slot(Value::Bytes(&vec![b'x'; 1_000_000]), |slot| {
+        is_refused(set(slot, Input::Typed(Value::Bytes(&zeros))), Kind::OutOfRange, "ends in NUL");
+        assert_reads(slot, Value::Bytes(&vec![b'x'; 1_000_000]));
+        set(slot, Input::Typed(Value::Bytes(&zeros[1..]))).unwrap();
+        assert_reads(slot, Value::Bytes(&zeros[1..]));
+    });
+}
+
+#[test]
+fn an_exact_length_whose_pad_has_too_many_digits_is_recorded_with_one_pad_byte() {
+    with_slot(Value::Bytes(&vec![b'x'; 150_000]), |slot| {
+        for (value, format) in [
+            (Value::Str("ten bytes\0"), "10sx"),
+            (Value::Bytes(&vec![0; 150_007]), "150007sx"),
+            (Value::Bytes(&vec![0; 150_008]), "150008s "),
+            (Value::Str("\0"), "1sx"),
+            (Value::Str("ten bytes."), "150008s"),
+        ] {
+            set(slot, Input::Typed(value)).unwrap();
+            assert_eq!(format_of(slot), format);
+            assert_reads(slot, value);
+        }
     });
 }
 
@@ -62,7 +83,7 @@ fn text_is_measured_in_bytes_of_utf8() {
         set(slot, Input::Typed(Value::Str("éééé"))).unwrap();
         assert_reads(slot, Value::Str("éééé"));
         let long = set(slot, Input::Typed(Value::Str("ééééé")));
-        is_refused(long, Kind::OutOfRange, "exceeds available storage: 10 bytes");
+        is_refused(long, Kind::SlotFull, "exceeds available storage: 10 bytes");
         assert_reads(slot, Value::Str("éééé"));
     });
     with_slot(Value::Str("éééé"), |slot| assert_eq!(slot.bytes(), 16));
@@ -72,7 +93,7 @@ fn text_is_measured_in_bytes_of_utf8() {
 fn the_longest_value_has_a_format_of_eight_characters() {
     let bytes = vec![b'x'; 9_999_992];
     assert!(plan(&[Value::Bytes(&bytes[..9_999_991])][..]).is_ok());
-    is_refused(plan(&[Value::Bytes(&bytes)][..]).map(|_| ()), Kind::OutOfRange, "needs 10000000 bytes");
+    is_refused(plan(&[Value::Bytes(&bytes)][..]).map(|_| ()), Kind::OutOfRange, "more than 9999992 bytes");
 }
 
 #[test]
@@ -84,7 +105,7 @@ fn a_write_that_fails_leaves_every_byte_as_it_was() {
         let layout = layout_of(&mut memory).unwrap();
         let slot = layout.slot(index).unwrap();
         for value in [Value::Str("nine char"), Value::Bytes(&[0; 9])] {
-            is_refused(set(&slot, Input::Typed(value)), Kind::OutOfRange, "exceeds available storage");
+            is_refused(set(&slot, Input::Typed(value)), Kind::SlotFull, "exceeds available storage");
         }
         assert_eq!(memory.bytes(), before);
     }
@@ -196,8 +217,8 @@ fn equality_goes_by_value_for_numbers_by_content_for_bytes_and_is_strict_otherwi
 #[test]
 fn add_returns_the_sum_and_refuses_to_pass_64_bits() {
     with_slot(Value::Int(40), |slot| {
-        assert_eq!(slot.add(2).unwrap(), Attempt::Done(42));
-        assert_eq!(slot.add(i64::MAX - 42).unwrap(), Attempt::Done(i64::MAX));
+        assert_eq!(slot.add(2).unwrap(), Attempt::Done(Value::Int(42)));
+        assert_eq!(slot.add(i64::MAX - 42).unwrap(), Attempt::Done(Value::Int(i64::MAX)));
         is_refused(slot.add(1).map(|_| ()), Kind::OutOfRange, "9223372036854775807 + 1");
         assert_reads(slot, Value::Int(i64::MAX));
         set(slot, Input::Typed(Value::Int(i64::MIN))).unwrap();
@@ -207,10 +228,41 @@ fn add_returns_the_sum_and_refuses_to_pass_64_bits() {
 }
 
 #[test]
+fn add_to_a_double_that_is_an_integer_gives_one() {
+    let cases = [(0.0, 1, 1.0), (-0.0, 0, 0.0), (5.0, -7, -2.0), (9_007_199_254_740_992.0, 2, 9_007_199_254_740_994.0)];
+    for (start, delta, sum) in cases {
+        with_slot(Value::Float(start), |slot| {
+            assert_eq!(slot.add(delta).unwrap(), Attempt::Done(Value::Float(sum)));
+            assert_reads(slot, Value::Float(sum));
+        });
+    }
+}
+
+#[test]
+fn add_to_a_double_refuses_a_sum_that_no_double_is() {
+    let big = -9_223_372_036_854_775_808.0;
+    for (start, delta) in [(9_007_199_254_740_992.0, 1), (1.0, i64::MAX), (big, -1), (big, i64::MIN), (2.0, 1 << 60)] {
+        with_slot(Value::Float(start), |slot| {
+            is_refused(slot.add(delta).map(|_| ()), Kind::OutOfRange, "no double is exactly");
+            assert_reads(slot, Value::Float(start));
+        });
+    }
+}
+
+#[test]
 fn add_to_anything_but_an_integer_is_refused() {
-    for value in [Value::Float(1.0), Value::Bool(true), Value::None, Value::Str("1"), Value::Bytes(b"")] {
+    for (value, found) in [
+        (Value::Float(1.5), "the double 1.5"),
+        (Value::Float(f64::NAN), "the double NaN"),
+        (Value::Float(f64::INFINITY), "the double inf"),
+        (Value::Float(9_223_372_036_854_775_808.0), "the double 9.223372036854776e18"),
+        (Value::Bool(true), "a bool"),
+        (Value::None, "None"),
+        (Value::Str("1"), "text"),
+        (Value::Bytes(b""), "bytes"),
+    ] {
         with_slot(value, |slot| {
-            is_refused(slot.add(1).map(|_| ()), Kind::InvalidType, "holds no integer");
+            is_refused(slot.add(1).map(|_| ()), Kind::InvalidType, &format!("holds {found}; add needs an integer"));
             assert_reads(slot, value);
         });
     }
@@ -239,7 +291,7 @@ fn an_index_past_the_end_is_out_of_range() {
     let (mut memory, _) = list_of(&[Value::Int(1)]);
     let layout = layout_of(&mut memory).unwrap();
     for index in [1, 2, usize::MAX] {
-        assert_eq!(layout.slot(index).unwrap_err().message(), "index out of range");
+        assert_eq!(layout.slot(index).unwrap_err().message(), format!("index out of range: index {index}, length 1"));
     }
 }
 
@@ -260,4 +312,49 @@ fn every_nan_is_stored_with_the_bits_that_cpython_writes() {
             assert_eq!(found.to_bits(), 0x7ff8_0000_0000_0000);
         });
     }
+}
+
+/// A value in a slot for which more bytes are reserved.
+struct Reserved<'a>(Value<'a>, usize);
+
+impl Values for Reserved<'_> {
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn get(&self, _: usize) -> Value<'_> {
+        self.0
+    }
+
+    fn reserved(&self, _: usize) -> usize {
+        self.1
+    }
+}
+
+#[test]
+fn a_slot_has_the_bytes_that_were_reserved_for_it() {
+    for (value, reserved, bytes) in [
+        (Value::Str("{}"), 16_384, 16_384),
+        (Value::Str("{}"), 5, 8),
+        (Value::Int(1), 17, 24),
+        (Value::None, 8, 8),
+        (Value::Bytes(&[0; 16]), 16, 16),
+        (Value::Str(""), MAX_SLOT_BYTES, MAX_SLOT_BYTES),
+    ] {
+        let values = Reserved(value, reserved);
+        let header = plan(&values).unwrap();
+        let mut memory = Memory::zeros(header.total());
+        build(memory.view(), header, &values).unwrap();
+        let layout = layout_of(&mut memory).unwrap();
+        let slot = layout.slot(0).unwrap();
+        assert_eq!(slot.bytes(), bytes);
+        assert_reads(&slot, value);
+    }
+}
+
+#[test]
+fn a_reserved_slot_that_is_too_small_or_too_large_is_refused() {
+    is_refused(plan(&Reserved(Value::Str("123456789"), 8)).map(|_| ()), Kind::SlotFull, "9 bytes do not fit slot 0");
+    is_refused(plan(&Reserved(Value::None, MAX_SLOT_BYTES + 1)).map(|_| ()), Kind::OutOfRange, "more than 9999992");
+    is_refused(plan(&Reserved(Value::None, usize::MAX)).map(|_| ()), Kind::OutOfRange, "more than 9999992");
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use crate::sys::{BeforePublish, Loss};
-use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result};
+use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result, Umask};
 
 pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
 
@@ -55,7 +55,7 @@ pub(crate) fn page_size() -> usize {
 pub(crate) fn create(
     name: &Name,
     _size: NonZeroUsize,
-    _mode: u32,
+    _mode: (u32, Umask),
     _lifetime: Lifetime,
     _before_publish: BeforePublish<'_>,
 ) -> Result<(Mapping, Identity)> {

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use shared_memory::{Shmem, ShmemError};
 
 use crate::sys::{BeforePublish, Loss, fault};
-use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result};
+use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result, Umask};
 
 #[cfg(unix)]
 mod posix;
@@ -112,7 +112,7 @@ pub(crate) fn page_size() -> usize {
 pub(crate) fn create(
     name: &Name,
     size: NonZeroUsize,
-    mode: u32,
+    (mode, _): (u32, Umask),
     _: Lifetime,
     before_publish: BeforePublish<'_>,
 ) -> Result<(Mapping, Identity)> {

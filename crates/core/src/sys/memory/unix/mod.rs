@@ -5,12 +5,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FileType, Stat, fstat};
+use rustix::fs::{FileType, Mode, Stat, fchmod, fstat};
 use rustix::io::Errno;
 
 use super::os;
 use crate::sys::{BeforePublish, fault};
-use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Remedy, Result};
+use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Remedy, Result, Umask};
 
 pub(super) mod in_place;
 mod mapping;
@@ -22,6 +22,9 @@ pub(crate) use mapping::{Hold, Mapping};
 use room::{Place, Shortage};
 pub(crate) use sigbus::{LOSSES, renew_fault_handler};
 
+/// The bits of a mode that say who may do what.
+const PERMISSIONS: Mode = Mode::RWXU.union(Mode::RWXG).union(Mode::RWXO);
+
 pub(crate) fn page_size() -> usize {
     rustix::param::page_size()
 }
@@ -29,17 +32,41 @@ pub(crate) fn page_size() -> usize {
 pub(crate) fn create(
     name: &Name,
     size: NonZeroUsize,
-    mode: u32,
+    (mode, umask): (u32, Umask),
     lifetime: Lifetime,
     before_publish: BeforePublish<'_>,
 ) -> Result<(Mapping, Identity)> {
     let draft = os::Draft::new(name, size, mode, lifetime)?;
     let stat = stat(draft.file(), name)?;
     let mapping = map(draft.file(), size.get(), Access::ReadWrite, name, is_sparse(&stat))?;
+    if umask == Umask::Ignored {
+        restore_mode(draft.file(), &stat, mode, name)?;
+    }
     let identity = os::identity(&stat);
     before_publish(&mapping, identity)?;
     draft.publish(name)?;
     Ok((mapping, identity))
+}
+
+/// Gives the file the permission bits that the umask has taken away. Its other bits stay.
+#[allow(clippy::useless_conversion, reason = "the width of a mode differs between systems")]
+fn restore_mode(file: BorrowedFd<'_>, stat: &Stat, mode: u32, name: &Name) -> Result<()> {
+    let found = Mode::from_raw_mode(stat.st_mode);
+    let wanted = (found - PERMISSIONS) | (Mode::from_bits_truncate(mode as _) & PERMISSIONS);
+    if found == wanted {
+        return Ok(());
+    }
+    fchmod(file, wanted).map_err(|errno| match errno {
+        // macOS gives a segment its mode once and for all.
+        Errno::INVAL => {
+            let message =
+                format!("segment '{name}' cannot have exactly the mode {mode:o}: this system applies the umask");
+            Error::new(Kind::Unsupported, message)
+                .on_segment(name.as_str())
+                .with_os("fchmod", Some(errno.raw_os_error()))
+        }
+        errno => failed("fchmod", errno, name),
+    })
 }
 
 pub(crate) fn attach_within(
