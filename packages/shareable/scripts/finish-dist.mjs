@@ -15,7 +15,9 @@ for (const file of files.filter((name) => name.endsWith('.js'))) {
   writeFileSync(path, code);
 }
 
-const reached = new Set(['index.d.ts']);
+const { exports } = JSON.parse(readFileSync(join(dist, '../package.json'), 'utf8'));
+const entries = Object.values(exports).flatMap(({ types }) => types ?? []);
+const reached = new Set(entries.map((path) => path.replace('./dist/', '')));
 for (const file of reached) {
   const imports = readFileSync(join(dist, file), 'utf8').matchAll(/(?:from |import\()['"](\.[^'"]+)\.js['"]/g);
   for (const [, specifier] of imports) reached.add(`${join(dirname(file), specifier)}.d.ts`.replaceAll('\\', '/'));

@@ -1,0 +1,120 @@
+import { constants } from 'node:buffer';
+import { inspect } from 'node:util';
+
+import type { Table, TypeMap } from 'apache-arrow';
+import { tableFromIPC } from 'apache-arrow';
+
+import { checkInternal, internal } from '../construct.js';
+import { SharedMemoryError, closed } from '../errors.js';
+import type { SharedMemory } from '../memory/shared-memory.js';
+import type { Handle } from '../options.js';
+import { checkColumns } from './columns.js';
+import { isFile, notATable, readMessages, readingFailed } from './framing.js';
+import { Guard } from './guard.js';
+import type { TableFormat } from './writer.js';
+
+/** What {@link SharedTable.toJSON} returns and {@link attachTable} accepts. */
+export type SharedTableHandle<T extends TypeMap = TypeMap> = Handle<'SharedTable'> & { readonly __columns?: T };
+
+/** Makes the instance over a segment that holds a table; `attachTable` and `shareTable` call it. */
+export function openTable<T extends TypeMap>(shm: SharedMemory): SharedTable<T> {
+  return new SharedTable<T>(internal, shm);
+}
+
+/**
+ * An Arrow table in shared memory. {@link shareTable} makes one of a table, {@link allocateTable} one to be filled in place,
+ * and {@link attachTable} opens one that another process has made.
+ */
+export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, AsyncDisposable {
+  /** The segment that holds the table. */
+  readonly shm: SharedMemory;
+  /** Which of Arrow's two formats the segment has. */
+  readonly format: TableFormat;
+
+  readonly #table: Table<T>;
+  readonly #guard = new Guard();
+
+  /** For the package's own use. */
+  constructor(key: typeof internal, shm: SharedMemory) {
+    checkInternal(key, 'shareTable(), allocateTable() or attachTable()');
+    this.shm = shm;
+    if (shm.size > constants.MAX_LENGTH) {
+      throw new SharedMemoryError(
+        `segment '${shm.name}' has ${shm.size} bytes; a buffer of this runtime has at most ${constants.MAX_LENGTH}`,
+        { code: 'ERR_SHM_UNSUPPORTED', segment: shm.name },
+      );
+    }
+    const { buf } = shm;
+    this.format = isFile(buf) ? 'file' : 'stream';
+    try {
+      this.#table = tableFromIPC<T>(readMessages(buf, shm.name) as Iterable<Uint8Array<ArrayBuffer>>);
+    } catch (error) {
+      throw readingFailed(shm.name, error);
+    }
+    const wrong = checkColumns(this.#table as unknown as Table);
+    if (wrong !== undefined) throw notATable(shm.name, wrong);
+    this.#guard.protect(this.#table as unknown as Table);
+  }
+
+  /** The name of the table's segment. */
+  get name(): string {
+    return this.shm.name;
+  }
+
+  /**
+   * The table over the segment's own bytes. After {@link close} every column that came from it, by slicing too, throws
+   * {@link SegmentClosedError}.
+   *
+   * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
+   */
+  get table(): Table<T> {
+    if (this.shm.closed) throw closed('table', this.name);
+    return this.#table;
+  }
+
+  /** A small plain object that names the table, for another process's {@link attachTable}. */
+  toJSON(): SharedTableHandle<T> {
+    return { type: 'SharedTable', name: this.name };
+  }
+
+  /** The columns and the number of rows: `SharedTable(x: Float64, id: Int32; 3 rows, name='psm_…')`. Never throws. */
+  toString(): string {
+    const { schema, numRows } = this.#table;
+    const columns = schema.fields.map((field) => `${field.name}: ${field.type}`).join(', ');
+    return `SharedTable(${columns}; ${numRows} rows, name='${this.name}'${this.shm.closed ? ', closed' : ''})`;
+  }
+
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
+  /** Drops this process's use of the table; others keep theirs. Idempotent, and never throws. */
+  close(): void {
+    this.#leave(() => this.shm.close());
+  }
+
+  /**
+   * Removes the name of the table's segment.
+   *
+   * @throws {SegmentNotFoundError} `ENOENT` when it was unlinked before, by any process
+   */
+  unlink(): void {
+    this.shm.unlink();
+  }
+
+  /** Closes; the owner also unlinks, quietly if that was done before. */
+  [Symbol.dispose](): void {
+    this.#leave(() => this.shm[Symbol.dispose]());
+  }
+
+  /** As `[Symbol.dispose]`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this[Symbol.dispose]();
+  }
+
+  #leave(end: () => void): void {
+    // First, so that no column is ever read without its memory.
+    this.#guard.close(() => closed('table', this.name));
+    end();
+  }
+}
