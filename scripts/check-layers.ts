@@ -10,7 +10,9 @@ const root = process.argv[2] ?? join(import.meta.dirname, '..');
 /** The modules of the core, from the bottom up. A module may name modules of the layers below its own, and itself. */
 const CORE: readonly (readonly string[])[] = [
   ['error', 'identity', 'page', 'bytes'],
-  ['ownership', 'name'],
+  ['ownership'],
+  ['mark'],
+  ['name'],
   ['sys'],
   ['mapping', 'process', 'limits', 'layout'],
   ['tracker'],

@@ -4,6 +4,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::sys::Loss;
+use crate::sys::Region as _;
 use crate::{Error, Kind, Result, SharedBytes, sys};
 
 /// One process's view of a segment. The addresses stay valid for as long as the value lives, whatever happens to the

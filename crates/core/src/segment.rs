@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::keeper::Keeper;
 use crate::mapping::view;
-use crate::stale::Standing;
+use crate::sys::Standing;
 use crate::tracker::{self, protocol::Registration};
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Mapping, Name, Result, SharedBytes, Umask, sys};
 

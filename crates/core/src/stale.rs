@@ -3,7 +3,6 @@
 use std::sync::atomic::AtomicBool;
 
 pub use crate::ownership::Holder;
-pub(crate) use crate::sys::Standing;
 pub use crate::sys::{Fate, Found};
 use crate::{Identity, Name, Result, sys};
 

@@ -24,6 +24,7 @@ pub use algorithm::Taken;
 use algorithm::{Attempt, Turn, World};
 pub use waiter::Waiter;
 
+use crate::sys::seat::Seating as _;
 use crate::{AttachOptions, CreateOptions, Error, Kind, Mapping, Name, Result, Segment, sys};
 
 /// The longest that one call of [`Lock::acquire`] should be asked to block where the caller's thread can be told to end.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::handshake::{ANSWER, NONCE, Nonce, Transcript, VERSION};
 use super::protocol::{Decoder, Message, Reply, Request, Settings};
 use super::{Address, Keeper, Key};
+use crate::sys::{Connection as _, Serving as _};
 use crate::tracker::protocol::{Frame, Registration};
 use crate::{Error, Identity, Kind, Mapping, Remedy, Result, sys, tracker};
 

@@ -1,63 +1,41 @@
-//! Everything that is asked of the operating system, and the one place that picks who answers.
+//! Every call to the operating system, one folder per capability. Each folder's `mod.rs` holds the traits that say what a
+//! platform must supply; the files beside it supply it; `build.rs` decides which of them is built, as `cfg(backend)`.
 //!
-//! A backend supplies:
-//!
-//! - `page_size()`: bytes per page, a power of two.
-//! - `Mapping`: one view of a segment in this process, `Send + Sync`:
-//!   - `start()` is aligned to a page and valid for `len()` bytes, readable and writable, until the mapping drops;
-//!   - `retire()` parts the addresses from the segment without freeing them: afterwards they read as zeros, or, where
-//!     the system cannot exchange pages under an address, still show the segment. They never fault;
-//!   - `keep_addresses()` makes the drop retire the mapping and leave its addresses reserved, instead of freeing them;
-//!   - `loss()`: what of the segment could not be had when it was touched. Each time that happens `LOSSES` changes.
-//! - `renew_fault_handler()`: puts back what notices losses, if the program has replaced it.
-//! - `create(name, size, (mode, umask), lifetime, before_publish)`: a new segment of zeros and its mapping. `before_publish` runs when
-//!   everything else has succeeded; on Linux no other process can open the name earlier.
-//!   When it fails, or anything else does, nothing stays behind. A segment whose lifetime is `Owned` is marked such that
-//!   a sweep can tell. A mode that cannot be had is an error where the system
-//!   has modes at all.
-//! - `attach_within(name, access, foreign, patience)`: a mapping of an existing segment; changes nothing but this process. Refuses
-//!   another user's, where the system tells whose it is, and an access that it cannot grant safely.
-//! - `unlink(name, identity)`: removes the name, if it is still the same segment's as far as an identity can tell.
-//! - `unlink_registered(name, identity)`: the same for a tracker; says whether it removed anything.
-//! - `reclaim(name)`: removes the segment of that name if its owner is dead and nobody uses it. See [`Standing`].
-//! - `effective_user()`: the user whose files this process makes.
-//! - `Helper`: a helper process: `spawn(program, role)`, `send(frame)`, `has_ended(deadline)`, `let_go()`, and `disown()` in a
-//!   child of fork(2). Its drop kills it and waits for its end, but never for one that could not be killed.
-//! - `at_exit(f)`: calls `f` when this process exits by exit(3), where an ended helper stays on record until it is waited for.
-//! - `detach()`, `fall_silent()`, `ignore_lease_signals()`: what a helper process does to itself; `wait_for_starter()`: until
-//!   the process that started it is gone, or at once where that cannot be known.
-//! - `sweep()`, `list()`: see [`crate::stale`]; `memory_limit()`: see [`crate::limits`].
-//!
-//! - `is_linked(name, identity)`: whether the name is still that segment's, as far as an identity can tell.
-//! - `Stream`, `Listener`, `Server`, `starter()`, `prepare_server()`, `wait(interests, patience)`: what managers talk
-//!   by; see `transport/unix` and `transport/windows`. `transport/unsupported.rs` stands in for it elsewhere.
-//! - `HAS_PIPES`: whether servers listen at Windows pipes, and not at Unix sockets.
-//! - `Mapping::hold()`: keeps the segment in use, as a sweep sees it, for as long as the `Hold` lives; `None` where there
-//!   is no sweep.
-//!
-//! And for locks, in the module `seat`:
-//!
-//! - `Seat`: a number that one participant of a lock has to itself until the value drops or its process ends, in whichever way;
-//!   a process that is only stopped keeps it.
-//!   - `take(name, identity, identifier, first)`: any seat from 1 to [`MAX_SEAT`] that is free, looked for from
-//!     `first` on; at most one descriptor. The lock is told by its segment, or by `identifier`, which no other lock has.
-//!   - `in_other(number, f)`: calls `f` while nobody has or can take the seat of that number; `None` when somebody has it,
-//!     or that cannot be known.
-//!   - `unlinked()`: the lock's segment was unlinked: what seats left behind elsewhere can go with the last of them.
-//! - `wait(words, timeout)`: sleeps while every word has the value beside it, until one of them is woken; `false` when
-//!   the time is over. May return early. What it returns for says nothing about the words.
-//! - `wake_one(word)`: wakes one thread, of any process, that sleeps on the word. `false` when none did, or none had to
-//!   be woken.
+//! - `memory`: segments and their mappings.
+//! - `seat`: how a lock's participants are told apart, how they sleep, and how a death shows.
+//! - `transport`: what managers talk by.
+//! - `process`: the helper process.
+//! - `sweep`: what lies in shared memory, and what of it has no owner any more.
+//! - `limits`: how much memory this process may allocate.
 
 use std::fmt;
 use std::io;
-use std::num::NonZeroUsize;
-use std::path::Path;
-use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::{Access, Error, Foreign, Identity, Lifetime, Name, Result, Umask};
+use crate::{Access, Error, Foreign, Identity, Name, Result};
+
+/// Declares functions that the module `platform` supplies: as a trait, which [`Os`] implements by them, and as functions
+/// of the module.
+macro_rules! supplied {
+    (
+        $(#[$about:meta])* $visibility:vis trait $trait:ident {
+            $($(#[$doc:meta])* fn $function:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)?;)*
+        }
+    ) => {
+        $(#[$about])*
+        $visibility trait $trait {
+            $($(#[$doc])* fn $function($($argument: $type),*) $(-> $result)?;)*
+        }
+
+        impl $trait for Os {
+            $(fn $function($($argument: $type),*) $(-> $result)? { platform::$function($($argument),*) })*
+        }
+
+        $($(#[$doc])* $visibility fn $function($($argument: $type),*) $(-> $result)? {
+            <Os as $trait>::$function($($argument),*)
+        })*
+    };
+}
 
 mod limits;
 mod memory;
@@ -70,19 +48,23 @@ pub use limits::MemoryLimit;
 pub(crate) use limits::memory_limit;
 pub use memory::page_size;
 pub(crate) use memory::{
-    Hold, LOSSES, Mapping, attach_within, create, is_linked, renew_fault_handler, unlink, unlink_registered,
+    Hold, LOSSES, Mapping, Region, attach_within, create, is_linked, renew_fault_handler, unlink, unlink_registered,
 };
 pub(crate) use process::{
-    Helper, at_exit, detach, effective_user, fall_silent, ignore_lease_signals, wait_for_starter,
+    Helper, Supervised, at_exit, detach, effective_user, fall_silent, ignore_lease_signals, wait_for_starter,
 };
 pub use sweep::{Fate, Found};
 pub(crate) use sweep::{Standing, list, reclaim, sweep};
 pub use transport::Address;
-pub(crate) use transport::{Interest, Listener, Server, Stream, prepare_server, starter, wait};
+pub(crate) use transport::{
+    Connection, Interest, Listener, Listening, Server, Serving, Stream, prepare_server, starter, wait,
+};
 
-/// What runs between the making of a segment and its appearance under its name.
-pub(crate) type BeforePublish<'a> = &'a mut dyn FnMut(&Mapping, Identity) -> Result<()>;
+/// The operating system that the crate is built for. It has the traits of the capabilities that are functions.
+#[derive(Debug)]
+pub(crate) struct Os;
 
+/// What [`attach`] gives.
 type Mapped = Result<(Mapping, Identity)>;
 
 /// Why a mapping does not show all of its segment any more.
@@ -94,54 +76,6 @@ pub(crate) enum Loss {
     /// There was no memory for a page of a sparse segment when it was first touched. That page is this process's own since.
     Unbacked,
 }
-
-/// The contract above, checked by the compiler for whichever backend is built.
-const _: () = {
-    const fn send_and_sync<T: Send + Sync>() {}
-    send_and_sync::<Mapping>();
-    send_and_sync::<Hold>();
-    send_and_sync::<Helper>();
-    let _: fn() -> usize = page_size;
-    let _: fn(&Mapping) -> NonNull<u8> = Mapping::start;
-    let _: fn(&Mapping) -> usize = Mapping::len;
-    let _: fn(&Mapping) = Mapping::retire;
-    let _: fn(&Mapping) = Mapping::keep_addresses;
-    let _: fn(&Mapping) -> Option<Loss> = Mapping::loss;
-    let _: fn() = renew_fault_handler;
-    let _: &AtomicU32 = &LOSSES;
-    let _: fn(&Mapping) -> Option<Hold> = Mapping::hold;
-    let _: fn(&Name, NonZeroUsize, (u32, Umask), Lifetime, BeforePublish<'_>) -> Mapped = create;
-    let _: fn(&Name, Access, Foreign, Duration) -> Mapped = attach_within;
-    let _: fn(&Name, Identity) -> Result<()> = unlink;
-    let _: fn(&str, Identity) -> bool = unlink_registered;
-    let _: fn(&Path, &str) -> io::Result<Helper> = Helper::spawn;
-    let _: fn(&Helper, &[u8]) -> io::Result<()> = Helper::send;
-    let _: fn(&mut Helper, Instant) -> bool = Helper::has_ended;
-    let _: fn(Helper) = Helper::let_go;
-    let _: fn(Helper) = Helper::disown;
-    let _: fn() = detach;
-    let _: fn() = fall_silent;
-    let _: fn() = wait_for_starter;
-    let _: fn(&Name, Identity) -> bool = is_linked;
-    let _: fn(&Address, Instant) -> io::Result<Stream> = Stream::connect;
-    let _: fn(&Address) -> io::Result<Listener> = Listener::bind;
-    let _: fn(&Path) -> io::Result<Listener> = Listener::bind_in_fresh_folder;
-    let _: fn(&Path, &str) -> io::Result<Server> = Server::spawn;
-    let _: fn() = ignore_lease_signals;
-    send_and_sync::<seat::Seat>();
-    let _: fn(&Name, Identity, u64, u16) -> Result<seat::Seat> = seat::Seat::take;
-    let _: fn(&seat::Seat) -> u16 = seat::Seat::number;
-    let _: fn(&seat::Seat, u16, fn()) -> Option<()> = seat::Seat::in_other;
-    let _: fn(&seat::Seat) = seat::Seat::unlinked;
-    let _: fn(&[(&AtomicU32, u32)], Duration) -> bool = seat::wait;
-    let _: fn(&AtomicU32) -> bool = seat::wake_one;
-    let _: fn(&AtomicBool) -> Vec<(String, Fate)> = sweep;
-    let _: fn(&Name) -> Standing = reclaim;
-    let _: fn() -> u32 = effective_user;
-    let _: fn(extern "C" fn()) = at_exit;
-    let _: fn() -> Vec<Found> = list;
-    let _: fn() -> Option<MemoryLimit> = memory_limit;
-};
 
 /// Whether servers listen at Windows pipes, and not at Unix sockets.
 pub(crate) const HAS_PIPES: bool = cfg!(windows);

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use protocol::{Frame, Registration};
 
+use crate::sys::Supervised as _;
 use crate::{Error, Identity, Kind, Mapping, Result, sys};
 
 /// The helper's argument that makes it a tracker.

@@ -11,6 +11,7 @@ use peer::{Next, Peer};
 use super::protocol::{Decoder, Message, Reply, Request, Settings};
 use super::{Address, Blocks, Key};
 use crate::sys::{self, Interest, Listener, Stream};
+use crate::sys::{Connection as _, Listening as _};
 use crate::tracker;
 
 /// How long a stranger may take to prove that it has the key, from its first byte to its last; and the starter to say

@@ -9,6 +9,7 @@ use super::super::protocol::{Decoder, Message, NAMES_PER_FRAME, Reply, Request};
 use super::super::{Blocks, Key};
 use super::PATIENCE;
 use crate::Identity;
+use crate::sys::Connection as _;
 use crate::sys::{Interest, Stream};
 use crate::tracker::protocol::Frame;
 

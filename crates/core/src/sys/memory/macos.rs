@@ -23,8 +23,10 @@ pub(in crate::sys) fn is_mount_full() -> bool {
 /// A number that no other thread of this process has. Signal-safe.
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "ports fit 31 bits")]
 pub(in crate::sys) fn thread_id() -> i32 {
-    // SAFETY: pthread_self(3) cannot fail, and the other call only reads the thread that it is given.
-    unsafe { libc::pthread_mach_thread_np(libc::pthread_self()) as i32 }
+    // SAFETY: pthread_self(3) takes nothing and cannot fail.
+    let thread = unsafe { libc::pthread_self() };
+    // SAFETY: the call only reads the thread that it is given, which is this one and so exists.
+    unsafe { libc::pthread_mach_thread_np(thread) as i32 }
 }
 
 fn path(name: &Name) -> String {

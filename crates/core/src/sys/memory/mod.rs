@@ -1,4 +1,17 @@
 //! Segments and their mappings.
+//!
+//! - Linux: files of the tmpfs at `/dev/shm`, made without a name and linked when complete (`linux`, `unix`).
+//! - macOS: POSIX shared memory objects (`macos`, `unix`).
+//! - Windows: the crate `shared_memory`, which tests also build on Linux and macOS (`portable`).
+//! - Any other system: errors (`unsupported`).
+
+use std::fmt::Debug;
+use std::num::NonZeroUsize;
+use std::ptr::NonNull;
+use std::time::Duration;
+
+use super::{Loss, Os};
+use crate::{Access, Foreign, Identity, Lifetime, Name, Result, Umask};
 
 #[cfg(backend = "linux")]
 pub(in crate::sys) mod linux;
@@ -22,14 +35,92 @@ use unix as platform;
 #[cfg(backend = "unsupported")]
 use unsupported as platform;
 
-pub(crate) use platform::{
-    Hold, LOSSES, Mapping, attach_within, create, is_linked, renew_fault_handler, unlink, unlink_registered,
-};
+pub(crate) use platform::{Hold, LOSSES, Mapping};
+#[cfg(backend = "linux")]
+pub(in crate::sys) use unix::failed;
+
+/// What runs between the making of a segment and its appearance under its name.
+pub(crate) type BeforePublish<'a> = &'a mut dyn FnMut(&Mapping, Identity) -> Result<()>;
+
+/// One view of a segment in this process.
+///
+/// # Safety
+/// Until the value drops, the [`len`](Region::len) bytes at [`start`](Region::start) are mapped, readable and writable,
+/// whatever happens to the segment and whether or not [`retire`](Region::retire) was called. `start` is aligned to a page,
+/// and neither `start` nor `len`, which fits `isize`, ever changes.
+pub(crate) unsafe trait Region: Debug + Send + Sync {
+    /// The first address.
+    fn start(&self) -> NonNull<u8>;
+
+    /// The size of the segment in bytes.
+    fn len(&self) -> usize;
+
+    /// Parts the addresses from the segment without freeing them. Afterwards they read as zeros or, where the system
+    /// cannot exchange pages under an address, still show the segment.
+    fn retire(&self);
+
+    /// Makes the drop retire the region and leave its addresses reserved, instead of freeing them.
+    fn keep_addresses(&self);
+
+    /// What of the segment was lost when it was touched. `LOSSES` changes each time that this happens in this process.
+    fn loss(&self) -> Option<Loss>;
+
+    /// Keeps the segment in use, as a sweep sees it, for as long as the result lives; `None` where there is no sweep.
+    fn hold(&self) -> Option<Hold>;
+}
+
+supplied! {
+    /// Segments by their names.
+    pub(crate) trait Segments {
+        /// Creates a segment of zeros and maps it. `before_publish` runs when everything else has succeeded; on Linux no
+        /// other process can open the name earlier. When it fails, or anything else does, nothing stays behind. A segment
+        /// with the lifetime `Owned` is marked, so that a sweep can tell.
+        ///
+        /// # Errors
+        /// `Exists`, `OutOfSharedMemory`, `Unsupported` for a mode that the system does not have, and what else it says.
+        fn create(
+            name: &Name,
+            size: NonZeroUsize,
+            mode: (u32, Umask),
+            lifetime: Lifetime,
+            before_publish: BeforePublish<'_>,
+        ) -> Result<(Mapping, Identity)>;
+
+        /// Maps an existing segment, and changes nothing but this process. Waits up to `patience` for one that has no
+        /// size yet.
+        ///
+        /// # Errors
+        /// `NotFound`; `Access` for another user's segment, where the system tells whose it is; `Unsupported` for an
+        /// access that the system cannot grant safely.
+        fn attach_within(
+            name: &Name,
+            access: Access,
+            foreign: Foreign,
+            patience: Duration,
+        ) -> Result<(Mapping, Identity)>;
+
+        /// Removes the name, if it is still the same segment's as far as an identity can tell.
+        ///
+        /// # Errors
+        /// `NotFound` when the name is gone or another segment's, and `Access`.
+        fn unlink(name: &Name, identity: Identity) -> Result<()>;
+
+        /// The same for a tracker. Returns whether it removed anything.
+        fn unlink_registered(name: &str, identity: Identity) -> bool;
+
+        /// Whether the name is still that segment's, as far as an identity can tell.
+        fn is_linked(name: &Name, identity: Identity) -> bool;
+
+        /// Puts back what notices losses, if the program has replaced it.
+        fn renew_fault_handler();
+
+        /// Bytes per memory page, a power of two.
+        fn system_page_size() -> usize;
+    }
+}
 
 /// The size of a memory page in bytes: 4096 on most machines, 16384 on Apple silicon.
 #[must_use]
 pub fn page_size() -> usize {
-    platform::page_size()
+    system_page_size()
 }
-#[cfg(backend = "linux")]
-pub(in crate::sys) use unix::failed;

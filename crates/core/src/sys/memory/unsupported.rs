@@ -6,7 +6,9 @@ use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use crate::sys::{BeforePublish, Loss};
+use super::BeforePublish;
+use super::Region;
+use crate::sys::Loss;
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result, Umask};
 
 pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
@@ -18,28 +20,29 @@ pub(crate) fn renew_fault_handler() {}
 #[derive(Debug)]
 pub(crate) struct Mapping(Infallible);
 
-impl Mapping {
-    pub(crate) fn start(&self) -> NonNull<u8> {
+// SAFETY: there is no value of the type.
+unsafe impl Region for Mapping {
+    fn start(&self) -> NonNull<u8> {
         match self.0 {}
     }
 
-    pub(crate) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         match self.0 {}
     }
 
-    pub(crate) fn retire(&self) {
+    fn retire(&self) {
         match self.0 {}
     }
 
-    pub(crate) fn keep_addresses(&self) {
+    fn keep_addresses(&self) {
         match self.0 {}
     }
 
-    pub(crate) fn loss(&self) -> Option<Loss> {
+    fn loss(&self) -> Option<Loss> {
         match self.0 {}
     }
 
-    pub(crate) fn hold(&self) -> Option<Hold> {
+    fn hold(&self) -> Option<Hold> {
         match self.0 {}
     }
 }
@@ -48,7 +51,7 @@ impl Mapping {
 #[derive(Debug)]
 pub(crate) struct Hold(Infallible);
 
-pub(crate) fn page_size() -> usize {
+pub(crate) fn system_page_size() -> usize {
     page_size::get()
 }
 

@@ -6,15 +6,17 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::Supervised;
+
 /// A running helper process.
 #[derive(Debug)]
 pub(crate) struct Helper {
     child: Child,
 }
 
-impl Helper {
+impl Supervised for Helper {
     /// Starts `program` with one argument, its role.
-    pub(crate) fn spawn(program: &Path, role: &str) -> io::Result<Self> {
+    fn spawn(program: &Path, role: &str) -> io::Result<Self> {
         let mut command = Command::new(program);
         command.arg(role).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit());
         in_own_group(&mut command);
@@ -22,12 +24,12 @@ impl Helper {
     }
 
     /// Sends a whole frame. After an error the helper must be given up.
-    pub(crate) fn send(&self, frame: &[u8]) -> io::Result<()> {
+    fn send(&self, frame: &[u8]) -> io::Result<()> {
         self.child.stdin.as_ref().ok_or(io::ErrorKind::BrokenPipe)?.write_all(frame)
     }
 
     /// Waits until it has ended by itself, or `deadline` has come. Says whether it has.
-    pub(crate) fn has_ended(&mut self, deadline: Instant) -> bool {
+    fn has_ended(&mut self, deadline: Instant) -> bool {
         loop {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 return true;
@@ -40,12 +42,12 @@ impl Helper {
     }
 
     /// Leaves the helper to itself: it ends with this process.
-    pub(crate) fn let_go(self) {
+    fn let_go(self) {
         std::mem::forget(self);
     }
 
     /// Processes are never copied here.
-    pub(crate) fn disown(self) {
+    fn disown(self) {
         self.let_go();
     }
 }

@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use rustix::net::send;
 use rustix::process::Pid;
 
+use super::Supervised;
 #[cfg(backend = "linux")]
 use super::handle::Child;
 #[cfg(not(backend = "linux"))]
@@ -33,8 +34,24 @@ pub(crate) struct Helper {
 }
 
 impl Helper {
+    /// The connection to it, which goes both ways.
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    fn wait_for_room(&self) -> io::Result<()> {
+        let mut sockets = [PollFd::from_borrowed_fd(self.socket.as_fd(), PollFlags::OUT)];
+        match poll(&mut sockets, Some(&PATIENCE)) {
+            Ok(0) => Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+impl Supervised for Helper {
     /// Starts `program` with one argument, its role.
-    pub(crate) fn spawn(program: &Path, role: &str) -> io::Result<Self> {
+    fn spawn(program: &Path, role: &str) -> io::Result<Self> {
         let (ours, theirs) = os::socket_pair()?;
         let program = CString::new(program.as_os_str().as_bytes())?;
         let role = CString::new(role)?;
@@ -63,13 +80,8 @@ impl Helper {
         Ok(Self { socket: ours, child: Child::new(pid) })
     }
 
-    /// The connection to it, which goes both ways.
-    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-
     /// Sends a whole frame. After an error the helper must be given up.
-    pub(crate) fn send(&self, mut frame: &[u8]) -> io::Result<()> {
+    fn send(&self, mut frame: &[u8]) -> io::Result<()> {
         while !frame.is_empty() {
             match send(&self.socket, frame, os::SEND_AT_ONCE) {
                 Ok(sent) => frame = &frame[sent..],
@@ -81,24 +93,13 @@ impl Helper {
         Ok(())
     }
 
-    fn wait_for_room(&self) -> io::Result<()> {
-        let mut sockets = [PollFd::from_borrowed_fd(self.socket.as_fd(), PollFlags::OUT)];
-        match poll(&mut sockets, Some(&PATIENCE)) {
-            Ok(0) => Err(io::ErrorKind::TimedOut.into()),
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(errno) => Err(errno.into()),
-        }
-    }
-}
-
-impl Helper {
     /// Waits until it has ended by itself, or `deadline` has come. Says whether it has.
-    pub(crate) fn has_ended(&mut self, deadline: Instant) -> bool {
+    fn has_ended(&mut self, deadline: Instant) -> bool {
         self.child.has_ended(deadline)
     }
 
     /// Leaves the helper to itself: it ends with this process.
-    pub(crate) fn let_go(self) {
+    fn let_go(self) {
         let Self { socket, mut child } = self;
         // Its end would be taken for the end of this process.
         std::mem::forget(socket);
@@ -106,7 +107,7 @@ impl Helper {
     }
 
     /// In a child of fork(2): closes this process's copy of what the parent has of its helper.
-    pub(crate) fn disown(mut self) {
+    fn disown(mut self) {
         self.child.let_go();
     }
 }

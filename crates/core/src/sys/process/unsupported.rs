@@ -5,28 +5,30 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
+use super::Supervised;
+
 /// Cannot exist: nothing makes one.
 #[derive(Debug)]
 pub(crate) struct Helper(Infallible);
 
-impl Helper {
-    pub(crate) fn spawn(_program: &Path, _role: &str) -> io::Result<Self> {
+impl Supervised for Helper {
+    fn spawn(_program: &Path, _role: &str) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(crate) fn send(&self, _frame: &[u8]) -> io::Result<()> {
+    fn send(&self, _frame: &[u8]) -> io::Result<()> {
         match self.0 {}
     }
 
-    pub(crate) fn has_ended(&mut self, _deadline: Instant) -> bool {
+    fn has_ended(&mut self, _deadline: Instant) -> bool {
         match self.0 {}
     }
 
-    pub(crate) fn let_go(self) {
+    fn let_go(self) {
         match self.0 {}
     }
 
-    pub(crate) fn disown(self) {
+    fn disown(self) {
         match self.0 {}
     }
 }

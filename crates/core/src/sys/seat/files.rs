@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering::Acquire;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::Seating;
 use crate::sys::{MAX_SEAT, errno_of, seats_from};
 use crate::{Error, Identity, Kind, Name, Result};
 
@@ -40,8 +41,13 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// See the backend contract.
-    pub(crate) fn take(name: &Name, _: Identity, identifier: u64, first: u16) -> Result<Self> {
+    fn is_unlinked(&self) -> bool {
+        self.folder.join(UNLINKED).exists()
+    }
+}
+
+impl Seating for Seat {
+    fn take(name: &Name, _: Identity, identifier: u64, first: u16) -> Result<Self> {
         let in_folder = |folder: &Path, e: &io::Error| {
             Error::new(Kind::System, format!("lock '{name}' cannot keep its files in {}: {e}", folder.display()))
                 .on_segment(name.as_str())
@@ -61,11 +67,11 @@ impl Seat {
             .on_segment(name.as_str()))
     }
 
-    pub(crate) fn number(&self) -> u16 {
+    fn number(&self) -> u16 {
         self.number
     }
 
-    pub(crate) fn in_other<T>(&self, number: u16, f: impl FnOnce() -> T) -> Option<T> {
+    fn in_other<T>(&self, number: u16, f: impl FnOnce() -> T) -> Option<T> {
         let path = self.folder.join(number.to_string());
         if self.is_unlinked() && !path.exists() {
             // Who was there has gone, and nobody new comes.
@@ -76,8 +82,8 @@ impl Seat {
         Some(f())
     }
 
-    /// See the backend contract. Whatever cannot be removed stays in a folder that is meant for that.
-    pub(crate) fn unlinked(&self) {
+    /// Whatever cannot be removed stays in a folder that is meant for that.
+    fn unlinked(&self) {
         if File::create(self.folder.join(UNLINKED)).is_err() {
             return;
         }
@@ -87,10 +93,6 @@ impl Seat {
                 let _ = fs::remove_file(entry.path());
             }
         }
-    }
-
-    fn is_unlinked(&self) -> bool {
-        self.folder.join(UNLINKED).exists()
     }
 }
 
@@ -118,7 +120,6 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// See the backend contract.
 pub(crate) fn wait(words: &[(&AtomicU32, u32)], timeout: Duration) -> bool {
     let end = Instant::now() + timeout;
     let mut pause = PAUSES.0;

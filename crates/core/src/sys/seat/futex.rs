@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use rustix::thread::{ClockId, futex};
 use rustix::time::clock_gettime;
 
+use super::Seating;
 use crate::sys::memory::{failed, os};
 use crate::sys::{MAX_SEAT, fault, seats_from};
 use crate::{Access, Error, Identity, Kind, Name, Result};
@@ -30,9 +31,9 @@ pub(crate) struct Seat {
     number: u16,
 }
 
-impl Seat {
-    /// See the backend contract. Each call opens the file anew, for a description of its own.
-    pub(crate) fn take(name: &Name, identity: Identity, _identifier: u64, first: u16) -> Result<Self> {
+impl Seating for Seat {
+    /// Each call opens the file anew, for a description of its own.
+    fn take(name: &Name, identity: Identity, _identifier: u64, first: u16) -> Result<Self> {
         let file = os::open(name, Access::ReadWrite).map_err(|errno| failed("open", errno, name))?;
         let stat = fstat(&file).map_err(|errno| failed("fstat", errno, name))?;
         if os::identity(&stat) != identity {
@@ -49,23 +50,20 @@ impl Seat {
             .on_segment(name.as_str()))
     }
 
-    pub(crate) fn number(&self) -> u16 {
+    fn number(&self) -> u16 {
         self.number
     }
 
-    pub(crate) fn in_other<T>(&self, number: u16, f: impl FnOnce() -> T) -> Option<T> {
+    fn in_other<T>(&self, number: u16, f: impl FnOnce() -> T) -> Option<T> {
         set(self.file.as_fd(), number, libc::F_WRLCK).ok()?;
         let result = f();
         // Cannot fail: the byte is ours. If it did, the seat would be lost until this value drops.
         let _ = set(self.file.as_fd(), number, libc::F_UNLCK);
         Some(result)
     }
-}
 
-impl Seat {
     /// Nothing is left of a seat but what goes with the file.
-    #[expect(clippy::unused_self, reason = "other backends have work to do here")]
-    pub(crate) fn unlinked(&self) {}
+    fn unlinked(&self) {}
 }
 
 /// Locks or unlocks the byte of a seat, without waiting.
@@ -83,7 +81,6 @@ fn set(file: BorrowedFd<'_>, number: u16, kind: i32) -> Result<(), Errno> {
     }
 }
 
-/// See the backend contract.
 pub(crate) fn wait(words: &[(&AtomicU32, u32)], timeout: Duration) -> bool {
     let waited = match *words {
         [(word, seen)] => futex::wait(word, futex::Flags::empty(), seen, Some(&timespec(timeout))),
@@ -122,7 +119,7 @@ fn timespec(duration: Duration) -> Timespec {
     Timespec { tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX), tv_nsec: duration.subsec_nanos().into() }
 }
 
-/// See the backend contract. Not private to the process, so that others wake.
+/// Not private to the process, so that others wake.
 pub(crate) fn wake_one(word: &AtomicU32) -> bool {
     futex::wake(word, futex::Flags::empty(), 1).is_ok_and(|woken| woken > 0)
 }

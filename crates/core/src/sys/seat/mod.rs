@@ -1,4 +1,14 @@
 //! How a lock's participants are told apart, how they sleep, and how a death shows.
+//!
+//! - Linux: a seat is a lock on one byte of the segment's file, and the kernel's futex is the sleep (`futex`).
+//! - Elsewhere: a seat is a locked file in a folder of the user's, and sleepers look again and again (`files`).
+
+use std::fmt::Debug;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use super::Os;
+use crate::{Identity, Name, Result};
 
 #[cfg(not(backend = "linux"))]
 mod files;
@@ -12,4 +22,39 @@ use files as platform;
 #[cfg(backend = "linux")]
 use futex as platform;
 
-pub(crate) use platform::{Seat, wait, wake_one};
+pub(crate) use platform::Seat;
+
+/// A number that one participant of a lock has to itself until the value drops or its process ends, in whichever way. A
+/// process that is only stopped keeps its seats.
+pub(crate) trait Seating: Debug + Send + Sync + Sized {
+    /// Takes any free seat from 1 to [`MAX_SEAT`](super::MAX_SEAT), looked for from `first` on. The lock is known by its
+    /// segment, or by `identifier`, which no other lock has.
+    ///
+    /// # Errors
+    /// `NotFound` when the name is another segment's by now, `System` when all seats are taken or the process has no
+    /// descriptor left.
+    fn take(name: &Name, identity: Identity, identifier: u64, first: u16) -> Result<Self>;
+
+    /// The seat's number.
+    fn number(&self) -> u16;
+
+    /// Calls `f` while no process has or can take the seat `number`. Returns `None`, without the call, when a process has
+    /// it or that cannot be known.
+    fn in_other<T>(&self, number: u16, f: impl FnOnce() -> T) -> Option<T>;
+
+    /// Says that the lock's segment was unlinked: what seats left behind elsewhere can go with the last of them.
+    fn unlinked(&self);
+}
+
+supplied! {
+    /// Sleep on words of shared memory.
+    pub(crate) trait Sleep {
+        /// Sleeps while every word has the value beside it, until one of them is woken. Returns `false` when `timeout` is
+        /// over. May return early: the result says nothing about the words.
+        fn wait(words: &[(&AtomicU32, u32)], timeout: Duration) -> bool;
+
+        /// Wakes one thread, of any process, that sleeps on the word. Returns `false` when it woke none, or none has to be
+        /// woken.
+        fn wake_one(word: &AtomicU32) -> bool;
+    }
+}

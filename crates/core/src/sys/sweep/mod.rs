@@ -1,7 +1,10 @@
 //! What lies in shared memory, and what of it nobody owns any more.
 
-use crate::Identity;
+use std::sync::atomic::AtomicBool;
+
+use super::Os;
 use crate::ownership::Holder;
+use crate::{Identity, Name};
 
 #[cfg(backend = "linux")]
 mod linux;
@@ -13,7 +16,20 @@ use linux as platform;
 #[cfg(not(backend = "linux"))]
 use none as platform;
 
-pub(crate) use platform::{list, reclaim, sweep};
+supplied! {
+    /// See [`crate::stale`].
+    pub(crate) trait Sweeping {
+        /// Removes what dead owners of this user left behind, and stops early once `hurry` is set. The result is empty
+        /// where the system lists no segments.
+        fn sweep(hurry: &AtomicBool) -> Vec<(String, Fate)>;
+
+        /// Removes the segment of that name if its owner is dead and no process uses it.
+        fn reclaim(name: &Name) -> Standing;
+
+        /// All segments; empty where the system lists none.
+        fn list() -> Vec<Found>;
+    }
+}
 
 /// What became of a segment that a sweep looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::{Connection, Listening, Serving};
 use crate::sys::transport::Address;
 
 fn unsupported<T>() -> io::Result<T> {
@@ -15,28 +16,28 @@ fn unsupported<T>() -> io::Result<T> {
 #[derive(Debug)]
 pub(crate) struct Stream(Infallible);
 
-impl Stream {
-    pub(crate) fn connect(_address: &Address, _deadline: Instant) -> io::Result<Self> {
+impl Connection for Stream {
+    fn connect(_address: &Address, _deadline: Instant) -> io::Result<Self> {
         unsupported()
     }
 
-    pub(crate) fn endpoint(&self) -> &str {
+    fn endpoint(&self) -> &str {
         match self.0 {}
     }
 
-    pub(crate) fn try_send(&self, _bytes: &[u8]) -> io::Result<usize> {
+    fn try_send(&self, _bytes: &[u8]) -> io::Result<usize> {
         match self.0 {}
     }
 
-    pub(crate) fn try_receive(&self, _buffer: &mut [u8]) -> io::Result<usize> {
+    fn try_receive(&self, _buffer: &mut [u8]) -> io::Result<usize> {
         match self.0 {}
     }
 
-    pub(crate) fn send(&self, _bytes: &[u8], _deadline: Instant) -> io::Result<()> {
+    fn send(&self, _bytes: &[u8], _deadline: Instant) -> io::Result<()> {
         match self.0 {}
     }
 
-    pub(crate) fn receive(&self, _buffer: &mut [u8], _deadline: Instant) -> io::Result<usize> {
+    fn receive(&self, _buffer: &mut [u8], _deadline: Instant) -> io::Result<usize> {
         match self.0 {}
     }
 }
@@ -45,20 +46,20 @@ impl Stream {
 #[derive(Debug)]
 pub(crate) struct Listener(Infallible);
 
-impl Listener {
-    pub(crate) fn bind(_address: &Address) -> io::Result<Self> {
+impl Listening for Listener {
+    fn bind(_address: &Address) -> io::Result<Self> {
         unsupported()
     }
 
-    pub(crate) fn bind_in_fresh_folder(_temporary: &Path) -> io::Result<Self> {
+    fn bind_in_fresh_folder(_temporary: &Path) -> io::Result<Self> {
         unsupported()
     }
 
-    pub(crate) fn address(&self) -> &str {
+    fn address(&self) -> &str {
         match self.0 {}
     }
 
-    pub(crate) fn accept(&self) -> io::Result<Option<Stream>> {
+    fn accept(&self) -> io::Result<Option<Stream>> {
         match self.0 {}
     }
 }
@@ -67,16 +68,16 @@ impl Listener {
 #[derive(Debug)]
 pub(crate) struct Server(Infallible);
 
-impl Server {
-    pub(crate) fn spawn(_program: &Path, _role: &str) -> io::Result<Self> {
+impl Serving for Server {
+    fn spawn(_program: &Path, _role: &str) -> io::Result<Self> {
         unsupported()
     }
 
-    pub(crate) fn stream(&self) -> &Stream {
+    fn stream(&self) -> &Stream {
         match self.0 {}
     }
 
-    pub(crate) fn clean_up(_address: &str) {}
+    fn clean_up(_address: &str) {}
 }
 
 /// What to wait for: there is nothing.

@@ -18,7 +18,9 @@ use std::time::{Duration, Instant};
 
 use shared_memory::{Shmem, ShmemError};
 
-use crate::sys::{BeforePublish, Loss, fault};
+use crate::sys::memory::BeforePublish;
+use crate::sys::memory::Region;
+use crate::sys::{Loss, fault};
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result, Umask};
 
 #[cfg(unix)]
@@ -56,32 +58,32 @@ impl Mapping {
     fn new(shmem: Shmem, size: usize) -> Self {
         Self { shmem: ManuallyDrop::new(shmem), is_kept: AtomicBool::new(false), size }
     }
+}
 
-    pub(crate) fn start(&self) -> NonNull<u8> {
+// SAFETY: `shmem` holds the range until the value drops, mapped readable and writable, and `size` is at most what is mapped.
+unsafe impl Region for Mapping {
+    fn start(&self) -> NonNull<u8> {
         NonNull::new(self.shmem.as_ptr()).expect("no system places a mapping at address zero")
     }
 
-    pub(crate) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.size
     }
 
     /// The crate cannot exchange pages: they go on showing the segment until the mapping drops.
-    #[expect(clippy::unused_self, reason = "other backends have work to do here")]
-    pub(crate) fn retire(&self) {}
+    fn retire(&self) {}
 
-    pub(crate) fn keep_addresses(&self) {
+    fn keep_addresses(&self) {
         self.is_kept.store(true, Relaxed);
     }
 
     /// A segment in a file that is mapped cannot be cut off on Windows, and is not watched elsewhere.
-    #[expect(clippy::unused_self, reason = "other backends have work to do here")]
-    pub(crate) fn loss(&self) -> Option<Loss> {
+    fn loss(&self) -> Option<Loss> {
         None
     }
 
     /// There is no sweep here that would have to be told.
-    #[expect(clippy::unused_self, reason = "other backends have work to do here")]
-    pub(crate) fn hold(&self) -> Option<Hold> {
+    fn hold(&self) -> Option<Hold> {
         None
     }
 }
@@ -105,7 +107,7 @@ impl fmt::Debug for Mapping {
     }
 }
 
-pub(crate) fn page_size() -> usize {
+pub(crate) fn system_page_size() -> usize {
     page_size::get()
 }
 

@@ -14,6 +14,7 @@ use super::sigbus::{self, Watch};
 use super::zeros;
 use crate::Access;
 use crate::sys::Loss;
+use crate::sys::memory::Region;
 
 #[derive(Debug)]
 pub(crate) struct Mapping {
@@ -51,18 +52,21 @@ impl Mapping {
         let (map, place) = (ManuallyDrop::new(map), ManuallyDrop::new(place));
         Ok(Self { map, is_kept: AtomicBool::new(false), watch, place })
     }
+}
 
-    pub(crate) fn start(&self) -> NonNull<u8> {
+// SAFETY: the value holds the range until it drops, mapped readable and writable; `retire` replaces its pages in place.
+unsafe impl Region for Mapping {
+    fn start(&self) -> NonNull<u8> {
         NonNull::new(self.map.as_mut_ptr()).expect("mmap never places a mapping at address zero")
     }
 
-    pub(crate) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.map.len()
     }
 
-    /// See the backend contract. A second mapping of the first page, made from the first without a descriptor.
+    /// A second mapping of the first page, made from the first without a descriptor.
     #[cfg(target_os = "linux")]
-    pub(crate) fn hold(&self) -> Option<Hold> {
+    fn hold(&self) -> Option<Hold> {
         let page = rustix::param::page_size();
         // SAFETY: with an old size of 0 mremap(2) leaves the old mapping as it is and maps its pages once more, wherever
         // there is room; nothing else is touched.
@@ -73,20 +77,19 @@ impl Mapping {
 
     /// There is no sweep on this system that would have to be told.
     #[cfg(not(target_os = "linux"))]
-    #[expect(clippy::unused_self, reason = "Linux has work to do here")]
-    pub(crate) fn hold(&self) -> Option<Hold> {
+    fn hold(&self) -> Option<Hold> {
         None
     }
 
-    pub(crate) fn loss(&self) -> Option<Loss> {
+    fn loss(&self) -> Option<Loss> {
         self.watch.loss()
     }
 
-    pub(crate) fn keep_addresses(&self) {
+    fn keep_addresses(&self) {
         self.is_kept.store(true, Relaxed);
     }
 
-    pub(crate) fn retire(&self) {
+    fn retire(&self) {
         // When the system refuses memory the old pages stay, which crashes nobody either.
         // SAFETY: the range is this mapping's own. Whatever still holds the addresses reads and writes zero pages there.
         let _refused = unsafe { zeros::replace(self.map.as_ptr().expose_provenance(), self.len()) };

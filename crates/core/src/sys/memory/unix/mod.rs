@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FileType, Mode, Stat, fchmod, fstat};
 use rustix::io::Errno;
 
+use super::BeforePublish;
 use super::os;
-use crate::sys::{BeforePublish, fault};
+use crate::sys::fault;
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Remedy, Result, Umask};
 
 pub(super) mod in_place;
@@ -25,7 +26,7 @@ pub(crate) use sigbus::{LOSSES, renew_fault_handler};
 /// The bits of a mode that say who may do what.
 const PERMISSIONS: Mode = Mode::RWXU.union(Mode::RWXG).union(Mode::RWXO);
 
-pub(crate) fn page_size() -> usize {
+pub(crate) fn system_page_size() -> usize {
     rustix::param::page_size()
 }
 
@@ -49,7 +50,11 @@ pub(crate) fn create(
 }
 
 /// Gives the file the permission bits that the umask has taken away. Its other bits stay.
-#[allow(clippy::useless_conversion, reason = "the width of a mode differs between systems")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::useless_conversion,
+    reason = "the width of a mode differs between systems, and its bits fit each"
+)]
 fn restore_mode(file: BorrowedFd<'_>, stat: &Stat, mode: u32, name: &Name) -> Result<()> {
     let found = Mode::from_raw_mode(stat.st_mode);
     let wanted = (found - PERMISSIONS) | (Mode::from_bits_truncate(mode as _) & PERMISSIONS);

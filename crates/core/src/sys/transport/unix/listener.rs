@@ -17,6 +17,7 @@ use super::folder::{Folder, is_same, lock_refused};
 use super::os;
 use super::stream::{CONNECT_PAUSE, canonical};
 use crate::sys::transport::Address;
+use crate::sys::transport::Listening;
 
 /// How long another server that starts in the same folder is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -54,21 +55,6 @@ impl Drop for File {
 }
 
 impl Listener {
-    /// Listens at `address`. A file there that is a socket nobody listens at is replaced.
-    pub(crate) fn bind(address: &Address) -> io::Result<Self> {
-        match address {
-            Address::Unix(path) => Self::bind_unix(canonical(path)?, None),
-            Address::Tcp(address) => Self::bind_tcp(*address),
-            Address::Pipe(_) => Err(io::ErrorKind::Unsupported.into()),
-        }
-    }
-
-    /// Listens at a socket in a folder of its own under `temporary`.
-    pub(crate) fn bind_in_fresh_folder(temporary: &Path) -> io::Result<Self> {
-        let folder = Folder::new(temporary)?;
-        Self::bind_unix(folder.socket(), Some(folder))
-    }
-
     fn bind_tcp(address: SocketAddr) -> io::Result<Self> {
         let socket = TcpListener::bind(address)?;
         socket.set_nonblocking(true)?;
@@ -87,14 +73,31 @@ impl Listener {
         let file = File { stat: lstat(&path)?, path };
         Ok(Self { socket: Socket::Unix(socket), address, _file: Some(file), _folder: folder })
     }
+}
+
+impl Listening for Listener {
+    /// Listens at `address`. A file there that is a socket nobody listens at is replaced.
+    fn bind(address: &Address) -> io::Result<Self> {
+        match address {
+            Address::Unix(path) => Self::bind_unix(canonical(path)?, None),
+            Address::Tcp(address) => Self::bind_tcp(*address),
+            Address::Pipe(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Listens at a socket in a folder of its own under `temporary`.
+    fn bind_in_fresh_folder(temporary: &Path) -> io::Result<Self> {
+        let folder = Folder::new(temporary)?;
+        Self::bind_unix(folder.socket(), Some(folder))
+    }
 
     /// Where it listens, as members write it.
-    pub(crate) fn address(&self) -> &str {
+    fn address(&self) -> &str {
         &self.address
     }
 
     /// The next connection, if one waits that this user has made.
-    pub(crate) fn accept(&self) -> io::Result<Option<Stream>> {
+    fn accept(&self) -> io::Result<Option<Stream>> {
         match &self.socket {
             Socket::Unix(listener) => {
                 let (stream, _) = listener.accept()?;

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::{Stream, folder};
+use crate::sys::process::Supervised;
 use crate::sys::process::{Helper, os};
+use crate::sys::transport::{Connection, Serving};
 
 /// How long a server may take to unlink everything before it is killed, which leaves that to its tracker.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -20,21 +22,21 @@ pub(crate) struct Server {
     _process: Helper,
 }
 
-impl Server {
+impl Serving for Server {
     /// Starts `program` with one argument, the role of a server.
-    pub(crate) fn spawn(program: &Path, role: &str) -> io::Result<Self> {
+    fn spawn(program: &Path, role: &str) -> io::Result<Self> {
         let process = Helper::spawn(program, role)?;
         let socket = rustix::io::fcntl_dupfd_cloexec(process.socket(), 3)?;
         Ok(Self { stream: Stream::new(socket, String::new())?, _process: process })
     }
 
     /// The starter's own connection.
-    pub(crate) fn stream(&self) -> &Stream {
+    fn stream(&self) -> &Stream {
         &self.stream
     }
 
     /// Removes what a server that was killed has left at `address`.
-    pub(crate) fn clean_up(address: &str) {
+    fn clean_up(address: &str) {
         folder::remove_folder_of(Path::new(address));
     }
 }

@@ -17,6 +17,7 @@ use super::os;
 use super::{Interest, wait_until};
 use crate::sys::process::os::SEND_AT_ONCE;
 use crate::sys::transport::Address;
+use crate::sys::transport::Connection;
 
 /// Between two tries to connect.
 pub(super) const CONNECT_PAUSE: Duration = Duration::from_millis(20);
@@ -33,20 +34,6 @@ impl Stream {
     pub(super) fn new(socket: OwnedFd, endpoint: String) -> io::Result<Self> {
         ioctl_fionbio(&socket, true)?;
         Ok(Self { socket, endpoint })
-    }
-
-    /// Connects to a server.
-    pub(crate) fn connect(address: &Address, deadline: Instant) -> io::Result<Self> {
-        match address {
-            Address::Unix(path) => Self::connect_unix(path, deadline),
-            Address::Pipe(_) => Err(io::ErrorKind::Unsupported.into()),
-            Address::Tcp(address) => {
-                let patience = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-                let stream = TcpStream::connect_timeout(address, patience)?;
-                let endpoint = format!("tcp://{}", stream.peer_addr()?);
-                Self::tcp(stream.into(), endpoint)
-            }
-        }
     }
 
     /// The server's end has the same address as ours, for as long as nobody translates addresses in between.
@@ -82,43 +69,6 @@ impl Stream {
         Self::new(socket, path.display().to_string())
     }
 
-    /// The server's address as both ends know it.
-    pub(crate) fn endpoint(&self) -> &str {
-        &self.endpoint
-    }
-
-    /// Sends what there is room for.
-    pub(crate) fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(send(&self.socket, bytes, SEND_AT_ONCE)?)
-    }
-
-    /// Receives what has come; 0 is the end.
-    pub(crate) fn try_receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (received, _) = recv(&self.socket, buffer, RecvFlags::DONTWAIT)?;
-        Ok(received)
-    }
-
-    /// Sends everything by `deadline`.
-    pub(crate) fn send(&self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match self.try_send(bytes) {
-                Ok(sent) => bytes = &bytes[sent..],
-                Err(e) => self.wait_after(&e, Interest::to_write(self), deadline)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Receives something by `deadline`; 0 is the end.
-    pub(crate) fn receive(&self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        loop {
-            match self.try_receive(buffer) {
-                Ok(received) => return Ok(received),
-                Err(e) => self.wait_after(&e, Interest::to_read(self), deadline)?,
-            }
-        }
-    }
-
     #[expect(clippy::unused_self, reason = "the interest is in this stream")]
     fn wait_after(&self, error: &io::Error, interest: Interest<'_>, deadline: Instant) -> io::Result<()> {
         match error.kind() {
@@ -132,6 +82,59 @@ impl Stream {
     pub(crate) fn finish(&self) {
         // Fails where the other end is gone, which is as good.
         let _ = shutdown(&self.socket, Shutdown::Write);
+    }
+}
+
+impl Connection for Stream {
+    /// Connects to a server.
+    fn connect(address: &Address, deadline: Instant) -> io::Result<Self> {
+        match address {
+            Address::Unix(path) => Self::connect_unix(path, deadline),
+            Address::Pipe(_) => Err(io::ErrorKind::Unsupported.into()),
+            Address::Tcp(address) => {
+                let patience = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+                let stream = TcpStream::connect_timeout(address, patience)?;
+                let endpoint = format!("tcp://{}", stream.peer_addr()?);
+                Self::tcp(stream.into(), endpoint)
+            }
+        }
+    }
+
+    /// The server's address as both ends know it.
+    fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Sends what there is room for.
+    fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(send(&self.socket, bytes, SEND_AT_ONCE)?)
+    }
+
+    /// Receives what has come; 0 is the end.
+    fn try_receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (received, _) = recv(&self.socket, buffer, RecvFlags::DONTWAIT)?;
+        Ok(received)
+    }
+
+    /// Sends everything by `deadline`.
+    fn send(&self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.try_send(bytes) {
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(e) => self.wait_after(&e, Interest::to_write(self), deadline)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Receives something by `deadline`; 0 is the end.
+    fn receive(&self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        loop {
+            match self.try_receive(buffer) {
+                Ok(received) => return Ok(received),
+                Err(e) => self.wait_after(&e, Interest::to_read(self), deadline)?,
+            }
+        }
     }
 }
 

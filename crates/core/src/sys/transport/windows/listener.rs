@@ -13,6 +13,7 @@ use mio::windows::NamedPipe;
 use super::pipe::{self, Instance};
 use super::{Reactor, Readiness, Registered, Stream, Waited, server};
 use crate::sys::transport::Address;
+use crate::sys::transport::Listening;
 
 /// How many may connect between two calls of [`Listener::accept`]; whoever comes then tries again.
 const BACKLOG: usize = 16;
@@ -33,20 +34,6 @@ enum Socket {
 }
 
 impl Listener {
-    /// Listens at `address`.
-    pub(crate) fn bind(address: &Address) -> io::Result<Self> {
-        match address {
-            Address::Pipe(name) => Self::bind_pipe(name),
-            Address::Tcp(address) => Self::bind_tcp(*address),
-            Address::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
-        }
-    }
-
-    /// Listens at a pipe with a name of its own. Pipes are in no folder.
-    pub(crate) fn bind_in_fresh_folder(_temporary: &Path) -> io::Result<Self> {
-        Self::bind_pipe(&fresh_name("shareable-manager-")?)
-    }
-
     fn bind_tcp(address: SocketAddr) -> io::Result<Self> {
         let socket = std::net::TcpListener::bind(address)?;
         socket.set_nonblocking(true)?;
@@ -65,14 +52,30 @@ impl Listener {
         }
         Ok(Self { socket: Socket::Pipe(RefCell::new(waiting)), reactor, address: name.to_owned() })
     }
+}
+
+impl Listening for Listener {
+    /// Listens at `address`.
+    fn bind(address: &Address) -> io::Result<Self> {
+        match address {
+            Address::Pipe(name) => Self::bind_pipe(name),
+            Address::Tcp(address) => Self::bind_tcp(*address),
+            Address::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Listens at a pipe with a name of its own. Pipes are in no folder.
+    fn bind_in_fresh_folder(_temporary: &Path) -> io::Result<Self> {
+        Self::bind_pipe(&fresh_name("shareable-manager-")?)
+    }
 
     /// Where it listens, as members write it.
-    pub(crate) fn address(&self) -> &str {
+    fn address(&self) -> &str {
         &self.address
     }
 
     /// The next connection, if one waits.
-    pub(crate) fn accept(&self) -> io::Result<Option<Stream>> {
+    fn accept(&self) -> io::Result<Option<Stream>> {
         match &self.socket {
             Socket::Pipe(waiting) => {
                 let mut waiting = waiting.borrow_mut();

@@ -12,7 +12,9 @@ use super::listener::{fresh_name, is_connected, open};
 use super::pipe::Instance;
 use super::{Reactor, Stream};
 use crate::sys::process::Helper;
+use crate::sys::process::Supervised;
 use crate::sys::transport::Address;
+use crate::sys::transport::{Connection, Serving};
 
 /// How long a server may take to start, and to unlink everything before it is killed, which leaves that to its tracker.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,9 +28,9 @@ pub(crate) struct Server {
     process: Helper,
 }
 
-impl Server {
+impl Serving for Server {
     /// Starts `program` with one argument, the role of a server.
-    pub(crate) fn spawn(program: &Path, role: &str) -> io::Result<Self> {
+    fn spawn(program: &Path, role: &str) -> io::Result<Self> {
         let address = Address::Pipe(fresh_name("shareable-starter-")?);
         let Address::Pipe(name) = &address else { return Err(io::ErrorKind::InvalidInput.into()) };
         let process = Helper::spawn(program, role)?;
@@ -48,12 +50,12 @@ impl Server {
     }
 
     /// The starter's own connection.
-    pub(crate) fn stream(&self) -> &Stream {
+    fn stream(&self) -> &Stream {
         self.stream.as_ref().expect("it is there until the drop")
     }
 
     /// Pipes leave nothing behind.
-    pub(crate) fn clean_up(_address: &str) {}
+    fn clean_up(_address: &str) {}
 }
 
 impl Drop for Server {

@@ -14,6 +14,7 @@ use windows_sys::Win32::Foundation::{ERROR_NO_DATA, ERROR_PIPE_NOT_CONNECTED};
 use super::pipe::{self, is};
 use super::{Interest, Reactor, Readiness, Registered, Waited, wait_until};
 use crate::sys::transport::Address;
+use crate::sys::transport::Connection;
 
 /// A connection to a peer, or from one.
 #[derive(Debug)]
@@ -36,23 +37,6 @@ enum Socket {
 }
 
 impl Stream {
-    /// Connects to a server.
-    pub(crate) fn connect(address: &Address, deadline: Instant) -> io::Result<Self> {
-        match address {
-            Address::Pipe(name) => {
-                Ok(Self { socket: Socket::Member(pipe::connect(name, deadline)?), endpoint: name.to_lowercase() })
-            }
-            Address::Tcp(address) => {
-                let patience = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-                let stream = std::net::TcpStream::connect_timeout(address, patience)?;
-                let endpoint = format!("tcp://{}", stream.peer_addr()?);
-                stream.set_nonblocking(true)?;
-                Self::tcp(TcpStream::from_std(stream), Reactor::new()?, endpoint)
-            }
-            Address::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
-        }
-    }
-
     /// The system takes names for the same that differ in case, and so must both ends.
     pub(super) fn pipe(pipe: Registered<NamedPipe>, name: &str) -> Self {
         // It was told that it can be written to; what came before that may be there to read.
@@ -64,62 +48,6 @@ impl Stream {
         // A request is small and waited for.
         stream.set_nodelay(true)?;
         Ok(Self { socket: Socket::Tcp(Registered::new(stream, reactor, true)?), endpoint })
-    }
-
-    /// The server's address as both ends know it.
-    pub(crate) fn endpoint(&self) -> &str {
-        &self.endpoint
-    }
-
-    /// Sends what there is room for. A member's requests are answered one by one, and each finds room.
-    pub(crate) fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
-        match &self.socket {
-            Socket::Pipe(pipe) => {
-                Readiness::attempt(&pipe.readiness.writable, || pipe.get().write(bytes)).map_err(ended)
-            }
-            Socket::Member(pipe) => (&*pipe).write(bytes).map_err(ended),
-            Socket::Tcp(stream) => Readiness::attempt(&stream.readiness.writable, || stream.get().write(bytes)),
-        }
-    }
-
-    /// Receives what has come; 0 is the end.
-    pub(crate) fn try_receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let received = match &self.socket {
-            Socket::Pipe(pipe) => {
-                Readiness::attempt(&pipe.readiness.readable, || pipe.get().read(buffer)).map_err(ended)
-            }
-            Socket::Member(pipe) => pipe::has_come(pipe).map_err(ended).and_then(|has| {
-                if has { (&*pipe).read(buffer).map_err(ended) } else { Err(io::ErrorKind::WouldBlock.into()) }
-            }),
-            Socket::Tcp(stream) => return Readiness::attempt(&stream.readiness.readable, || stream.get().read(buffer)),
-        };
-        match received {
-            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(0),
-            other => other,
-        }
-    }
-
-    /// Sends everything by `deadline`.
-    pub(crate) fn send(&self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
-        let mut pause = PAUSES.0;
-        while !bytes.is_empty() {
-            match self.try_send(bytes) {
-                Ok(sent) => bytes = &bytes[sent..],
-                Err(e) => self.wait_after(e, Interest::to_write(self), deadline, &mut pause)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Receives something by `deadline`; 0 is the end.
-    pub(crate) fn receive(&self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        let mut pause = PAUSES.0;
-        loop {
-            match self.try_receive(buffer) {
-                Ok(received) => return Ok(received),
-                Err(e) => self.wait_after(e, Interest::to_read(self), deadline, &mut pause)?,
-            }
-        }
     }
 
     fn wait_after(
@@ -142,6 +70,81 @@ impl Stream {
             }
             (io::ErrorKind::WouldBlock, _) => wait_until(interest, deadline),
             _ => Err(error),
+        }
+    }
+}
+
+impl Connection for Stream {
+    /// Connects to a server.
+    fn connect(address: &Address, deadline: Instant) -> io::Result<Self> {
+        match address {
+            Address::Pipe(name) => {
+                Ok(Self { socket: Socket::Member(pipe::connect(name, deadline)?), endpoint: name.to_lowercase() })
+            }
+            Address::Tcp(address) => {
+                let patience = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+                let stream = std::net::TcpStream::connect_timeout(address, patience)?;
+                let endpoint = format!("tcp://{}", stream.peer_addr()?);
+                stream.set_nonblocking(true)?;
+                Self::tcp(TcpStream::from_std(stream), Reactor::new()?, endpoint)
+            }
+            Address::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// The server's address as both ends know it.
+    fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Sends what there is room for. A member's requests are answered one by one, and each finds room.
+    fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
+        match &self.socket {
+            Socket::Pipe(pipe) => {
+                Readiness::attempt(&pipe.readiness.writable, || pipe.get().write(bytes)).map_err(ended)
+            }
+            Socket::Member(pipe) => (&*pipe).write(bytes).map_err(ended),
+            Socket::Tcp(stream) => Readiness::attempt(&stream.readiness.writable, || stream.get().write(bytes)),
+        }
+    }
+
+    /// Receives what has come; 0 is the end.
+    fn try_receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let received = match &self.socket {
+            Socket::Pipe(pipe) => {
+                Readiness::attempt(&pipe.readiness.readable, || pipe.get().read(buffer)).map_err(ended)
+            }
+            Socket::Member(pipe) => pipe::has_come(pipe).map_err(ended).and_then(|has| {
+                if has { (&*pipe).read(buffer).map_err(ended) } else { Err(io::ErrorKind::WouldBlock.into()) }
+            }),
+            Socket::Tcp(stream) => return Readiness::attempt(&stream.readiness.readable, || stream.get().read(buffer)),
+        };
+        match received {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+            other => other,
+        }
+    }
+
+    /// Sends everything by `deadline`.
+    fn send(&self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
+        let mut pause = PAUSES.0;
+        while !bytes.is_empty() {
+            match self.try_send(bytes) {
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(e) => self.wait_after(e, Interest::to_write(self), deadline, &mut pause)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Receives something by `deadline`; 0 is the end.
+    fn receive(&self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        let mut pause = PAUSES.0;
+        loop {
+            match self.try_receive(buffer) {
+                Ok(received) => return Ok(received),
+                Err(e) => self.wait_after(e, Interest::to_read(self), deadline, &mut pause)?,
+            }
         }
     }
 }
