@@ -7,7 +7,7 @@ import { otherNode } from './test/verify/runtimes/support/pool.ts';
 
 /** Set by `pnpm test:runtimes`. */
 const node = process.env['SHAREABLE_TEST_NODE'];
-/** By how much longer than usual tests may take: processes of an old Node start slowly. */
+/** The factor for time limits: processes of an old Node start slowly. */
 const patience = Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
 
 /** A folder for the results as JSON, which `.ci/run` counts; each run of Vitest adds a file. */
@@ -24,9 +24,9 @@ export default defineConfig({
     typecheck: { enabled: true, include: ['test/types/*.test-d.ts'], tsconfig: './tsconfig.json' },
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/setup.ts'],
-    // Processes, not threads: a file whose process dies takes no other with it, and fixtures need `process.send`.
+    // Processes, not threads: a crash ends only one file, and fixtures need `process.send`.
     pool: node === undefined ? 'forks' : otherNode(node),
-    // Most files start children of their own.
+    // Most files start further processes.
     maxWorkers: 2,
     testTimeout: 30_000 * patience,
     hookTimeout: 30_000 * patience,

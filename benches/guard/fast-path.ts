@@ -37,7 +37,7 @@ function least(pass: Pass): () => number {
   };
 }
 
-/** The operation, as a multiple of the floor. `repeats` does it so many times over, to see whether that is noticed. */
+/** The cost of the operation as a multiple of the floor. `repeats` repeats it, to check that the guard notices. */
 export function measureFastPath(operation: string, repeats = 1): number {
   const ints = Array.from({ length: LENGTH }, (_, i) => i);
   const makers: Record<string, () => [list: ShareableList<never>, pass: Pass]> = {

@@ -23,7 +23,7 @@ interface Figures {
 /** More than this part above its figure fails; another compiler makes other code, so there it is more. */
 const MARGIN = 0.08;
 const OTHER_COMPILER_MARGIN = 0.3;
-/** The fast path may cost so many times its figure: a call to Rust where there was none costs ten times as much. */
+/** The largest multiple of its figure that the fast path may cost. An added call to Rust costs ten times as much. */
 const FACTOR = 3;
 /** What is to cost the same at any length may differ by this part. */
 const GROWTH = 0.02;

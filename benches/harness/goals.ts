@@ -6,9 +6,9 @@ export interface Goal {
   readonly operation: string;
   readonly point: Point;
   readonly against: string;
-  /** At least so many times as fast, or as small, as the other. */
+  /** The least factor by which we are faster, or smaller. */
   readonly atLeast?: number;
-  /** At most so many times the other's cost. */
+  /** The largest multiple of the other's cost. */
   readonly atMost?: number;
   /** Ours at another point is what it is measured by: how the cost grows. */
   readonly from?: Point;

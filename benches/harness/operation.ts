@@ -38,7 +38,7 @@ export interface Operation {
 type Measure<P extends Point> = (point: P) => number | Promise<number>;
 type Extras = Partial<Pick<Contender, 'upTo' | 'only' | 'peer' | 'flags'>>;
 
-/** Whoever is measured in Node, by a function that gets the point. */
+/** A candidate that is measured in Node, by a function that gets the point. */
 export function node<P extends Point>(title: string, measure: Measure<P>, extras: Extras = {}): Contender {
   return { kind: 'node', title, measure: measure as Measure<Point>, ...extras };
 }

@@ -1,4 +1,4 @@
-/** Lock, add one, unlock, for so many milliseconds; one of several. */
+/** Locks, adds one and unlocks for a number of milliseconds. Several of these run at once. */
 import { Lock, SharedMemory } from 'shareable';
 
 const [lockName = '', shmName = '', count = '1', milliseconds = '0'] = process.argv.slice(2);

@@ -1,8 +1,8 @@
 /**
- * What managers cost: `node benches/manager/connect.ts [strangers] [rounds]`, after a build.
+ * What managers cost: `node benches/manager/connect.ts [clients] [rounds]`, after a build.
  *
  * - starting a server, until it listens, and ending it;
- * - an honest member's `connect()` alone, and beside silent strangers who hold every place that there is for strangers;
+ * - an honest member's `connect()` alone, and beside silent clients that hold every place for unauthenticated connections;
  * - `sharedMemory(4096)`, made and disposed of: by itself, through a manager of this process, through a server.
  */
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import { cpus } from 'node:os';
 
 import { SharedMemory, SharedMemoryManager } from 'shareable';
 
-const [strangerCount = 300, rounds = 1000] = process.argv.slice(2).map(Number);
+const [clientCount = 300, rounds = 1000] = process.argv.slice(2).map(Number);
 const BYTES = 4096;
 
 function show(title: string, times: number[], unit: 'ms' | 'us'): void {
@@ -65,31 +65,31 @@ await measure(100, connectOnce);
 show('connect()', await measure(rounds, connectOnce), 'ms');
 
 // Those that are sent away come back, so that there are always as many.
-const strangers = new Set<Socket>();
+const clients = new Set<Socket>();
 const over = new AbortController();
 async function keepOneThere(): Promise<void> {
   while (!over.signal.aborted) {
     const socket = await openSilently(address);
     if (over.signal.aborted) return void socket.destroy();
-    strangers.add(socket);
+    clients.add(socket);
     await Promise.race([
       new Promise((resolve) => socket.resume().once('close', resolve)),
       new Promise((resolve) => setTimeout(resolve, 500)),
     ]);
-    strangers.delete(socket);
+    clients.delete(socket);
     socket.destroy();
   }
 }
-const idle = await Promise.all(Array.from({ length: strangerCount }, () => openSilently(address)));
-show(`connect() beside ${strangerCount} silent strangers`, await measure(rounds, connectOnce), 'ms');
+const idle = await Promise.all(Array.from({ length: clientCount }, () => openSilently(address)));
+show(`connect() beside ${clientCount} silent clients`, await measure(rounds, connectOnce), 'ms');
 for (const socket of idle) socket.destroy();
-const keepers = Array.from({ length: strangerCount }, keepOneThere);
+const keepers = Array.from({ length: clientCount }, keepOneThere);
 try {
-  show(`connect() beside ${strangerCount} that come again and again`, await measure(rounds, connectOnce), 'ms');
+  show(`connect() beside ${clientCount} that reconnect at once`, await measure(rounds, connectOnce), 'ms');
 } finally {
   over.abort();
 }
-for (const socket of strangers) socket.destroy();
+for (const socket of clients) socket.destroy();
 await Promise.all(keepers);
 
 using alone = new SharedMemoryManager();

@@ -241,7 +241,7 @@ export function dots(chart: Chart): string {
   });
 }
 
-/** Charts of one size, so many in a row, with a line that says where they come from. */
+/** Lays out charts of one size in rows, with a line that names their source. */
 export function sheet(charts: readonly string[], columns: number, width: number, height: number, note: string): string {
   const rows = Math.ceil(charts.length / columns);
   const inner = charts.map((svg, i) => {

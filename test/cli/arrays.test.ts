@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { shareable, shareableJson } from '../support/cli.ts';
 
 describe('shareable ls and inspect, of an array', () => {
-  test('give its type, shape and elements', async () => {
+  test('show its type, shape and elements', async () => {
     using array = SharedArray.from([1, -0, Number.NaN, 0.5, 5, 6], [2, 3]);
     expect(await shareableJson(['inspect', array.name])).toMatchObject({
       segment: { kind: 'array', length: 6, size: 176 },

@@ -87,7 +87,7 @@ describe.skipIf(!platform.hasSweep)('an error', () => {
     expect(code).toBe(1);
   });
 
-  test('of a helper that is something else says so', async () => {
+  test('of a helper that is another program says so', async () => {
     const { stderr } = await shareable(['ls', '--json'], { env: { SHAREABLE_HELPER: '/bin/echo' } });
     expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'ERR_SHM_HELPER' } });
   });
@@ -124,7 +124,7 @@ test.skipIf(!platform.hasSweep || nodes.length === 0).each(nodes)('$alias runs i
   expect(await shareable(['rm', list.name, '--force'], { execPath })).toMatchObject({ code: 0, stderr: '' });
 });
 
-test.skipIf(!platform.hasSweep)('a reader that has seen enough ends it quietly', async () => {
+test.skipIf(!platform.hasSweep)('ends quietly when its reader closes the pipe', async () => {
   using shm = SharedMemory.create(4_000_000, { name: freshName() });
   const child = spawn(process.execPath, [bin, 'inspect', shm.name, '--hex', '--all'], { timeout: 20_000 });
   let stderr = '';

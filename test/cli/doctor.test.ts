@@ -20,7 +20,7 @@ const diagnose = async (env: Record<string, string> = {}) => parse(await shareab
 const find = ({ checks }: Diagnosis, id: string) => checks.find((check) => check.id === id);
 
 describe.skipIf(!platform.hasSweep)('shareable doctor', () => {
-  test('finds this machine fit, with a line for each check', async () => {
+  test('finds that this machine works, with a line for each check', async () => {
     const { version, isFit, checks } = await diagnose();
     expect(checks.filter(({ status }) => status === 'problem')).toEqual([]);
     expect({ version, isFit }).toEqual({ version: 1, isFit: true });
@@ -47,7 +47,7 @@ describe.skipIf(!platform.hasSweep)('shareable doctor', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   });
 
-  test('names a helper that is not there, says what to do, and exits with 1', async () => {
+  test('names a missing helper, says what to do, and exits with 1', async () => {
     const { code, stdout, stderr } = await shareable(['doctor'], { env: { SHAREABLE_HELPER: '/nonexistent/helper' } });
     expect(stdout).toMatch(
       /^problem +helper +there is no file \/nonexistent\/helper\n +Correct or unset SHAREABLE_HELPER\./m,
@@ -57,7 +57,7 @@ describe.skipIf(!platform.hasSweep)('shareable doctor', () => {
     expect(await diagnose({ SHAREABLE_HELPER: '/nonexistent/helper' })).toMatchObject({ isFit: false });
   });
 
-  test('tells a helper that is something else', async () => {
+  test('reports a helper that is another program', async () => {
     const diagnosis = await diagnose({ SHAREABLE_HELPER: '/bin/true' });
     expect(find(diagnosis, 'helper')).toMatchObject({
       status: 'problem',
@@ -67,7 +67,7 @@ describe.skipIf(!platform.hasSweep)('shareable doctor', () => {
     expect(find(diagnosis, 'left-behind')).toMatchObject({ status: 'unavailable' });
   });
 
-  test('goes on without an addon, and says why it does not load', async () => {
+  test('keeps checking without an addon, and says why it does not load', async () => {
     const diagnosis = await diagnose({ SHAREABLE_ADDON: '/nonexistent/addon.node' });
     expect(find(diagnosis, 'addon')).toMatchObject({
       status: 'problem',
@@ -94,7 +94,7 @@ describe.skipIf(!platform.hasSweep || !canHavePrivateMemory)('shareable doctor, 
     expect((await child.ask<Run>('run', ['ls'])).stdout).toBe('There are no shared memory segments.\n');
   });
 
-  test('warns of the 64 MiB that containers have, and of what to do', async () => {
+  test('warns of the 64 MiB of containers, and says what to do', async () => {
     await using child = forkPrivately('size=64m');
     const diagnosis = parse(await child.ask<Run>('run', ['doctor', '--json']));
     expect(find(diagnosis, 'space')).toMatchObject({
@@ -117,7 +117,7 @@ describe.skipIf(!platform.hasSweep || !canHavePrivateMemory)('shareable doctor, 
     expect(diagnosis.isFit).toBe(false);
   });
 
-  test('finds a mount that cannot be written to', async () => {
+  test('finds a mount that is not writable', async () => {
     await using child = forkPrivately('ro');
     const { code, stdout } = await child.ask<Run>('run', ['doctor']);
     expect(stdout).toMatch(/^problem +mount +\/dev\/shm is mounted read-only/m);

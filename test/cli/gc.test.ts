@@ -23,7 +23,7 @@ async function segmentsOf(child: Child): Promise<SegmentShape[]> {
 }
 
 describe.skipIf(!platform.hasSweep || !canHavePrivateMemory)('in a /dev/shm of its own', () => {
-  test('there are no segments, and ls says so in a sentence', async () => {
+  test('ls says in a sentence that there are no segments', async () => {
     await using child = forkPrivately();
     expect(await child.ask('run', ['ls'])).toEqual({
       code: 0,
@@ -34,7 +34,7 @@ describe.skipIf(!platform.hasSweep || !canHavePrivateMemory)('in a /dev/shm of i
     expect(await segmentsOf(child)).toEqual([]);
   });
 
-  test('what an owner and its tracker left when both were killed is shown as such, and gc removes it', async () => {
+  test('ls shows what an owner and its tracker left when both were killed, and gc removes it', async () => {
     await using child = forkPrivately();
     await child.ask('leaveBehind', ['left-a', 'left-b']);
     const stale = { isTracked: true, isInUse: false, owner: { isAlive: false } };

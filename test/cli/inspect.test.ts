@@ -22,7 +22,7 @@ interface Inspected {
 const inspected = (...args: string[]) => shareableJson<Inspected>(['inspect', ...args]);
 
 describe.skipIf(!platform.hasSweep)('shareable inspect, of a list', () => {
-  test('gives each slot with its format, and every value so that it can be had back', async () => {
+  test('gives each slot with its format, and every value without loss', async () => {
     using list = ShareableList.create([
       1,
       -0,
@@ -74,7 +74,7 @@ describe.skipIf(!platform.hasSweep)('shareable inspect, of a list', () => {
     expect((await inspected(list.name, '--all')).items).toHaveLength(250);
   });
 
-  test('cuts long values off for people only, and not with --all', async () => {
+  test('shortens long values for people only, and not with --all', async () => {
     const long = 'x'.repeat(1000);
     using list = ShareableList.create([long, new Uint8Array(1000)]);
     const { stdout } = await shareable(['inspect', list.name]);
@@ -106,7 +106,7 @@ describe.skipIf(!platform.hasSweep)('shareable inspect, of a list', () => {
   });
 });
 
-describe.skipIf(!platform.hasSweep)('shareable inspect, of bytes that are no sound list', () => {
+describe.skipIf(!platform.hasSweep)('shareable inspect, of bytes that are not a sound list', () => {
   test('shows a broken list as bytes, and says what is wrong', async () => {
     using list = ShareableList.create([1, 2, 3]);
     list.shm.array(BigInt64Array, 0, 1)[0] = 2n ** 40n;
@@ -134,7 +134,7 @@ describe.skipIf(!platform.hasSweep)('shareable inspect, of bytes that are no sou
     expect(code).toBe(0);
   });
 
-  test('dumps bytes with their offsets and what of them is ASCII', async () => {
+  test('dumps bytes with their offsets and their ASCII characters', async () => {
     using shm = SharedMemory.create(300, { name: freshName() });
     shm.buf.set(Buffer.from('hello, \u001B[31mworld'), 16);
     const { stdout } = await shareable(['inspect', shm.name, '--offset', '16', '--length', '20']);
@@ -161,7 +161,7 @@ describe.skipIf(!platform.hasSweep)('shareable inspect, of bytes that are no sou
     expect(code).toBe(1);
   });
 
-  test('shows a file of no size', async () => {
+  test('shows an empty file', async () => {
     const name = freshName();
     writeFileSync(pathOf(name), '');
     try {

@@ -57,7 +57,7 @@ describe.skipIf(!platform.hasSweep)('shareable ls', () => {
     }
   });
 
-  test('tells a list, and a dead creator from a living one', async () => {
+  test('recognizes a list, and a dead creator', async () => {
     const name = freshName();
     const peer = forkFixture('cli/peer.ts');
     const pid = await peer.ask<number>('createList', name, [1, 'two', null], { track: false });
@@ -78,14 +78,14 @@ describe.skipIf(!platform.hasSweep)('shareable ls', () => {
     }
   });
 
-  test('takes zeros for raw bytes, though they read as a list of nothing', async () => {
+  test('shows zeros as raw bytes, although they read as an empty list', async () => {
     using zeros = SharedMemory.create(4096, { name: freshName() });
     using empty = ShareableList.create([], { name: freshName() });
     expect(await listed(zeros.name)).toMatchObject({ kind: 'raw', length: null });
     expect(await listed(empty.name)).toMatchObject({ kind: 'list', length: 0 });
   });
 
-  test('puts the older first, whatever their names', async () => {
+  test('lists the oldest first, independent of names', async () => {
     const [a, b] = [freshName(), freshName()];
     using first = SharedMemory.create(8, { name: b });
     // A process takes longer than a tick of the clock that stamps files.
@@ -96,7 +96,7 @@ describe.skipIf(!platform.hasSweep)('shareable ls', () => {
     expect(names).toEqual([first.name, second.name]);
   });
 
-  test('shows a file of no size, which a creator that died half way leaves', async () => {
+  test('shows an empty file, which a creator leaves that died half way', async () => {
     const name = freshName();
     writeFileSync(pathOf(name), '');
     try {
@@ -111,7 +111,7 @@ describe.skipIf(!platform.hasSweep)('shareable ls', () => {
     ['a cleared screen', '\u009B2J', String.raw`\u{9b}2J`],
     ['a second line', '\nx', String.raw`\nx`],
     ['reversed text', '\u202Efdp', String.raw`\u{202e}fdp`],
-  ])('shows a name with %s as it is spelled', async (_, evil, spelled) => {
+  ])('escapes a name with %s', async (_, evil, spelled) => {
     const name = `${freshName()}${evil}`;
     writeFileSync(pathOf(name), 'x');
     try {
@@ -127,7 +127,7 @@ describe.skipIf(!platform.hasSweep)('shareable ls', () => {
     }
   });
 
-  test.runIf(canBeAnotherUser)("shows what may be known of another user's segment (as root)", async () => {
+  test.runIf(canBeAnotherUser)("shows what this user may know about another user's segment (as root)", async () => {
     const through = asUser(65_534);
     using shm = SharedMemory.create(64, { name: freshName() });
     const { segments } = await shareableJson<{ segments: SegmentShape[] }>(['ls'], { through });
@@ -148,7 +148,7 @@ describe.skipIf(!platform.hasSweep)('shareable ls', () => {
     expect(await listed(shm.name)).toMatchObject({ uid: 0 });
   });
 
-  test.runIf(pythons.length > 0)("shows CPython's list as one that nobody tracks here", async () => {
+  test.runIf(pythons.length > 0)("shows CPython's list as not tracked", async () => {
     const name = freshName();
     const python = pythons.findLast(({ minor }) => minor >= 9) ?? pythons[0];
     if (python === undefined) return;

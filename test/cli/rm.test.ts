@@ -22,7 +22,7 @@ async function abandon(name = freshName()): Promise<string> {
 }
 
 describe.skipIf(!platform.hasSweep)('shareable rm, without a terminal', () => {
-  test('removes several segments that nobody uses', async () => {
+  test('removes several unused segments', async () => {
     const names = [await abandon(), await abandon()];
     const { code, stdout, stderr } = await shareable(['rm', ...names]);
     expect(stdout).toBe(names.map((name) => `removed '${name}'\n`).join(''));
@@ -74,7 +74,7 @@ describe.skipIf(!platform.hasSweep)('shareable rm, without a terminal', () => {
     expect(shm.buf[0]).toBe(7);
   });
 
-  test('goes on after a failure, and exits with 1', async () => {
+  test('removes the others after a failure, and exits with 1', async () => {
     const [missing, there] = [freshName(), await abandon()];
     const { code, stdout, stderr } = await shareable(['rm', missing, there]);
     expect(stdout).toBe(`removed '${there}'\n`);
@@ -102,21 +102,21 @@ describe.skipIf(!platform.hasSweep)('shareable rm, without a terminal', () => {
     expect(code).toBe(1);
   });
 
-  test('removes a file of no size, which cannot be attached to', async () => {
+  test('removes an empty file, which cannot be attached to', async () => {
     const name = freshName();
     writeFileSync(pathOf(name), '');
     expect((await shareable(['rm', name])).code).toBe(0);
     expect(exists(name)).toBe(false);
   });
 
-  test('takes a name that begins with a dash behind --', async () => {
+  test('takes a name that begins with a dash after --', async () => {
     const name = `-${freshName()}`;
     await abandon(name);
     expect((await shareable(['rm', '--', name])).code).toBe(0);
     expect(exists(name)).toBe(false);
   });
 
-  test.each([['../etc/passwd'], ['.'], [''], ['a/b']])('refuses %j, which is no name', async (name) => {
+  test.each([['../etc/passwd'], ['.'], [''], ['a/b']])('refuses %j, which is not a valid name', async (name) => {
     const { code, stderr } = await shareable(['rm', '--force', name]);
     expect(stderr).toMatch(/^shareable: segment name ".*/);
     expect(code).toBe(1);
@@ -150,19 +150,19 @@ describe.skipIf(!platform.hasSweep || python === undefined)('shareable rm, on a 
     expect({ code, left: exists(shm.name) }).toEqual({ code: 0, left: false });
   });
 
-  test('ends at Ctrl-C, as a shell expects it', async () => {
+  test('ends by Ctrl-C as a shell expects', async () => {
     using shm = SharedMemory.create(64, { name: freshName() });
     const { code } = await onTerminal(['rm', shm.name, freshName()], '\u0003');
     expect({ code, left: exists(shm.name) }).toEqual({ code: -2, left: true });
   });
 
-  test('asks nothing where nobody will miss it, nor with --force', async () => {
+  test('does not ask about an unused segment, nor with --force', async () => {
     using shm = SharedMemory.create(64, { name: freshName() });
     expect(await onTerminal(['rm', await abandon()], 'n\r')).toMatchObject({ asked: false, code: 0 });
     expect(await onTerminal(['rm', '--force', shm.name], 'n\r')).toMatchObject({ asked: false, code: 0 });
   });
 
-  test('asks nothing with --json, and refuses', async () => {
+  test('refuses with --json without asking', async () => {
     using shm = SharedMemory.create(64, { name: freshName() });
     expect(await onTerminal(['rm', '--json', shm.name], 'y\r')).toMatchObject({ asked: false, code: 1 });
     expect(exists(shm.name)).toBe(true);

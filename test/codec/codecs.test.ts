@@ -39,7 +39,7 @@ describe('a value comes back from', () => {
     },
   );
 
-  test('clone: what JSON has no form for', () => {
+  test('clone: values that JSON cannot represent', () => {
     const value = { map: new Map([[1, new Set(['a'])]]), date: new Date(5), typed: new Float32Array([1, 2]) };
     expect(roundTrip(clone<typeof value>(), value)).toStrictEqual(value);
   });
@@ -131,7 +131,7 @@ describe('bytes of an untrusted writer', () => {
     }
   });
 
-  test('a length of a struct field that lies is cut to the field', () => {
+  test('a wrong length of a struct field is cut to the field', () => {
     const hostile = Uint8Array.of(0xff, 0xff, 97, 98, 99, 100, 0xff, 0xff, 1, 2);
     expect(point.decode(hostile)).toStrictEqual({ name: 'abcd', raw: Uint8Array.of(1, 2) });
   });

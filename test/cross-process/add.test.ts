@@ -17,7 +17,7 @@ test.each([2, 4])('%i processes add to one slot, and no addition is lost', async
   expect(list.toArray()).toEqual([TIMES + 1000, 0]);
 });
 
-test('two processes that add and subtract the same come back to the start', async () => {
+test('two processes that add and subtract the same numbers end at the start value', async () => {
   using list = ShareableList.create([2n ** 62n]);
   await using up = forkFixture('cross-process/list-peer.ts');
   await using down = forkFixture('cross-process/list-peer.ts');

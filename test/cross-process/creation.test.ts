@@ -24,19 +24,19 @@ async function race(command: string): Promise<Record<string, unknown>[]> {
 const everyRound = Array.from({ length: ROUNDS }, (_, round) => round);
 const inOrder = (rounds: unknown[]) => (rounds as number[][]).flat().toSorted((a, b) => a - b);
 
-test('of many that call createOrAttach at once exactly one owns, and all share one segment', async () => {
+test('of many processes that call createOrAttach at once, exactly one owns, and all share one segment', async () => {
   const results = await race('createOrAttach');
   expect(inOrder(results.map(({ owned }) => owned))).toEqual(everyRound);
   for (const result of results) expect(result).toMatchObject({ sizes: [4096], shared: ROUNDS });
 });
 
-test('of many that call create at once exactly one can, and the others get EEXIST', async () => {
+test('of many processes that call create at once, exactly one succeeds, and the others get EEXIST', async () => {
   const results = await race('create');
   expect(inOrder(results.map(({ won }) => won))).toEqual(everyRound);
   for (const { errors } of results) expect(['', 'EEXIST']).toContain((errors as string[]).join());
 });
 
-test.skipIf(!platform.namesWhenComplete)('nobody can attach to a list before it is whole', async () => {
+test.skipIf(!platform.namesWhenComplete)('no process can attach to a list before it is complete', async () => {
   using barrier = SharedMemory.create(64);
   const seen = barrier.array(Int32Array, 0, 1);
   await using child = forkFixture('cross-process/racer.ts');

@@ -51,7 +51,7 @@ describe('a process that attached', () => {
     expect(again.get(0)).toBe('kept');
   });
 
-  test('leaves the segment also when its attach fails half way', async () => {
+  test('leaves the segment even when its attach fails half way', async () => {
     using shm = SharedMemory.create(64);
     shm.buf.fill(0xff);
     {
@@ -74,7 +74,7 @@ describe('the owner', () => {
     expect(child.stderr).toBe('');
   });
 
-  test('that disposes takes the name from everybody, and the memory from nobody', async () => {
+  test('that disposes removes the name, while other processes keep the memory', async () => {
     const shm = SharedMemory.create(64);
     shm.buf[0] = 7;
     await using child = forkFixture('cross-process/segment-peer.ts');
@@ -84,7 +84,7 @@ describe('the owner', () => {
     await expect(child.ask('attach', shm.name)).rejects.toMatchObject({ name: 'SegmentNotFoundError', code: 'ENOENT' });
   });
 
-  test('disposes quietly after another process has unlinked', async () => {
+  test('disposes without an error after another process has unlinked', async () => {
     const shm = SharedMemory.create(64);
     await using child = forkFixture('cross-process/segment-peer.ts');
     await child.ask('attach', shm.toJSON());

@@ -95,7 +95,7 @@ describe('a reader', () => {
     expectOnly(await race(values, get, times), values);
   });
 
-  test('never sees a mixture of texts of which each is written once', async () => {
+  test('never sees a mixture of texts that are each written once', async () => {
     using list = ShareableList.create<Storable>(['0 '.repeat(20)]);
     list.set(0, '0 0 0 0 ');
     await using child = forkFixture('cross-process/list-peer.ts');
@@ -108,7 +108,7 @@ describe('a reader', () => {
 });
 
 describe('two writers', () => {
-  test.each([16, 48])('of text leave what one of them has written, at any moment: %i letters', async (length) => {
+  test.each([16, 48])('of text leave the text of one of them at any moment: %i letters', async (length) => {
     using list = ShareableList.create<Storable>(['x'.repeat(length - 1)]);
     await using one = forkFixture('cross-process/list-peer.ts');
     await using two = forkFixture('cross-process/list-peer.ts');
@@ -131,7 +131,7 @@ describe('a search', () => {
     ['an integer and text', [7n, 'hello'], [0x6f_6c6c_6568n, '\u0007']],
     ['a bool and null', [true, null], [false]],
     ['two texts', ['aaaaaaaaaaaa', 'bbbbbbbbbbbb'], ['aaaaaaaabbbb', 'bbbbbbbbaaaa']],
-  ])('never finds what nobody wrote: %s', async (_, values, ghosts) => {
+  ])('never finds a value that was never written: %s', async (_, values, ghosts) => {
     let turn = 0;
     const find = (list: ShareableList<Storable>) => list.count(ghosts[turn++ % ghosts.length] as Storable);
     const seen = await race(values, find);

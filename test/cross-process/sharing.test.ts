@@ -45,7 +45,7 @@ describe('a segment', () => {
     expect(await peers[0]?.ask('read', 3 * 1024, 3 * 1024 + 2)).toEqual(Uint8Array.of(4, 4));
   });
 
-  test('shows a write to a child that spins on the byte', async () => {
+  test('shows a write to a child that polls the byte', async () => {
     using shm = SharedMemory.create(64);
     await using child = forkFixture('cross-process/segment-peer.ts');
     await child.ask('attach', shm.toJSON());
@@ -58,7 +58,7 @@ describe('a segment', () => {
 });
 
 describe('a handle', () => {
-  test('travels as an argument, in JSON', async () => {
+  test('can be passed as an argument, in JSON', async () => {
     using shm = SharedMemory.create(64);
     shm.buf[0] = 21;
     const child = forkFixture('cross-process/argument.ts', { args: [JSON.stringify(shm)] });
@@ -67,16 +67,19 @@ describe('a handle', () => {
     expect(shm.buf[0]).toBe(42);
   });
 
-  test.each(['json', 'advanced'] as const)('travels by process.send with serialization %s', async (serialization) => {
-    using shm = SharedMemory.create(64);
-    using list = ShareableList.create([1, 'two']);
-    await using segmentPeer = forkFixture('cross-process/segment-peer.ts', { serialization });
-    await using listPeer = forkFixture('cross-process/list-peer.ts', { serialization });
-    expect(await segmentPeer.ask('attach', shm.toJSON())).toMatchObject({ size: 64 });
-    expect(await listPeer.ask('attach', list.toJSON())).toBe(2);
-  });
+  test.each(['json', 'advanced'] as const)(
+    'can be sent by process.send with serialization %s',
+    async (serialization) => {
+      using shm = SharedMemory.create(64);
+      using list = ShareableList.create([1, 'two']);
+      await using segmentPeer = forkFixture('cross-process/segment-peer.ts', { serialization });
+      await using listPeer = forkFixture('cross-process/list-peer.ts', { serialization });
+      expect(await segmentPeer.ask('attach', shm.toJSON())).toMatchObject({ size: 64 });
+      expect(await listPeer.ask('attach', list.toJSON())).toBe(2);
+    },
+  );
 
-  test('is what an instance becomes when process.send makes JSON of it', async () => {
+  test('is what process.send with JSON makes of an instance', async () => {
     using shm = SharedMemory.create(64);
     using list = ShareableList.create([1, 'two']);
     await using segmentPeer = forkFixture('cross-process/segment-peer.ts', { serialization: 'json' });
@@ -120,7 +123,7 @@ describe('a list', () => {
     ['a number that becomes text', 0, 'done'],
     ['text', 'waiting', 'done'],
     ['null', null, 1.5],
-  ])('shows a write to a child that spins on %s', async (_, before, after) => {
+  ])('shows a write to a child that polls %s', async (_, before, after) => {
     using list = ShareableList.create<Storable>([before, 'not spinning']);
     await using child = forkFixture('cross-process/list-peer.ts');
     await child.ask('attach', list.toJSON());
@@ -130,7 +133,7 @@ describe('a list', () => {
     expect(await spun).toBe(after);
   });
 
-  test('gives its errors in the child as in the parent', async () => {
+  test('throws the same errors in the child as in the parent', async () => {
     using list = ShareableList.create(['8 bytes']);
     await using child = forkFixture('cross-process/list-peer.ts');
     await child.ask('attach', list.toJSON());

@@ -38,17 +38,20 @@ describe('a worker thread', () => {
     expect(await child.ask('terminate', 'spin', 5)).toEqual({ kept: true, written: 5, mappings: 1 });
   });
 
-  test.skipIf(!platform.hasProc)('that is terminated in the middle of a call to the addon harms nobody', async () => {
-    await using child = host();
-    expect(await child.ask('terminateAtWork', 20)).toEqual({ first: 'whole', mappings: 1 });
-  });
+  test.skipIf(!platform.hasProc)(
+    'that is terminated in the middle of a call to the addon leaves the segment whole',
+    async () => {
+      await using child = host();
+      expect(await child.ask('terminateAtWork', 20)).toEqual({ first: 'whole', mappings: 1 });
+    },
+  );
 
   test('adds beside others, and no addition is lost', async () => {
     await using child = host();
     expect(await child.ask('add', 4)).toBe(201_000);
   });
 
-  test('goes on when its host has disposed of the segment', async () => {
+  test('keeps working when its host has disposed of the segment', async () => {
     await using child = host();
     expect(await child.ask('closeBefore')).toBe(0);
   });

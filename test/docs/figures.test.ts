@@ -18,7 +18,7 @@ test.skipIf(!platform.hasShmFolder)(
     const before = await Promise.all(files.map((file) => readFile(file, 'utf8')));
     await promisify(execFile)(process.execPath, [join(root, 'benches/publish.ts')], { timeout: 25_000 });
     const after = await Promise.all(files.map((file) => readFile(file, 'utf8')));
-    // What is there stays as it was, for whoever looks into it.
+    // Restore the files, so that a failure can be examined.
     await Promise.all(files.map((file, i) => after[i] === before[i] || writeFile(file, before[i] as string)));
     expect(files.filter((_, i) => after[i] !== before[i])).toEqual([]);
   },

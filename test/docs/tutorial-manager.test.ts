@@ -21,7 +21,7 @@ test.skipIf(!platform.hasPosixCommands)('two processes sum a list of 2,000 numbe
 });
 
 test.skipIf(!platform.hasPosixCommands)(
-  'a list that is never closed earns a warning that names it and the line that made it, and is unlinked',
+  'a list that is never closed is unlinked, with a warning that names it and the line that created it',
   () => {
     const { status, stdout, stderr } = run('unclosed-list.ts');
     const [, name = ''] = /^ShareableList\(\['howdy', -273\.154, 100, true\], name='(.*)'\)$/m.exec(stdout) ?? [];

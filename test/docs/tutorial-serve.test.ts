@@ -56,7 +56,7 @@ describe('a response', () => {
     expect(await promise).toBe(true);
   });
 
-  test('ends in zeros, and in nothing else, when the segment is closed too early', async () => {
+  test('ends in zeros only when the segment is closed too early', async () => {
     const body = await fetchFrom((end) => {
       using shm = filled();
       end(shm.buf);
@@ -68,7 +68,7 @@ describe('a response', () => {
   });
 });
 
-test('zlib throws where nobody can catch it when the segment is closed too early', async () => {
+test('zlib throws an error that cannot be caught when the segment is closed too early', async () => {
   const program = `
     import { gzip } from 'node:zlib';
     import { SharedMemory } from 'shareable';

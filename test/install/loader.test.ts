@@ -185,7 +185,7 @@ describe.runIf(here === 'linux-x64-gnu')('on Linux x64 with glibc', () => {
     );
   });
 
-  test('SHAREABLE_ADDON and SHAREABLE_HELPER are taken before anything that is installed', async () => {
+  test('SHAREABLE_ADDON and SHAREABLE_HELPER override what is installed', async () => {
     expect(await load({ env: { SHAREABLE_ADDON: addonPath, SHAREABLE_HELPER: helperPath } })).toBe('works');
     installPlatform(here);
     expect(await load({ env: { SHAREABLE_ADDON: '/nonexistent/addon.node' } })).toMatch(

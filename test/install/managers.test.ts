@@ -24,7 +24,7 @@ describe('without install scripts, and with the registry out of reach', () => {
   });
 
   test.each(managers.filter(({ isMissing }) => isMissing !== true))(
-    '$name installs the package, and the core runs',
+    '$name installs the package, and it works',
     { timeout: 120_000 },
     async (manager) => {
       using folder = new Folder();
@@ -47,7 +47,7 @@ describe('without install scripts, and with the registry out of reach', () => {
     },
   );
 
-  test('npm leaves the binaries out when told to, and the error says so', { timeout: 120_000 }, async () => {
+  test('npm omits the binaries on request, and the error says so', { timeout: 120_000 }, async () => {
     using folder = new Folder();
     await using registry = await startRegistry(entries);
     await install({ ...npm, install: [...npm.install, '--omit=optional'] }, folder.path, registry);

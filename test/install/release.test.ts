@@ -39,7 +39,7 @@ beforeAll(async () => {
 
 afterAll(() => folder[Symbol.dispose]());
 
-test('all packages get the next version, and keep to each other', () => {
+test("all packages get the next version and depend on each other's", () => {
   const [major, minor] = before.split('.').map(Number) as [number, number];
   const folders = ['packages/shareable', ...targets.map((target) => `packages/shareable/npm/${target}`)];
   const versions = folders.map((path) => readManifest(join(copy, path)).version);
@@ -48,7 +48,7 @@ test('all packages get the next version, and keep to each other', () => {
   expect(new Set(Object.values(optionalDependencies))).toEqual(new Set(['workspace:*']));
 });
 
-test('the changelog tells of every change, and the changesets are gone', () => {
+test('the changelog has every change, and the changesets are removed', () => {
   const changelog = readFileSync(join(copy, 'packages/shareable/CHANGELOG.md'), 'utf8');
   const texts = globSync('.changeset/*.md', { cwd: root });
   for (const file of texts) {
@@ -59,7 +59,7 @@ test('the changelog tells of every change, and the changesets are gone', () => {
   expect(globSync('.changeset/*.md', { cwd: copy })).toEqual([]);
 });
 
-test('the crates follow, and a crate that does not is found', async () => {
+test('the crates get the same version, and a crate with another one is found', async () => {
   expect(await runScript('lint:versions')).toMatchObject({ code: 0 });
   const path = join(copy, 'Cargo.toml');
   const toml = readFileSync(path, 'utf8');

@@ -25,7 +25,7 @@ describe.each(runtimes.filter(({ isMissing }) => isMissing !== true))('$name', (
     ['an ES module', 'start.mjs'],
     ['CommonJS', 'start.cjs'],
     ['a worker thread', 'worker.mjs'],
-  ])('the core runs in %s', { timeout: 90_000 }, async (_, program) => {
+  ])('it works in %s', { timeout: 90_000 }, async (_, program) => {
     expect(await start(command, program, folder.path)).toEqual({ code: 0, stdout: 'the core runs\n', stderr: '' });
   });
 });

@@ -53,7 +53,7 @@ describe('a list of every type', () => {
     expect(list.count(Buffer.from('adios'))).toBe(0);
   });
 
-  test('other than CPython: what it does not hold has the index -1, as in an Array, and raises nothing', () => {
+  test('other than CPython: a missing value has the index -1, as in an Array, and raises nothing', () => {
     using list = mixed();
     expect(list.indexOf('100')).toBe(-1);
     using empty = ShareableList.create<Storable>([]);
@@ -74,7 +74,7 @@ describe('a list of every type', () => {
     expect(list.get(4)).toBe('some');
   });
 
-  test('measures text by its bytes, and spills nothing into the next slot', () => {
+  test('measures text by its bytes, and never writes into the next slot', () => {
     using list = mixed();
     list.set(0, 'encodés');
     expect([list.get(0), list.get(1)]).toEqual(['encodés', Uint8Array.from(Buffer.from('HoWdY'))]);
@@ -83,7 +83,7 @@ describe('a list of every type', () => {
     expect([list.get(0), list.get(1)]).toEqual(['encodés', Uint8Array.from(Buffer.from('HoWdY'))]);
   });
 
-  test('other than CPython: room is made by bytes too, so that no text is cut off when a list is made', () => {
+  test('other than CPython: create measures bytes too, so that no text is cut off', () => {
     using list = ShareableList.create(['é'.repeat(7)]);
     expect([list.get(0), list.format]).toEqual(['é'.repeat(7), '16s']);
   });
@@ -96,7 +96,7 @@ describe('a list of every type', () => {
 });
 
 describe('lists', () => {
-  test('can be made from one another, and are apart from then on', () => {
+  test('can be created from one another, and are then independent', () => {
     using list = mixed();
     const name = freshName();
     using copy = ShareableList.create(list, { name });
@@ -107,19 +107,19 @@ describe('lists', () => {
     expect([copy.get(-1), list.get(-1)]).toEqual([77, 42]);
   });
 
-  test('that are attached to by name are one', () => {
+  test('attached by name are the same list', () => {
     using list = mixed();
     using other = ShareableList.attach<Storable>(list.name);
     other.set(-1, 880);
     expect(list.get(-1)).toBe(880);
   });
 
-  test('of nothing are lists', () => {
+  test('can be empty', () => {
     using list = ShareableList.create<Storable>([]);
     expect([list.length, list.format, list.count('any')]).toEqual([0, '', 0]);
   });
 
-  test('travel as data of the same size, however long they are', () => {
+  test('have handles of the same size for any length', () => {
     const numbers = (length: number) => Array.from({ length }, (_, index) => index);
     using list = ShareableList.create<Storable>(numbers(10));
     using larger = ShareableList.create(numbers(400));
@@ -132,7 +132,7 @@ describe('lists', () => {
     expect([list.get(4), arrived.get(3)]).toEqual(['changed', 'newvalue']);
   });
 
-  test('that are gone when their handles arrive are not found', () => {
+  test('are not found when they are removed before their handles arrive', () => {
     const list = ShareableList.create([1, 2]);
     const handle = JSON.stringify(list);
     list[Symbol.dispose]();

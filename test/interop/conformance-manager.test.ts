@@ -11,7 +11,7 @@ import { childrenOf } from '../support/processes.ts';
 
 const numbers = (length: number) => Array.from({ length }, (_, index) => index);
 
-test('lists and segments of a manager can be attached to until it is shut down, and no longer', async () => {
+test('lists and segments of a manager can be attached to until it is shut down', async () => {
   const manager = await SharedMemoryManager.start();
   const lists = [5, 6, 7, 8, 9].map((length) => manager.shareableList(numbers(length)));
   const segments = [32, 48, 64, 80, 96, 112].map((size) => manager.sharedMemory(size));
@@ -26,7 +26,7 @@ test('lists and segments of a manager can be attached to until it is shut down, 
   for (const held of [...lists, ...segments]) held.close();
 });
 
-test('the end of its scope is the end of what was made in it', async () => {
+test('the end of its scope unlinks what was created in it', async () => {
   const names: string[] = [];
   {
     await using manager = await SharedMemoryManager.start();
@@ -36,7 +36,7 @@ test('the end of its scope is the end of what was made in it', async () => {
   expect(names.some(exists)).toBe(false);
 });
 
-test('its server goes on after SIGINT, and delivers', async () => {
+test('its server keeps working after SIGINT', async () => {
   const before = new Set(childrenOf(process.pid));
   await using manager = await SharedMemoryManager.start();
   const server = childrenOf(process.pid).find((pid) => !before.has(pid)) ?? 0;
@@ -46,7 +46,7 @@ test('its server goes on after SIGINT, and delivers', async () => {
   expect(manager.list().toSorted()).toEqual([first, second].toSorted());
 });
 
-test('a program that shuts its manager down is warned of nothing', async () => {
+test('a program that shuts its manager down prints no warning', async () => {
   await using child = forkFixture('manager/peer.ts');
   await child.ask('start');
   await child.ask('make');
@@ -55,7 +55,7 @@ test('a program that shuts its manager down is warned of nothing', async () => {
   expect(child.stderr).toBe('');
 });
 
-test('other than CPython: a manager works from the start, without a server, and is an error after its end only', () => {
+test('other than CPython: a manager works without a server, and throws only after its end', () => {
   const manager = new SharedMemoryManager();
   const { name } = manager.sharedMemory(9);
   expect(exists(name)).toBe(true);

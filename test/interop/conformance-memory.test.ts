@@ -10,7 +10,7 @@ import { exists, freshName } from '../support/segments.ts';
 import { warningsIn } from '../support/warning.ts';
 
 describe('a segment', () => {
-  test('has the name that it was given, at least the size, and prints both', () => {
+  test('has the given name, at least the given size, and prints both', () => {
     const name = freshName();
     using shm = SharedMemory.create(512, { name });
     expect(shm.name).toBe(name);
@@ -20,7 +20,7 @@ describe('a segment', () => {
     expect(String(shm)).toContain(String(shm.size));
   });
 
-  test('that is attached to by its name has the same bytes', () => {
+  test('has the same bytes when attached to by name', () => {
     using shm = SharedMemory.create(512, { name: freshName() });
     shm.buf[0] = 42;
     expect(shm.buf[0]).toBe(42);
@@ -28,7 +28,7 @@ describe('a segment', () => {
     expect(other.buf[0]).toBe(42);
   });
 
-  test('has its own size, and refuses to be asked for another when it is attached to', () => {
+  test('has its own size, and attach refuses a size option', () => {
     using shm = SharedMemory.create(512);
     using same = SharedMemory.attach(shm.name);
     expect(same.size).toBe(shm.size);
@@ -36,7 +36,7 @@ describe('a segment', () => {
     expect(() => SharedMemory.attach(shm.name, options)).toFailWith(TypeError, 'ERR_INVALID_ARG_VALUE', "'size'");
   });
 
-  test('with a NUL in its name is refused, when it is created and when it is attached to', () => {
+  test('with a NUL in its name is refused by create and attach', () => {
     const name = freshName();
     using _shm = SharedMemory.create(512, { name });
     expect(() => SharedMemory.attach(`${name}\0a`)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }));
@@ -54,14 +54,14 @@ describe('a segment', () => {
     expect(() => SharedMemory.attach(undefined as unknown as string)).toFailWith(TypeError, 'ERR_INVALID_ARG_TYPE');
   });
 
-  test("without a name gets one that is nobody else's", () => {
+  test('without a name gets a unique one', () => {
     using stack = new DisposableStack();
     const names = Array.from({ length: 100 }, () => stack.use(SharedMemory.create(1)).name);
     expect(new Set(names).size).toBe(100);
     for (const name of names) expect(name).toMatch(/^psm_/);
   });
 
-  test('can be unlinked once, by whoever does it', () => {
+  test('can be unlinked once, by any process', () => {
     const shm = SharedMemory.create(5000);
     const other = SharedMemory.attach(shm.name);
     other.unlink();
@@ -71,18 +71,18 @@ describe('a segment', () => {
     shm[Symbol.dispose]();
   });
 
-  test('is not created where one has its name, and can be attached to in that case on request', () => {
+  test('is not created when its name exists, and can be attached to then on request', () => {
     using shm = SharedMemory.create(512, { name: freshName() });
     expect(() => SharedMemory.create(512, { name: shm.name })).toFailWith(SegmentExistsError, 'EEXIST');
     using same = SharedMemory.createOrAttach(shm.name, 256);
     expect([same.size, same.isOwner]).toEqual([shm.size, false]);
   });
 
-  test('that is not there cannot be attached to', () => {
+  test('that does not exist cannot be attached to', () => {
     expect(() => SharedMemory.attach(freshName())).toFailWith(SegmentNotFoundError, 'ENOENT');
   });
 
-  test('travels as data, and is the same segment on arrival', () => {
+  test('is the same segment after its handle was sent', () => {
     using shm = SharedMemory.create(512);
     shm.buf.set(Buffer.from('travel'));
     using arrived = SharedMemory.attach(JSON.parse(JSON.stringify(shm)));
@@ -95,7 +95,7 @@ describe('a segment', () => {
     expect(Buffer.from(shm.buf.subarray(0, 6)).toString()).toBe('oldval');
   });
 
-  test('that is gone when its handle arrives is not found', () => {
+  test('is not found when it is removed before its handle arrives', () => {
     const shm = SharedMemory.create(512);
     const handle = JSON.stringify(shm);
     shm[Symbol.dispose]();
@@ -118,7 +118,7 @@ describe('a segment', () => {
 });
 
 describe('the end of a process', () => {
-  test('that is terminated takes its segments along, with a warning that counts them', async () => {
+  test('by termination removes its segments, with a warning that counts them', async () => {
     await using child = forkFixture('tracker/owner.ts');
     const [name = ''] = await child.ask<string[]>('own', 1);
     await child.kill('SIGTERM');
@@ -126,7 +126,7 @@ describe('the end of a process', () => {
     expect(warningsIn(child.stderr)).toMatchObject([{ count: 1, leaks: [{ name }] }]);
   });
 
-  test('other than CPython: one that attached, which CPython tracks unless told not to, destroys nothing', async () => {
+  test('other than CPython: a process that only attached destroys nothing', async () => {
     using shm = SharedMemory.create(10);
     {
       await using child = forkFixture('cross-process/segment-peer.ts');
@@ -137,7 +137,7 @@ describe('the end of a process', () => {
     SharedMemory.attach(shm.name).close();
   });
 
-  test('with track: false leaves the segment, and says nothing', async () => {
+  test('with track: false leaves the segment without a warning', async () => {
     const name = freshName();
     {
       await using child = forkFixture('cross-process/segment-peer.ts');

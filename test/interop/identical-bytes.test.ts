@@ -36,7 +36,7 @@ describe.each(pythonsWithLists)('with Python $version', (python) => {
     }
   });
 
-  test('thirty random histories of writes leave the same bytes', async () => {
+  test('thirty random sequences of writes leave the same bytes', async () => {
     const history = fc.record({
       values: fc.array(common, { minLength: 1, maxLength: 6 }),
       writes: fc.array(fc.tuple(fc.nat(5), exact), { maxLength: 15 }),

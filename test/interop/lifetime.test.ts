@@ -60,7 +60,7 @@ describe.each(pythons)('with Python $version', (python) => {
     shm.unlink();
   });
 
-  test('an owner whose segment its resource tracker has destroyed keeps the memory and disposes quietly', async () => {
+  test("an owner whose segment CPython's resource tracker has destroyed keeps the memory and disposes without an error", async () => {
     const shm = SharedMemory.create(64, { name: freshName() });
     {
       await using peer = startPeer(python);

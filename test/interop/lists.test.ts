@@ -52,7 +52,7 @@ describe.each(pythonsWithLists)('with Python $version', (python) => {
     await peer.ask('unlink_list');
   });
 
-  test('text beyond ASCII that it makes room for comes here whole', async () => {
+  test('non-ASCII text that fits its slot arrives here whole', async () => {
     const name = freshName();
     const texts = ['é', '日本', 'ñandú', '12345é78'];
     await peer.ask('create_list', name, texts.map(toPython));
@@ -61,7 +61,7 @@ describe.each(pythonsWithLists)('with Python $version', (python) => {
     await peer.ask('unlink_list');
   });
 
-  test('text beyond ASCII written to a slot of ours arrives whole on both sides', async () => {
+  test('non-ASCII text written to a slot of ours arrives whole on both sides', async () => {
     using list = ShareableList.create(['é'.repeat(7), 'x'.repeat(15)], { name: freshName() });
     await peer.ask('attach_list', list.name);
     expect(await peer.ask('get', 0)).toEqual(['plain', 'é'.repeat(7)]);
@@ -71,7 +71,7 @@ describe.each(pythonsWithLists)('with Python $version', (python) => {
     expect(await peer.ask('get', 1)).toEqual(['plain', 'ü'.repeat(8)]);
   });
 
-  test('an empty list is one in both', async () => {
+  test('an empty list is empty in both', async () => {
     const [ours, theirs] = [freshName(), freshName()];
     using list = ShareableList.create([], { name: ours });
     expect(await peer.ask('attach_list', list.name)).toBe(0);
@@ -82,7 +82,7 @@ describe.each(pythonsWithLists)('with Python $version', (python) => {
     await peer.ask('unlink_list');
   });
 
-  test('every change of type by either side is seen by the other', async () => {
+  test('each side sees every change of type by the other', async () => {
     const kinds: Storable[] = [7, -(2n ** 62n), 0.5, true, null, 'text', Uint8Array.of(1, 2)];
     using list = ShareableList.create<Storable>(
       kinds.map(() => 'sixteen letters!'),
@@ -111,7 +111,7 @@ describe.each(pythonsWithLists)('with Python $version', (python) => {
     }
   });
 
-  test('what does not fit is refused on both sides, and stays as it was', async () => {
+  test('a value that does not fit is refused on both sides, and the slot keeps its value', async () => {
     using list = ShareableList.create<Storable>(['before'], { name: freshName() });
     await peer.ask('attach_list', list.name);
     await expect(peer.ask('set', 0, ['plain', 'nine bytes'])).rejects.toMatchObject({
@@ -123,7 +123,7 @@ describe.each(pythonsWithLists)('with Python $version', (python) => {
     expect(await peer.ask('get', 0)).toEqual(['plain', 'before']);
   });
 
-  test('a reader here sees what a writer there counts, in order', async () => {
+  test('a reader here sees the counter of a writer there in order', async () => {
     using list = ShareableList.create([0], { name: freshName() });
     await peer.ask('attach_list', list.name);
     const end = 20_000;

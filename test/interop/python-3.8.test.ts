@@ -8,7 +8,7 @@ import { pythons, sharePeer } from './support/pythons.ts';
 
 const old = pythons.filter(({ minor }) => minor === 8);
 
-test('bytes as 3.8 wrote them are refused', () => {
+test('bytes in the layout of 3.8 are refused', () => {
   const bytes = listBytes({
     offsets: [8, 8],
     data: Buffer.concat([int64(1), float64(1.5)]),

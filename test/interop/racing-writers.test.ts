@@ -56,12 +56,12 @@ describe.each(pythonsWithLists)('with a writer in Python $version', (python) => 
     expect([...seen].filter((value) => ![...values, cleared].includes(value))).toEqual([]);
   });
 
-  test('whatever types it writes, a reader sees a value that the slot can hold, or a LayoutError', async () => {
+  test('for all types that it writes, a reader sees a value that the slot can hold, or a LayoutError', async () => {
     const seen = await race(ALL, (list) => [list.get(1), ...list.toArray()]);
     expect([...seen].filter((value) => !isStorable(value) && !String(value).startsWith('bytes '))).toEqual([]);
   });
 
-  test('a search and a format are an answer or a LayoutError, whatever types it writes', async () => {
+  test('for all types that it writes, a search and a format return an answer or a LayoutError', async () => {
     const seen = await race(ALL, (list) => [list.indexOf('after'), list.count('before'), list.format.length > 0]);
     expect([...seen].filter((value) => ![2, 1, true].includes(value as never))).toEqual([]);
   });

@@ -34,20 +34,20 @@ describe.each(pythons)('with Python $version', (python) => {
     await peer.ask('unlink_segment');
   });
 
-  test('a name made up here is one that it can attach to', async () => {
+  test('a random name made here can be attached to there', async () => {
     using shm = SharedMemory.create(8);
     expect(await peer.ask('attach_segment', shm.name)).toBe(8);
   });
 
   // Before 3.13 the resource tracker knows ASCII only.
-  test.runIf(python.minor >= 13)('names beyond ASCII mean the same in both', async () => {
+  test.runIf(python.minor >= 13)('non-ASCII names mean the same in both', async () => {
     using shm = SharedMemory.create(8, { name: `${freshName()}-données-🦀` });
     shm.buf[0] = 5;
     await peer.ask('attach_segment', shm.name);
     expect(await peer.ask('read', 0, 1)).toEqual([5]);
   });
 
-  test('both refuse to create what the other has', async () => {
+  test('both refuse to create a name of the other', async () => {
     const [ours, theirs] = [freshName(), freshName()];
     using _shm = SharedMemory.create(8, { name: ours });
     await expect(peer.ask('create_segment', ours, 8)).rejects.toMatchObject({ name: 'FileExistsError' });
@@ -56,7 +56,7 @@ describe.each(pythons)('with Python $version', (python) => {
     await peer.ask('unlink_segment');
   });
 
-  test('what it unlinks is gone here, and createOrAttach makes it anew', async () => {
+  test('what it unlinks does not exist here, and createOrAttach creates it again', async () => {
     const name = freshName();
     await peer.ask('create_segment', name, 64);
     {
@@ -69,7 +69,7 @@ describe.each(pythons)('with Python $version', (python) => {
     expect(created.isOwner).toBe(true);
   });
 
-  test('what is unlinked here is gone there', async () => {
+  test('what is unlinked here does not exist there', async () => {
     const shm = SharedMemory.create(64, { name: freshName() });
     await peer.ask('attach_segment', shm.name);
     shm[Symbol.dispose]();
@@ -77,7 +77,7 @@ describe.each(pythons)('with Python $version', (python) => {
     await expect(peer.ask('attach_segment', shm.name)).rejects.toMatchObject({ name: 'FileNotFoundError' });
   });
 
-  test('a segment that it has named but not sized yet is waited for', async () => {
+  test('attach waits for a segment that has a name but no size yet', async () => {
     const name = freshName();
     const size = 12_345;
     let attached = 0;

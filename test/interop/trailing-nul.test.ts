@@ -15,7 +15,7 @@ const STRIPPED: Storable[] = ['ab', 'full in8', '', Uint8Array.of(1, 2), new Uin
 describe.each(pythonsWithLists)('with Python $version', (python) => {
   const peer = sharePeer(python);
 
-  test('they are read there without the NULs, and here exactly', async () => {
+  test('are read there without the NULs, and here exactly', async () => {
     using list = ShareableList.create(VALUES, { name: freshName() });
     await peer.ask('attach_list', list.name);
     expect(await peer.ask('values')).toEqual(STRIPPED.map(toPython));

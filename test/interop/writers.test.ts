@@ -14,7 +14,7 @@ const TIMES = 5000;
 describe.each(pythonsWithLists)('with Python $version', (python) => {
   const peer = sharePeer(python);
 
-  test('each in slots of its own, of any type, neither disturbs the other', async () => {
+  test('in slots of their own, of any type, do not disturb each other', async () => {
     using list = ShareableList.create<Storable>(
       ['between'.repeat(3), 'x'.repeat(20), 'between'.repeat(3), 'x'.repeat(20)],
       {
@@ -36,7 +36,7 @@ describe.each(pythonsWithLists)('with Python $version', (python) => {
     expect(list.get(1)).toEqual(KINDS[(TIMES - 1) % KINDS.length]);
   });
 
-  test('both in one slot of integers, each reads what one of them has written', async () => {
+  test('in one slot of integers, each read what one of them has written', async () => {
     using list = ShareableList.create<number>([0], { name: freshName() });
     await peer.ask('attach_list', list.name);
     const theirs = [1, 2, 3];
@@ -52,7 +52,7 @@ describe.each(pythonsWithLists)('with Python $version', (python) => {
     expect([...seen].filter((value) => !allowed.has(value))).toEqual([]);
   });
 
-  test('both in one slot of changing types, nothing worse than a typed error comes, and the next write repairs it', async () => {
+  test('in one slot of changing types, get a value or a typed error, and the next write repairs the slot', async () => {
     using list = ShareableList.create<Storable>(['x'.repeat(20), 'beside'], { name: freshName() });
     await peer.ask('attach_list', list.name);
     let turn = 0;

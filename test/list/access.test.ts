@@ -14,7 +14,7 @@ describe('get', () => {
     expect([0, 1, 2, -1, -2, -3, -0].map((index) => list.get(index))).toEqual(['a', 'b', 'c', 'c', 'b', 'a', 'a']);
   });
 
-  test.each(PAST_THE_END)('refuses %d of three with the words of CPython', (index) => {
+  test.each(PAST_THE_END)("refuses index %d of three with CPython's message", (index) => {
     using list = ShareableList.create(['a', 2, null]);
     expect(() => list.get(index)).toFailWith(
       RangeError,
@@ -23,12 +23,12 @@ describe('get', () => {
     );
   });
 
-  test.each(NO_INDEX)('refuses %d, which is no index', (index) => {
+  test.each(NO_INDEX)('refuses %d, which is not an index', (index) => {
     using list = ShareableList.create(['a', 2, null]);
     expect(() => list.get(index)).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', 'index');
   });
 
-  test.each(WRONG_TYPES)('refuses %o, which is no number', (index) => {
+  test.each(WRONG_TYPES)('refuses %o, which is not a number', (index) => {
     using list = ShareableList.create(['a', 2, null]);
     expect(() => list.get(index as never)).toFailWith(TypeError, 'ERR_INVALID_ARG_TYPE', 'index');
   });
@@ -46,13 +46,13 @@ describe('set', () => {
     expect(list.toArray()).toEqual([5, 2, 3]);
   });
 
-  test('touches nothing but its slot', () => {
+  test('changes only its slot', () => {
     using list = ShareableList.create(['first', 'second', 'third']);
     list.set(1, 'changed');
     expect(list.toArray()).toEqual(['first', 'changed', 'third']);
   });
 
-  test.each(PAST_THE_END)('refuses %d of three with the words of CPython', (index) => {
+  test.each(PAST_THE_END)("refuses index %d of three with CPython's message", (index) => {
     using list = ShareableList.create([0, 0, 0]);
     expect(() => list.set(index, 1)).toFailWith(
       RangeError,
@@ -62,13 +62,13 @@ describe('set', () => {
     expect(list.toArray()).toEqual([0, 0, 0]);
   });
 
-  test.each(NO_INDEX)('refuses %d, which is no index', (index) => {
+  test.each(NO_INDEX)('refuses %d, which is not an index', (index) => {
     using list = ShareableList.create([0, 0, 0]);
     expect(() => list.set(index, 1)).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', 'index');
     expect(list.toArray()).toEqual([0, 0, 0]);
   });
 
-  test.each(WRONG_TYPES)('refuses %o, which is no number', (index) => {
+  test.each(WRONG_TYPES)('refuses %o, which is not a number', (index) => {
     using list = ShareableList.create([0, 0, 0]);
     expect(() => list.set(index as never, 1)).toFailWith(TypeError, 'ERR_INVALID_ARG_TYPE', 'index');
   });
@@ -89,7 +89,7 @@ describe('set', () => {
     ['Number', Object(1)],
     ['String', Object('x')],
     ['object', Object.create(null)],
-  ])('refuses a value of type %s by a TypeError with type and index', (type, value) => {
+  ])('refuses a value of type %s with a TypeError that names type and index', (type, value) => {
     const wrong = value as never;
     using list = ShareableList.create([0, 'b', 1.5]);
     const before = bytesOf(list.name);
@@ -149,7 +149,7 @@ describe('create', () => {
     expect(() => ShareableList.create([1, , 3] as never)).toFailWith(TypeError, 'ERR_INVALID_ARG_TYPE', 'item 1');
   });
 
-  test('lets an error of the iterable through', () => {
+  test('passes on an error of the iterable', () => {
     function* failing(): Generator<number> {
       yield 1;
       throw new Error('from within');

@@ -15,7 +15,7 @@ describe('add', () => {
     expect(list.get(0)).toBe(-5);
   });
 
-  test('is seen by everybody else', () => {
+  test('is visible to other attachments', () => {
     using list = ShareableList.create([0]);
     using other = ShareableList.attach<number>(list.name);
     list.add(0, 1);
@@ -23,7 +23,7 @@ describe('add', () => {
     expect([list.get(0), other.get(0)]).toEqual([2, 2]);
   });
 
-  test('returns a bigint where the sum is no safe integer', () => {
+  test('returns a bigint when the sum is not a safe integer', () => {
     using list = ShareableList.create([Number.MAX_SAFE_INTEGER]);
     expect(list.add(0, 1)).toBe(2n ** 53n);
     expect(list.add(0, -1)).toBe(Number.MAX_SAFE_INTEGER);
@@ -42,7 +42,7 @@ describe('add', () => {
     expect(list.toArray()).toEqual([start === 1n || start === -1n ? Number(start) : start, 7]);
   });
 
-  test('goes to both ends of int64', () => {
+  test('reaches both ends of int64', () => {
     using list = ShareableList.create([INT64_MAX - 1n, INT64_MIN + 1n]);
     expect(list.add(0, 1)).toBe(INT64_MAX);
     expect(list.add(1, -1)).toBe(INT64_MIN);

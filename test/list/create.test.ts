@@ -7,13 +7,13 @@ import { platform } from '../support/platform.ts';
 import { exists, freshName, pathOf } from '../support/segments.ts';
 
 describe('create', () => {
-  test('makes a list of the values in their order', () => {
+  test('creates a list of the values in order', () => {
     using list = ShareableList.create([1, 2.5, true, 'three', Uint8Array.of(4), null, 5n]);
     expect(list.length).toBe(7);
     expect(list.toArray()).toEqual([1, 2.5, true, 'three', Uint8Array.of(4), null, 5]);
   });
 
-  test('takes anything that can be iterated', () => {
+  test('takes any iterable', () => {
     function* generate(): Generator<number> {
       yield 1;
       yield 2;
@@ -34,7 +34,7 @@ describe('create', () => {
     expect(copy.name).not.toBe(list.name);
   });
 
-  test('takes no values at all', () => {
+  test('takes an empty iterable', () => {
     using list = ShareableList.create([]);
     expect([list.length, list.format, list.toArray()]).toEqual([0, '', []]);
     expect(list.shm.size).toBe(16);
@@ -43,14 +43,14 @@ describe('create', () => {
     expect(() => list.get(0)).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', 'index out of range');
   });
 
-  test('copies bytes, so that a later change of theirs changes nothing', () => {
+  test('copies bytes, so that a later change to the source changes nothing', () => {
     const bytes = Uint8Array.of(1, 2, 3);
     using list = ShareableList.create([bytes]);
     bytes.fill(0);
     expect(list.get(0)).toEqual(Uint8Array.of(1, 2, 3));
   });
 
-  test('gives bytes that are a copy, so that changing them changes nothing', () => {
+  test('returns bytes as a copy, so that changing them changes nothing', () => {
     using list = ShareableList.create([Uint8Array.of(1, 2, 3)]);
     list.get(0).fill(0);
     expect(list.get(0)).toEqual(Uint8Array.of(1, 2, 3));
@@ -69,13 +69,13 @@ describe('create', () => {
     later.unlink();
   });
 
-  test.skipIf(!platform.namesByPsm)('makes up a name like that of a segment', () => {
+  test.skipIf(!platform.namesByPsm)('chooses a random name as a segment does', () => {
     using list = ShareableList.create([1]);
     expect(list.name).toMatch(/^psm_[0-9a-z]{16,26}$/);
     expect(list.shm.name).toBe(list.name);
   });
 
-  test('never overwrites what has the name', () => {
+  test('never overwrites an existing segment', () => {
     using list = ShareableList.create([1]);
     expect(() => ShareableList.create([2], { name: list.name })).toFailWith(SegmentExistsError, 'EEXIST', list.name);
     expect(list.get(0)).toBe(1);
@@ -87,7 +87,7 @@ describe('create', () => {
     expect(list.shm.size).toBe(8 + 5 * 8 + (8 + 16 + 8 + 8) + 4 * 8 + 4);
   });
 
-  test('is the only way to an instance, beside attach', () => {
+  test('is, with attach, the only way to get an instance', () => {
     // @ts-expect-error the constructor is private
     expect(() => new ShareableList()).toFailWith(TypeError, 'ERR_INVALID_ARG_VALUE', 'ShareableList.create(values)');
   });
@@ -114,7 +114,7 @@ describe('attach', () => {
     expect(found.toArray()).toEqual([1, 'two']);
   });
 
-  test('reads the segment, not the handle: the list may hold other types than it was made with', () => {
+  test('reads the segment, not the handle: the list may hold other types than at creation', () => {
     using list = ShareableList.create<string | number>(['text']);
     list.set(0, 5);
     using same = ShareableList.attach<number>(list.toJSON());
@@ -144,7 +144,7 @@ describe('the end of a list', () => {
     expect(exists(name)).toBe(false);
   });
 
-  test('may come by hand: close keeps it, unlink removes it', () => {
+  test('can be explicit: close keeps the name, unlink removes it', () => {
     const list = ShareableList.create([1, 2]);
     list.close();
     list.close();
@@ -158,14 +158,14 @@ describe('the end of a list', () => {
 });
 
 describe('a handle', () => {
-  test('has the same size whatever the length of the list', () => {
+  test('has the same size for any length of the list', () => {
     using short = ShareableList.create([1]);
     using long = ShareableList.create(new Float64Array(100_000));
     expect(short.toJSON()).toEqual({ type: 'ShareableList', name: short.name });
     expect(JSON.stringify(long)).toHaveLength(JSON.stringify(short).length);
   });
 
-  test('of a list is not one of a segment, nor the other way round', () => {
+  test('of a list is not accepted for a segment, nor the other way round', () => {
     using list = ShareableList.create([1]);
     const asList = list.toJSON() as never;
     const asSegment = list.shm.toJSON() as never;

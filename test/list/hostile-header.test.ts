@@ -31,7 +31,7 @@ function expectRefusal(bytes: Uint8Array): void {
   expect(bytesOf(shm.name)).toEqual(Buffer.from(bytes));
 }
 
-test('the honest list that the others are made from is a list', () => {
+test('the valid list that the others are derived from is a list', () => {
   using shm = holding(listBytes(HONEST));
   using list = ShareableList.attach(shm.name);
   expect(list.toArray()).toEqual([1, 2]);
@@ -112,8 +112,8 @@ describe('offsets', () => {
   });
 });
 
-describe('a list that claims far too much', () => {
-  test.skipIf(!platform.hasShmFolder)('but fits a file full of holes is attached to without reading it all', () => {
+describe('a list whose header claims too much', () => {
+  test.skipIf(!platform.hasShmFolder)('but fits a sparse file is attached to without reading it all', () => {
     const length = 2 ** 25;
     const end = length * 8;
     using shm = SharedMemory.create(4096);

@@ -130,18 +130,18 @@ describe('odd bytes of a scalar', () => {
     expect(opened.list.get(0)).toBe(false);
   });
 
-  test('make null none the less', () => {
+  test('still make null', () => {
     using opened = open(twoSlots(NONE, 3, Buffer.alloc(8, 0xff)));
     expect(opened.list.get(0)).toBeNull();
   });
 
-  test.each([2 ** 53, 2 ** 53 - 1, -(2 ** 53), -1, 2 ** 32])('of an integer make it exact: %d', (value) => {
+  test.each([2 ** 53, 2 ** 53 - 1, -(2 ** 53), -1, 2 ** 32])('of an integer are all read: %d', (value) => {
     using opened = open(twoSlots('q', 0, int64(value)));
     expect(Number(opened.list.get(0))).toBe(value);
     expect(typeof opened.list.get(0)).toBe(Number.isSafeInteger(value) ? 'number' : 'bigint');
   });
 
-  test('of a double make it what it is', () => {
+  test('of a double are all read', () => {
     using opened = open(twoSlots('d', 0, float64(Number.MIN_VALUE)));
     expect(opened.list.get(0)).toBe(Number.MIN_VALUE);
   });
@@ -155,7 +155,7 @@ describe('a short exact length', () => {
     ['3s', 'AAA'],
     ['0s', ''],
     ['3s1x', 'AAA'],
-  ])('%s, as another writer may have it, reads %j', (format, text) => {
+  ])('%s, as another writer may store it, reads as %j', (format, text) => {
     using opened = open(twoSlots(format, 1));
     expect(opened.list.get(0)).toBe(text);
   });
@@ -168,7 +168,7 @@ describe('a broken slot', () => {
     ['text', 'new'],
     ['null', null],
     ['a bool', true],
-  ])('is whole again after %s was set', (_, value) => {
+  ])('is repaired by setting %s', (_, value) => {
     for (const [format, code] of [
       ['P', 0],
       ['writing', 1],
@@ -205,7 +205,7 @@ describe('offsets that change after attach', () => {
     ['from the lowest to the highest in 32 bits', 2n ** 31n, 2n ** 31n - 8n],
     ['from the highest to the lowest in 32 bits', 2n ** 31n - 8n, 2n ** 31n],
     ['into the formats', 24n, 32n],
-  ])('%s let nobody read or write outside the data', (_, start, end) => {
+  ])('%s never allow a read or write outside the data', (_, start, end) => {
     using opened = open(twoSlots('q', 0, int64(5)));
     const { list, shm } = opened;
     expect(list.get(0)).toBe(5);

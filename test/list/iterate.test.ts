@@ -2,7 +2,7 @@ import { SegmentClosedError, ShareableList } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 describe('iterating', () => {
-  test('gives the values in their order, each time anew', () => {
+  test('gives the values in order, each time again', () => {
     using list = ShareableList.create([1, 'two', null]);
     expect([...list]).toEqual([1, 'two', null]);
     expect([...list]).toEqual([1, 'two', null]);
@@ -16,7 +16,7 @@ describe('iterating', () => {
     expect([...list.entries()]).toEqual([...values.entries()]);
   });
 
-  test('works with what the language has for it', () => {
+  test('works with spread, for-of and destructuring', () => {
     using list = ShareableList.create([3, 4]);
     const [first, second, third] = list;
     expect([first, second, third]).toEqual([3, 4, undefined]);
@@ -25,7 +25,7 @@ describe('iterating', () => {
     expect(Array.from(list, (value) => value * 2)).toEqual([6, 8]);
   });
 
-  test('reads each value when it is asked for', () => {
+  test('reads each value when it is reached', () => {
     using list = ShareableList.create([1, 2]);
     const values = list.values();
     expect(values.next()).toEqual({ done: false, value: 1 });
@@ -34,7 +34,7 @@ describe('iterating', () => {
     expect(values.next()).toEqual({ done: true, value: undefined });
   });
 
-  test('can go on beside another iteration, and beside changes', () => {
+  test('can run beside another iteration, and beside changes', () => {
     using list = ShareableList.create([1, 2, 3]);
     const seen: number[] = [];
     for (const outer of list) {
@@ -45,7 +45,7 @@ describe('iterating', () => {
     expect(list.toArray()).toEqual([2, 3, 4]);
   });
 
-  test('ends with ERR_SHM_CLOSED when the list is closed under way', () => {
+  test('ends with ERR_SHM_CLOSED when the list is closed during it', () => {
     using list = ShareableList.create([1, 2]);
     const values = list.values();
     values.next();
@@ -53,14 +53,14 @@ describe('iterating', () => {
     expect(() => values.next()).toFailWith(SegmentClosedError, 'ERR_SHM_CLOSED');
   });
 
-  test('has nothing to give for an empty list', () => {
+  test('yields nothing for an empty list', () => {
     using list = ShareableList.create([]);
     expect([[...list], [...list.keys()], [...list.entries()], list.toArray()]).toEqual([[], [], [], []]);
   });
 });
 
 describe('toArray', () => {
-  test('is a plain array, apart from the list', () => {
+  test('returns a plain array that is independent of the list', () => {
     using list = ShareableList.create([1, 2]);
     const array = list.toArray();
     array.push(3);
@@ -93,21 +93,21 @@ describe('after close', () => {
     for (const use of uses) expect(use).toFailWith(SegmentClosedError, 'ERR_SHM_CLOSED');
   });
 
-  test('the error knows the segment', () => {
+  test('the error names the segment', () => {
     using list = ShareableList.create(['one']);
     list.close();
     expect(() => list.get(0)).toThrow(expect.objectContaining({ segment: list.name }));
     expect(() => list.set(0, 'x')).toThrow(expect.objectContaining({ segment: list.name }));
   });
 
-  test('length, name and handle stay', () => {
+  test('length, name and handle stay readable', () => {
     using list = ShareableList.create([1, 'two']);
     const { length, name } = list;
     list.close();
     expect([list.length, list.name, list.toJSON()]).toEqual([length, name, { type: 'ShareableList', name }]);
   });
 
-  test('closing the segment is closing the list', () => {
+  test('closing the segment closes the list', () => {
     using list = ShareableList.create([1]);
     list.shm.close();
     expect(() => list.get(0)).toFailWith(SegmentClosedError, 'ERR_SHM_CLOSED');

@@ -32,7 +32,7 @@ describe('the bytes of a list', () => {
     expect(bytesOf(list.name)).toEqual(GOLDEN);
   });
 
-  test('written by hand are a list', () => {
+  test('can be written by hand', () => {
     using shm = SharedMemory.create(GOLDEN.length);
     shm.buf.set(GOLDEN);
     using list = ShareableList.attach(shm.name);
@@ -63,7 +63,7 @@ describe('the bytes of a list', () => {
     expect([...found.subarray(72)]).toEqual([0, 3]);
   });
 
-  test('past the list do not matter', () => {
+  test('after the list do not matter', () => {
     using shm = SharedMemory.create(GOLDEN.length + 1000);
     shm.buf.fill(0xff);
     shm.buf.set(GOLDEN);

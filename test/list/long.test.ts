@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 const LENGTH = 1_000_000;
 
 describe('a list of a million', () => {
-  test('numbers keeps each of them', () => {
+  test('numbers keeps every one', () => {
     const values = Array.from({ length: LENGTH }, (_, index) => (index % 3 === 0 ? index / 2 : index));
     using list = ShareableList.create(values);
     using same = ShareableList.attach<number>(list.name);
@@ -23,7 +23,7 @@ describe('a list of a million', () => {
     expect(same.get(LENGTH - 1)).toBe(7);
   });
 
-  test('values of all kinds keeps each of them', () => {
+  test('values of all kinds keeps every one', () => {
     const kinds: ((index: number) => Storable)[] = [
       (index) => index,
       (index) => index + 0.5,

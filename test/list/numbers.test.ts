@@ -47,7 +47,7 @@ describe('a number', () => {
     },
   );
 
-  test('written where a d stands stays a d', () => {
+  test('written to a d slot stays a d', () => {
     using list = ShareableList.create([1.5]);
     for (const value of [2, 0, -7, MAX]) {
       list.set(0, value);
@@ -55,7 +55,7 @@ describe('a number', () => {
     }
   });
 
-  test('with a fraction makes a q slot a d slot, and stays one', () => {
+  test('with a fraction turns a q slot into a d slot', () => {
     using list = ShareableList.create([1]);
     list.set(0, 1.5);
     expect([list.get(0), list.format]).toEqual([1.5, 'd']);
@@ -63,7 +63,7 @@ describe('a number', () => {
     expect([list.get(0), list.format]).toEqual([3, 'd']);
   });
 
-  test('past the safe integers, written where a q stands, makes it a d', () => {
+  test('past the safe integers turns a q slot into a d slot', () => {
     using list = ShareableList.create([1]);
     list.set(0, 2 ** 60);
     expect([list.get(0), list.format]).toEqual([2 ** 60, 'd']);
@@ -76,7 +76,7 @@ describe('a number', () => {
     expect([...bits]).toEqual([0x7ff8_0000_0000_0000n, 0x7ff8_0000_0000_0000n]);
   });
 
-  test('that is NaN comes back as NaN from whatever bits another writer has left', () => {
+  test('that is NaN comes back as NaN for all NaN bits of another writer', () => {
     using list = ShareableList.create([1.5, 2.5]);
     // Engines use NaNs of their own for holes in arrays; none of them may come out as something else.
     for (const bits of [
@@ -115,14 +115,14 @@ describe('a bigint', () => {
     },
   );
 
-  test('written where a d stands makes it a q', () => {
+  test('turns a d slot into a q slot', () => {
     using list = ShareableList.create<number | bigint>([1.5]);
     list.set(0, 3n);
     expect([list.get(0), list.format]).toEqual([3, 'q']);
   });
 
   test.each([INT64_MAX + 1n, INT64_MIN - 1n, 2n ** 64n, -(2n ** 64n), 2n ** 70n])(
-    'that is %d is a RangeError that tells its index',
+    'that is %d is a RangeError that names its index',
     (value) => {
       expect(() => ShareableList.create([1, value])).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', 'item 1');
       using list = ShareableList.create<number | bigint | string>([1, 1.5, 'abc']);
@@ -145,7 +145,7 @@ describe('a bool', () => {
     expect(list.toArray()).toEqual([false, true]);
   });
 
-  test('takes the place of anything', () => {
+  test('replaces any value', () => {
     using list = ShareableList.create<Storable>([7, -1.5, 'text', null, Uint8Array.of(255)]);
     for (const value of [true, false]) {
       for (let slot = 0; slot < list.length; slot++) list.set(slot, value);
@@ -162,7 +162,7 @@ describe('null', () => {
     expect(list.get(0)).toBeNull();
   });
 
-  test('takes the place of anything, and anything its place', () => {
+  test('replaces any value, and any value replaces it', () => {
     using list = ShareableList.create<Storable>([7, 'text', true, Uint8Array.of(1)]);
     for (let slot = 0; slot < list.length; slot++) list.set(slot, null);
     expect(list.toArray()).toEqual([null, null, null, null]);

@@ -28,7 +28,7 @@ test('an empty list prints', () => {
   expect(String(list)).toBe(`ShareableList([], name='${list.name}')`);
 });
 
-test('a long list prints its beginning and how much more there is', () => {
+test('a long list prints its start and the number of further items', () => {
   using list = ShareableList.create(Array.from({ length: 100_000 }, (_, index) => index));
   const text = String(list);
   expect(text.length).toBeLessThan(2000);

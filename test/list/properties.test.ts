@@ -23,7 +23,7 @@ describe('any values', () => {
     );
   });
 
-  test('make a list of the size and the formats that the layout gives', () => {
+  test('make a list of the size and formats of the layout', () => {
     fc.assert(
       fc.property(values, (given) => {
         using list = ShareableList.create(given);
@@ -36,7 +36,7 @@ describe('any values', () => {
     );
   });
 
-  test('are found where they are', () => {
+  test('are found at their index', () => {
     fc.assert(
       fc.property(values, storable, (given, wanted) => {
         using list = ShareableList.create(given);
@@ -141,7 +141,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 );
 
 describe('any history of set and add by two attachments', () => {
-  test('leaves what the model has', () => {
+  test('leaves what the model predicts', () => {
     fc.assert(
       fc.property(fc.array(storable, { minLength: 1, maxLength: 6 }), steps, (given, history) => {
         const model = new Model(given);

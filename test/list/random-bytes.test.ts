@@ -43,7 +43,7 @@ function exercise(shm: SharedMemory, value: Storable, disturb: () => void = () =
   return true;
 }
 
-test('random bytes are hardly ever a list, and never a crash', () => {
+test('random bytes are rarely a list, and never a crash', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 1, maxLength: 300 }), storable, (bytes, value) => {
       using shm = SharedMemory.create(bytes.length);
@@ -92,7 +92,7 @@ describe('a list of which some bytes were changed', () => {
     );
   });
 
-  test('in its last slot still has the others', () => {
+  test('in its last slot can still be read in the others', () => {
     fc.assert(
       fc.property(fc.array(storable, { minLength: 2, maxLength: 8 }), fc.nat(255), (values, byte) => {
         using made = ShareableList.create(values);

@@ -68,13 +68,13 @@ describe('indexOf, includes and count', () => {
     expect([list.indexOf('x'), list.indexOf(5)]).toEqual([1, 0]);
   });
 
-  test('find a number whether its slot holds a q or a d', () => {
+  test('find a number in a q slot and in a d slot', () => {
     using list = ShareableList.create<Storable>([1.5, 7]);
     list.set(0, 7);
     expect([list.format, list.count(7), list.count(7n)]).toEqual(['dq', 2, 2]);
   });
 
-  test('tell integers apart that are the same double', () => {
+  test('distinguish integers that are the same double', () => {
     using list = ShareableList.create<Storable>([2n ** 53n, 2n ** 53n + 1n, 2 ** 53]);
     expect(list.count(2n ** 53n)).toBe(2);
     expect(list.count(2n ** 53n + 1n)).toBe(1);
@@ -127,26 +127,26 @@ describe('indexOf, includes and count', () => {
     },
   );
 
-  test('see what was set a moment ago, by anybody', () => {
+  test('see the latest value of any writer', () => {
     using list = ShareableList.create<Storable>(['a', 1]);
     using other = ShareableList.attach<Storable>(list.name);
     other.set(0, 2);
     expect([list.indexOf(2), list.indexOf('a')]).toEqual([0, -1]);
   });
 
-  test('compare all of a long text, to the last letter', () => {
+  test('compare long text to the last character', () => {
     const text = 'x'.repeat(10_000);
     using list = ShareableList.create([`${text}y`, `${text}z`]);
     expect(list.indexOf(`${text}z`)).toBe(1);
     expect(list.count(text)).toBe(0);
   });
 
-  test('have nothing to find in an empty list', () => {
+  test('find nothing in an empty list', () => {
     using list = ShareableList.create<number>([]);
     expect([list.indexOf(1), list.includes(1), list.count(1)]).toEqual([-1, false, 0]);
   });
 
-  test('fail at a slot that is none, and on a closed list', () => {
+  test('fail at a damaged slot, and on a closed list', () => {
     using list = ShareableList.create([1, 2]);
     list.shm.buf.fill(0xee, 8 + 3 * 8 + 2 * 8);
     for (const search of [() => list.indexOf(9), () => list.includes(9), () => list.count(9)]) {

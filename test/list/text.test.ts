@@ -78,7 +78,7 @@ describe('text', () => {
     }
   });
 
-  test('shorter than what was there leaves nothing of it behind', () => {
+  test('that is shorter than the old text replaces all of it', () => {
     using list = ShareableList.create(['a long text of some thirty bytes']);
     list.set(0, 'short');
     expect(list.get(0)).toBe('short');
@@ -87,7 +87,7 @@ describe('text', () => {
     expect(list.get(0)).toBe('');
   });
 
-  test('keeps the size of its slot for ever, through other types too', () => {
+  test('keeps the size of its slot, through other types too', () => {
     using list = ShareableList.create<string | number | null>(['x'.repeat(20)]);
     list.set(0, 5);
     list.set(0, null);
@@ -135,7 +135,7 @@ describe('bytes', () => {
     expect(list.get(0)).toEqual(bytes);
   });
 
-  test('come back as a Uint8Array, whatever kind of one went in', () => {
+  test('come back as a Uint8Array from every kind of one', () => {
     using list = ShareableList.create([Buffer.from('abc'), new Uint8Array(new SharedArrayBuffer(3)).fill(1)]);
     for (const bytes of list) expect(Object.getPrototypeOf(bytes)).toBe(Uint8Array.prototype);
     expect(list.get(0)).toEqual(Uint8Array.of(97, 98, 99));
@@ -154,7 +154,7 @@ describe('bytes', () => {
     expect(list.get(0)).toEqual(Uint8Array.of(4, 5, 6));
   });
 
-  test('may be those of another context, as test runners and REPLs have them', () => {
+  test('can come from another context, as in test runners and REPLs', () => {
     const bytes = runInNewContext('Uint8Array.of(1, 2, 3)') as Uint8Array;
     using list = ShareableList.create<Uint8Array>([Uint8Array.of(9, 9, 9)]);
     list.set(0, bytes);

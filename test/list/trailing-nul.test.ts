@@ -48,14 +48,14 @@ describe('a value that ends in NUL', () => {
     }
   });
 
-  test('that is set to a number and back has its slot whole again', () => {
+  test('that is replaced by a number and set again has its whole slot', () => {
     using list = ShareableList.create<string | number>(['a\0']);
     list.set(0, 1);
     list.set(0, '12345678');
     expect([list.get(0), list.format]).toEqual(['12345678', '8s']);
   });
 
-  test('is told from the one without', () => {
+  test('is distinguished from the value without it', () => {
     using list = ShareableList.create(['a', 'a\0', 'a\0\0']);
     expect(list.indexOf('a')).toBe(0);
     expect(list.indexOf('a\0')).toBe(1);

@@ -36,7 +36,7 @@ describe('acquireAsync', () => {
     expect(lock.tryAcquire()).toBeNull();
   });
 
-  test('serves those who wait in the order in which they asked', async () => {
+  test('serves waits in order', async () => {
     await using stack = new AsyncDisposableStack();
     const { lock, holder } = await heldElsewhere(stack);
     const order: number[] = [];
@@ -50,7 +50,7 @@ describe('acquireAsync', () => {
     expect(order).toEqual(order.toSorted((a, b) => a - b));
   });
 
-  test('never blocks the event loop, nor what reads files', async () => {
+  test('never blocks the event loop or file reads', async () => {
     await using stack = new AsyncDisposableStack();
     const { lock, holder } = await heldElsewhere(stack);
     const waiting = Array.from({ length: 50 }, async () => {
@@ -80,7 +80,7 @@ describe('acquireAsync', () => {
     await expect(Promise.all(waiting)).resolves.toHaveLength(3);
   });
 
-  test('times out, and leaves the lock to others', async () => {
+  test('times out, and the lock stays usable', async () => {
     await using stack = new AsyncDisposableStack();
     const { lock, holder } = await heldElsewhere(stack);
     for (const timeout of [0, 0.5, 30]) {
@@ -101,7 +101,7 @@ describe('acquireAsync', () => {
     lock.acquire().release();
   });
 
-  test('rejects when its signal is aborted while it waits, and those behind go on', async () => {
+  test('rejects when its signal is aborted during the wait, and later waits continue', async () => {
     await using stack = new AsyncDisposableStack();
     const { lock, holder } = await heldElsewhere(stack);
     const controller = new AbortController();
@@ -115,7 +115,7 @@ describe('acquireAsync', () => {
     await holder.ask('acquire', 5_000);
   });
 
-  test('that is aborted by the last who waits keeps nothing', async () => {
+  test('does not get the lock after the last wait was aborted', async () => {
     await using stack = new AsyncDisposableStack();
     const { lock, holder } = await heldElsewhere(stack);
     for (let round = 0; round < 50; round++) {
@@ -135,7 +135,7 @@ describe('acquireAsync', () => {
     await expect(lock.acquireAsync()).rejects.toMatchObject({ code: 'ERR_SHM_LOCK_HELD' });
   });
 
-  test('rejects when the lock is closed meanwhile', async () => {
+  test('rejects when the lock is closed during the wait', async () => {
     await using stack = new AsyncDisposableStack();
     const { lock, holder } = await heldElsewhere(stack);
     const waiting = [lock.acquireAsync(), lock.acquireAsync({ timeout: 20_000 })];
@@ -145,7 +145,7 @@ describe('acquireAsync', () => {
     await holder.ask('release');
   });
 
-  test('gives way to a blocking acquire of its own thread, and comes after it', async () => {
+  test('lets a blocking acquire of its own thread go first, and is served next', async () => {
     await using stack = new AsyncDisposableStack();
     const { lock, holder } = await heldElsewhere(stack);
     const waiting = lock.acquireAsync();
@@ -156,7 +156,7 @@ describe('acquireAsync', () => {
     (await waiting).release();
   });
 
-  test('in a worker that is terminated while it waits takes nothing with it', async () => {
+  test('in a worker that is terminated while it waits does not take the lock along', async () => {
     await using stack = new AsyncDisposableStack();
     const { lock, holder } = await heldElsewhere(stack);
     const path = new URL('fixtures/worker.ts', import.meta.url);

@@ -32,7 +32,7 @@ const deaths: [string, (child: Child) => Promise<unknown>][] = [
 if (platform.hasSignals) deaths.push(['aborts', expectAbort]);
 
 describe('a holder', () => {
-  test.each(deaths)('that %s frees the lock, and exactly the next one is told', async (_, die) => {
+  test.each(deaths)('that %s frees the lock, and exactly the next holder is told', async (_, die) => {
     using lock = Lock.create();
     await using child = forkFixture('lock/peer.ts');
     await child.ask('attach', lock.toJSON());
@@ -46,7 +46,7 @@ describe('a holder', () => {
     second.release();
   });
 
-  test.each(deaths)('that %s frees the lock for one who waits without blocking', async (_, die) => {
+  test.each(deaths)('that %s frees the lock for an asynchronous wait', async (_, die) => {
     using lock = Lock.create();
     await using child = forkFixture('lock/peer.ts');
     await child.ask('attach', lock.toJSON());
@@ -61,7 +61,7 @@ describe('a holder', () => {
     second?.release();
   });
 
-  test('that is killed is told to exactly one of those who wait, in several processes', async () => {
+  test('that is killed is reported to exactly one waiting process of several', async () => {
     using lock = Lock.create();
     await using stack = new AsyncDisposableStack();
     const [victim, ...others] = Array.from({ length: 4 }, () => stack.use(forkFixture('lock/peer.ts')));
@@ -76,7 +76,7 @@ describe('a holder', () => {
     expect((await Promise.all(told)).filter(Boolean)).toHaveLength(1);
   });
 
-  test('that dies after it was told itself leaves the news to the next', async () => {
+  test('that dies after it was told leaves the report to the next', async () => {
     using lock = Lock.create();
     for (let round = 0; round < 2; round++) {
       await using child = forkFixture('lock/peer.ts');
@@ -88,7 +88,7 @@ describe('a holder', () => {
     expect(guard.recovered).toBe(true);
   });
 
-  test('that has released before it dies leaves nothing to tell', async () => {
+  test('that releases before it dies is not reported', async () => {
     using lock = Lock.create();
     await using child = forkFixture('lock/peer.ts');
     await child.ask('attach', lock.toJSON());
@@ -99,7 +99,7 @@ describe('a holder', () => {
     expect(guard.recovered).toBe(false);
   });
 
-  test.skipIf(!platform.hasSignals)('that is stopped keeps the lock, and goes on with it afterwards', async () => {
+  test.skipIf(!platform.hasSignals)('that is stopped keeps the lock, and continues with it', async () => {
     using lock = Lock.create();
     await using child = forkFixture('lock/peer.ts');
     await child.ask('attach', lock.toJSON());
@@ -117,7 +117,7 @@ describe('a holder', () => {
     expect(guard.recovered).toBe(false);
   });
 
-  test('that has its name unlinked still frees the lock by its death', async () => {
+  test('that dies after the name was unlinked still frees the lock', async () => {
     const lock = Lock.create();
     await using child = forkFixture('lock/peer.ts');
     await child.ask('attach', lock.toJSON());
@@ -157,7 +157,7 @@ describe('a holder in a worker thread', () => {
     expect(guard.recovered).toBe(true);
   });
 
-  test('that releases leaves nothing to tell', async () => {
+  test('that releases is not reported', async () => {
     using lock = Lock.create();
     await using child = forkFixture('lock/peer.ts');
     await child.ask('attach', lock.toJSON());

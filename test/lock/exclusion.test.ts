@@ -42,7 +42,7 @@ test('a process that waits gets the lock as soon as it is released', async () =>
   expect(guard.recovered).toBe(false);
 });
 
-test('a name serves to attach as well as a handle', async () => {
+test('a lock can be attached to by name and by handle', async () => {
   using lock = Lock.create();
   await using child = forkFixture('lock/peer.ts');
   await child.ask('attach', lock.name);

@@ -32,7 +32,7 @@ function leadsTo(file: string, name: string): boolean {
 }
 
 describe('a guard', () => {
-  test('releases at the end of its scope, however that is left', () => {
+  test('releases at the end of its scope, also after a throw', () => {
     using lock = Lock.create();
     const fail = () => {
       using guard = lock.acquire();
@@ -53,7 +53,7 @@ describe('a guard', () => {
     expect(() => lock.acquire()).toFailWith(SharedMemoryError, 'ERR_SHM_LOCK_HELD', lock.name);
   });
 
-  test('released after its lock was closed does nothing', () => {
+  test('that is released after its lock was closed does nothing', () => {
     using lock = Lock.create();
     const guard = lock.acquire();
     guard.release();
@@ -61,7 +61,7 @@ describe('a guard', () => {
     expect(() => guard.release()).not.toThrow();
   });
 
-  test.skipIf(!platform.canTruncate)('whose segment was truncated meanwhile releases in peace', () => {
+  test.skipIf(!platform.canTruncate)('whose segment was truncated releases without an error', () => {
     using lock = Lock.create();
     const guard = lock.acquire();
     writeFileSync(pathOf(lock.name), '');
@@ -114,7 +114,7 @@ describe('bad arguments', () => {
     await expect(lock.acquireAsync(options)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
   });
 
-  test('a signal that is none, and options that are none, are TypeErrors', async () => {
+  test('an invalid signal and invalid options are TypeErrors', async () => {
     using lock = Lock.create();
     const signal = {} as AbortSignal;
     await expect(lock.acquireAsync({ signal })).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
@@ -140,7 +140,7 @@ describe('attaching', () => {
     expect([small, large, list].every(({ name }) => exists(name))).toBe(true);
   });
 
-  test('to nothing is a SegmentNotFoundError, creating over something a SegmentExistsError', () => {
+  test('to a missing lock is a SegmentNotFoundError, creating over an existing one a SegmentExistsError', () => {
     const name = freshName();
     expect(() => Lock.attach(name)).toFailWith(SegmentNotFoundError, 'ENOENT', name);
     using lock = Lock.create({ name });
@@ -189,7 +189,7 @@ describe('garbage in the segment', () => {
 });
 
 describe('after close', () => {
-  test('every use is a SegmentClosedError, and closing again is fine', async () => {
+  test('every use is a SegmentClosedError, and close can be called again', async () => {
     using lock = Lock.create();
     lock.close();
     lock.close();

@@ -13,7 +13,7 @@ import { childrenOf } from '../support/processes.ts';
 import { freshFolder } from './support/places.ts';
 
 describe('a socket’s path', () => {
-  test('is listened at, and free again after the end', async () => {
+  test('is listened at, and is free again after the end', async () => {
     using folder = freshFolder();
     for (let round = 0; round < 2; round++) {
       await using manager = await SharedMemoryManager.start({ address: folder.socket });
@@ -36,7 +36,7 @@ describe('a socket’s path', () => {
     }
   });
 
-  test.skipIf(!platform.hasProc)('that was left by a server that was killed is taken over', async () => {
+  test.skipIf(!platform.hasProc)('left by a killed server is taken over', async () => {
     using folder = freshFolder();
     await using starter = forkFixture('manager/peer.ts');
     await starter.ask('start', { address: folder.socket });
@@ -49,7 +49,7 @@ describe('a socket’s path', () => {
   });
 
   test.skipIf(!platform.hasExclusiveAddresses)(
-    'at which another manager listens is EADDRINUSE, and goes on working',
+    'at which another manager listens is EADDRINUSE, and that manager keeps working',
     async () => {
       using folder = freshFolder();
       await using manager = await SharedMemoryManager.start({ address: folder.socket });
@@ -63,7 +63,7 @@ describe('a socket’s path', () => {
     },
   );
 
-  test.skipIf(!platform.hasSocketFiles)('that is somebody’s file is EADDRINUSE, and the file stays', async () => {
+  test.skipIf(!platform.hasSocketFiles)('that is a regular file is EADDRINUSE, and the file stays', async () => {
     using folder = freshFolder();
     writeFileSync(folder.socket, 'precious');
     await expect(SharedMemoryManager.start({ address: folder.socket })).rejects.toMatchObject({ code: 'EADDRINUSE' });
@@ -71,7 +71,7 @@ describe('a socket’s path', () => {
   });
 
   test.skipIf(!platform.hasProc)(
-    'of two servers that start at once where a stale socket is, exactly one gets it',
+    'with a stale socket goes to exactly one of two servers that start at once',
     async () => {
       using folder = freshFolder();
       for (let round = 0; round < 5; round++) {
@@ -90,15 +90,18 @@ describe('a socket’s path', () => {
     },
   );
 
-  test.skipIf(!platform.hasSocketFiles)('too long for a socket, or in no folder, is the system’s error', async () => {
-    using folder = freshFolder();
-    const long = `${folder.path}/${'x'.repeat(120)}`;
-    await expect(SharedMemoryManager.start({ address: long })).rejects.toThrow('107 bytes');
-    const nowhere = `${folder.path}/no/such/folder`;
-    await expect(SharedMemoryManager.start({ address: nowhere })).rejects.toMatchObject({ code: 'ENOENT' });
-  });
+  test.skipIf(!platform.hasSocketFiles)(
+    'that is too long for a socket, or in a missing folder, is the system’s error',
+    async () => {
+      using folder = freshFolder();
+      const long = `${folder.path}/${'x'.repeat(120)}`;
+      await expect(SharedMemoryManager.start({ address: long })).rejects.toThrow('107 bytes');
+      const nowhere = `${folder.path}/no/such/folder`;
+      await expect(SharedMemoryManager.start({ address: nowhere })).rejects.toMatchObject({ code: 'ENOENT' });
+    },
+  );
 
-  test('at which nobody listens is ManagerClosedError to who connects', async () => {
+  test('without a server is ManagerClosedError for connect', async () => {
     using folder = freshFolder();
     await expect(SharedMemoryManager.connect(folder.socket, 'key')).rejects.toThrow(ManagerClosedError);
     await expect(SharedMemoryManager.connect('tcp://127.0.0.1:1', 'a key of many bytes')).rejects.toThrow(
@@ -152,7 +155,7 @@ describe('a TCP address', () => {
   });
 });
 
-describe('an argument that is none', () => {
+describe('an invalid argument', () => {
   test.each<[unknown, string]>([
     [{ address: 7 }, 'ERR_INVALID_ARG_TYPE'],
     [{ address: '' }, 'ERR_INVALID_ARG_VALUE'],
@@ -180,24 +183,27 @@ describe('an argument that is none', () => {
 });
 
 describe('the key', () => {
-  test.skipIf(!platform.hasProc)('is in nothing that is printed, and in no command line or environment', async () => {
-    const authkey = 'do-not-print-this';
-    await using starter = forkFixture('manager/peer.ts');
-    await starter.ask('start', { authkey });
-    const printed = (await starter.ask<string[]>('print')).join('\n');
-    const forms = [
-      authkey,
-      Buffer.from(authkey).toString('hex'),
-      inspect(Buffer.from(authkey)).slice(8, -1),
-      '100, 111, 45',
-    ];
-    for (const form of forms) expect(printed).not.toContain(form);
-    const { pid = 0 } = starter.process;
-    for (const child of childrenOf(pid)) {
-      for (const file of ['cmdline', 'environ']) {
-        expect(readFileSync(`/proc/${child}/${file}`, 'latin1')).not.toContain(authkey);
+  test.skipIf(!platform.hasProc)(
+    'never appears in anything printed, in a command line or in the environment',
+    async () => {
+      const authkey = 'do-not-print-this';
+      await using starter = forkFixture('manager/peer.ts');
+      await starter.ask('start', { authkey });
+      const printed = (await starter.ask<string[]>('print')).join('\n');
+      const forms = [
+        authkey,
+        Buffer.from(authkey).toString('hex'),
+        inspect(Buffer.from(authkey)).slice(8, -1),
+        '100, 111, 45',
+      ];
+      for (const form of forms) expect(printed).not.toContain(form);
+      const { pid = 0 } = starter.process;
+      for (const child of childrenOf(pid)) {
+        for (const file of ['cmdline', 'environ']) {
+          expect(readFileSync(`/proc/${child}/${file}`, 'latin1')).not.toContain(authkey);
+        }
       }
-    }
-    expect(starter.stdout + starter.stderr).toBe('');
-  });
+      expect(starter.stdout + starter.stderr).toBe('');
+    },
+  );
 });

@@ -14,7 +14,7 @@ function makeThree(manager: SharedMemoryManager): string[] {
 }
 
 describe('a manager without a server', () => {
-  test('unlinks everything that was made through it at the end of its scope', () => {
+  test('unlinks everything that was created through it at the end of its scope', () => {
     let names: string[];
     {
       using manager = new SharedMemoryManager();
@@ -42,7 +42,7 @@ describe('a manager without a server', () => {
     expect([manager.address, manager.authkey]).toEqual([null, null]);
   });
 
-  test('is no owner to its blocks: their disposal closes them and leaves them', () => {
+  test('keeps its segments: disposing of one only closes it', () => {
     using manager = new SharedMemoryManager();
     const shm = manager.sharedMemory(10);
     const list = manager.shareableList([1]);
@@ -58,7 +58,7 @@ describe('a manager without a server', () => {
     expect([again.size, listAgain.toArray()]).toEqual([10, [1]]);
   });
 
-  test('forgets what is unlinked by hand, through its own instance or another', () => {
+  test('forgets what is unlinked by hand, through any instance', () => {
     using manager = new SharedMemoryManager();
     const [one, other, third] = [manager.sharedMemory(10), manager.sharedMemory(10), manager.sharedMemory(10)];
     one.unlink();
@@ -68,7 +68,7 @@ describe('a manager without a server', () => {
   });
 
   test.skipIf(!platform.freesNamesAtOnce)(
-    'leaves a segment alone that has taken the name of one unlinked by hand',
+    'does not remove a segment that has taken the name of one unlinked by hand',
     () => {
       const manager = new SharedMemoryManager();
       const block = manager.sharedMemory(10);
@@ -79,7 +79,7 @@ describe('a manager without a server', () => {
     },
   );
 
-  test('makes and lists nothing after its end', async () => {
+  test('throws after its end', async () => {
     const manager = new SharedMemoryManager();
     const block = manager.sharedMemory(10);
     await manager.shutdown();
@@ -103,7 +103,7 @@ describe('a manager without a server', () => {
     expect(() => new Manager({ native: {} })).toFailWith(TypeError, 'ERR_INVALID_ARG_VALUE');
   });
 
-  test('whose process is killed leaves its blocks to the tracker, closed ones too', async () => {
+  test('whose process is killed leaves its segments to the tracker, closed ones too', async () => {
     await using owner = forkFixture('manager/peer.ts');
     await owner.ask('alone');
     const names = await owner.ask<string[]>('make');

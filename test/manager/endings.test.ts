@@ -1,4 +1,4 @@
-/** Whoever dies, and however: what was made through a manager is unlinked. */
+/** Whichever process ends, in any way, everything created through a manager is unlinked. */
 import { readFileSync } from 'node:fs';
 
 import { SharedMemoryManager } from 'shareable';
@@ -48,7 +48,7 @@ describe('a starter that', () => {
         await starter.exit;
       },
     ],
-  ])('%s takes everything with it: blocks of all, server, socket and folder', async (_, end) => {
+  ])('%s ends everything: segments of all members, server, socket and folder', async (_, end) => {
     const [starter, member, { address }] = await startWithMember();
     await using _starter = starter;
     await using _member = member;
@@ -62,13 +62,13 @@ describe('a starter that', () => {
     await expect(member.ask('make')).rejects.toMatchObject({ name: 'ManagerClosedError', code: CLOSED });
   });
 
-  test('calls process.exit() in the scope takes everything with it', async () => {
+  test('calls process.exit() in the scope ends everything', async () => {
     await using starter = forkFixture(PEER);
     await expect(starter.ask('exitInScope')).rejects.toThrow('ended with code 3');
     await starter.end();
   });
 
-  test.skipIf(!platform.hasSignals)('is killed with its whole group takes everything with it', async () => {
+  test.skipIf(!platform.hasSignals)('is killed with its whole group ends everything', async () => {
     await using starter = forkFixture(PEER, { through: ['setsid'] });
     const { address } = await starter.ask<Started>('start');
     const names = await starter.ask<string[]>('make');
@@ -79,7 +79,7 @@ describe('a starter that', () => {
 });
 
 describe('a member that is killed', () => {
-  test('leaves its blocks to the end of the manager', async () => {
+  test('leaves its segments until the manager ends', async () => {
     const [starter, member] = await startWithMember();
     await using _starter = starter;
     const names = await member.ask<string[]>('make');
@@ -91,7 +91,7 @@ describe('a member that is killed', () => {
   });
 
   test.skipIf(!platform.createsQuickly)(
-    'in the middle of making one leaves none behind, at whatever instruction',
+    'while it creates a segment leaves none behind, at any instruction',
     async () => {
       await using manager = await SharedMemoryManager.start();
       for (let round = 0; round < 20; round++) {
@@ -110,7 +110,7 @@ describe('a member that is killed', () => {
 });
 
 describe.skipIf(!platform.hasProc)('a server that is killed', () => {
-  test('makes its manager throw ManagerClosedError, and its blocks and its address go', async () => {
+  test('makes its manager throw ManagerClosedError, and its segments and its address are removed', async () => {
     const [starter, member, { address }] = await startWithMember();
     await using _starter = starter;
     await using _member = member;
@@ -140,7 +140,7 @@ describe.skipIf(!platform.hasProc)('a server that is killed', () => {
     expect(folderExists(address)).toBe(false);
   });
 
-  test('because it does not answer within five seconds is one whose starter waited no longer', async () => {
+  test('because it does not answer is killed after five seconds', async () => {
     await using starter = forkFixture(PEER);
     await starter.ask('start');
     const names = await starter.ask<string[]>('make');

@@ -18,7 +18,7 @@ describe('a server', () => {
     return () => manager.shutdown();
   });
 
-  test('lets in who proves to have the key, and proves the same', async () => {
+  test('accepts a member that proves it has the key, and proves the same', async () => {
     using wire = await Wire.to(address);
     const challenge = await wire.take(32);
     const proof = prove(KEY, address, challenge);
@@ -28,7 +28,7 @@ describe('a server', () => {
     expect(await wire.take(6)).toEqual(Buffer.from([2, 0, 0, 0, 131, 1]));
   });
 
-  test('refuses a wrong key with AuthenticationError, and tells its bearer nothing but a nonce', async () => {
+  test('refuses a wrong key with AuthenticationError, and reveals only a nonce', async () => {
     await expect(SharedMemoryManager.connect(address, 'Secret')).rejects.toMatchObject({
       name: 'AuthenticationError',
       code: 'ERR_SHM_AUTH',
@@ -48,7 +48,7 @@ describe('a server', () => {
     expect(nonces.size).toBe(20);
   });
 
-  test('refuses a proof that was good once', async () => {
+  test('refuses a proof that was used before', async () => {
     using first = await Wire.to(address);
     const proof = prove(KEY, address, await first.take(32));
     first.send(proof);
@@ -74,18 +74,18 @@ describe('a server', () => {
     expect(await wire.rest()).toHaveLength(0);
   });
 
-  test('tells a member of another version so, and nobody without the key', async () => {
+  test('tells its version only to a member with the key', async () => {
     using wire = await Wire.to(address);
     const challenge = await wire.take(32);
     const proof = prove(KEY, address, challenge, 99);
     wire.send(proof);
     expect(await wire.rest()).toEqual(answerTo(KEY, address, challenge, proof, VERSION));
-    using stranger = await Wire.to(address);
-    stranger.send(prove(new TextEncoder().encode('other'), address, await stranger.take(32), 99));
-    expect(await stranger.rest()).toHaveLength(0);
+    using client = await Wire.to(address);
+    client.send(prove(new TextEncoder().encode('other'), address, await client.take(32), 99));
+    expect(await client.rest()).toHaveLength(0);
   });
 
-  test('is reached over TCP, and proves its address there too', async () => {
+  test('can be reached over TCP, and proves its address there too', async () => {
     await using other = await SharedMemoryManager.start({ address: 'tcp://127.0.0.1:0', authkey: KEY });
     expect(other.address).toMatch(/^tcp:\/\/127\.0\.0\.1:[1-9]\d*$/);
     using wire = await join(other.address ?? '', KEY);
@@ -100,7 +100,7 @@ describe('a server', () => {
 });
 
 describe('a member', () => {
-  test('believes nobody who does not prove to have the key', async () => {
+  test('refuses a server that does not prove it has the key', async () => {
     using folder = freshFolder();
     await using _server = await impostor(folder.socket, async (wire) => {
       wire.send(Buffer.alloc(32));
@@ -120,7 +120,7 @@ describe('a member', () => {
     await expect(SharedMemoryManager.connect(folder.socket, KEY)).rejects.toThrow(AuthenticationError);
   });
 
-  test('tells a server of another version from one with another key', async () => {
+  test('distinguishes a server of another version from one with another key', async () => {
     using folder = freshFolder();
     await using _server = await impostor(folder.socket, async (wire) => {
       const challenge = Buffer.alloc(32, 5);
@@ -147,7 +147,7 @@ describe('a member', () => {
     await expect(connecting).rejects.toThrow('closed the connection 3 times before the handshake was over');
   });
 
-  test('finds that the manager has ended when it closes during the handshake and nobody listens any more', async () => {
+  test('reports that the manager has ended when it closes during the handshake and nothing listens any more', async () => {
     using folder = freshFolder();
     const server = await impostor(folder.socket, (wire) => {
       server.close();
@@ -158,7 +158,7 @@ describe('a member', () => {
     await expect(connecting).rejects.toThrow('no manager listens');
   });
 
-  test('waits five seconds for a server that says nothing, and no longer', async () => {
+  test('waits five seconds for a silent server', async () => {
     using folder = freshFolder();
     await using _server = await impostor(folder.socket, () => Promise.resolve());
     let turns = 0;
@@ -171,7 +171,7 @@ describe('a member', () => {
   });
 });
 
-describe('the reflection attack: a challenge passed on to somebody who can answer it', () => {
+describe('the reflection attack: a challenge relayed to a process that can answer it', () => {
   test('fails on a server when a member is tricked into answering its challenge', async () => {
     await using manager = await SharedMemoryManager.start({ authkey: KEY });
     const address = manager.address ?? '';

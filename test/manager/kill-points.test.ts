@@ -39,7 +39,7 @@ function pointsIn(trace: string): Point[] {
 }
 
 test.runIf(hasStrace)(
-  'leaves nothing that neither its tracker nor the manager unlinks, whichever call is its last',
+  'leaves only segments that its tracker or the manager unlinks, for every system call as its last',
   { timeout: 120_000 },
   async () => {
     using folder = freshFolder();

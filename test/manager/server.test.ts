@@ -21,7 +21,7 @@ const PEER = 'manager/peer.ts';
 const CLOSED = 'ERR_SHM_MANAGER_CLOSED';
 
 describe('a manager with a server', () => {
-  test('unlinks what this process and others made through it, and its address, at the end of its scope', async () => {
+  test('unlinks what this process and others created through it, and its address, at the end of its scope', async () => {
     const names: string[] = [];
     let address: string | null;
     {
@@ -65,14 +65,14 @@ describe('a manager with a server', () => {
     expect([...servers, ...trackers].filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
   });
 
-  test.skipIf(!platform.hasSocketFiles)('lets only this user in: mode 0600 in a folder of mode 0700', async () => {
+  test.skipIf(!platform.hasSocketFiles)('admits only this user: mode 0600 in a folder of mode 0700', async () => {
     await using manager = await SharedMemoryManager.start();
     const address = manager.address ?? '';
     expect(statSync(address).mode & 0o777).toBe(0o600);
     expect(statSync(dirname(address)).mode & 0o777).toBe(0o700);
   });
 
-  test('has a random key of 32 bytes, which every reader gets a copy of', async () => {
+  test('has a random key of 32 bytes, and returns copies of it', async () => {
     await using manager = await SharedMemoryManager.start();
     await using other = await SharedMemoryManager.start();
     expect(manager.authkey).toHaveLength(32);
@@ -81,14 +81,14 @@ describe('a manager with a server', () => {
     expect(manager.authkey).not.toEqual(new Uint8Array(32));
   });
 
-  test('takes a string for a key as its UTF-8', async () => {
+  test('takes a string as a key by its UTF-8', async () => {
     await using manager = await SharedMemoryManager.start({ authkey: 'schlüssel' });
     expect(manager.authkey).toEqual(new TextEncoder().encode('schlüssel'));
     using member = await SharedMemoryManager.connect(manager.address ?? '', 'schlüssel');
     expect(member.list()).toEqual([]);
   });
 
-  test('stays when a member disposes of its connection, and so does what the member made', async () => {
+  test('stays when a member disposes of its connection, with what the member created', async () => {
     await using manager = await SharedMemoryManager.start();
     const member = await SharedMemoryManager.connect(manager.address ?? '', manager.authkey ?? '');
     const block = member.shareableList(['kept']);
@@ -101,7 +101,7 @@ describe('a manager with a server', () => {
     expect(attached.toArray()).toEqual(['kept']);
   });
 
-  test('keeps closed blocks that nobody has mapped from a sweep', async () => {
+  test('protects closed segments that no process has mapped from a sweep', async () => {
     await using manager = await SharedMemoryManager.start();
     await using peer = forkFixture(PEER);
     await peer.ask('connect', manager.address, manager.authkey);
@@ -113,7 +113,7 @@ describe('a manager with a server', () => {
     expect(names.filter(exists)).toEqual(names);
   });
 
-  test('forgets what is unlinked by hand, wherever that was', async () => {
+  test('forgets what is unlinked by hand in any process', async () => {
     await using manager = await SharedMemoryManager.start();
     using member = await SharedMemoryManager.connect(manager.address ?? '', manager.authkey ?? '');
     const [one, other, third] = [member.sharedMemory(10), manager.sharedMemory(10), member.sharedMemory(10)];
@@ -138,7 +138,7 @@ describe('a manager with a server', () => {
     await expect(SharedMemoryManager.connect(manager.address ?? '', 'key')).rejects.toThrow(ManagerClosedError);
   });
 
-  test.skipIf(!platform.createsQuickly)('keeps thousands of blocks, and lists them', async () => {
+  test.skipIf(!platform.createsQuickly)('keeps thousands of segments, and lists them', async () => {
     await using manager = await SharedMemoryManager.start();
     const names = Array.from({ length: 3000 }, () => {
       using block = manager.sharedMemory(8);

@@ -10,7 +10,7 @@ import { forkFixture } from '../support/fork-fixture.ts';
 const canTransfer = 'transfer' in ArrayBuffer.prototype;
 
 describe.runIf(canTransfer)('a buffer that was transferred (where buffers can be)', () => {
-  test.skipIf(!platform.retiresAliases)('goes on sharing until close, and reads zeros from then on', () => {
+  test.skipIf(!platform.retiresAliases)('keeps sharing until close, and reads zeros afterwards', () => {
     using shm = SharedMemory.create(64);
     using other = SharedMemory.attach(shm.name);
     shm.buf.fill(5);
@@ -21,7 +21,7 @@ describe.runIf(canTransfer)('a buffer that was transferred (where buffers can be
     expect(alias).toEqual(new Uint8Array(64));
   });
 
-  test.skipIf(!platform.retiresAliases)('takes writes after close, which reach nobody', () => {
+  test.skipIf(!platform.retiresAliases)('takes writes after close, which reach no process', () => {
     using shm = SharedMemory.create(64);
     using other = SharedMemory.attach(shm.name);
     const alias = new Uint8Array(shm.buffer.transfer());
@@ -31,7 +31,7 @@ describe.runIf(canTransfer)('a buffer that was transferred (where buffers can be
     expect(other.buf).toEqual(new Uint8Array(64));
   });
 
-  test('shows nothing of segments that are made after close', () => {
+  test('never shows segments that are created after close', () => {
     using shm = SharedMemory.create(4096);
     const alias = new Uint8Array(shm.buffer.transfer());
     shm.close();
@@ -40,7 +40,7 @@ describe.runIf(canTransfer)('a buffer that was transferred (where buffers can be
     expect(alias).toEqual(new Uint8Array(4096));
   });
 
-  test('makes close none the less quiet and complete', () => {
+  test('does not make close fail or leave anything', () => {
     using shm = SharedMemory.create(64);
     const before = shm.buf;
     shm.buffer.transfer();
@@ -61,7 +61,7 @@ describe.runIf(canTransfer)('a buffer that was transferred (where buffers can be
 });
 
 describe.runIf(canTransfer)('a list whose buffer was transferred (where buffers can be)', () => {
-  test.skipIf(!platform.retiresAliases)('goes on working until it is closed', () => {
+  test.skipIf(!platform.retiresAliases)('keeps working until it is closed', () => {
     using list = ShareableList.create<Storable>([1, 'two', true, null]);
     using other = ShareableList.attach(list.name);
     const alias = new Uint8Array(list.shm.buffer.transfer());
@@ -101,17 +101,17 @@ describe('a structured clone', () => {
 });
 
 describe.skipIf(!platform.hasProc)('work of the thread pool that is under way at close', () => {
-  test('a file read ends without writing into what is mapped later', async () => {
+  test('a file read ends without writing into later mappings', async () => {
     await using child = forkFixture('memory/close-under-way.ts', { execArgv: ['--expose-gc'] });
     expect(await child.ask('readFile')).toEqual({ read: 65_536, changed: 0, leftMapped: 0 });
   });
 
-  test('random bytes end without being written into what is mapped later', async () => {
+  test('random bytes end without being written into later mappings', async () => {
     await using child = forkFixture('memory/close-under-way.ts', { execArgv: ['--expose-gc'] });
     expect(await child.ask('randomFill')).toEqual({ failed: false, changed: 0, leftMapped: 0 });
   });
 
-  test('compression ends without reading what is mapped later', async () => {
+  test('compression ends without reading later mappings', async () => {
     await using child = forkFixture('memory/close-under-way.ts', { execArgv: ['--expose-gc'] });
     expect(await child.ask('gzip')).toEqual({ foreign: 0, leftMapped: 0 });
   });

@@ -16,7 +16,7 @@ const NOBODY = 65_534;
 const asNobody = { through: asUser(NOBODY) };
 
 describe.runIf(canBeAnotherUser)("another user's segment (as root)", () => {
-  test('is refused, though its mode lets everyone in', async () => {
+  test('is refused, although its mode admits everybody', async () => {
     // The umask would take away what the mode gives.
     const umask = process.umask(0);
     using shm = SharedMemory.create(64, { mode: 0o666 });
@@ -46,7 +46,7 @@ describe.runIf(canBeAnotherUser)("another user's segment (as root)", () => {
     expect(shm.buf[0]).toBe(6);
   });
 
-  test('is refused by the system where its mode does not let others in', async () => {
+  test('is refused by the system when its mode does not admit others', async () => {
     using shm = SharedMemory.create(64);
     await using child = forkFixture('memory/another-user.ts', asNobody);
     for (const options of [{}, { readOnly: true }, { allowForeign: true }, { readOnly: true, allowForeign: true }]) {
@@ -99,7 +99,7 @@ describe.runIf(canBeAnotherUser)("another user's segment (as root)", () => {
     expect(guard.recovered).toBe(false);
   });
 
-  test('keeps its name from being taken', async () => {
+  test('keeps its name', async () => {
     const name = freshName();
     using _shm = SharedMemory.create(64, { name });
     await using child = forkFixture('memory/another-user.ts', asNobody);
@@ -110,7 +110,7 @@ describe.runIf(canBeAnotherUser)("another user's segment (as root)", () => {
 describe.runIf(canBeAnotherUser)("another user's manager (as root)", () => {
   const authkey = 'a key that both know';
 
-  test('lets nobody else in by a socket of files, though they have the key', async () => {
+  test('refuses other users at a Unix socket, even with the key', async () => {
     await using manager = await SharedMemoryManager.start({ authkey });
     const { name } = manager.sharedMemory(64);
     await using child = forkFixture('memory/another-user.ts', asNobody);
@@ -118,7 +118,7 @@ describe.runIf(canBeAnotherUser)("another user's manager (as root)", () => {
     expect(manager.list()).toEqual([name]);
   });
 
-  test('lets those who have the key in by TCP', async () => {
+  test('accepts processes with the key by TCP', async () => {
     await using manager = await SharedMemoryManager.start({ authkey, address: 'tcp://127.0.0.1:0' });
     const { name } = manager.sharedMemory(64);
     await using child = forkFixture('memory/another-user.ts', asNobody);

@@ -197,7 +197,7 @@ describe('options', () => {
     expect(() => SharedMemory.attach(shm.name, wrong)).toFailWith(TypeError, 'ERR_INVALID_ARG_TYPE', 'options');
   });
 
-  test.each(['readOnly', 'allowForeign'])('of attach are refused with a %s that is no boolean', (option) => {
+  test.each(['readOnly', 'allowForeign'])('of attach are refused with a %s that is not a boolean', (option) => {
     using shm = SharedMemory.create(8);
     for (const value of ['yes', 1, 0, null]) {
       const options = { [option]: value } as never;

@@ -21,7 +21,7 @@ describe('attach', () => {
     expect([first.buf[99], second.buf[99]]).toEqual([42, 42]);
   });
 
-  test('shows what any of the attachments writes to all of them', () => {
+  test('shows the writes of each attachment to all others', () => {
     using one = SharedMemory.create(16);
     using two = SharedMemory.attach(one.name);
     using three = SharedMemory.attach(one.name);
@@ -43,7 +43,7 @@ describe('attach', () => {
     expect(three.buf[0]).toBe(1);
   });
 
-  test('fails with ENOENT where there is no segment', () => {
+  test('fails with ENOENT when the segment does not exist', () => {
     const name = freshName();
     expect(() => SharedMemory.attach(name)).toFailWith(SegmentNotFoundError, 'ENOENT', name);
     expect(() => SharedMemory.attach({ type: 'SharedMemory', name })).toFailWith(SegmentNotFoundError, 'ENOENT', name);
@@ -69,16 +69,16 @@ describe('attach', () => {
     expect(exists(shm.name)).toBe(true);
   });
 
-  test.skipIf(!platform.hasSegmentFiles)('opens a file of the size that it has, whoever made it', () => {
+  test.skipIf(!platform.hasSegmentFiles)('opens any file in its actual size', () => {
     const name = freshName();
-    writeFileSync(pathOf(name), 'made by a stranger', { mode: 0o600 });
+    writeFileSync(pathOf(name), 'made by another program', { mode: 0o600 });
     using shm = SharedMemory.attach(name);
-    expect(shm.size).toBe(18);
-    expect(Buffer.from(shm.buffer).toString()).toBe('made by a stranger');
+    expect(shm.size).toBe(23);
+    expect(Buffer.from(shm.buffer).toString()).toBe('made by another program');
     shm.unlink();
   });
 
-  test('may unlink, like anybody', () => {
+  test('can unlink', () => {
     using shm = SharedMemory.create(16);
     using attached = SharedMemory.attach(shm.name);
     attached.unlink();
@@ -86,7 +86,7 @@ describe('attach', () => {
     expect(() => shm.unlink()).toFailWith(SegmentNotFoundError, 'ENOENT');
   });
 
-  test.skipIf(!platform.hasSegmentFiles)('gives up on a segment that has no size', () => {
+  test.skipIf(!platform.hasSegmentFiles)('gives up on an empty segment', () => {
     const name = freshName();
     writeFileSync(pathOf(name), '', { mode: 0o600 });
     expect(() => SharedMemory.attach(name)).toThrow(SharedMemoryError);

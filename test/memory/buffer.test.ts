@@ -34,7 +34,7 @@ describe('buffer', () => {
     expect(shm.array(Float64Array).buffer).toBe(buffer);
   });
 
-  test('shows at once what another mapping writes, in both directions', () => {
+  test('shows writes of another mapping at once, in both directions', () => {
     using shm = SharedMemory.create(64);
     using other = SharedMemory.attach(shm.name);
     shm.array(Float64Array)[3] = Math.PI;
@@ -43,7 +43,7 @@ describe('buffer', () => {
     expect(shm.array(Float64Array)[3]).toBe(Math.E);
   });
 
-  test('can be read and written by whatever takes bytes', () => {
+  test('can be read and written by functions that take bytes', () => {
     using shm = SharedMemory.create(64);
     const text = 'déjà vu';
     const { written } = new TextEncoder().encodeInto(text, shm.buf);
@@ -85,7 +85,7 @@ describe('array', () => {
     }
   });
 
-  test('takes the very end, where no element fits', () => {
+  test('accepts the very end, where no element fits', () => {
     using shm = SharedMemory.create(64);
     expect(shm.array(Float64Array, 64)).toHaveLength(0);
     expect(shm.array(Float64Array, 56, 0)).toHaveLength(0);
@@ -136,7 +136,7 @@ describe('array', () => {
     expect(samples.mean()).toBe(2.5);
   });
 
-  test('has atomics that work', () => {
+  test('supports atomics', () => {
     using shm = SharedMemory.create(64);
     using other = SharedMemory.attach(shm.name);
     const counters = shm.array(Int32Array);

@@ -17,7 +17,7 @@ describe('after close', () => {
     expect(() => view.getInt8(0)).toThrow(TypeError);
   });
 
-  test('reads from a view give undefined, and writes to it go nowhere', () => {
+  test('reads from a view give undefined, and writes to it do nothing', () => {
     using shm = SharedMemory.create(64);
     using other = SharedMemory.attach(shm.name);
     const { buf } = shm;
@@ -27,7 +27,7 @@ describe('after close', () => {
     expect(other.buf[0]).toBe(0);
   });
 
-  test('a scope that has ended closes, for the owner and for the attached', () => {
+  test('the end of a scope closes, for the owner and for an attachment', () => {
     let views: Uint8Array[];
     {
       using shm = SharedMemory.create(64);
@@ -51,7 +51,7 @@ describe('after close', () => {
     expect(() => shm.buffer).toFailWith(SegmentClosedError, 'ERR_SHM_CLOSED', shm.name);
   });
 
-  test('the error knows the segment', () => {
+  test('the error names the segment', () => {
     using shm = SharedMemory.create(64);
     shm.close();
     let error: unknown;

@@ -22,19 +22,19 @@ describe('create', () => {
     expect(bytesOf(shm.name)).toEqual(Buffer.alloc(10_001));
   });
 
-  test.skipIf(!platform.hasShmFolder)('sets the memory aside at once, so that no later write can fail', () => {
+  test.skipIf(!platform.hasShmFolder)('reserves the memory at once, so that no later write can fail', () => {
     using shm = SharedMemory.create(16 * pageSize);
     expect(statSync(pathOf(shm.name)).blocks * 512).toBe(16 * pageSize);
   });
 
-  test('gives the name that was asked for, without a slash', () => {
+  test('uses the given name, without a slash', () => {
     const name = freshName();
     using shm = SharedMemory.create(8, { name });
     expect(shm.name).toBe(name);
     expect(exists(name)).toBe(true);
   });
 
-  test.skipIf(!platform.namesByPsm)('makes up a name of at least 80 random bits that macOS could have too', () => {
+  test.skipIf(!platform.namesByPsm)('chooses a name of at least 80 random bits that is short enough for macOS', () => {
     using first = SharedMemory.create(8);
     using second = SharedMemory.create(8);
     expect(first.name).not.toBe(second.name);
@@ -82,7 +82,7 @@ describe('create', () => {
   });
 
   test.skipIf(!platform.freesNamesAtOnce)(
-    'takes a name again after it was unlinked, while the old segment is still in use',
+    'can use a name again after unlink, while the old segment is still in use',
     () => {
       const name = freshName();
       using old = SharedMemory.create(8, { name });
@@ -95,7 +95,7 @@ describe('create', () => {
     },
   );
 
-  test('tells the name of what exists in the error', () => {
+  test('names the existing segment in the error', () => {
     using shm = SharedMemory.create(8);
     let error: unknown;
     try {
@@ -106,7 +106,7 @@ describe('create', () => {
     expect(error).toMatchObject({ name: 'SegmentExistsError', segment: shm.name, syscall: expect.any(String) });
   });
 
-  test('is the only way to an instance, beside attach', () => {
+  test('is, with attach, the only way to get an instance', () => {
     // @ts-expect-error the constructor is private
     expect(() => new SharedMemory()).toFailWith(
       TypeError,

@@ -9,14 +9,14 @@ const truncated = ['SharedMemoryError', 'ERR_SHM_TRUNCATED'];
 
 describe.runIf(isLinux)('a program that listens to SIGBUS (on Linux)', () => {
   test.each(['on', 'on and off', 'once', 'on twice, off once', 'on, and all off'])(
-    'survives a truncated segment all the same (%s)',
+    'survives a truncated segment (%s)',
     async (replacement) => {
       await using child = forkFixture('memory/faults.ts');
       expect(await child.ask('truncate', replacement)).toEqual({ read: 0, use: truncated });
     },
   );
 
-  test('hears the signals that a process sends', async () => {
+  test('receives the signals that a process sends', async () => {
     await using child = forkFixture('memory/faults.ts');
     expect(await child.ask('hear')).toBe('SIGBUS');
   });
@@ -35,7 +35,7 @@ describe.runIf(isLinux)('a truncated segment (on Linux)', () => {
 });
 
 describe.runIf(canHavePrivateMemory)('a sparse segment on a mount that fills up (in a mount namespace)', () => {
-  test('loses the page that found no memory and no other, and says ENOSPC', async () => {
+  test('loses only the page without memory, and reports ENOSPC', async () => {
     await using child = forkFixture('memory/faults.ts', { through: [...privately('size=8m')] });
     expect(await child.ask('fillMount')).toEqual({
       full: { private: 9, shared: 8, use: ['OutOfSharedMemoryError', 'ENOSPC'], other: 'works' },

@@ -6,7 +6,7 @@ import { forkFixture } from '../support/fork-fixture.ts';
 
 const withCollector = { execArgv: ['--expose-gc'] };
 
-describe.skipIf(!platform.hasProc)('an instance that nobody refers to any more', () => {
+describe.skipIf(!platform.hasProc)('an unreachable instance', () => {
   test('leaves its buffer readable and shared', async () => {
     await using child = forkFixture('memory/garbage.ts', withCollector);
     expect(await child.ask('keepBuffer')).toEqual({ collected: true, seen: 42, shared: 43 });

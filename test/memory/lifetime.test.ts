@@ -5,7 +5,7 @@ import { platform } from '../support/platform.ts';
 import { exists, freshName } from '../support/segments.ts';
 
 describe('the owner', () => {
-  test('is who created the segment with track: true, which is the default', () => {
+  test('is the creator of the segment with track: true, the default', () => {
     using one = SharedMemory.create(8);
     using two = SharedMemory.create(8, { track: true });
     expect([one.isOwner, two.isOwner]).toEqual([true, true]);
@@ -49,7 +49,7 @@ describe('the owner', () => {
     expect(exists(shm.name)).toBe(false);
   });
 
-  test('leaves the memory to those who are attached when it unlinks', () => {
+  test('leaves the memory to existing attachments when it unlinks', () => {
     const shm = SharedMemory.create(8);
     using attached = SharedMemory.attach(shm.name);
     shm.buf[0] = 5;
@@ -59,7 +59,7 @@ describe('the owner', () => {
     expect(attached.buf[0]).toBe(6);
   });
 
-  test('disposes quietly twice', async () => {
+  test('can dispose twice', async () => {
     const shm = SharedMemory.create(8);
     shm[Symbol.dispose]();
     shm[Symbol.dispose]();
@@ -67,14 +67,14 @@ describe('the owner', () => {
     expect(shm.closed).toBe(true);
   });
 
-  test('disposes quietly after it unlinked', () => {
+  test('disposes without an error after it unlinked', () => {
     const shm = SharedMemory.create(8);
     shm.unlink();
     shm[Symbol.dispose]();
     expect(shm.closed).toBe(true);
   });
 
-  test('disposes quietly after somebody else unlinked', () => {
+  test('disposes without an error after another process unlinked', () => {
     const shm = SharedMemory.create(8);
     using attached = SharedMemory.attach(shm.name);
     attached.unlink();
@@ -82,7 +82,7 @@ describe('the owner', () => {
     expect(shm.closed).toBe(true);
   });
 
-  test.skipIf(!platform.freesNamesAtOnce)('leaves another segment alone that has taken its name', () => {
+  test.skipIf(!platform.freesNamesAtOnce)('does not remove another segment that has taken its name', () => {
     const name = freshName();
     const old = SharedMemory.create(8, { name });
     old.unlink();
@@ -124,7 +124,7 @@ describe('unlink', () => {
     expect(shm.closed).toBe(false);
   });
 
-  test('fails with ENOENT the second time, whoever did it the first time', () => {
+  test('fails with ENOENT the second time, by any process', () => {
     using shm = SharedMemory.create(8);
     using attached = SharedMemory.attach(shm.name);
     shm.unlink();
@@ -142,7 +142,7 @@ describe('close', () => {
     expect(shm.closed).toBe(true);
   });
 
-  test('keeps what was written for those who attach later', () => {
+  test('keeps the contents for later attachments', () => {
     using shm = SharedMemory.create(8);
     shm.buf.set([1, 2, 3]);
     shm.close();

@@ -23,7 +23,7 @@ async function run(path: string, flags: string[], how: string): Promise<unknown>
 
 describe.each(nodes.filter(({ path }) => path !== undefined))('on Node $major', ({ path = '' }) => {
   test.each(['return', 'exit', 'terminate'])(
-    'memory that workers moved to this thread stays usable after they end (%s), and is no other segment',
+    'memory that workers moved to this thread stays usable after they end (%s), and never shows another segment',
     async (how) => {
       expect(await run(path, ['--expose-gc'], how)).toEqual({ foreign: 0, changed: 0, kept: WORKERS });
     },
@@ -47,7 +47,7 @@ describe('a buffer that a byte stream moved away without close', () => {
     expect(shm.buf.buffer).toBe(shm.buffer);
   });
 
-  test('is of no consequence at close: all views end', async () => {
+  test('does not matter at close: all views end', async () => {
     using shm = SharedMemory.create(64);
     await readInto(shm.buf);
     const { buf } = shm;
@@ -57,7 +57,7 @@ describe('a buffer that a byte stream moved away without close', () => {
 });
 
 describe.runIf('transfer' in ArrayBuffer.prototype)('memory that was moved several times', () => {
-  test('reads zeros in every alias after close, and goes on sharing until then', () => {
+  test('reads zeros in every alias after close, and keeps sharing until then', () => {
     using shm = SharedMemory.create(64);
     using other = SharedMemory.attach(shm.name);
     const aliases = Array.from({ length: 3 }, () => new Uint8Array(shm.buffer.transfer()));

@@ -58,7 +58,7 @@ const kinds: [string, (path: string) => void | Promise<unknown>][] = [
 ];
 
 describe.skipIf(!platform.hasShmFolder).each(kinds)('%s', (_, take) => {
-  test('is not attached to, and nobody waits for it', async () => {
+  test('is not attached to, without waiting', async () => {
     await using squatter = await squat(take);
     for (const readOnly of [false, true]) {
       expect(() => SharedMemory.attach(squatter.name, { readOnly })).toFailWith(
@@ -76,7 +76,7 @@ describe.skipIf(!platform.hasShmFolder).each(kinds)('%s', (_, take) => {
     expect(lstatSync(pathOf(squatter.name)).ino).toBe(ino);
   });
 
-  test('makes createOrAttach fail rather than try for ever', async () => {
+  test('makes createOrAttach fail instead of trying forever', async () => {
     await using squatter = await squat(take);
     expect(() => SharedMemory.createOrAttach(squatter.name, 8)).toFailWith(SegmentAccessError, 'EACCES');
   });
@@ -98,7 +98,7 @@ describe.skipIf(!platform.hasShmFolder)('a link to a file of this user', () => {
     }
   });
 
-  test('that takes the name of an unlinked segment is left alone at dispose', () => {
+  test('that takes the name of an unlinked segment stays at dispose', () => {
     const name = freshName();
     const shm = SharedMemory.create(8, { name });
     shm.unlink();

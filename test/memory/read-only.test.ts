@@ -16,7 +16,7 @@ describe.skipIf(!platform.hasReadOnly)('a read-only attachment', () => {
     expect(reader.buf[0]).toBe(3);
   });
 
-  test('takes writes that kill nobody and never reach the segment', () => {
+  test('takes writes that never reach the segment', () => {
     using shm = SharedMemory.create(2 * pageSize);
     using reader = SharedMemory.attach(shm.name, { readOnly: true });
     reader.buf.fill(0xff);
@@ -26,7 +26,7 @@ describe.skipIf(!platform.hasReadOnly)('a read-only attachment', () => {
     expect(shm.buf).toEqual(new Uint8Array(2 * pageSize));
   });
 
-  test('goes on seeing the pages that it did not write to', () => {
+  test('keeps seeing the pages that it did not write to', () => {
     using shm = SharedMemory.create(2 * pageSize);
     using reader = SharedMemory.attach(shm.name, { readOnly: true });
     reader.buf[0] = 1;

@@ -37,7 +37,7 @@ describe.runIf(canHavePrivateMemory)('short of (in a mount namespace)', { timeou
     ['memory in a small mount', 'nothing', 'size=1m', ':', ['OutOfSharedMemoryError ENOSPC']],
     ['memory in a full mount', 'memory', 'size=80m', ':', ['OutOfSharedMemoryError ENOSPC']],
     ['inodes', 'inodes', 'size=512m,nr_inodes=40', ':', ['OutOfSharedMemoryError ENOSPC']],
-  ])('%s, every operation is refused by a typed error or succeeds, and nothing is left', async (...scene) => {
+  ])('%s, every operation succeeds or fails with a typed error, and nothing is left', async (...scene) => {
     const [, shortage, mount, limit, expected] = scene;
     await using child = start(mount, limit);
     await child.ask('prepare');
@@ -53,7 +53,7 @@ describe.runIf(canHavePrivateMemory)('short of (in a mount namespace)', { timeou
     expect(await child.ask('tidyUp')).toEqual([]);
   });
 
-  test('a mount that may be written to, everything that creates is refused by a typed error', async () => {
+  test('a writable mount, every creation fails with a typed error', async () => {
     await using child = start('ro,size=1m');
     await child.ask('prepareManagers');
     const created = await child.ask<Found>('create', 'nothing');

@@ -61,7 +61,7 @@ describe.each(nodes.filter(({ path }) => path !== undefined))('Node $major', ({ 
     made.unlink();
   });
 
-  test('ends in good order, with nothing to complain of', async () => {
+  test('ends without errors or warnings', async () => {
     await peer[Symbol.asyncDispose]();
     expect(peer.stderr).toBe('');
   });

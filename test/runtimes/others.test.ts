@@ -82,7 +82,7 @@ describe.each(runtimes)('$name $version', (runtime) => {
     });
   });
 
-  test('closes a segment whose buffer is in use: detached, or zeros of its own and a warning', async () => {
+  test('closes a segment whose buffer is in use: detached, or private zeros and a warning', async () => {
     const { found } = await run(runtime, 'pinned');
     const [length, warnings] = afterClose[runtime.name] ?? [];
     expect(found).toEqual({
@@ -104,7 +104,7 @@ describe.each(runtimes)('$name $version', (runtime) => {
     ]);
   });
 
-  test('keeps neither files nor mappings of ten thousand segments', async () => {
+  test('keeps no files or mappings of ten thousand segments', async () => {
     const { found } = await run(runtime, 'cycles', '10000');
     // Its own heap takes some ranges.
     expect(found).toEqual({ files: 0, ranges: expect.toSatisfy((ranges: number) => ranges < 100) });

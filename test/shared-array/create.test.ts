@@ -220,7 +220,7 @@ describe('attach', () => {
     expect([...same.data]).toEqual([1, 2, 3]);
   });
 
-  test('does not notice a header that changes afterwards', () => {
+  test('ignores a header that changes afterwards', () => {
     using array = SharedArray.create([4], 'uint8');
     using other = SharedArray.attach(array.name);
     array.shm.buf.fill(0xff, 0, 128);

@@ -1,4 +1,4 @@
-/** Running a program of this repository as another user, which takes root. */
+/** Runs a program of this repository as another user, which needs root. */
 import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -8,7 +8,7 @@ import { platform } from './platform.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
-/** The topmost folder above the repository that lets nobody else through. */
+/** Finds the topmost folder above the repository that other users cannot enter. */
 function findWall(): string | undefined {
   const above: string[] = [];
   for (let folder = root; folder !== dirname(folder); folder = dirname(folder)) above.unshift(folder);
@@ -45,7 +45,7 @@ const wall = findWall();
 export const canBeAnotherUser: boolean =
   platform.hasShmFolder && process.geteuid?.() === 0 && (wall === undefined || isTunnelPossible());
 
-/** The command to run Node by, to be the user of that number. */
+/** Returns the command that runs Node as the user with that number. */
 export function asUser(uid: number): string[] {
   const become = ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
   return wall === undefined ? become : ['unshare', '--mount', 'sh', '-c', tunnel, 'sh', root, wall, ...become];

@@ -1,10 +1,10 @@
-/** Child processes of tests: they answer requests, end with their test, and are killed if they do not. */
+/** Child processes of tests. They answer requests, end with their test, and are killed if they do not. */
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 
-/** How many times as long as usual everything may take: under emulation much longer. */
+/** The factor for all time limits, which is larger under emulation. */
 const patience = Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
 
 /** How a child ended. */
@@ -13,14 +13,14 @@ export interface Exit {
   signal: NodeJS.Signals | null;
 }
 
-/** What a child is asked. */
+/** A request to a child. */
 export interface Request {
   id: number;
   command: string;
   args: unknown[];
 }
 
-/** What it answers: a result, or the facts of what it threw. */
+/** The answer: a result, or the facts of an error. */
 export interface Answer {
   id: number;
   result?: unknown;
@@ -40,7 +40,7 @@ export class RemoteError extends Error {
 
 const living = new Set<Child>();
 
-/** Kills what no test has seen to its end; tells which those were. */
+/** Kills the children that no test has waited for. Returns their titles. */
 export function killLeftovers(): string[] {
   const left = [...living].map((child) => child.title);
   for (const child of living) child.process.kill('SIGKILL');
@@ -48,19 +48,19 @@ export function killLeftovers(): string[] {
   return left;
 }
 
-/** Waits for the last of what a stream brings. */
+/** Waits for the end of a stream. */
 async function ended(stream: Readable | null): Promise<void> {
   if (stream !== null && !stream.closed) await once(stream, 'close');
 }
 
-/** A running child. `await using` ends it: closes its channel, waits for its exit, and throws if that is no clean one. */
+/** A running child. `await using` closes its channel, waits for its exit, and throws if the exit is not clean. */
 export abstract class Child implements AsyncDisposable {
-  /** What it is called in messages. */
+  /** Its name in messages. */
   readonly title: string;
   readonly process: ChildProcess;
-  /** How it ended; never rejects. */
+  /** Resolves to how it ended; never rejects. */
   readonly exit: Promise<Exit>;
-  /** What it has written so far. */
+  /** Its output so far. */
   stdout = '';
   stderr = '';
 
@@ -68,7 +68,7 @@ export abstract class Child implements AsyncDisposable {
   #asked = 0;
   #mayFail = false;
 
-  /** Starts `command`, which may live for `deadline` milliseconds. */
+  /** Starts `command`, and kills it after `deadline` milliseconds. */
   protected constructor(title: string, [command = '', ...args]: string[], options: SpawnOptions, deadline: number) {
     this.title = title;
     this.process = spawn(command, args, options);
@@ -81,7 +81,7 @@ export abstract class Child implements AsyncDisposable {
       this.stderr += String(error);
       resolve({ code: null, signal: null });
     });
-    // The event 'close' would be the one to wait for, but never comes once `disconnect` was called.
+    // The event 'close' never comes after `disconnect`, so wait for the exit and the streams.
     this.process.once('exit', async (code, signal) => {
       await Promise.all([this.process.stdout, this.process.stderr].map(ended));
       resolve({ code, signal });
@@ -89,13 +89,13 @@ export abstract class Child implements AsyncDisposable {
     void this.#cleanUp(timer);
   }
 
-  /** Hands a request over to the child. */
+  /** Sends a request to the child. */
   protected abstract send(request: Request): void;
 
-  /** Tells the child that there is nothing more to come. */
+  /** Tells the child that no more requests will come. */
   protected abstract hangUp(): void;
 
-  /** What the child answers to a command; rejects with a {@link RemoteError} where the child throws. */
+  /** Resolves to the child's answer to a command; rejects with a {@link RemoteError} if the child throws. */
   async ask<Result = unknown>(command: string, ...args: unknown[]): Promise<Result> {
     this.#asked += 1;
     const id = this.#asked;
@@ -105,7 +105,7 @@ export abstract class Child implements AsyncDisposable {
     return (await promise) as Result;
   }
 
-  /** Takes an answer in. */
+  /** Handles an answer. */
   protected receive({ id, result, error }: Answer): void {
     const waiting = this.#pending.get(id);
     this.#pending.delete(id);
@@ -113,20 +113,20 @@ export abstract class Child implements AsyncDisposable {
     else waiting?.reject(new RemoteError(error));
   }
 
-  /** Ends it the hard way, which is no failure then. */
+  /** Kills it, which then does not count as a failure. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
     this.#mayFail = true;
     this.process.kill(signal);
     return this.exit;
   }
 
-  /** Waits for its end, however it is. */
+  /** Waits for its end, whether clean or not. */
   async end(): Promise<Exit> {
     this.#mayFail = true;
     return this.exit;
   }
 
-  /** Lets it end, and throws unless it does so in good order. */
+  /** Lets it end, and throws unless it ends cleanly. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.hangUp();
     const exit = await this.exit;

@@ -1,9 +1,9 @@
-/** Runs the command line as a user's shell does: a process, its output, its exit code. */
+/** Runs the command line like a user's shell: a process with its output and exit code. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** What a run of the command line came to. */
+/** The result of a run of the command line. */
 export interface Run {
   code: number | null;
   stdout: string;
@@ -42,7 +42,7 @@ export async function shareable(args: string[], options: RunOptions = {}): Promi
   return promise;
 }
 
-/** What a run printed as JSON; throws if it is none. */
+/** Returns what a run printed as JSON, or throws. */
 export async function shareableJson<Shape>(args: string[], options?: RunOptions): Promise<Shape> {
   const { stdout, stderr, code } = await shareable([...args, '--json'], options);
   if (stdout === '') throw new Error(`shareable ${args.join(' ')} printed nothing, code ${code}, and said: ${stderr}`);
@@ -64,7 +64,7 @@ export interface SegmentShape {
   createdAt: string;
 }
 
-/** What `ls` says of one segment. */
+/** Returns what `ls` shows about a segment. */
 export async function listed(name: string): Promise<SegmentShape | undefined> {
   const { segments } = await shareableJson<{ segments: SegmentShape[] }>(['ls']);
   return segments.find((segment) => segment.name === name);

@@ -3,20 +3,20 @@ import type { Answer, Request } from './child.ts';
 import { Child } from './child.ts';
 import { pathOfFixture } from './fixtures.ts';
 
-/** Milliseconds for a fixture, as patient as the tests: see `vitest.config.ts`. */
+/** The time limit of a fixture in milliseconds, scaled as in `vitest.config.ts`. */
 const DEADLINE = 25_000 * Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
 
 /** How to start a fixture. */
 export interface ForkOptions {
-  /** Arguments of the script. */
+  /** The arguments of the script. */
   args?: string[];
   /** The Node that runs it; default: this one. */
   execPath?: string;
-  /** Arguments of Node. */
+  /** The arguments of Node. */
   execArgv?: string[];
   /** A command to run Node by, such as `setpriv …`. */
   through?: string[];
-  /** How messages travel; `json` where the Node is another one. */
+  /** The serialization of messages: `json` for another version of Node. */
   serialization?: 'advanced' | 'json';
   /** Milliseconds after which it is killed. */
   deadline?: number;
@@ -38,7 +38,7 @@ class Fixture extends Child {
   }
 
   protected override send(request: Request): void {
-    // When it fails the child is gone, and its exit rejects what is pending.
+    // If it fails, the child has ended, and its exit rejects what is pending.
     this.process.send(request, () => {});
   }
 

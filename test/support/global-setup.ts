@@ -1,4 +1,4 @@
-/** Once for all test files: which interpreters there are, and whether anything is left in /dev/shm at the end. */
+/** Runs once for all test files: finds the interpreters, and checks at the end that nothing is left in /dev/shm. */
 import { existsSync, lstatSync, readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -14,16 +14,16 @@ declare module 'vitest' {
   }
 }
 
-/** Fixtures are TypeScript with `using`, run as they are. */
+/** Fixtures are TypeScript with `using`, which this Node runs directly. */
 const OLDEST_NODE = 24;
 
 /**
- * The segments that any process of this machine has mapped: those are not left behind, but somebody's. By the number of
- * the file, because a creator's mapping, which is older than the name, is listed without it.
+ * Returns the inodes of the segments that a process of this machine has mapped, which are in use and not left behind.
+ * By inode, because a creator's mapping is older than the name and is listed without it.
  */
 function filesMapped(): Set<string> {
   const mapped = new Set<string>();
-  // Windows does not say.
+  // Windows does not list them.
   if (!existsSync('/proc/self/maps')) return mapped;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
@@ -31,13 +31,13 @@ function filesMapped(): Set<string> {
         mapped.add(file);
       }
     } catch {
-      // It has ended meanwhile, or is another user's.
+      // The process has ended, or belongs to another user.
     }
   }
   return mapped;
 }
 
-/** The number of the file behind a segment; -1 when it is gone. */
+/** Returns the inode of a segment's file, or -1 when it is removed. */
 function fileOf(name: string): number {
   return lstatSync(pathOf(name), { throwIfNoEntry: false })?.ino ?? -1;
 }
@@ -56,7 +56,7 @@ export default function setup(project: TestProject): () => Promise<void> {
       const mapped = filesMapped();
       return candidates.filter((name) => fileOf(name) >= 0 && !mapped.has(String(fileOf(name))));
     };
-    // Somebody else's new segment may be unmapped for a moment; ours stays so.
+    // A new segment of another program can be unmapped for a moment; one that was left stays unmapped.
     for (let tries = 0; tries < 20 && left().length > 0; tries++) await delay(100);
     const names = left();
     if (names.length === 0) return;

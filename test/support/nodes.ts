@@ -1,4 +1,4 @@
-/** The versions of Node that the package supports, as `test/package.json` installs them. */
+/** The supported versions of Node, as installed by `test/package.json`. */
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

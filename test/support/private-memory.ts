@@ -8,7 +8,7 @@ import { forkFixture } from './fork-fixture.ts';
 const script = fileURLToPath(new URL('private-memory.sh', import.meta.url));
 const unshare = ['unshare', process.getuid?.() === 0 ? '-m' : '-Urm'];
 
-/** Whether this user may have one here. */
+/** Whether this user can create one here. */
 export const canHavePrivateMemory: boolean =
   process.platform === 'linux' &&
   spawnSync(unshare[0] as string, [...unshare.slice(1), 'sh', script, 'size=1m', 'true']).status === 0;

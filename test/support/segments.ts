@@ -1,4 +1,4 @@
-/** Names for segments, and a look at which of them exist. For tests and fixtures alike. */
+/** Names for segments, and checks of which segments exist. For tests and fixtures. */
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,17 +13,17 @@ export const SHM: string = process.platform === 'win32' ? join(tmpdir(), 'shared
 const PREFIX = 'SHAREABLE_TEST_PREFIX';
 let made = 0;
 
-/** Starts a test file's names; its children go on with the same prefix, which tells that a segment is this file's. */
+/** Sets the prefix of a test file's names. Its children use the same prefix, which marks the segments of this file. */
 export function startNames(): void {
   process.env[PREFIX] = `t${process.pid.toString(36)}${Math.random().toString(36).slice(2, 6)}_`;
 }
 
-/** Whether `name` is one that this test file, or a child of it, has made up. */
+/** Whether this test file, or a child of it, has made up `name`. */
 export function isOurs(name: string): boolean {
   return name.startsWith(process.env[PREFIX] ?? '/');
 }
 
-/** A name that nothing has, of at most 30 characters, as macOS allows. */
+/** Returns an unused name of at most 30 characters, the limit of macOS. */
 export function freshName(): string {
   made += 1;
   return `${process.env[PREFIX]}${process.pid.toString(36)}_${made.toString(36)}`;
@@ -52,14 +52,14 @@ export function remove(name: string): void {
   segment.unlink();
 }
 
-/** Everything that the system keeps there. */
+/** Returns all names in shared memory. */
 export function namesInUse(): string[] {
   const names = existsSync(SHM) ? readdirSync(SHM) : [];
   // Windows keeps what was unlinked, under another name, until the last process that has it mapped ends.
   return process.platform === 'win32' ? names.filter((name) => !name.endsWith('_deleted')) : names;
 }
 
-/** A segment's bytes as the system has them, whatever any mapping says. */
+/** Returns the bytes of a segment, read from its file where there is one. */
 export function bytesOf(name: string): Buffer {
   if (!platform.hasSegmentFiles) {
     using segment = SharedMemory.attach(name);

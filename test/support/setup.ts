@@ -1,4 +1,4 @@
-/** What every test file has: the matchers, fresh names, a watchdog, and the duty to leave nothing behind. */
+/** Set-up of every test file: matchers, fresh names, a watchdog, and a check that it leaves nothing behind. */
 import { ShareableList, SharedMemory } from 'shareable';
 import { afterAll } from 'vitest';
 
@@ -11,7 +11,7 @@ startNames();
 addMatchers();
 startWatchdog();
 
-/** The names of all segments that this process makes, random ones too. */
+/** The names of all segments that this process creates, including random ones. */
 const created = new Set<string>();
 
 function watch<Method extends 'create' | 'createOrAttach'>(

@@ -64,7 +64,7 @@ const endings: Ending[] = [
 
 describe('a process that owns segments and ends by', () => {
   test.each(endings.filter(({ needs }) => needs === undefined || platform[needs]))(
-    '$title leaves none, and a warning that names each',
+    '$title leaves none, with a warning that names each',
     async ({ end, code, signal, through = [] }) => {
       await using owner = forkFixture(FIXTURE, { through });
       const names = await owner.ask<string[]>('own', 3);
@@ -107,7 +107,7 @@ describe('a worker that is terminated', () => {
 });
 
 describe.skipIf(!platform.hasProc)('a program that disposes of everything', () => {
-  test('ends without a word, and so does its helper', async () => {
+  test('ends without output, and so does its helper', async () => {
     let helper: number;
     let names: string[];
     {
@@ -122,11 +122,11 @@ describe.skipIf(!platform.hasProc)('a program that disposes of everything', () =
     await until(() => !isAlive(helper));
   });
 
-  test('has no helper at all as long as it owns nothing', async () => {
-    await using stranger = forkFixture(FIXTURE);
-    const [name = ''] = await stranger.ask<string[]>('own', 1, { track: false });
-    await stranger.ask('attach', name);
-    await stranger.ask('unlink', name);
-    expect(childrenOf(stranger.process.pid ?? 0)).toEqual([]);
+  test('has no helper while it owns nothing', async () => {
+    await using other = forkFixture(FIXTURE);
+    const [name = ''] = await other.ask<string[]>('own', 1, { track: false });
+    await other.ask('attach', name);
+    await other.ask('unlink', name);
+    expect(childrenOf(other.process.pid ?? 0)).toEqual([]);
   });
 });

@@ -15,7 +15,7 @@ import { warningsIn } from '../support/warning.ts';
 const FIXTURE = 'tracker/owner.ts';
 
 describe.skipIf(!platform.hasProc)('the helper', () => {
-  test('is one to a process, however many workers own segments', async () => {
+  test('is one per process, for any number of workers that own segments', async () => {
     await using owner = forkFixture(FIXTURE);
     const names = await owner.ask<string[]>('ownInWorkers', 4, 5);
     names.push(...(await owner.ask<string[]>('own', 5)));
@@ -26,7 +26,7 @@ describe.skipIf(!platform.hasProc)('the helper', () => {
     expect(warningsIn(owner.stderr)).toMatchObject([{ count: 25 }]);
   });
 
-  test('takes no closed socket for the end of its process, which may have closed it by mistake', async () => {
+  test('does not mistake a closed socket for the end of its process', async () => {
     await using owner = forkFixture(FIXTURE);
     expect(await owner.ask('closeTrackersSocket')).toBe(1);
     const helper = helperOf(owner.process.pid);
@@ -61,23 +61,20 @@ describe.skipIf(!platform.hasProc)('the helper', () => {
     await owner.kill();
   });
 
-  test.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGPIPE', 'SIGIO'] as const)(
-    'does not mind %s',
-    async (signal) => {
-      await using owner = forkFixture(FIXTURE);
-      const [name = ''] = await owner.ask<string[]>('own', 1);
-      const helper = helperOf(owner.process.pid);
-      await until(() => ignores(helper, signal));
-      process.kill(helper, signal);
-      expect(await owner.ask('own', 1)).toSatisfy(([second]: string[]) => exists(second ?? ''));
-      expect(helperOf(owner.process.pid)).toBe(helper);
-      await owner.kill();
-      expect(exists(name)).toBe(false);
-      expect(warningsIn(owner.stderr)).toMatchObject([{ count: 2 }]);
-    },
-  );
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGPIPE', 'SIGIO'] as const)('survives %s', async (signal) => {
+    await using owner = forkFixture(FIXTURE);
+    const [name = ''] = await owner.ask<string[]>('own', 1);
+    const helper = helperOf(owner.process.pid);
+    await until(() => ignores(helper, signal));
+    process.kill(helper, signal);
+    expect(await owner.ask('own', 1)).toSatisfy(([second]: string[]) => exists(second ?? ''));
+    expect(helperOf(owner.process.pid)).toBe(helper);
+    await owner.kill();
+    expect(exists(name)).toBe(false);
+    expect(warningsIn(owner.stderr)).toMatchObject([{ count: 2 }]);
+  });
 
-  test('has none of the descriptors of its process, but for standard error', async () => {
+  test('inherits no descriptor of its process except standard error', async () => {
     const withFiles = ['sh', '-c', 'exec 7</dev/null 8>/dev/null 9</etc/hostname && exec "$@"', 'sh'];
     await using owner = forkFixture(FIXTURE, { through: withFiles });
     await owner.ask('own', 1);
@@ -89,7 +86,7 @@ describe.skipIf(!platform.hasProc)('the helper', () => {
     await owner.kill();
   });
 
-  test('does not keep a folder busy', async () => {
+  test('does not keep a folder in use', async () => {
     await using owner = forkFixture(FIXTURE);
     await owner.ask('own', 1);
     const helper = helperOf(owner.process.pid);
@@ -99,7 +96,7 @@ describe.skipIf(!platform.hasProc)('the helper', () => {
 });
 
 describe.skipIf(!platform.hasProc)('a helper that is killed', () => {
-  test('is replaced at the next creation by one that knows everything', async () => {
+  test('is replaced at the next creation by one that knows all segments', async () => {
     await using owner = forkFixture(FIXTURE);
     const names = await owner.ask<string[]>('own', 3);
     const [forgotten = ''] = names;
@@ -114,7 +111,7 @@ describe.skipIf(!platform.hasProc)('a helper that is killed', () => {
     expect(warningsIn(owner.stderr)).toMatchObject([{ count: 4 }]);
   });
 
-  test('again and again leaves no zombies', async () => {
+  test('repeatedly leaves no zombies', async () => {
     await using owner = forkFixture(FIXTURE);
     const killed: number[] = [];
     for (let round = 0; round < 5; round++) {
@@ -135,7 +132,7 @@ describe.skipIf(!platform.hasProc)('a helper that is killed', () => {
 });
 
 describe.skipIf(!platform.hasProc)('a helper that is stopped', () => {
-  test('holds its process up for a moment at most, then is replaced', async () => {
+  test('delays its process for a moment at most, then is replaced', async () => {
     await using owner = forkFixture(FIXTURE);
     const names = await owner.ask<string[]>('own', 1);
     const first = helperOf(owner.process.pid);
@@ -150,7 +147,7 @@ describe.skipIf(!platform.hasProc)('a helper that is stopped', () => {
     expect(warningsIn(owner.stderr)).toMatchObject([{ count: 3001 }]);
   });
 
-  test('goes on where it was when it is continued', async () => {
+  test('continues where it was when it is continued', async () => {
     await using owner = forkFixture(FIXTURE);
     const names = await owner.ask<string[]>('own', 2);
     const helper = helperOf(owner.process.pid);
@@ -213,7 +210,7 @@ describe.skipIf(!platform.hasProc)('a helper that cannot be started', () => {
     expect(owner.stderr).toBe('');
   });
 
-  test('does not matter to what needs none', async () => {
+  test('does not matter for segments without an owner', async () => {
     await using owner = start('/nonexistent/helper');
     const [name = ''] = await owner.ask<string[]>('own', 1, { track: false });
     await owner.ask('attach', name);
@@ -221,7 +218,7 @@ describe.skipIf(!platform.hasProc)('a helper that cannot be started', () => {
     expect(exists(name)).toBe(false);
   });
 
-  test('because it lost its mode is given it again', async () => {
+  test('because it lost its mode gets it again', async () => {
     const path = join(folder, 'helper');
     copyFileSync(helperPath, path);
     chmodSync(path, 0o644);
@@ -232,7 +229,7 @@ describe.skipIf(!platform.hasProc)('a helper that cannot be started', () => {
     expect(exists(name)).toBe(false);
   });
 
-  test('for want of descriptors makes create fail with EMFILE, and leaves neither names nor descriptors', async () => {
+  test('for lack of descriptors makes create fail with EMFILE, and leaves no names or descriptors', async () => {
     await using owner = forkFixture(FIXTURE, { through: ['sh', '-c', 'ulimit -n 64 && exec "$@"', 'sh'] });
     const names = Array.from({ length: 10 }, freshName);
     const attempts = await owner.ask<{ outcome: unknown; leaked: number }[]>('createShortOfFiles', names);

@@ -70,7 +70,7 @@ describe('the name of a segment whose owner is dead', () => {
 });
 
 describe('the name of a segment that has an owner or never had one', () => {
-  test('stays taken, whoever else dies', async () => {
+  test('stays taken when another process dies', async () => {
     await using owner = forkFixture(FIXTURE);
     const [name = ''] = await owner.ask<string[]>('own', 1);
     await owner.ask('close', name);

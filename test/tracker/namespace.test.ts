@@ -44,7 +44,7 @@ describe.runIf(canBeFirst)('in a PID namespace', () => {
   });
 
   // Node gives every signal its default action at start, so it takes Bun to ignore the ends of children.
-  test.runIf(existsSync(bun))('a process that has got the number of a tracker that died is not killed for it', () => {
+  test.runIf(existsSync(bun))('a process with the number of a dead tracker is not killed', () => {
     const through = [...asFirst, withMemory, 'sh', 'env', '--ignore-signal=CHLD'];
     const { status, stdout, stderr } = run(through, 'number-reused.mjs', [], bun);
     expect({ status, stderr, report: stdout }).toMatchObject({ status: 0, report: '{"hasEnded":false}' });

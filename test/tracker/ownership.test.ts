@@ -15,7 +15,7 @@ import { warningsIn } from '../support/warning.ts';
 const startOwner = () => forkFixture('tracker/owner.ts', { execArgv: ['--expose-gc'] });
 
 describe('a segment with track: false', () => {
-  test('outlives its creator, however that ends, and nobody is warned of it', async () => {
+  test('outlives its creator for every way to end, without a warning', async () => {
     await using creator = startOwner();
     const [name = ''] = await creator.ask<string[]>('own', 1, { track: false });
     // With a tracker at work for another one.
@@ -29,7 +29,7 @@ describe('a segment with track: false', () => {
 
 describe('an attached process', () => {
   test.each<[AttachOptions]>([[{}], ...(platform.hasReadOnly ? [[{ readOnly: true }] as [AttachOptions]] : [])])(
-    'that is killed takes nothing along (%o)',
+    'that is killed removes nothing (%o)',
     async (options) => {
       using shm = SharedMemory.create(100);
       await using other = startOwner();
@@ -41,7 +41,7 @@ describe('an attached process', () => {
     },
   );
 
-  test('that ends, closes or disposes takes nothing along', async () => {
+  test('that ends, closes or disposes removes nothing', async () => {
     using shm = SharedMemory.create(100);
     for (const command of ['attach', 'close', 'dispose']) {
       await using other = startOwner();
@@ -54,7 +54,7 @@ describe('an attached process', () => {
     }
   });
 
-  test('whose attach fails half way takes nothing along', async () => {
+  test('whose attach fails half way removes nothing', async () => {
     using shm = SharedMemory.create(100);
     // Ones are no list; the segment is open and mapped by the time that this shows.
     shm.buf.fill(1);
@@ -65,7 +65,7 @@ describe('an attached process', () => {
     expect(other.stderr).toBe('');
   });
 
-  test.skipIf(!platform.hasProc)('that has no room to map the segment takes nothing along', async () => {
+  test.skipIf(!platform.hasProc)('that has no room to map the segment removes nothing', async () => {
     using shm = SharedMemory.create(256 * 1024 ** 2);
     await using other = startOwner();
     // It answers once it has started, and what it has reserved by then is its own.
@@ -80,7 +80,7 @@ describe('an attached process', () => {
 });
 
 describe('a name that its owner has lost', () => {
-  test('to somebody who unlinked it is no leak', async () => {
+  test('to a process that unlinked it is not a leak', async () => {
     await using owner = startOwner();
     const [name = '', kept = ''] = await owner.ask<string[]>('own', 2);
     SharedMemory.attach(name).unlink();
@@ -89,7 +89,7 @@ describe('a name that its owner has lost', () => {
     expect(warningsIn(owner.stderr)).toEqual([{ count: 1, leaks: [expect.objectContaining({ name: kept })] }]);
   });
 
-  test.skipIf(!platform.freesNamesAtOnce)('to another segment is left alone, without a warning', async () => {
+  test.skipIf(!platform.freesNamesAtOnce)('to another segment is not removed, and there is no warning', async () => {
     await using owner = startOwner();
     const [name = ''] = await owner.ask<string[]>('own', 1);
     SharedMemory.attach(name).unlink();
@@ -100,7 +100,7 @@ describe('a name that its owner has lost', () => {
     expect(owner.stderr).toBe('');
   });
 
-  test.skipIf(!platform.freesNamesAtOnce)('and taken again itself is unlinked once', async () => {
+  test.skipIf(!platform.freesNamesAtOnce)('and taken again is unlinked once', async () => {
     await using owner = startOwner();
     const [name = ''] = await owner.ask<string[]>('own', 1);
     await owner.ask('unlink', name);
@@ -120,7 +120,7 @@ describe('a name that its owner has lost', () => {
 });
 
 describe('an owner', () => {
-  test('that fails to create takes nothing along', async () => {
+  test('that fails to create removes nothing', async () => {
     using shm = SharedMemory.create(100);
     await using other = startOwner();
     expect(await other.ask('tryToOwn', shm.name)).toMatchObject({ name: 'SegmentExistsError' });
@@ -144,7 +144,7 @@ describe('an owner', () => {
 });
 
 describe('the process that leaves', () => {
-  test('does not hinder those who are attached: their memory stays', async () => {
+  test('does not affect existing attachments: their memory stays', async () => {
     const name = freshName();
     await using owner = startOwner();
     await owner.ask('own', 1, { name });

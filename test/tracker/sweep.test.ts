@@ -61,7 +61,7 @@ describe.skipIf(!platform.hasSweep)('a sweep', () => {
     expect(names.filter(exists)).toEqual([]);
   });
 
-  test('is what the helper of the next process does', async () => {
+  test('is done by the helper of the next process', async () => {
     const names = await leaveStale(3);
     await using next = startOwner();
     await next.ask('createInScope');
@@ -72,7 +72,7 @@ describe.skipIf(!platform.hasSweep)('a sweep', () => {
     await until(() => !names.some(exists));
   });
 
-  test('removes everything when many do so at once', async () => {
+  test('removes everything when many sweep at once', async () => {
     const names = await leaveStale(200);
     const reports = await Promise.all(Array.from({ length: 6 }, sweep));
     expect(names.filter(exists)).toEqual([]);
@@ -82,7 +82,7 @@ describe.skipIf(!platform.hasSweep)('a sweep', () => {
 });
 
 describe.skipIf(!platform.hasSweep)('a sweep keeps', () => {
-  test("a living owner's segment, also when it is closed or nobody refers to it any more", async () => {
+  test("a living owner's segment, even when it is closed or unreachable", async () => {
     await using owner = startOwner();
     const [open = '', closed = '', lost = ''] = await owner.ask<string[]>('own', 3);
     await owner.ask('close', closed);
@@ -99,7 +99,7 @@ describe.skipIf(!platform.hasSweep)('a sweep keeps', () => {
   });
 
   test.each([[{}], [{ readOnly: true }]])(
-    'what another process has attached (%o), until that is gone',
+    'what another process has attached (%o), until that process ends',
     async (options) => {
       await using attached = startOwner();
       await using owner = startOwner();
@@ -114,7 +114,7 @@ describe.skipIf(!platform.hasSweep)('a sweep keeps', () => {
     },
   );
 
-  test('what this very process has attached, until it closes it', async () => {
+  test('what this process has attached, until it closes it', async () => {
     await using owner = startOwner();
     const [name = ''] = await owner.ask<string[]>('own', 1);
     const shm = SharedMemory.attach(name);
@@ -138,7 +138,7 @@ describe.skipIf(!platform.hasSweep)('a sweep keeps', () => {
     SharedMemory.attach(name).unlink();
   });
 
-  test('what is no segment of ours', async () => {
+  test('files that are not segments of this library', async () => {
     const names = [
       make((path) => writeFileSync(path, 'somebody else’s')),
       make((path) => writeFileSync(path, 'a semaphore', { mode: 0o600 }), `sem.${freshName()}`),
@@ -169,7 +169,7 @@ describe.skipIf(!platform.hasSweep)('a sweep keeps', () => {
     SharedMemory.attach(detached).unlink();
   });
 
-  test('nothing of an owned segment that somebody has written to or cut off by its file', async () => {
+  test('nothing of an owned segment whose file was written to or truncated', async () => {
     await using owner = startOwner();
     const [written = '', cut = ''] = await owner.ask<string[]>('own', 2);
     await killAll(owner);
@@ -182,7 +182,7 @@ describe.skipIf(!platform.hasSweep)('a sweep keeps', () => {
     for (const name of [written, cut]) rmSync(pathOf(name), { force: true });
   });
 
-  test.runIf(isRoot)("another user's, also if it could remove it", async () => {
+  test.runIf(isRoot)("another user's, even if it could remove it", async () => {
     const name = make((path) => {
       writeFileSync(path, 'not mine');
       chownSync(path, 65534, 65534);
@@ -194,7 +194,7 @@ describe.skipIf(!platform.hasSweep)('a sweep keeps', () => {
 });
 
 describe.skipIf(!platform.hasSweep || python === undefined)('beside CPython a sweep keeps', () => {
-  test('what CPython has attached, until that is gone', async () => {
+  test('what CPython has attached, until that process ends', async () => {
     if (python === undefined) return;
     await using attached = runPython(python, 'tracker/python.py');
     await using owner = startOwner();
@@ -224,7 +224,7 @@ describe.skipIf(!platform.hasSweep || python === undefined)('beside CPython a sw
 });
 
 describe.skipIf(!platform.hasSweep)('attaching while sweeps are under way', () => {
-  test('gives a segment that is whole, or none', async () => {
+  test('returns a complete segment, or fails', async () => {
     const names = await leaveStale(200);
     const sweeps = Promise.all(Array.from({ length: 3 }, sweep));
     const failures = new Set<string>();

@@ -25,7 +25,7 @@ const truncate = (name: string, size = 0) => truncateSync(pathOf(name), size);
 describe.skipIf(!platform.canTruncate).each(nodes.filter(({ path }) => path !== undefined))(
   'on $name a process',
   (node) => {
-    test('goes on through its views, and the next use of the API says what happened', async () => {
+    test('keeps using its views, and the next use of the API reports it', async () => {
       using shm = SharedMemory.create(SIZE);
       await using child = start(node);
       await child.ask('attach', shm.name);
@@ -43,7 +43,7 @@ describe.skipIf(!platform.canTruncate).each(nodes.filter(({ path }) => path !== 
       expect(await child.ask('ways')).toMatchObject({ buf: 'ERR_SHM_CLOSED' });
     });
 
-    test('survives the loss of the end alone', async () => {
+    test('survives the loss of the end only', async () => {
       using shm = SharedMemory.create(SIZE);
       await using child = start(node);
       await child.ask('attach', shm.name);
@@ -81,7 +81,7 @@ describe.skipIf(!platform.canTruncate).each(nodes.filter(({ path }) => path !== 
       }
     });
 
-    test('survives whatever else it does with the bytes', async () => {
+    test('survives all other uses of the bytes', async () => {
       await using child = start(node);
       for (const way of await child.ask<string[]>('copyWays')) {
         using shm = SharedMemory.create(SIZE);
@@ -93,7 +93,7 @@ describe.skipIf(!platform.canTruncate).each(nodes.filter(({ path }) => path !== 
       }
     });
 
-    test('has all its other segments as before', async () => {
+    test('keeps its other segments', async () => {
       using shm = SharedMemory.create(SIZE);
       using other = SharedMemory.create(100);
       other.buf[0] = 42;
@@ -104,7 +104,7 @@ describe.skipIf(!platform.canTruncate).each(nodes.filter(({ path }) => path !== 
       expect(await child.ask('others', other.name)).toEqual({ first: 42, length: 100, isFilled: true });
     });
 
-    test('is still killed by a SIGBUS that is not about a segment', async () => {
+    test('is still killed by a SIGBUS outside of segments', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'shareable-bus-'));
       onTestFinished(() => rmSync(folder, { recursive: true }));
       const library = join(folder, 'library.node');
@@ -126,7 +126,7 @@ describe.skipIf(!platform.canTruncate).each(nodes.filter(({ path }) => path !== 
 );
 
 describe.skipIf(!platform.canTruncate)('the owner of a truncated segment', () => {
-  test('disposes of it as of any other', () => {
+  test('disposes of it normally', () => {
     const name = freshName();
     {
       using shm = SharedMemory.create(SIZE, { name });

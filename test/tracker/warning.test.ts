@@ -18,7 +18,7 @@ async function leave(options: ForkOptions, command: string, ...args: unknown[]):
 const withEnvironment = (...variables: string[]): ForkOptions => ({ through: ['env', ...variables] });
 
 describe('the warning', () => {
-  test("has CPython's words, and the name, size and place of what was left", async () => {
+  test("has CPython's wording, and the name, size and place of the segment", async () => {
     const [[name], text] = await leave({}, 'own', 1);
     const place = String.raw`(?:file://)?/\S+/test/tracker/fixtures/owner\.ts:\d+:\d+`;
     expect(text).toMatch(
@@ -29,7 +29,7 @@ describe('the warning', () => {
     );
   });
 
-  test.skipIf(!platform.hasPosixCommands)('says nothing of places with SHAREABLE_CALL_SITE=off', async () => {
+  test.skipIf(!platform.hasPosixCommands)('leaves out places with SHAREABLE_CALL_SITE=off', async () => {
     const [[name], text] = await leave(withEnvironment('SHAREABLE_CALL_SITE=off'), 'own', 1);
     expect(text).toBe(
       'resource_tracker: There appear to be 1 leaked shared_memory objects to clean up at shutdown: ' +
@@ -37,7 +37,7 @@ describe('the warning', () => {
     );
   });
 
-  test.each(['ownList', 'ownByCreateOrAttach'])('tells the place of whatever creates (%s)', async (command) => {
+  test.each(['ownList', 'ownByCreateOrAttach'])('names the place of every way to create (%s)', async (command) => {
     const [[name], text] = await leave({}, command);
     expect(warningsIn(text)).toEqual([
       { count: 1, leaks: [{ name, size: expect.any(Number), place: expect.stringMatching(/^owner\.ts:\d+/) }] },
@@ -69,7 +69,7 @@ describe('the warning', () => {
     }
   });
 
-  test('keeps names of any characters readable', async () => {
+  test('escapes unusual characters in names', async () => {
     const [[name], text] = await leave({}, 'own', 1, { name: `${freshName()} données 🦀` });
     expect(text).toContain(`: ${name} (100 bytes, created at `);
     expect(exists(name ?? '')).toBe(false);
@@ -82,7 +82,7 @@ describe('finding the place', () => {
     expect(warningsIn(text)[0]?.leaks[0]?.place).toMatch(/^owner\.ts:\d+:\d+$/);
   });
 
-  test('is given up where the program formats its stacks itself', async () => {
+  test('is skipped when the program formats its stacks itself', async () => {
     const setUp = 'data:text/javascript,Error.prepareStackTrace = () => { throw new Error("no stack for you"); }';
     const [[name], text] = await leave({ execArgv: ['--import', setUp] }, 'own', 1);
     expect(warningsIn(text)).toEqual([{ count: 1, leaks: [{ name, size: 100 }] }]);

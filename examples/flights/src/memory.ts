@@ -22,7 +22,7 @@ export async function measureMemory(): Promise<Memory> {
   };
 }
 
-/** A `Name: 123 kB` line of a file under /proc; `null` where there is none. */
+/** Returns the number of a `Name: 123 kB` line of a file under /proc, or `null`. */
 async function kilobytes(file: string, name: string): Promise<number | null> {
   try {
     const line = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(await readFile(file, 'utf8'));

@@ -5,7 +5,7 @@ import type { ChildMessage } from './child.ts';
 /**
  * Worker processes that are asked questions, all of them at once.
  *
- * When one of them dies, or the signal aborts, whoever waits for an answer is told; leaving the
+ * When one of them dies, or the signal aborts, pending answers reject; leaving the
  * scope of the pool then ends the others and waits until they are gone.
  */
 export class WorkerPool implements AsyncDisposable {

@@ -97,7 +97,7 @@ export class Wire implements Disposable {
     return wire;
   }
 
-  /** Takes so many bytes, once they are there. */
+  /** Takes that number of bytes as soon as they have arrived. */
   async take(count: number): Promise<Buffer> {
     while (this.received.length < count) {
       if (this.#hasEnded) throw new Error(`the other end closed after ${this.received.length} bytes of ${count}`);

@@ -14,7 +14,7 @@ import { build, corpusPath, programPath, workPath } from './build.ts';
 
 /**
  * Targets, the longest inputs that they get, as the fuzzer is as fast as inputs are short, and their share of the inputs:
- * one of the codec is a whole history of a list, and none of it comes from strangers.
+ * one of the codec is a whole sequence of operations on a list, and none of it comes from untrusted writers.
  */
 const targets = {
   list: { maxLength: 192, share: 1 },

@@ -44,7 +44,7 @@ const BUILD: Record<Sanitizer, NodeJS.ProcessEnv> = {
   thread: { RUSTFLAGS: '-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer' },
 };
 
-/** What is found goes to files, wherever the process's output goes, and whoever started it. */
+/** Findings go to files, because the output of a process can go anywhere. */
 const RUN: Record<Sanitizer, (log: string) => NodeJS.ProcessEnv> = {
   // Leaks are no business of a process that is killed half way; truncated memory is the library's own to handle.
   address: (log) => ({ ASAN_OPTIONS: `log_path=${log}:detect_leaks=0:handle_sigbus=0:exitcode=99` }),

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
-/** A child that says nothing for so many milliseconds hangs. */
+/** A child that is silent for this many milliseconds hangs. */
 const DEADLINE = 30_000;
 
 /** A running child; `await using` kills what is left of it. */
@@ -39,7 +39,7 @@ export class Session implements AsyncDisposable {
     });
   }
 
-  /** The next line that it says; `undefined` when there is none any more. */
+  /** Returns the next line of its output, or `undefined` at the end. */
   async hear(): Promise<string | undefined> {
     this.#timer.refresh();
     const { value, done } = await this.#lines.next();

@@ -6,10 +6,10 @@ import { missingSuites } from '../../../support/suites.ts';
 import type { Counts } from './types.ts';
 import type { Wine } from './wine.ts';
 
-/** Seconds for everything. */
+/** Seconds for the whole suite. */
 const LIMIT = 3600;
 
-/** Everything takes longer under Wine: by how much what the tests wait for at most is multiplied. */
+/** The factor for all time limits, because everything takes longer under Wine. */
 const SLOWNESS = 8;
 
 interface Result {
@@ -21,7 +21,7 @@ interface Result {
   }[];
 }
 
-/** Runs the files that the filters choose, or all. */
+/** Runs the files that match the filters, or all. */
 export function runSuite(wine: Wine, folder: string, filters: readonly string[]): Counts {
   const results = join(wine.folder, folder, 'results.json');
   const flags = [

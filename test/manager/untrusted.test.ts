@@ -1,4 +1,4 @@
-/** Peers that mean no good, or do not know what they do, and what they cost. */
+/** Untrusted and broken clients of a manager, and what they cost. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync, readdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 
@@ -11,7 +11,7 @@ import { Wire, frame, join, prove, register } from './support/wire.ts';
 
 const KEY = new TextEncoder().encode('secret');
 
-/** Nobody on Windows, which tells no children. */
+/** Returns -1 on Windows, which does not list children. */
 function serverPid(): number {
   if (process.platform === 'win32') return -1;
   const servers = childrenOf(process.pid).filter((pid) =>
@@ -61,24 +61,27 @@ describe('beside an honest member', () => {
     ['a request of HTTP', Buffer.from(`GET / HTTP/1.1\r\nHost: localhost\r\n${'x'.repeat(64)}\r\n\r\n`)],
     ['a member’s requests without a proof', Buffer.concat(Array.from({ length: 30 }, () => frame(3)))],
     ['more than any proof', Buffer.alloc(1 << 20, 0xff)],
-  ])('a stranger that sends %s is told nothing but a nonce', async (_, bytes) => {
+  ])('an untrusted client that sends %s gets only a nonce', async (_, bytes) => {
     using wire = await Wire.to(address);
     wire.send(bytes);
     expect((await wire.rest()).length).toBeLessThanOrEqual(32);
     await worksForOthers();
   });
 
-  test.skipIf(!platform.hasProc)('a stranger that hangs up in the middle of its proof is gone', async () => {
-    const before = openFiles(server);
-    {
-      using wire = await Wire.to(address);
-      wire.send(prove(KEY, address, await wire.take(32)).subarray(0, 40));
-    }
-    await worksForOthers();
-    await expect.poll(() => openFiles(server) <= before).toBe(true);
-  });
+  test.skipIf(!platform.hasProc)(
+    'an untrusted client that hangs up in the middle of its proof is dropped',
+    async () => {
+      const before = openFiles(server);
+      {
+        using wire = await Wire.to(address);
+        wire.send(prove(KEY, address, await wire.take(32)).subarray(0, 40));
+      }
+      await worksForOthers();
+      await expect.poll(() => openFiles(server) <= before).toBe(true);
+    },
+  );
 
-  test('a stranger that says nothing is sent away after five seconds, one that drips its proof too', async () => {
+  test('a silent client is disconnected after five seconds, and so is one that sends its proof byte by byte', async () => {
     using silent = await Wire.to(address);
     using slow = await Wire.to(address);
     const proof = prove(KEY, address, await slow.take(32));
@@ -96,11 +99,11 @@ describe('beside an honest member', () => {
   });
 
   test.skipIf(!platform.hasProc)(
-    '300 silent strangers cost 64 descriptors, little memory, and nobody else’s time',
+    '300 silent clients cost 64 descriptors, little memory, and delay no member',
     async () => {
       await worksForOthers();
       const [files, memory] = [openFiles(server), residentKibibytes(server)];
-      const strangers = await Promise.all(Array.from({ length: 300 }, () => Wire.to(address)));
+      const clients = await Promise.all(Array.from({ length: 300 }, () => Wire.to(address)));
       try {
         const start = performance.now();
         for (let n = 0; n < 50; n++) await worksForOthers();
@@ -109,14 +112,14 @@ describe('beside an honest member', () => {
         expect(openFiles(server) - files).toBeLessThanOrEqual(64);
         expect(residentKibibytes(server) - memory).toBeLessThan(1024);
       } finally {
-        for (const stranger of strangers) stranger[Symbol.dispose]();
+        for (const client of clients) client[Symbol.dispose]();
       }
     },
   );
 
-  test('strangers that come again as soon as they are sent away keep nobody out', async () => {
+  test('clients that reconnect at once do not keep members out', async () => {
     const over = new AbortController();
-    const strangers = Array.from({ length: 100 }, async () => {
+    const clients = Array.from({ length: 100 }, async () => {
       while (!over.signal.aborted) {
         using wire = await Wire.to(address);
         await Promise.race([wire.rest(), new Promise((resolve) => setTimeout(resolve, 50))]);
@@ -126,7 +129,7 @@ describe('beside an honest member', () => {
       for (let n = 0; n < 20; n++) await expect(worksForOthers()).resolves.toBeUndefined();
     } finally {
       over.abort();
-      await Promise.all(strangers);
+      await Promise.all(clients);
     }
   });
 
@@ -134,7 +137,7 @@ describe('beside an honest member', () => {
     ['past the limit', (16 << 20) + 1],
     ['of 4 GiB', 0xffff_ffff],
     ['of no bytes', 0],
-  ])('a member’s frame %s ends that member and takes no memory', async (_, length) => {
+  ])('a member’s frame %s disconnects that member and takes no memory', async (_, length) => {
     using wire = await join(address, KEY);
     const memory = residentKibibytes(server);
     const prefix = Buffer.alloc(4);
@@ -151,14 +154,14 @@ describe('beside an honest member', () => {
     ['a registration that is cut short', frame(2, Buffer.from([4, 0, 1, 2]))],
     ['the end of the manager, which is the starter’s to say', frame(4)],
     ['other settings', frame(1, Buffer.from([1, 0, 65, 0, 0]))],
-  ])('a member that sends %s is sent away', async (_, bytes) => {
+  ])('a member that sends %s is disconnected', async (_, bytes) => {
     using wire = await join(address, KEY);
     wire.send(bytes);
     expect(await wire.rest()).toHaveLength(0);
     await worksForOthers();
   });
 
-  test('a member that registers what is not there is refused, and stays', async () => {
+  test('a member that registers a missing segment is refused, and stays connected', async () => {
     using wire = await join(address, KEY);
     wire.send(register('no_such_segment', { device: 0n, inode: 0n }));
     expect((await wire.take(5))[4]).toBe(130);
@@ -167,7 +170,7 @@ describe('beside an honest member', () => {
 
   // An attach waits for such a segment: 60 of them would keep everybody waiting for twelve seconds.
   test.skipIf(!platform.hasProc)(
-    'a member that registers a segment without a size 60 times holds nobody up',
+    'a member that registers a segment without a size 60 times delays no member',
     async () => {
       using empty = emptySegment();
       using wire = await join(address, KEY);
@@ -180,7 +183,7 @@ describe('beside an honest member', () => {
     },
   );
 
-  test.skipIf(!platform.hasProc)('a member that asks and never listens holds nobody up', async () => {
+  test.skipIf(!platform.hasProc)('a member that sends requests and reads no replies delays no member', async () => {
     using wire = await join(address, KEY);
     wire.socket.pause();
     for (let n = 0; n < 64; n++) manager.sharedMemory(8).close();
