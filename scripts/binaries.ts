@@ -1,4 +1,4 @@
-/** What binaries in a tarball are built for. */
+/** Checks what the binaries in a tarball are built for. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,7 +31,7 @@ function* problemsOf(file: string, target: string): Generator<string> {
   }
 }
 
-/** What is wrong with a binary of the package for `target`. */
+/** Returns the problems of a binary in the package for `target`. */
 export function checkBinary(tarball: string, path: string, target: string): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'shareable-check-'));
   try {

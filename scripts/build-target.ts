@@ -1,6 +1,6 @@
 /**
- * Builds the addon and the helper for one platform: `node scripts/build-target.ts TARGET [FOLDER]`. The target is named as
- * its package is, such as `linux-arm64-gnu`, or as Rust does; the folder is the package's unless it is given.
+ * Builds the addon and the helper for one platform: `node scripts/build-target.ts TARGET [FOLDER]`. The target has
+ * the name of its package, such as `linux-arm64-gnu`, or Rust's name. The default folder is that of the package.
  */
 import { join, resolve } from 'node:path';
 

@@ -1,6 +1,6 @@
 /**
- * Packs every package and looks at what would be published. It wants the binaries of all platforms in their packages;
- * with --here it takes those of the local build, for this machine's platform, and says which it has not looked at.
+ * Packs every package and checks what would be published. It needs the binaries of all platforms in their packages. With
+ * --here it checks the local build for this machine's platform, and lists the platforms that it has not checked.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -13,7 +13,7 @@ import type { Packed } from './pack.ts';
 import { folderOf, packLocal, packMain, packPlatform, readManifest, root, targets } from './pack.ts';
 
 const LIMITS = { addon: 1_500_000, helper: 1_000_000, main: 150_000 };
-/** Less is no addon and no helper. */
+/** The smallest plausible size of an addon or helper. */
 const LEAST = 100_000;
 
 const isLocal = process.argv.includes('--here');
@@ -24,7 +24,7 @@ function check(isGood: boolean, problem: string): void {
   if (!isGood) problems.push(problem);
 }
 
-/** What a package must hold beside what it says itself. */
+/** The files that every package must contain in addition to its own. */
 function checkFiles({ manifest, files }: Packed, wanted: string[]): void {
   const paths = new Set(files.map(({ path }) => path));
   for (const path of ['package.json', 'README.md', 'LICENSE', ...wanted]) {
@@ -89,7 +89,7 @@ async function checkMain(packed: Packed): Promise<void> {
   problems.push(...(await checkTypes(readFileSync(packed.tarball))));
 }
 
-/** A step of its own that ends with 0 or says why not. */
+/** Runs another check, and reports its output if it fails. */
 function checkBy(script: string, ...args: string[]): void {
   try {
     execFileSync(process.execPath, [join(root, 'scripts', script), ...args], { encoding: 'utf8', stdio: 'pipe' });
@@ -116,10 +116,10 @@ try {
     }
   }
   console.table(rows);
-  if (isLocal) console.log(`not looked at: the binaries for ${targets.filter((one) => !here.has(one)).join(', ')}`);
+  if (isLocal) console.log(`not checked: the binaries for ${targets.filter((one) => !here.has(one)).join(', ')}`);
 } finally {
   rmSync(folder, { recursive: true });
 }
 for (const problem of problems) console.error(problem);
-console.log(problems.length === 0 ? 'fit to publish' : `${problems.length} problems`);
+console.log(problems.length === 0 ? 'ready to publish' : `${problems.length} problems`);
 process.exitCode = problems.length === 0 ? 0 : 1;

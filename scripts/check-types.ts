@@ -1,15 +1,15 @@
-/** What publint and "are the types wrong" say of the main package's tarball. */
+/** Checks the main package's tarball by publint and "are the types wrong". */
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 
 /**
- * That a CommonJS file gets an ES module is meant: every supported Node can `require` one. It concerns the mode
- * `node16` of TypeScript only, which is older than that.
+ * A CommonJS file that gets an ES module is intended, because every supported Node can `require` one. Only TypeScript's
+ * mode `node16` reports it, which is older.
  */
 const MEANT = new Set(['CJSResolvesToESM']);
 
-/** The problems with the package in `tarball`. */
+/** Returns the problems of the package in `tarball`. */
 export async function checkTypes(tarball: Buffer): Promise<string[]> {
   const file = new Uint8Array(tarball);
   const { messages, pkg } = await publint({ pack: { tarball: file.buffer }, level: 'suggestion', strict: true });

@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 
 export const root = join(import.meta.dirname, '..');
 
-/** The package.json of one of ours. */
+/** The package.json of a package. */
 export interface Manifest {
   name: string;
   version: string;
@@ -46,7 +46,7 @@ export function readManifest(folder: string): Manifest {
   return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
 }
 
-/** pnpm's program, as the tests' package has it installed. */
+/** The pnpm program that the tests' package installs. */
 export const pnpmProgram: string = join(
   dirname(createRequire(join(root, 'test/package.json')).resolve('pnpm/package.json')),
   'bin/pnpm.mjs',
@@ -88,7 +88,7 @@ export function packPlatform(target: string, destination: string): Packed {
 export function packLocal(target: string, destination: string): Packed {
   const folder = mkdtempSync(join(tmpdir(), 'shareable-pack-'));
   try {
-    // Without the script that fetches what is put there below.
+    // Without the script that would fetch the files that are written below.
     const { scripts: _, ...manifest } = readManifest(folderOf(target));
     writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest, null, 2));
     copyFileSync(join(folderOf(target), 'README.md'), join(folder, 'README.md'));

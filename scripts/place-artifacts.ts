@@ -1,7 +1,6 @@
 /**
  * Moves built binaries into the packages of their platforms: `node scripts/place-artifacts.ts FOLDER [TARGET]...`. The folder
- * has a folder `binaries-<target>` for each target, as the workflow's `scripts/build-target.ts` has made it. Without targets it
- * wants all of them.
+ * contains a folder `binaries-<target>` for each target, made by `scripts/build-target.ts`. The default is all targets.
  */
 import { chmodSync, copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -26,12 +25,12 @@ for (const target of wanted) {
       continue;
     }
     copyFileSync(file, join(place, name));
-    // Artifacts lose their modes on the way.
+    // Uploaded artifacts lose their modes.
     chmodSync(join(place, name), kind === 'helper' ? 0o755 : 0o644);
   }
 }
 if (missing.length > 0) {
-  console.error(`not there: ${missing.join(', ')}`);
+  console.error(`missing: ${missing.join(', ')}`);
   process.exit(1);
 }
 console.log(`placed: ${wanted.map(({ name }) => name).join(', ')}`);

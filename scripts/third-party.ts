@@ -23,7 +23,7 @@ function cargo(...args: string[]): string {
   return execFileSync('cargo', args, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 28 });
 }
 
-/** `name version` of all that is linked on any platform: no build scripts, no macros, no tests. */
+/** Returns `name version` of each crate that is linked on a platform, without build scripts, macros and tests. */
 function linked(): Set<string> {
   const tree = ['shareable-binding', 'shareable-helper'].map((name) =>
     cargo('tree', '--locked', `--package=${name}`, '--edges=normal,no-proc-macro', '--target=all', '--prefix=none'),
@@ -39,7 +39,7 @@ function linked(): Set<string> {
   );
 }
 
-/** The text under which we take a crate: MIT's, where it offers that. */
+/** Returns the licence text for a crate: MIT's where it offers that. */
 function licenceText({ authors, license, license_file: named, manifest_path: manifest, name }: Package): string {
   const folder = dirname(manifest);
   const files = readdirSync(folder).filter((file) => /^(?:licen[cs]e|copying)/i.test(file));

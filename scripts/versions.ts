@@ -1,6 +1,6 @@
 /**
- * Whether all packages and the crates have one version: the fixed group keeps the packages in step, and this the crates
- * with them. With --write it gives the crates the version of the package.
+ * Checks that all packages and crates have the same version. Changesets' fixed group covers the packages, and this script
+ * the crates. With --write it gives the crates the version of the package.
  */
 import { execFileSync } from 'node:child_process';
 import { globSync, readFileSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ const toml = readFileSync(cargoToml, 'utf8');
 
 if (process.argv.includes('--write')) {
   writeFileSync(cargoToml, toml.replace(pattern, `$1${wanted}$3`));
-  // Writes the crates' versions into the lock file, and nothing else.
+  // Updates only the crates' versions in the lock file.
   execFileSync('cargo', ['metadata', '--format-version=1', '--offline'], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],

@@ -1,4 +1,4 @@
-/** A typed array in shared memory, doubled in place by another process: numbers travel nowhere. */
+/** Another process doubles a typed array in place, in shared memory. No number is sent. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 

@@ -1,6 +1,6 @@
 /**
- * Ten processes, each of which increments five items a hundred times: first as CPython's tutorials do it, under a lock that
- * makes reading, adding and writing one step; then by `add`, which is one step by itself.
+ * Ten processes increment five items a hundred times each. First as in CPython's tutorials, under a lock that makes
+ * reading, adding and writing one step; then by `add`, which is one step by itself.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,7 +20,7 @@ interface Task {
 function incrementUnderLock(list: ShareableList<number>, lock: Lock): void {
   for (let time = 0; time < TIMES; time++) {
     using guard = lock.acquire();
-    // The process before died half way through the list: nothing that this program could not go on from.
+    // The last holder died half way through the list. This program can continue from there.
     if (guard.recovered) console.error('another process died while it held the lock');
     for (const index of list.keys()) list.set(index, list.get(index) + 1);
   }

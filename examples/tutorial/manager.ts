@@ -1,6 +1,6 @@
 /**
- * The sum of a list of 2,000 numbers, half of it done by each of two processes: the program that CPython's documentation
- * has for `SharedMemoryManager`.
+ * Two processes each sum half of a list of 2,000 numbers. This is the example in CPython's documentation of
+ * `SharedMemoryManager`.
  *
  *     with SharedMemoryManager() as smm:
  *         sl = smm.ShareableList(range(2000))
@@ -20,7 +20,7 @@ interface Task {
   to: number;
 }
 
-/** Sums one half; what it sends is a number, for the list itself is in shared memory. */
+/** Sums one half and sends the sum. The list itself is in shared memory. */
 function work({ list: handle, from, to }: Task): number {
   using list = ShareableList.attach<number>(handle);
   let sum = 0;
@@ -28,7 +28,7 @@ function work({ list: handle, from, to }: Task): number {
   return sum;
 }
 
-/** Has a process of its own do a task. */
+/** Runs a task in a process of its own. */
 async function delegate(task: Task): Promise<number> {
   const child = fork(import.meta.filename);
   child.send(task);

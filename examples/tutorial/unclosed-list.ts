@@ -1,6 +1,6 @@
 /**
- * The list that is never closed, and the warning it earns: without `using`, without `unlink()`, the process ends and its
- * tracker has to clean up. It says so on standard error, with the line that created the list.
+ * A list that is never closed. Without `using` or `unlink()`, the tracker cleans up when the process ends, and warns on
+ * standard error with the line that created the list.
  */
 import { ShareableList } from 'shareable';
 

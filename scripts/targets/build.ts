@@ -1,4 +1,4 @@
-/** Builds the addon and the helper of one target, and checks what came out. */
+/** Builds the addon and the helper of one target, and checks the results. */
 import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -23,7 +23,7 @@ export interface Built {
   sizes: { addon: number; helper: number };
 }
 
-/** Cargo's settings for linking: given by flags, because what is not the target's must not get them. */
+/** Returns Cargo's settings for linking, as flags, so that build scripts do not get them. */
 function settings(triple: string, linker: string | undefined, ...flags: string[]): string[] {
   const all: string[] = [];
   if (linker !== undefined) all.push('--config', `target.${triple}.linker=${JSON.stringify(linker)}`);
@@ -42,7 +42,7 @@ function addonSettings(target: Target, made: Cargo): string[] {
   const flags: string[] = [];
   // A musl addon is loaded by a Node that brings musl along.
   if (target.libc === 'musl') flags.push('target-feature=-crt-static');
-  // No redistributable package of Microsoft's has to be there.
+  // Needs no redistributable package of Microsoft.
   if (target.os === 'win32') flags.push('target-feature=+crt-static');
   return settings(target.triple, linkerFor(target, made), ...flags);
 }
@@ -62,14 +62,14 @@ function buildAddon(target: Target): string {
 /** Cargo's flags for programs that are linked statically with musl. */
 export function staticSettings(triple: string, cpu: Target['cpu'], { buildsStd }: Cargo): string[] {
   const isStatic = 'target-feature=+crt-static';
-  // What rustup ships links by itself; without it the C compiler's own files serve.
+  // The files that rustup ships are self-contained; otherwise the C compiler's are used.
   if (buildsStd) return settings(triple, muslGcc(cpu), isStatic, 'link-self-contained=no');
   return settings(triple, isNative(cpu) ? undefined : 'rust-lld', isStatic);
 }
 
 /**
- * A helper needs nothing of the system that it runs on. On Linux it is linked with musl, also for glibc: that is half the
- * size, and no static glibc is needed to build it.
+ * A helper needs no library of the system. On Linux it is linked with musl, for glibc targets too: it is half the size, and
+ * needs no static glibc.
  */
 function buildHelper(target: Target): string {
   const folder = join(cache, 'cargo/helper');
@@ -85,7 +85,7 @@ function buildHelper(target: Target): string {
   return join(folder, triple, 'helper', filesOf(target).helper);
 }
 
-/** Puts a file in place by renaming: one that runs cannot be written to. */
+/** Puts a file in place by renaming, because a running program's file cannot be written to. */
 function place(from: string, folder: string, name: string, limit: number): { path: string; size: number } {
   const path = join(folder, name);
   mkdirSync(folder, { recursive: true });

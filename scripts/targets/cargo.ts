@@ -1,4 +1,4 @@
-/** Which Cargo can build for a target. */
+/** Finds a Cargo that can build for a target. */
 import { existsSync } from 'node:fs';
 import { arch } from 'node:os';
 
@@ -7,14 +7,14 @@ import { ask, install, run, succeeds } from './commands.ts';
 /** A way to call Cargo. */
 export interface Cargo {
   program: string;
-  /** What each of its commands needs for the target. */
+  /** The flags that each command needs for the target. */
   args: string[];
   env: NodeJS.ProcessEnv;
-  /** The standard library is built by the way, and nothing that rustup ships for the target is there. */
+  /** Whether it builds the standard library, because rustup has none for the target here. */
   buildsStd: boolean;
 }
 
-/** Debian's compiler, which has the sources of the standard library. */
+/** Debian's compiler, which includes the sources of the standard library. */
 const DEBIAN = { cargo: '/usr/bin/cargo', sources: '/usr/lib/rustlib/src/rust/library' };
 
 /** Whether the toolchain of the PATH has a standard library for the target. */
@@ -27,8 +27,8 @@ function isInstalled(triple: string): boolean {
 }
 
 /**
- * The Cargo of the PATH where it has the target or can get it, else Debian's, which builds the standard library from
- * source.
+ * Returns the Cargo of the PATH if it has the target or can get it, and otherwise Debian's, which builds the standard
+ * library from source.
  */
 export function cargoFor(triple: string, panic: 'unwind' | 'abort' = 'unwind'): Cargo {
   const target = [`--target=${triple}`];
@@ -44,13 +44,13 @@ export function cargoFor(triple: string, panic: 'unwind' | 'abort' = 'unwind'): 
   return {
     program: DEBIAN.cargo,
     args: [...target, `-Zbuild-std=std,panic_${panic}`],
-    // Its own rustc, and the leave to build the standard library.
+    // Its own rustc, with permission to build the standard library.
     env: { PATH: `/usr/bin:/bin:${process.env['PATH'] ?? ''}`, RUSTC_BOOTSTRAP: '1' },
     buildsStd: true,
   };
 }
 
-/** Whether this machine's processor is the target's. */
+/** Whether the target has this machine's processor. */
 export function isNative(cpu: string): boolean {
   return process.platform === 'linux' && arch() === cpu;
 }

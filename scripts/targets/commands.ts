@@ -1,4 +1,4 @@
-/** Running other programs, and the folder for what they make. */
+/** Runs other programs, and provides the folder for their results. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,22 +8,22 @@ export const root: string = join(import.meta.dirname, '../..');
 /** Where toolchains and builds for other platforms are kept. */
 export const cache: string = process.env['SHAREABLE_PLATFORM_CACHE'] ?? join(root, 'target/platforms');
 
-/** Runs a program, whose output goes to our standard error: standard output is for results. */
+/** Runs a program with its output on standard error, because standard output is for results. */
 export function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, cwd: string = root): void {
   execFileSync(program, args, { cwd, stdio: ['ignore', 2, 2], env: { ...process.env, ...env } });
 }
 
-/** What a program prints. */
+/** Returns the output of a program. */
 export function ask(program: string, args: readonly string[], cwd: string = root): string {
   return execFileSync(program, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-/** Whether a program is there and ends well. */
+/** Whether a program exists and succeeds. */
 export function succeeds(program: string, args: readonly string[]): boolean {
   return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
 }
 
-/** Fills a folder of the cache, unless that was done before. */
+/** Fills a folder of the cache once. */
 export function once(name: string, fill: (folder: string) => void): string {
   const folder = join(cache, name);
   const done = join(folder, '.done');
@@ -35,7 +35,7 @@ export function once(name: string, fill: (folder: string) => void): string {
   return folder;
 }
 
-/** Installs packages of Debian that are not installed yet. */
+/** Installs missing Debian packages. */
 export function install(...packages: string[]): void {
   const missing = packages.filter((name) => !succeeds('dpkg', ['--status', name]));
   if (missing.length === 0) return;

@@ -22,13 +22,13 @@ function oldToolchain(cpu: Target['cpu']): string {
   });
 }
 
-/** Links against glibc 2.17, whatever this machine has. */
+/** Links against glibc 2.17, independent of this machine. */
 function linkerForOldGlibc(cpu: Target['cpu']): string {
   if (!isNative('x64')) throw new Error('the toolchains with an old glibc run on Linux x64 only');
   return join(oldToolchain(cpu), 'bin', `${TOOLCHAINS[cpu].prefix}-gcc`);
 }
 
-/** The musl of a newer Debian than this machine may be: for both processors, to run and to link with. */
+/** Downloads the musl of a newer Debian, for both processors, to run and to link with. */
 export function newMusl(): string {
   return once('musl', (folder) => {
     const sites = ask('apt-get', ['indextargets', '--format', '$(SITE) $(COMPONENT) $(ORIGIN)']).split('\n');
@@ -61,15 +61,15 @@ export function newMusl(): string {
 const GCC = { x64: 'gcc', arm64: 'aarch64-linux-gnu-gcc' };
 const MUSL = { x64: 'x86_64-linux-musl', arm64: 'aarch64-linux-musl' };
 
-/** GCC with musl's files instead of glibc's, as Debian's `musl-gcc` does it, but by the newer musl. */
+/** GCC with musl's files instead of glibc's, as Debian's `musl-gcc`, but with the newer musl. */
 export function muslGcc(cpu: Target['cpu']): string {
   if (!isNative(cpu)) install('gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross');
   const musl = newMusl();
   const specs = join(cache, `musl-${cpu}.specs`);
   const original = readFileSync(join(musl, 'usr/lib', MUSL[cpu], 'musl-gcc.specs'), 'utf8');
   writeFileSync(specs, original.replaceAll(/(?<=[ :L])\/usr\/(?=lib|include)/g, `${musl}/usr/`));
-  // Rust asks for LLVM's library to unwind a stack by, or for GCC's shared one. GCC's static one does for both: an old
-  // one, for newer ones call glibc; and an addon with its own needs no library that a system might not have.
+  // Rust links LLVM's unwinder or GCC's shared one. GCC's static unwinder replaces both, so that the addon needs no library
+  // that a system may lack. An old one, because newer ones call glibc.
   const libraries = join(cache, `unwind-${cpu}`);
   const old = join(oldToolchain(cpu), 'lib/gcc', TOOLCHAINS[cpu].prefix, '4.8.5');
   mkdirSync(libraries, { recursive: true });

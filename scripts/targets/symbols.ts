@@ -1,9 +1,9 @@
-/** What the binaries ask of the system that they will run on, as far as they say so. */
+/** Checks the libraries and symbols that the binaries need. */
 import { ask } from './commands.ts';
 import type { Target } from './targets.ts';
 import { GLIBC_FLOOR } from './targets.ts';
 
-/** Libraries that every system with Node has; musl's own goes by two names. */
+/** Libraries that every system with Node has. musl's has two names. */
 const ALLOWED = {
   gnu: /^(?:libc|libm|libdl|librt|libpthread|libutil|libgcc_s|ld-linux-x86-64|ld-linux-aarch64)\.so\.\d+$/,
   musl: /^(?:libc\.so|libc\.musl-\w+\.so\.1|libgcc_s\.so\.1)$/,
@@ -20,7 +20,7 @@ function librariesOf(path: string): string[] {
   );
 }
 
-/** The newest glibc whose symbols a binary asks for; `undefined` when it asks for none. */
+/** Returns the newest glibc whose symbols a binary needs, or `undefined`. */
 export function glibcOf(path: string): string | undefined {
   const versions = ask('readelf', ['--version-info', '--wide', path]).matchAll(/Name: GLIBC_(\d[\d.]*)/g);
   return [...versions]
@@ -29,7 +29,7 @@ export function glibcOf(path: string): string | undefined {
     .at(-1);
 }
 
-/** Fails where a Linux binary asks for more than the systems have that it is for. */
+/** Fails if a Linux binary needs more than its target systems have. */
 export function checkSymbols(target: Target, addon: string, helper: string): void {
   if (target.libc === undefined) return;
   const { libc } = target;

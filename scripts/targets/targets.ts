@@ -1,4 +1,4 @@
-/** The platforms that binaries are made for. */
+/** The platforms with binaries. */
 
 /** One of them. */
 export interface Target {
@@ -46,5 +46,5 @@ export function libraryOf(target: Target): string {
   return target.os === 'darwin' ? 'libshareable_binding.dylib' : 'libshareable_binding.so';
 }
 
-/** The glibc that the Linux addons ask for at most, that of CentOS 7. */
+/** The newest glibc that the Linux addons may need, that of CentOS 7. */
 export const GLIBC_FLOOR = '2.17';

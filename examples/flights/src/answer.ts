@@ -1,13 +1,13 @@
-/** The answer as a chart and two short tables. */
+/** Prints the answer as a chart and two short tables. */
 import { styleText } from 'node:util';
 import { integer, percent, tenth } from './format.ts';
 import { bandMiles, lateFrom, type Answer, type Group } from './job.ts';
 import { table } from './table.ts';
 
-/** The day of an airport begins when the night's last flights are gone. */
+/** The first hour of the chart, when the last flights of the night have left. */
 const firstHour = 4;
 
-/** Fewer flights than this share of all make no bar worth reading. */
+/** Hours with a smaller share of all flights get no bar. */
 const leastShare = 0.001;
 
 const lateShare = (group: Group): number => group.lateFlights / group.flights;

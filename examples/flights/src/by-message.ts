@@ -5,13 +5,13 @@ import { WorkerPool } from './pool.ts';
 import { progressBar } from './progress.ts';
 import { stopwatch, type Flights, type Run, type RunOptions } from './run.ts';
 
-/** All that a worker needs, by value. */
+/** Everything that a worker needs, by value. */
 export interface MessageTask {
   readonly columns: Columns;
   readonly airports: number;
 }
 
-/** Runs the same job without shared memory: every worker is sent its rows, and sends its totals. */
+/** Runs the same job without shared memory: every worker gets its rows in a message, and sends back its totals. */
 export async function runByMessage(
   { columns, airports, layout }: Flights,
   { workers, signal }: RunOptions,

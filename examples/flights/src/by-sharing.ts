@@ -7,7 +7,7 @@ import { WorkerPool } from './pool.ts';
 import { progressBar } from './progress.ts';
 import { stopwatch, type Flights, type Run, type RunOptions } from './run.ts';
 
-/** All that a worker is told: where things are, and which rows are its own. */
+/** Everything that a worker is told: where the data is, and which rows to read. */
 export interface SharingTask {
   readonly index: number;
   readonly segment: SharedMemoryHandle;
@@ -18,13 +18,13 @@ export interface SharingTask {
   readonly progress: ShareableListHandle;
 }
 
-/** Runs the job with the data where it is: workers attach to the segment by its handle. */
+/** Runs the job on shared memory: workers attach to the segment by its handle. */
 export async function runBySharing(
   { segment, layout, airports }: Flights,
   { workers, signal }: RunOptions,
 ): Promise<Run> {
   const lap = stopwatch();
-  // Each worker writes into a part of its own, so that nobody has to lock anything.
+  // Each worker writes to a part of its own, so no lock is needed.
   using partials = ShareableList.create<number>(zeros(workers * slotCount(airports.length)));
   using progress = ShareableList.create<number>(zeros(workers));
   const prepareTime = lap();
@@ -50,12 +50,12 @@ export async function runBySharing(
   {
     using _bar = progressBar('Sharing', layout.rows, () => sum(progress));
     await pool.ask(() => 'compute');
-    // Consolidate: the partial results of all workers lie one after the other.
+    // Add up the partial results, which are stored one after the other.
     for (const [index, partial] of partials.entries()) totals[index % totals.length]! += partial;
   }
   const computeTime = lap();
 
-  // While all of them still run: a page's share depends on how many processes map it.
+  // While all workers run, because a page's share depends on how many processes map it.
   const [parentMemory, workerMemory] = await Promise.all([measureMemory(), pool.ask<Memory>(() => 'measure')]);
   await pool.finish();
   const bytesSent = tasks.reduce((bytes, task) => bytes + serialize(task).byteLength, 0);

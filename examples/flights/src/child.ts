@@ -3,20 +3,20 @@ import { on } from 'node:events';
 
 const inbox = on(process, 'message');
 
-// Ctrl-C in a terminal reaches every process of the group; the parent decides what follows from it.
+// Ctrl-C in a terminal reaches every process of the group. The parent decides what happens then.
 process.on('SIGINT', () => {});
 
-// The parent has no more to ask, or is no more. Either way the mappings go with this process.
+// The parent has no more questions, or has ended. The mappings end with this process.
 process.on('disconnect', () => process.exit());
 
-/** The next message from the parent. The type is a promise between this program's own files. */
+/** Waits for the next message from the parent. Its type is agreed between the files of this program. */
 export async function receive<Message>(): Promise<Message> {
   const { value } = await inbox.next();
   const [message] = value as [Message];
   return message;
 }
 
-/** Answers the parent's last question; called unasked, it says that this process is ready. */
+/** Answers the parent's last question. Before the first question, it reports that this process is ready. */
 export function reply(answer?: unknown): void {
   send({ answer });
 }
@@ -28,7 +28,7 @@ export function sendProgress(rowsDone: number): void {
 function send(message: ChildMessage): void {
   if (!process.send) throw new Error('This file is a worker: run src/main.ts, which starts it');
   process.send(message, undefined, undefined, (error) => {
-    if (error) process.exit(1); // Nobody is left to tell.
+    if (error) process.exit(1); // The parent has ended.
   });
 }
 

@@ -1,6 +1,6 @@
 import type { SharedMemory } from 'shareable';
 
-/** The five columns of the table, as views: over the shared segment, or over a message. */
+/** The five columns of the table, as views of the shared segment or of a message. */
 export interface Columns {
   /** Local time of departure, in minutes since 1970-01-01. */
   minute: Int32Array;
@@ -15,7 +15,7 @@ export interface Columns {
 
 export type ColumnName = keyof Columns;
 
-/** Where each column lies in the segment: small and plain, so that it travels with the handle. */
+/** The position of each column in the segment: a small plain object that is sent with the handle. */
 export interface Layout {
   readonly rows: number;
   readonly byteLength: number;
@@ -36,10 +36,10 @@ const elementBytes: Record<ColumnName, number> = {
   destination: Uint16Array.BYTES_PER_ELEMENT,
 };
 
-/** A cache line: aligned for every element type, and no two columns share one. */
+/** The size of a cache line, which aligns every element type and keeps columns apart. */
 const alignment = 64;
 
-/** Lays the columns end to end. */
+/** Places the columns one after the other. */
 export function layOut(rows: number): Layout {
   let end = 0;
   const place = (column: ColumnName): number => {
@@ -57,7 +57,7 @@ export function layOut(rows: number): Layout {
   return { rows, byteLength: end, offsets };
 }
 
-/** The columns as views over a segment: nothing is copied. */
+/** Returns the columns as views of a segment, without copying. */
 export function columnsIn(segment: SharedMemory, { rows, offsets }: Layout): Columns {
   return {
     minute: segment.array(Int32Array, offsets.minute, rows),
@@ -68,7 +68,7 @@ export function columnsIn(segment: SharedMemory, { rows, offsets }: Layout): Col
   };
 }
 
-/** The same columns, narrowed to some rows: views again. */
+/** Returns views of some rows of the columns. */
 export function narrow(columns: Columns, { start, end }: Slice): Columns {
   return {
     minute: columns.minute.subarray(start, end),
@@ -84,7 +84,7 @@ export function bytesIn(columns: Columns): number {
   return views.reduce((sum, view) => sum + view.byteLength, 0);
 }
 
-/** Part `index` of `rows` rows cut into `parts` parts of equal size, give or take one row. */
+/** Returns part `index` of `rows` rows, split into `parts` parts whose sizes differ by one row at most. */
 export function sliceOf(rows: number, index: number, parts: number): Slice {
   return {
     start: Math.floor((rows * index) / parts),

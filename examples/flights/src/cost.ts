@@ -1,4 +1,4 @@
-/** What both ways of doing it cost, side by side. */
+/** Prints the cost of both ways side by side. */
 import { heading } from './answer.ts';
 import { bytes, megabytes, milliseconds } from './format.ts';
 import type { Memory } from './memory.ts';

@@ -4,7 +4,7 @@ import { zstdDecompressSync } from 'node:zlib';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetScan } from 'hyparquet';
 import type { ColumnName, Columns } from './columns.ts';
 
-/** What the file calls each of our columns. */
+/** The name of each column in the file. */
 const namesInFile: Record<ColumnName, string> = {
   minute: 'date',
   delay: 'delay',
@@ -13,23 +13,23 @@ const namesInFile: Record<ColumnName, string> = {
   destination: 'destination',
 };
 
-/** How many flights the file holds: read from its footer, no data is touched. */
+/** Reads the number of flights from the footer of the file. */
 export async function countFlights(): Promise<number> {
   const metadata = await parquetMetadataAsync(await asyncBufferFromFile(flightsFile()));
   return Number(metadata.num_rows);
 }
 
 /**
- * Decodes the first rows of the file into `columns`, as many as they have room for.
+ * Decodes as many rows of the file into `columns` as fit.
  *
- * One row group is decoded at a time, and written where it will stay: there is never a second
- * full copy of the table. Returns the airport codes that `origin` and `destination` point into.
+ * It decodes one row group at a time and writes it to its final place, so that there is never a
+ * second full copy of the table. Returns the airport codes that `origin` and `destination` index.
  */
 export async function decodeFlights(columns: Columns, onProgress: (rowsDone: number) => void): Promise<string[]> {
   const rows = columns.minute.length;
   const scan = await parquetScan({
     file: await asyncBufferFromFile(flightsFile()),
-    // The file is compressed by Zstandard, which Node brings along.
+    // The file is compressed by Zstandard, which Node includes.
     compressors: { ZSTD: (bytes) => zstdDecompressSync(bytes) },
     parsers: { timestampFromMicroseconds: (micros) => Number(micros / 60_000_000n) },
   });
@@ -58,7 +58,7 @@ function store(
     const stored = typeof value === 'string' ? codeOf(value, airports) : Number(value ?? NaN);
     const row = rowStart + index;
     target[row] = stored;
-    // A typed array wraps what does not fit, and turns a missing value into 0.
+    // A typed array wraps a number that does not fit, and turns a missing value into 0.
     if (target[row] !== stored) {
       throw new RangeError(`Row ${row} holds ${String(value)}, which its column cannot store`);
     }
@@ -71,7 +71,7 @@ function codeOf(airport: string, airports: Map<string, number>): number {
   return code;
 }
 
-/** The package exports only its main module, so the data is found from there. */
+/** Finds the data by the main module of the package, which is all that it exports. */
 function flightsFile(): string {
   const main = createRequire(import.meta.url).resolve('vega-datasets');
   return join(dirname(main), '..', 'data', 'flights-3m.parquet');

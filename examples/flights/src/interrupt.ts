@@ -2,9 +2,9 @@ import { constants } from 'node:os';
 
 const signals = ['SIGINT', 'SIGTERM'] as const;
 
-/** Ctrl-C, or a polite request to end. */
+/** The reason of an abort by SIGINT or SIGTERM. */
 export class Interrupted extends Error {
-  /** What a shell expects of a process that a signal ended. */
+  /** The exit code that a shell expects of a process ended by a signal. */
   readonly exitCode: number;
 
   constructor(signal: (typeof signals)[number]) {
@@ -14,8 +14,8 @@ export class Interrupted extends Error {
 }
 
 /**
- * Runs `work` with a signal that aborts on Ctrl-C. Signals do not end the process meanwhile, so that
- * every scope that `work` is in gets to clean up.
+ * Runs `work` with a signal that aborts on Ctrl-C. Until then, signals do not end the process, so that
+ * every scope of `work` can clean up.
  */
 export async function interruptible(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const controller = new AbortController();

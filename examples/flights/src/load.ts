@@ -12,8 +12,8 @@ export interface LoadTask {
 /**
  * Fills the segment, and returns the airport codes.
  *
- * Decoding leaves hundreds of megabytes of garbage behind. A process that goes when it is done
- * takes them along; what it wrote stays, since the segment belongs to the parent.
+ * Decoding leaves hundreds of megabytes of garbage, which end with the process that decodes. The
+ * data stays, because the parent owns the segment.
  */
 export async function loadFlights(segment: SharedMemory, layout: Layout, signal: AbortSignal): Promise<string[]> {
   using progress = ShareableList.create<number>([0]);

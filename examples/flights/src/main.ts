@@ -16,7 +16,7 @@ import { stopwatch } from './run.ts';
 async function demo({ rows, workers }: Options, signal: AbortSignal): Promise<void> {
   const lap = stopwatch();
   const layout = layOut(Math.min(rows, await countFlights()));
-  // Owned by this process: leaving the scope, for whatever reason, removes it from the system.
+  // This process owns the segment: leaving the scope in any way removes it.
   using segment = SharedMemory.create(layout.byteLength);
   const airports = await loadFlights(segment, layout, signal);
   const columns = columnsIn(segment, layout);
@@ -26,15 +26,15 @@ async function demo({ rows, workers }: Options, signal: AbortSignal): Promise<vo
       `${megabytes(segment.size)} in the segment ${segment.name}: decoded in ${seconds(lap())}\n`,
   );
 
-  // Fresh workers for each; sharing goes first, since the parent's peak memory never falls again.
+  // Each run has fresh workers. Sharing comes first, because the parent's peak memory never falls.
   const sharing = await runBySharing(flights, { workers, signal });
   const message = await runByMessage(flights, { workers, signal });
 
   lap();
   const expected = tally(columns, airports.length);
   const aloneTime = lap();
-  assertSame('The run by shared memory', sharing.totals, expected);
-  assertSame('The run by process.send', message.totals, expected);
+  assertSame('The run with shared memory', sharing.totals, expected);
+  assertSame('The run with process.send', message.totals, expected);
 
   console.log(describeAnswer(answerFrom(sharing.totals, airports.length), airports));
   console.log(`\n${describeCosts({ sharing, message, aloneTime })}\n`);

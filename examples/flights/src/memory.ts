@@ -1,19 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { resourceUsage } from 'node:process';
 
-/** What a process takes, in bytes. */
+/** The memory of a process, in bytes. */
 export interface Memory {
-  /** The most that was ever resident. Counts shared pages in full in every process. */
+  /** The most that was ever resident. It counts shared pages in full for every process. */
   readonly peakResident: number;
   /**
-   * What is resident now, each shared page divided by the number of processes that map it, so that
-   * the sum over all processes is what they take together. `null` where the system does not tell.
+   * What is resident now, with each shared page divided by the number of processes that map it. The
+   * sum over all processes is their memory together. `null` where the system does not report it.
    */
   readonly proportional: number | null;
 }
 
 export async function measureMemory(): Promise<Memory> {
-  // Not `maxRSS` on Linux: a forked process inherits its parent's, from before it was itself.
+  // Not `maxRSS` on Linux, because a forked process inherits its parent's value.
   const peak = await kilobytes('/proc/self/status', 'VmHWM');
   const proportional = await kilobytes('/proc/self/smaps_rollup', 'Pss');
   return {
@@ -28,6 +28,6 @@ async function kilobytes(file: string, name: string): Promise<number | null> {
     const line = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(await readFile(file, 'utf8'));
     return line ? Number(line[1]) : null;
   } catch {
-    return null; // Another system than Linux, or a container that hides it.
+    return null; // Not Linux, or a container that hides it.
   }
 }

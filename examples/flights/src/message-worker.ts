@@ -1,4 +1,4 @@
-/** A worker that gets its rows in a message, as a copy of its own. */
+/** A worker that gets a copy of its rows in a message. */
 import { receive, reply, sendProgress } from './child.ts';
 import type { MessageTask } from './by-message.ts';
 import { tally } from './job.ts';

@@ -18,7 +18,7 @@ and then do the same with the data sent by process.send.
   --workers N   start N worker processes, at most 64 (default: ${defaultWorkers})
   --help        show this`;
 
-/** @throws {TypeError | RangeError} on an argument that makes no sense. */
+/** @throws {TypeError | RangeError} for an invalid argument. */
 export function parseOptions(args: string[]): Options {
   const { values } = parseArgs({
     args,

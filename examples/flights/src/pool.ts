@@ -3,10 +3,10 @@ import { addAbortListener } from 'node:events';
 import type { ChildMessage } from './child.ts';
 
 /**
- * Worker processes that are asked questions, all of them at once.
+ * A pool of worker processes that answer a question all at once.
  *
  * When one of them dies, or the signal aborts, pending answers reject; leaving the
- * scope of the pool then ends the others and waits until they are gone.
+ * scope of the pool then ends the others and waits for their exit.
  */
 export class WorkerPool implements AsyncDisposable {
   /** The rows that each worker last reported as done, by message. */
@@ -20,7 +20,7 @@ export class WorkerPool implements AsyncDisposable {
   #finishing = false;
 
   constructor(name: string, script: URL, count: number, signal: AbortSignal) {
-    this.#failure.promise.catch(() => {}); // Matters only to those who wait for an answer.
+    this.#failure.promise.catch(() => {}); // Only pending answers report it.
     this.#abortListener = addAbortListener(signal, () => this.#failure.reject(signal.reason));
     this.rowsDone = Array.from({ length: count }, () => 0);
     this.#children = this.rowsDone.map(() =>
@@ -37,7 +37,7 @@ export class WorkerPool implements AsyncDisposable {
     await this.#answers();
   }
 
-  /** Sends every worker its question, and waits for all answers, in the order of the workers. */
+  /** Sends every worker its question and waits for all answers, in the order of the workers. */
   async ask<Answer>(question: (index: number) => unknown): Promise<Answer[]> {
     const answers = this.#answers();
     for (const [index, child] of this.#children.entries()) {
@@ -46,7 +46,7 @@ export class WorkerPool implements AsyncDisposable {
     return (await answers) as Answer[];
   }
 
-  /** Lets the workers go, and makes sure that they went well. */
+  /** Ends the workers, and checks that they ended cleanly. */
   async finish(): Promise<void> {
     this.#finishing = true;
     for (const child of this.#children) if (child.connected) child.disconnect();
@@ -55,7 +55,7 @@ export class WorkerPool implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#abortListener[Symbol.dispose]();
-    // Workers only ever attach: there is nothing that they would have to clean up.
+    // Workers only attach, so they have nothing to clean up.
     for (const child of this.#children) child.kill('SIGKILL');
     await Promise.all(this.#gone);
   }
@@ -74,7 +74,7 @@ export class WorkerPool implements AsyncDisposable {
     return new Promise<void>((resolve) => {
       child.once('error', (error) => {
         this.#failure.reject(new Error(`${title} could not be started or reached`, { cause: error }));
-        if (child.pid === undefined) resolve(); // It never ran, and so it will not exit.
+        if (child.pid === undefined) resolve(); // It never started, so it will not exit.
       });
       child.once('exit', (code, signal) => {
         if (!this.#finishing || code !== 0) {
@@ -87,7 +87,7 @@ export class WorkerPool implements AsyncDisposable {
   }
 
   #onSent(error: (Error & { code?: string }) | null): void {
-    // A broken channel is a symptom; the exit of the worker, which follows, is the news.
+    // A broken channel is a symptom: the exit of the worker follows and is reported.
     const broken = ['EPIPE', 'ECONNRESET', 'ERR_IPC_CHANNEL_CLOSED'];
     if (error && !broken.includes(error.code ?? '')) this.#failure.reject(error);
   }

@@ -1,10 +1,10 @@
 import { SingleBar } from 'cli-progress';
 
 /**
- * Shows a progress bar until it is disposed of, and then nothing.
+ * Shows a progress bar until it is disposed of.
  *
- * The bar asks for the progress itself, ten times a second: for workers that count in shared
- * memory nobody has to send anything. Without a terminal there is no bar, and no control codes.
+ * The bar reads the progress ten times a second, so workers that count in shared memory send
+ * nothing. Without a terminal it prints neither a bar nor control codes.
  */
 export function progressBar(label: string, total: number, done: () => number): Disposable {
   if (!process.stderr.isTTY || process.env['TERM'] === 'dumb') return { [Symbol.dispose]() {} };

@@ -2,7 +2,7 @@ import type { SharedMemory } from 'shareable';
 import type { Columns, Layout } from './columns.ts';
 import type { Memory } from './memory.ts';
 
-/** The table as the parent holds it: one segment, and what is needed to read it. */
+/** The table in the parent: one segment, and what is needed to read it. */
 export interface Flights {
   readonly segment: SharedMemory;
   readonly layout: Layout;
@@ -15,7 +15,7 @@ export interface RunOptions {
   readonly signal: AbortSignal;
 }
 
-/** One run of the job: its result, and what it cost. Times are in milliseconds. */
+/** One run of the job: its result and its cost. Times are in milliseconds. */
 export interface Run {
   readonly totals: Float64Array;
   readonly startTime: number;
@@ -26,7 +26,7 @@ export interface Run {
   readonly workerMemory: readonly Memory[];
 }
 
-/** Every call returns the time since the one before. */
+/** Returns a function whose calls return the time since the previous call. */
 export function stopwatch(): () => number {
   let last = performance.now();
   return () => {

@@ -20,13 +20,13 @@ const noLines = {
   middle: '  ',
 };
 
-/** A table without lines. `align` has one letter for each column: `l` or `r`. */
+/** Formats a table without lines. `align` has one letter for each column: `l` or `r`. */
 export function table(head: string[], rows: readonly (readonly (string | undefined)[])[], align: string): string {
   const lines = new Table({
     head: head.map((title) => styleText('dim', title)),
     colAligns: [...align].map((letter) => alignments[letter as 'l' | 'r']),
     chars: noLines,
-    // The library's own colours know nothing of NO_COLOR.
+    // The library's colours ignore NO_COLOR.
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
   for (const row of rows) lines.push([...row]);

@@ -1,4 +1,4 @@
-/** A worker that is handed names, not data: it maps what the parent has already got. */
+/** A worker that gets names instead of data: it maps the memory of the parent. */
 import { ShareableList, SharedMemory } from 'shareable';
 import { receive, reply } from './child.ts';
 import { columnsIn, narrow } from './columns.ts';

@@ -8,12 +8,12 @@ const output = join(import.meta.dirname, '../native');
 
 const version = execFileSync('rustc', ['-vV'], { encoding: 'utf8' });
 const target = /^host: (.*)$/m.exec(version)?.[1];
-if (target === undefined) throw new Error(`rustc does not say what it builds for:\n${version}`);
+if (target === undefined) throw new Error(`rustc does not name its host:\n${version}`);
 
 const flags = [];
 if (target.endsWith('linux-gnu')) {
-  // The C library is shared, because every process here has its pages in memory. The unwinder is not: linked statically
-  // it costs nothing until a panic, and as a library it would be loaded at every start.
+  // The C library is shared, because its pages are in memory anyway. The unwinder is static: it costs nothing until a panic,
+  // while a library would be loaded at every start.
   const folder = join(root, 'target/helper/link');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'libgcc_s.so'), 'INPUT(-lgcc_eh -lgcc -lc)\n');

@@ -1,5 +1,5 @@
-// Puts into a package what every one of ours holds and the repository has once: the licence, and into the main package
-// the README, into those of the platforms the licences of what is in the binaries.
+// Copies the shared files of the repository into a package: the licence, and the README into the main package or the
+// licences of linked crates into a platform's package.
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -20,7 +20,7 @@ function read(file) {
 
 put('LICENSE', read('LICENSE'));
 if (name === 'shareable') {
-  // Of the README what holds without the repository: links into it lead nowhere from here.
+  // Without links into the repository and the part on its commands, which do not work in the package.
   const readme = read('README.md')
     .replaceAll(/^!\[[^\]]*\]\((?!https?:).*\)\n\n/gm, '')
     .replace(/^## The demo and the tests\n[^]*(?=^MIT$)/m, '')
