@@ -1,6 +1,6 @@
 /**
- * Every operation beside its competitors: `pnpm bench`, after a build. Prints tables; a full run also writes
- * `docs/bench/results.json`, the plots beside it, and the figures in `docs/performance.md`.
+ * Measures every operation beside its competitors: `pnpm bench`. Prints tables. A full run also writes
+ * `docs/bench/results.json`, the plots beside it, and the figures in `docs/performance.md` and `GOALS.md`.
  *
  *     pnpm bench [OPERATION…] [--quick] [--rounds N] [--python PATH] [--list]
  */
@@ -36,7 +36,7 @@ const names = positionals.length > 0 ? positionals : all;
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
 const started = performance.now();
 const python = findPython(values.python);
-// A quick run does without what has to be installed.
+// A quick run skips competitors that must be installed.
 const peers = values.quick ? [] : installPeers();
 const installed = new Set(peers.filter((peer) => peer.installed).map((peer) => peer.name));
 const report = (line: string): void => {

@@ -1,4 +1,4 @@
-/** Instructions of the core's operations, counted by callgrind: they do not depend on what else the machine does. */
+/** Counts the instructions of the core's operations by callgrind. The counts do not depend on the machine's load. */
 import { execFile, execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -17,7 +17,7 @@ export interface Counted {
 
 export const key = ({ operation, length }: Counted): string => `${operation} ${length}`;
 
-/** What is guarded. */
+/** The guarded operations. */
 export const OPERATIONS: readonly Counted[] = [
   ...['get_int', 'get_float', 'get_str', 'set_int', 'set_float', 'set_str', 'add'].map((operation) => ({
     operation,
@@ -53,14 +53,14 @@ async function instructions(operation: string, times: number, length: number): P
   return Number(collected);
 }
 
-/** Instructions of one operation: of what is done once and again, without what is done at the start and end. */
+/** Returns the instructions of one operation, without those of start and end. */
 export async function countOne({ operation, length, times }: Counted): Promise<number> {
   const base = await instructions(operation, times, length);
   const more = await instructions(operation, 3 * times, length);
   return (more - base) / (2 * times);
 }
 
-/** The versions that the counts belong to. */
+/** Returns the versions that the counts belong to. */
 export function versions(): string {
   return ['rustc', 'valgrind']
     .map((name) => execFileSync(name, ['--version'], { encoding: 'utf8' }).trim())

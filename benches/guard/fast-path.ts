@@ -1,6 +1,6 @@
 /**
- * The cost of the list's fast path in TypeScript as a multiple of a plain read of a typed array beside it: the least of many
- * short, interleaved batches, so that what else the machine does counts little.
+ * Measures the list's fast path in TypeScript as a multiple of a plain read of a typed array. It takes the least of many
+ * short, interleaved batches, so that other load matters little.
  */
 import { ShareableList } from 'shareable';
 
@@ -101,7 +101,7 @@ export function measureFastPath(operation: string, repeats = 1): number {
 
 export const FAST_PATH = ['get int', 'get float', 'get 11-byte str', 'set int', 'set float', 'set 11-byte str'];
 
-// Alone in its process, as each operation is compiled for what it meets.
+// Each operation has a process of its own, because the engine compiles it for the types that it meets.
 if (import.meta.main) {
   const [operation = '', repeats = '1'] = process.argv.slice(2);
   process.stdout.write(`${measureFastPath(operation, Number(repeats))}\n`);

@@ -1,6 +1,6 @@
 /**
- * Whether anything has become slower: `pnpm test:ratios`. Compares instruction counts of the core, and the fast path's cost
- * as a multiple of a plain read, with `figures.json`; nothing here is a limit in seconds. `--update` writes that file.
+ * Catches performance regressions: `pnpm test:ratios`. It compares instruction counts of the core, and the cost of the fast
+ * path as a multiple of a plain read, with `figures.json`. No limit is in seconds. `--update` writes that file.
  */
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -20,12 +20,12 @@ interface Figures {
   readonly multiples: Record<string, number>;
 }
 
-/** More than this part above its figure fails; another compiler makes other code, so there it is more. */
+/** The part by which a count may exceed its figure; more for another compiler, which makes other code. */
 const MARGIN = 0.08;
 const OTHER_COMPILER_MARGIN = 0.3;
 /** The largest multiple of its figure that the fast path may cost. An added call to Rust costs ten times as much. */
 const FACTOR = 3;
-/** What is to cost the same at any length may differ by this part. */
+/** The part by which operations may differ that must cost the same at any length. */
 const GROWTH = 0.02;
 
 const execute = promisify(execFile);
@@ -51,7 +51,7 @@ async function multiple(operation: string, repeats = 1): Promise<number> {
 
 build();
 const instructions: Record<string, number> = {};
-// Two at a time: counts do not mind company.
+// Two at a time, because load does not change counts.
 const waiting = [...OPERATIONS];
 await Promise.all(
   [0, 1].map(async () => {
@@ -77,7 +77,7 @@ if (!isSame) console.log(`the figures are of ${figures.versions}; here is ${vers
 for (const one of OPERATIONS) {
   const [count = Number.NaN, figure = Number.NaN] = [instructions[key(one)], figures.instructions[key(one)]];
   const hint = count < figure * (1 - margin) ? '; less than it was: pnpm test:ratios --update' : '';
-  // A count that is not a number is not fine either.
+  // A count that is not a number fails too.
   judge(
     !isOver(count, figure, margin) && count > 0,
     `${key(one)}: ${count} instructions, ${share(count / figure - 1)}${hint}`,
@@ -99,7 +99,7 @@ const handles = [10, 100_000].map((length) => {
 });
 judge(handles[0] === handles[1], `a handle has ${handles[0]} characters at any length`);
 
-// The guard itself: it has to notice what is done twice, and a fast path that has become slow.
+// Checks the guard itself: it must notice an operation done twice, and a slow fast path.
 const [first] = OPERATIONS;
 if (first !== undefined) {
   const doubled = 2 * (await countOne(first));

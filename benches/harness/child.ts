@@ -1,4 +1,4 @@
-/** One contender at one point, in a process of its own: `node child.ts OPERATION CONTENDER POINT` prints a number. */
+/** Measures one contender at one point, in a process of its own: `node child.ts OPERATION CONTENDER POINT` prints a number. */
 import type { Operation } from './operation.ts';
 
 const [file = '', name = '', text = ''] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-/** What follows from the results, in sentences and short tables. */
+/** Conclusions from the results, as sentences and short tables. */
 import { duration, pointName, ratio, size } from './format.ts';
 import type { Point } from './operation.ts';
 import type { Report } from './report.ts';
@@ -10,7 +10,7 @@ const valueAt = (report: Report, operation: string, contender: string, point: Po
 
 const SIZES = 'size in bytes';
 
-/** The size from which on one way is faster than another, between two sizes that were measured. */
+/** Returns the size from which on one way is faster than another, between two measured sizes. */
 function crossover(report: Report, ours: string, theirs: string): string {
   const points = [...new Set(report.results.filter((r) => r.operation === 'hand-over').map((r) => r.point as number))];
   let below: number | undefined;
@@ -22,7 +22,7 @@ function crossover(report: Report, ours: string, theirs: string): string {
       continue;
     }
     if (below === undefined) return 'never faster';
-    // Where the two lines meet, as the plot draws them.
+    // Where the lines of the plot meet.
     const [mineBelow = 1, otherBelow = 1] = [ours, theirs].map((one) => valueAt(report, 'hand-over', one, below ?? 0));
     const [start, end] = [Math.log(mine / other), Math.log(mineBelow / otherBelow)];
     const share = start / (start - end);
@@ -31,7 +31,7 @@ function crossover(report: Report, ours: string, theirs: string): string {
   return 'at every size';
 }
 
-/** How much more memory each further reader takes. */
+/** Returns the memory that each further reader takes. */
 function slope(report: Report, contender: string): number | undefined {
   const few = valueAt(report, 'memory', contender, 1);
   const many = valueAt(report, 'memory', contender, 8);

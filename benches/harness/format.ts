@@ -1,4 +1,4 @@
-/** Numbers for people. */
+/** Formats numbers for people. */
 import type { Point } from './operation.ts';
 
 function digits(value: number): string {
@@ -29,13 +29,13 @@ export const size = (bytes: number): string =>
 
 export const ratio = (value: number): string => `${digits(value)}x`;
 
-/** 1000000 is 10⁶. */
+/** Formats 1000000 as 10⁶. */
 export function count(value: number): string {
   const power = Math.log10(value);
   return value >= 1000 && Number.isInteger(power) ? `10${'⁰¹²³⁴⁵⁶⁷⁸⁹'[power]}` : String(value);
 }
 
-/** A point as its axis has it. */
+/** Formats a point for its axis. */
 export function pointName(point: Point, axis: string): string {
   if (typeof point === 'string') return point;
   return axis.includes('bytes') ? size(point).replace('.00', '') : count(point);

@@ -1,4 +1,4 @@
-/** What the library sets out to reach, as ratios that were measured in one run. */
+/** The goals of the library, as ratios measured in one run. */
 import type { Point } from './operation.ts';
 import type { Result } from './run.ts';
 
@@ -10,7 +10,7 @@ export interface Goal {
   readonly atLeast?: number;
   /** The largest multiple of the other's cost. */
   readonly atMost?: number;
-  /** Ours at another point is what it is measured by: how the cost grows. */
+  /** The point of ours to compare with, for how the cost grows. */
   readonly from?: Point;
 }
 
@@ -35,13 +35,13 @@ export const GOALS: readonly Goal[] = [
   ofFloor('attach', 4096, 1.5),
   ...times('helper-start', ['ready'], 10),
   ...times('helper-memory', ['resident'], 5),
-  // At the limit of the memory: as memcpy does it, give or take a tenth.
+  // At the limit of the memory: as fast as memcpy, within a tenth.
   ofFloor('copy', 1_048_576, 1.1),
 ];
 
 export interface Verdict extends Goal {
   readonly ratio: number;
-  /** The least and the most of the ratios of single rounds. */
+  /** The least and the largest ratio of single rounds. */
   readonly spread: readonly [number, number];
   readonly isMet: boolean;
 }
@@ -50,7 +50,7 @@ function find(results: readonly Result[], operation: string, point: Point, conte
   return results.find((one) => one.operation === operation && one.point === point && one.contender === contender);
 }
 
-/** Their cost over ours; ratios of rounds that were side by side. */
+/** Returns their cost divided by ours, for rounds that ran side by side. */
 export function compare(ours: Result, theirs: Result): { ratio: number; spread: [number, number] } {
   const pairs = theirs.rounds
     .slice(0, ours.rounds.length)
@@ -58,7 +58,7 @@ export function compare(ours: Result, theirs: Result): { ratio: number; spread: 
   return { ratio: theirs.median / ours.median, spread: [Math.min(...pairs), Math.max(...pairs)] };
 }
 
-/** How the results stand to the goals; goals whose points were not measured are left out. */
+/** Compares the results with the goals, without goals whose points were not measured. */
 export function judge(results: readonly Result[]): Verdict[] {
   return GOALS.flatMap((goal) => {
     const ours = find(results, goal.operation, goal.point, 'shareable');

@@ -1,4 +1,4 @@
-/** What the figures come from. */
+/** The machine and the versions that the figures come from. */
 import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem, type } from 'node:os';
 

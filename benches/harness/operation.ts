@@ -1,21 +1,21 @@
-/** What an operation is, and who does it. Each file of `operations/` exports one. */
+/** An operation and its contenders. Each file of `operations/` exports one. */
 
 /** A list's length, a size in bytes, a number of processes or a type of value. */
 export type Point = number | string;
 
 /** One way of doing an operation. */
 export interface Contender {
-  /** A program of its own beside the operation's file, or `measure` here. */
+  /** A program beside the operation's file, or `measure` here. */
   readonly kind: 'node' | 'python' | 'c';
-  /** What it is called in tables and plots. */
+  /** Its name in tables and plots. */
   readonly title: string;
-  /** Checks that the operation does what it should, then gives its cost in the operation's unit. */
+  /** Checks the operation's result, then returns its cost in the operation's unit. */
   readonly measure?: (point: Point) => number | Promise<number>;
-  /** The largest point that it is asked for, and why. */
+  /** The largest point to measure, and why. */
   readonly upTo?: { readonly point: number; readonly because: string };
-  /** The only points that it can do. */
+  /** The only points that it supports. */
   readonly only?: readonly Point[];
-  /** The npm package that it measures, which is installed on demand. */
+  /** The npm package that it measures, installed on demand. */
   readonly peer?: string;
   /** More flags for Node. */
   readonly flags?: readonly string[];
@@ -23,7 +23,7 @@ export interface Contender {
 
 /** One operation, measured at points along an axis. */
 export interface Operation {
-  /** One line: what is done once. */
+  /** One line: what is measured. */
   readonly title: string;
   readonly unit: 'ns' | 'bytes';
   /** What the points are. */
@@ -31,7 +31,7 @@ export interface Operation {
   readonly points: readonly Point[];
   /** The points of a quick run. */
   readonly quick: readonly Point[];
-  /** By a short name. The first is ours. */
+  /** The contenders by short names. The first is ours. */
   readonly contenders: Readonly<Record<string, Contender>>;
 }
 
@@ -53,7 +53,7 @@ export function cpython(extras: Extras & { title?: string } = {}): Contender {
   return { kind: 'python', title: 'CPython', ...extras };
 }
 
-/** The floor: the same without a runtime, by the `.c` beside the operation. */
+/** The floor: the same operation without a runtime, by the `.c` beside the operation. */
 export function floor(extras: Extras & { title?: string } = {}): Contender {
   return { kind: 'c', title: 'C', ...extras };
 }

@@ -1,6 +1,6 @@
 /**
- * The npm packages beside which ours is measured. They are native and mostly built by node-gyp at install, so they are
- * no dependencies of anything here: a full run installs them into `target/bench/peers` and says what became of each.
+ * The npm packages to compare with. They are native and mostly built by node-gyp at install, so nothing here depends on them:
+ * a full run installs them into `target/bench/peers` and reports the result for each.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -46,7 +46,7 @@ interface Modules {
   };
 }
 
-/** Name, version, and what has to be said about it. */
+/** A package with its version and a remark. */
 const PEERS: readonly [name: string, version: string, note?: string][] = [
   ['shm-typed-array', '0.1.1'],
   ['@riaskov/mmap-io', '1.4.3', 'does not compile for Node 24 unless CXXFLAGS=-std=gnu++20'],
@@ -64,7 +64,7 @@ export interface PeerState {
 const root = join(import.meta.dirname, '../../target/bench/peers');
 const folderOf = (name: string): string => join(root, name.replaceAll(/\W+/g, '-'));
 
-/** A peer that was installed before. */
+/** Returns a peer that was installed before. */
 export function loadPeer<K extends keyof Modules>(name: K): Modules[K] {
   const module = createRequire(join(folderOf(name), 'package.json'))(name) as Modules[K] & { default?: Modules[K] };
   return module.default ?? module;
@@ -76,7 +76,7 @@ function npm(folder: string, ...args: string[]): void {
     stdio: 'pipe',
     env: {
       ...process.env,
-      // The headers of this very Node, where it brought them along; node-gyp would download them.
+      // The headers of this Node, if it includes them. Otherwise node-gyp would download them.
       npm_config_nodedir: dirname(dirname(process.execPath)),
       CXXFLAGS: '-std=gnu++20',
     },
@@ -106,7 +106,7 @@ function install([name, version, note = '']: (typeof PEERS)[number]): PeerState 
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
 
-/** Installs all of them that can be. */
+/** Installs all peers that can be installed. */
 export function installPeers(): PeerState[] {
   return PEERS.map(install);
 }

@@ -1,4 +1,4 @@
-/** What a run has found, as tables. */
+/** Formats the results of a run as tables. */
 import type { Verdict } from './goals.ts';
 import { GOALS, compare, judge } from './goals.ts';
 import { duration, pointName, ratio, size } from './format.ts';
@@ -16,7 +16,7 @@ export interface Report {
   readonly results: readonly Result[];
 }
 
-/** Of an operation what one has to know to read its results. */
+/** What is needed of an operation to read its results. */
 export interface Described {
   readonly title: string;
   readonly unit: Operation['unit'];
@@ -39,7 +39,7 @@ export function describe(operation: Operation): Described {
 
 export const show = (value: number, unit: Operation['unit']): string => (unit === 'ns' ? duration(value) : size(value));
 
-/** Lines of cells under headings, as Markdown. */
+/** Formats rows under headings as Markdown. */
 export function table(headings: string[], rows: string[][]): string {
   const widths = headings.map((heading, column) =>
     Math.max(heading.length, 3, ...rows.map((row) => (row[column] ?? '').length)),
@@ -51,7 +51,7 @@ export function table(headings: string[], rows: string[][]): string {
 const goalText = (goal: Verdict): string =>
   goal.atLeast === undefined ? `at most ${goal.atMost}x` : `at least ${goal.atLeast}x`;
 
-/** Every goal and how it stands. */
+/** Formats every goal with its result. */
 export function goalTable(report: Report): string {
   const value = (operation: string, point: unknown, contender: string): string => {
     const result = report.results.find(
@@ -77,7 +77,7 @@ export function goalTable(report: Report): string {
   return table(['operation', 'shareable', 'against', 'ratio (least to most)', 'goal', ''], rows);
 }
 
-/** Everything that was measured of one operation. */
+/** Formats everything that was measured of one operation. */
 export function operationTable(report: Report, name: string): string {
   const described = report.operations[name];
   if (described === undefined) return '';
@@ -100,7 +100,7 @@ export function operationTable(report: Report, name: string): string {
   return table([described.axis, ...contenders.map((one) => described.contenders[one] ?? one)], rows);
 }
 
-/** All of it, for the terminal. */
+/** Formats the whole report for the terminal. */
 export function printReport(report: Report): string {
   const operations = Object.keys(report.operations).map(
     (name) => `${name}: ${report.operations[name]?.title}\n${operationTable(report, name)}`,

@@ -1,4 +1,4 @@
-/** Runs operations: each contender at each point in a fresh process, one after the other, round by round. */
+/** Runs operations round by round, each contender at each point in a fresh process. */
 import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,18 +10,18 @@ import { compile, pythonEnvironment } from './toolchain.ts';
 
 const execute = promisify(execFile);
 const folder = join(import.meta.dirname, '../operations');
-/** Longer than any one measurement takes. */
+/** A time limit that no measurement reaches. */
 const WATCHDOG = 180_000;
-/** What a contender may take at one point; who has taken more is not measured again there. */
+/** The time at one point after which a contender is not measured there again. */
 const BUDGET = 4000;
 
-/** What was measured of one contender at one point, in the operation's unit. */
+/** The measurements of one contender at one point, in the operation's unit. */
 export interface Result {
   readonly operation: string;
   readonly point: Point;
   readonly contender: string;
   readonly median: number;
-  /** Of all rounds, in their order. */
+  /** The values of all rounds, in order. */
   readonly rounds: number[];
 }
 
@@ -33,7 +33,7 @@ export interface RunOptions {
   readonly report: (line: string) => void;
 }
 
-/** The names of all operations. */
+/** Returns the names of all operations. */
 export function operationNames(): string[] {
   return readdirSync(folder)
     .filter((file) => file.endsWith('.ts'))
@@ -88,7 +88,7 @@ export async function runOperation(name: string, options: RunOptions): Promise<R
         try {
           values.get(contender)?.push(await measure(command(name, contender, about, point, options.python)));
         } catch (error) {
-          // What others cannot do is a result too; ours has to work.
+          // A competitor that fails is a result too. Ours must work.
           const { killed, message } = error as Error & { killed?: boolean };
           if ((about.peer === undefined && killed !== true) || about.title.startsWith('shareable')) throw error;
           const why = killed === true ? 'took too long' : (message.trim().split('\n').at(-1) ?? '');

@@ -1,6 +1,7 @@
 /**
- * How long something takes. `timer.py` and `timer.h` keep to the same rules: a first call, which alone counts when it takes
- * longer than a second; then calls until the code is warm; then batches of some milliseconds, of which the median counts.
+ * Measures how long an operation takes. `timer.py` and `timer.h` follow the same rules: a first call, which is the result if
+ * it takes longer than a second; then calls until the code is warm; then batches of some milliseconds. The result is their
+ * median.
  */
 
 const LONG = 1e9;
@@ -18,7 +19,7 @@ export function median(numbers: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }
 
-/** Nanoseconds an operation, of which `act` does `count`. */
+/** Returns the nanoseconds per operation, where `act` does `count` operations. */
 export function timed(act: () => void, count = 1): number {
   const start = now();
   act();
@@ -43,7 +44,7 @@ export function timed(act: () => void, count = 1): number {
   return median(batches);
 }
 
-/** As {@link timed}, for what ends later; each call is a batch. */
+/** Does the same as {@link timed} for asynchronous operations. Each call is a batch. */
 export async function timedAsync(act: () => Promise<void>): Promise<number> {
   const once = async (): Promise<number> => {
     const start = now();
@@ -63,7 +64,7 @@ export async function timedAsync(act: () => Promise<void>): Promise<number> {
   return median(times);
 }
 
-/** What was measured is wrong unless the operation does what it should. */
+/** Throws if the operation's result is wrong. */
 export function check(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(`the result is wrong: ${what}`);
 }

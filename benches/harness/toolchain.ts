@@ -1,4 +1,4 @@
-/** The programs that contenders need beside Node. */
+/** The programs that contenders need in addition to Node. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '..');
 const output = join(root, '../target/bench');
 
-/** The interpreter itself: what is in the PATH may be a stand-in that takes its time. */
+/** The interpreter itself, because the one in the PATH can be a slow wrapper. */
 export function findPython(name: string): { path: string; version: string } {
   const script = 'import platform, sys; print(sys.executable); print(platform.python_version())';
   const [path = name, version = ''] = execFileSync(name, ['-c', script], { encoding: 'utf8' }).trim().split('\n');
@@ -17,7 +17,7 @@ export const pythonEnvironment = { PYTHONPATH: `${join(root, 'harness')}:${join(
 
 const compiled = new Map<string, string>();
 
-/** The program of an operation's `.c`, compiled once. */
+/** Returns the program of an operation's `.c`, compiled once. */
 export function compile(operation: string): string {
   let program = compiled.get(operation);
   if (program === undefined) {

@@ -1,6 +1,6 @@
 /**
- * The delay of the event loop while 50 promises of acquireAsync wait for a lock that another process holds, beside that of
- * an idle loop.
+ * Measures the delay of the event loop while 50 promises of acquireAsync wait for a lock that another process holds, and the
+ * delay of an idle loop.
  *
  *     node benches/lock/event-loop.ts [--seconds 3]
  */

@@ -1,5 +1,5 @@
 /**
- * From the kill of a lock's holder to its next acquisition, in milliseconds; by one that has been waiting for a while.
+ * Measures the milliseconds from the kill of a lock's holder to the next acquisition, by a process that has waited for a while.
  *
  *     node benches/lock/recovery.ts [--kills 300]
  */

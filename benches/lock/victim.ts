@@ -1,4 +1,4 @@
-/** Acquires the lock when it is told, says so, and waits to be killed. */
+/** Acquires the lock on request, reports that, and waits to be killed. */
 import { Lock } from 'shareable';
 
 const lock = Lock.attach(process.argv[2] ?? '');

@@ -1,5 +1,5 @@
 /**
- * What managers cost: `node benches/manager/connect.ts [clients] [rounds]`, after a build.
+ * Measures the cost of managers: `node benches/manager/connect.ts [clients] [rounds]`, after a build.
  *
  * - starting a server, until it listens, and ending it;
  * - an honest member's `connect()` alone, and beside silent clients that hold every place for unauthenticated connections;
@@ -64,7 +64,7 @@ const connectOnce = async () => {
 await measure(100, connectOnce);
 show('connect()', await measure(rounds, connectOnce), 'ms');
 
-// Those that are sent away come back, so that there are always as many.
+// Disconnected clients connect again, so that their number stays the same.
 const clients = new Set<Socket>();
 const over = new AbortController();
 async function keepOneThere(): Promise<void> {

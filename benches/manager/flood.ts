@@ -1,10 +1,9 @@
 /**
- * What an honest member's `sharedMemory(4096)` costs beside a member that floods the server with registrations:
+ * Measures an honest member's `sharedMemory(4096)` beside a member that floods the server with registrations:
  * `node benches/manager/flood.ts [rounds]`, after a build.
  *
- * The flooding member is a process of its own that has the key and sends as fast as the server reads. It registers a
- * segment that is there, over and over; a segment without a size, for which an attach would wait; and a name that is not
- * there.
+ * The flooding member is a process of its own that has the key and sends as fast as the server reads. It repeatedly
+ * registers an existing segment, a segment without a size, for which an attach would wait, and a name that does not exist.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';

@@ -5,7 +5,7 @@ import { statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join, register } from '../../test/manager/support/wire.ts';
 
 const [address = '', key = '', what = '', kept = ''] = process.argv.slice(2);
-/** Registrations a write. */
+/** Registrations per write. */
 const BATCH = 500;
 
 const name = what === 'kept' ? kept : `flood_${randomUUID()}`;

@@ -9,7 +9,7 @@ import { cpython, floor, node, ours } from '../harness/operation.ts';
 import type { Operation } from '../harness/operation.ts';
 import { check, timed } from '../harness/timer.ts';
 
-/** Makes a segment of shm-typed-array in a process that is killed, as it would remove it at its end. */
+/** Creates a segment of shm-typed-array in a process that is then killed, because its end would remove the segment. */
 function makeElsewhere(name: string, size: number): void {
   const peers = new URL('../harness/peers.ts', import.meta.url);
   const script = `
@@ -44,7 +44,7 @@ export default {
       'shm-typed-array',
       (size: number) => {
         const peer = loadPeer('shm-typed-array');
-        // It gives a process that has a segment already that one again, so another process makes it.
+        // A process that has the segment would get the same object again, so another process creates it.
         const name = `/bench_peer_${process.pid}`;
         makeElsewhere(name, size);
         const act = (): number => {
@@ -67,7 +67,7 @@ export default {
         using made = SharedMemory.create(size);
         made.buf[size - 1] = 7;
         const path = `/dev/shm/${made.name}`;
-        // It has no close: the mapping goes when the buffer is collected.
+        // It has no close: the mapping ends when the buffer is collected.
         const act = (): Buffer => {
           const file = openSync(path, 'r+');
           const bytes = peer.map(fstatSync(file).size, peer.PROT_READ | peer.PROT_WRITE, peer.MAP_SHARED, file);

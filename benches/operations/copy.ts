@@ -6,7 +6,7 @@ import { cpython, floor, node, ours } from '../harness/operation.ts';
 import type { Operation } from '../harness/operation.ts';
 import { check, timed } from '../harness/timer.ts';
 
-/** Copies into bytes whose pages are there already. */
+/** Copies into bytes whose pages exist already. */
 function copyInto(target: Uint8Array, size: number): number {
   const source = new Uint8Array(size).fill(3);
   const act = (): void => target.set(source);

@@ -11,7 +11,7 @@ import { check, timedAsync } from '../harness/timer.ts';
 
 const reader = new URL('../fixtures/hand-over-reader.ts', import.meta.url);
 
-/** A reader: what sends to it, and what ends it. */
+/** A reader: how to send to it, and how to end it. */
 function start(name: WayName): [send: (message: unknown) => Promise<number>, end: () => Promise<void>] {
   if (name === 'worker') {
     const worker = new Worker(reader, { workerData: name });
@@ -35,7 +35,7 @@ function start(name: WayName): [send: (message: unknown) => Promise<number>, end
   ];
 }
 
-/** Nanoseconds from data that lies ready to a reader that has looked at every page of it. */
+/** Returns the nanoseconds from ready data to a reader that has read every page of it. */
 async function handOver(name: WayName, size: number): Promise<number> {
   const way: Way = ways[name];
   const data = makeNumbers(size / 8);

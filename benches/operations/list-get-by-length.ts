@@ -3,7 +3,7 @@ import { cpython, floor, ours } from '../harness/operation.ts';
 import type { Operation } from '../harness/operation.ts';
 import { check, timed } from '../harness/timer.ts';
 
-/** Reads in this many places, spread over the list. */
+/** The number of places to read, spread over the list. */
 const READS = 1000;
 
 export default {

@@ -18,7 +18,7 @@ export default {
       for (let i = 0; i < LENGTH; i++) check(list.get(i) === valueOf(type, i), `slot ${i}`);
       const wanted = valueOf(type, LENGTH - 1);
       return timed(() => {
-        // A variable of the pass's own: counting in an outer one would cost as much as the read.
+        // A local variable, because adding to an outer one would cost as much as the read.
         let hits = 0;
         for (let i = 0; i < LENGTH; i++) if (list.get(i) === wanted) hits++;
         if (hits === 0) throw new Error('the value is not there');

@@ -9,7 +9,7 @@ import type { Operation } from '../harness/operation.ts';
 import { check } from '../harness/timer.ts';
 
 const MILLISECONDS = 300;
-/** What a child does before all start. */
+/** Prepares a child before all start. */
 const WARM_UP = 20_000;
 const child = fileURLToPath(new URL('../lock/increment-child.ts', import.meta.url));
 

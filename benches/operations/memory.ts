@@ -15,7 +15,7 @@ const COUNT = DATA / 8;
 const reader = fileURLToPath(new URL('../fixtures/memory-reader.ts', import.meta.url));
 const flags = { flags: ['--expose-gc'] };
 
-/** What the readers and this process take together once each has read what `message` brings it. */
+/** Returns the memory of the readers and this process, after each has read the data that `message` brings. */
 async function together(readers: number, message: () => object, sum: number): Promise<number> {
   const children = await Promise.all(
     Array.from({ length: readers }, async () => {

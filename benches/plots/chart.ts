@@ -1,4 +1,4 @@
-/** Charts as SVG, by Observable Plot: lines by a quantity, and dots by a category; labelled where the data is. */
+/** Draws charts as SVG by Observable Plot: lines by a quantity, and dots by a category, with labels at the data. */
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 
@@ -16,14 +16,14 @@ export interface Chart {
   readonly series: readonly Series[];
   readonly xFormat: (x: never) => string;
   readonly yFormat: (y: number) => string;
-  /** Each axis grows by factors unless it is said to grow by steps. */
+  /** Axes are logarithmic by default. */
   readonly linear?: boolean;
   readonly width: number;
   readonly height: number;
 }
 
 const OURS = '#d55e00';
-/** Told apart by all kinds of eyes (Okabe and Ito); what is near in meaning is near in colour. */
+/** Colours for colour-blind readers (Okabe and Ito). Related contenders have similar colours. */
 const COLOURS: Record<string, string> = {
   shareable: OURS,
   'in-place': OURS,
@@ -50,13 +50,13 @@ const MARGIN = { top: 54, bottom: 44, left: 62 };
 const FONT = 12;
 const { document } = parseHTML('<!doctype html><html><body></body></html>');
 
-/** Ticks at whole steps of a power of two, from 0 on. */
+/** Returns ticks at multiples of a power of two, from 0 on. */
 function stepsTo(high: number, most = 8): number[] {
   const step = 2 ** Math.ceil(Math.log2(high / most));
   return Array.from({ length: Math.floor(high / step) + 1 }, (_, i) => i * step);
 }
 
-/** Ticks at powers of ten. */
+/** Returns ticks at powers of ten. */
 function ticksOf(low: number, high: number, most = 9): number[] {
   const first = Math.floor(Math.log10(low));
   const last = Math.ceil(Math.log10(high));
@@ -66,7 +66,7 @@ function ticksOf(low: number, high: number, most = 9): number[] {
   return ticks;
 }
 
-/** Where labels go that would like to be at `wanted`, in pixels, so that none covers another. */
+/** Places labels near `wanted`, in pixels, so that they do not overlap. */
 function spread(wanted: number[], top: number, bottom: number): number[] {
   const order = wanted.map((_, i) => i).toSorted((a, b) => (wanted[a] ?? 0) - (wanted[b] ?? 0));
   const places = [...wanted];
@@ -92,13 +92,13 @@ function svgOf(options: Plot.PlotOptions): string {
   return plot.outerHTML.replaceAll('&nbsp;', '\u00a0');
 }
 
-/** Text above the frame. Plot's own titles are HTML; these are part of the picture. */
+/** Draws text above the frame, as part of the picture. Plot's own titles are HTML. */
 const heading = (text: string, dy: number, style: object = { fill: '#555' }): Plot.Markish =>
   Plot.text([text], { frameAnchor: 'top-left', dx: -MARGIN.left + 8, dy, textAnchor: 'start', ...style });
 const titleMark = (title: string, dy = -38): Plot.Markish =>
   heading(title, dy, { fontWeight: 'bold', fontSize: FONT + 2 });
 
-/** Lines, the name of each at its end. */
+/** Draws lines with the name of each at its end. */
 export function lines(chart: Chart): string {
   const { series, width, height, linear = false } = chart;
   const all = series.flatMap((one) => one.values.map(([, y]) => y));
@@ -158,7 +158,7 @@ export function lines(chart: Chart): string {
     marks: [
       Plot.gridY(ticks, { stroke: '#000', strokeOpacity: 0.12 }),
       Plot.axisY(ticks, { label: null, tickFormat: chart.yFormat, tickSize: 0 }),
-      // Not an axis: that of a logarithmic scale leaves out labels of ticks that are no powers of ten.
+      // Not an axis, because a logarithmic one omits labels of ticks that are not powers of ten.
       Plot.text(xs, {
         x: (x: number) => x,
         frameAnchor: 'bottom',
@@ -174,7 +174,7 @@ export function lines(chart: Chart): string {
   });
 }
 
-/** A row a category, a dot a contender, the value beside it. */
+/** Draws a row for each category and a dot for each contender, with its value beside it. */
 export function dots(chart: Chart): string {
   const all = chart.series.flatMap((one) =>
     one.values.map(([x, y]) => ({ category: String(x), value: y, name: one.name, title: one.title })),
@@ -221,7 +221,7 @@ export function dots(chart: Chart): string {
         r: (one: { name: string }) => (isOurs(one.name) ? 7 : 5),
         fill: (one: { name: string }) => colourOf(one.name),
       }),
-      // Where two lie close together, one of them has its value below.
+      // If two dots are close together, one value is below its dot.
       ...[true, false].map((isAbove) =>
         Plot.text(
           all.filter((one) => isAbove !== (one.name === 'c')),

@@ -1,10 +1,10 @@
-/** The pictures of `docs/bench`. */
+/** Draws the pictures of `docs/bench`. */
 import { duration, pointName, size } from '../harness/format.ts';
 import type { Report } from '../harness/report.ts';
 import { dots, lines, sheet } from './chart.ts';
 import type { Chart, Series } from './chart.ts';
 
-/** Without the digits that a tick does not have. */
+/** Formats a number without digits that a tick does not need. */
 const bare = (text: string): string => text.replace(/(\.\d*?)0+(?= )/, '$1').replace(/\.(?= )/, '');
 const time = (ns: number): string => bare(ns < 1 ? `${ns} ns` : duration(ns));
 const precise = (ns: number): string => (ns < 1 ? `${ns.toFixed(1)} ns` : duration(ns));
@@ -32,7 +32,7 @@ function chartOf(report: Report, operation: string, options: Partial<Chart> & Pi
   };
 }
 
-/** File name and picture of each. */
+/** Returns the file name and the picture of each. */
 export function drawAll(report: Report): [file: string, svg: string][] {
   const { processor, node, python } = report.machine;
   const note = `median of ${report.rounds} round${report.rounds === 1 ? '' : 's'}, a process each; ${processor}; Node ${node}, CPython ${python}; ${report.date}`;
