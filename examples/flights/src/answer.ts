@@ -41,7 +41,7 @@ function hourChart(hours: Group[]): string {
     integer(group.flights),
     `${tenth(meanDelay(group))} min`,
     percent(lateShare(group)),
-    bar(lateShare(group), most),
+    styled(lateShare(group), bar(lateShare(group), most)),
   ]);
   return table(['leaves', 'flights', 'mean delay', 'late', ''], rows, 'lrrrl');
 }
@@ -49,9 +49,13 @@ function hourChart(hours: Group[]): string {
 const barWidth = 32;
 const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
-function bar(share: number, most: number): string {
-  const length = Math.round((most === 0 ? 0 : share / most) * barWidth * 8);
-  const drawn = '█'.repeat(Math.floor(length / 8)) + eighths[length % 8];
+/** A bar whose length is `value`'s part of `most`. */
+export function bar(value: number, most: number): string {
+  const length = Math.round((most === 0 ? 0 : value / most) * barWidth * 8);
+  return '█'.repeat(Math.floor(length / 8)) + eighths[length % 8];
+}
+
+function styled(share: number, drawn: string): string {
   return styleText(share < 0.15 ? 'green' : share < 0.3 ? 'yellow' : 'red', drawn);
 }
 

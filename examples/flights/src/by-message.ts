@@ -13,7 +13,7 @@ export interface MessageTask {
 
 /** Runs the same job without shared memory: every worker gets its rows in a message, and sends back its totals. */
 export async function runByMessage(
-  { columns, airports, layout }: Flights,
+  { columns, airports, rows }: Flights,
   { workers, signal }: RunOptions,
 ): Promise<Run> {
   const lap = stopwatch();
@@ -23,7 +23,7 @@ export async function runByMessage(
   const startTime = lap();
 
   const tasks: MessageTask[] = Array.from({ length: workers }, (_, index) => ({
-    columns: narrow(columns, sliceOf(layout.rows, index, workers)),
+    columns: narrow(columns, sliceOf(rows, index, workers)),
     airports: airports.length,
   }));
   await pool.ask((index) => tasks[index]);
@@ -31,7 +31,7 @@ export async function runByMessage(
 
   const totals = new Float64Array(slotCount(airports.length));
   {
-    using _bar = progressBar('Messages', layout.rows, () => pool.rowsDone.reduce((a, b) => a + b));
+    using _bar = progressBar('Messages', rows, () => pool.rowsDone.reduce((a, b) => a + b));
     for (const partial of await pool.ask<Float64Array>(() => 'compute')) {
       for (const [slot, value] of partial.entries()) totals[slot]! += value;
     }

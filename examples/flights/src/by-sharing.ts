@@ -1,32 +1,31 @@
 import { serialize } from 'node:v8';
-import { ShareableList, type ShareableListHandle, type SharedMemoryHandle } from 'shareable';
-import { sliceOf, type Layout, type Slice } from './columns.ts';
+import { SharedArray, type SharedArrayHandle } from 'shareable';
+import { sliceOf, type FlightsHandle, type Slice } from './columns.ts';
 import { slotCount } from './job.ts';
 import { measureMemory, type Memory } from './memory.ts';
 import { WorkerPool } from './pool.ts';
 import { progressBar } from './progress.ts';
+import { runInPython, type PythonRun } from './python.ts';
 import { stopwatch, type Flights, type Run, type RunOptions } from './run.ts';
 
-/** Everything that a worker is told: where the data is, and which rows to read. */
+/** All that a worker is told: where things are, and which rows are its own. */
 export interface SharingTask {
   readonly index: number;
-  readonly segment: SharedMemoryHandle;
-  readonly layout: Layout;
+  readonly flights: FlightsHandle;
   readonly slice: Slice;
-  readonly airports: number;
-  readonly partials: ShareableListHandle;
-  readonly progress: ShareableListHandle;
+  readonly partials: SharedArrayHandle<Float64Array>;
+  readonly progress: SharedArrayHandle<Int32Array>;
 }
 
-/** Runs the job on shared memory: workers attach to the segment by its handle. */
+/** Runs the job with the data where it is: workers attach to the table by its handle. */
 export async function runBySharing(
-  { segment, layout, airports }: Flights,
+  { flights, rows, airports }: Flights,
   { workers, signal }: RunOptions,
-): Promise<Run> {
+): Promise<Run & { python: PythonRun | undefined }> {
   const lap = stopwatch();
-  // Each worker writes to a part of its own, so no lock is needed.
-  using partials = ShareableList.create<number>(zeros(workers * slotCount(airports.length)));
-  using progress = ShareableList.create<number>(zeros(workers));
+  // A row per worker, so that nobody has to lock anything. The last row is the Python worker's.
+  using partials = SharedArray.create([workers + 1, slotCount(airports.length)], 'float64');
+  using progress = SharedArray.create([workers], 'int32');
   const prepareTime = lap();
 
   const script = new URL('./worker.ts', import.meta.url);
@@ -36,10 +35,8 @@ export async function runBySharing(
 
   const tasks: SharingTask[] = Array.from({ length: workers }, (_, index) => ({
     index,
-    segment: segment.toJSON(),
-    layout,
-    slice: sliceOf(layout.rows, index, workers),
-    airports: airports.length,
+    flights: flights.toJSON(),
+    slice: sliceOf(rows, index, workers),
     partials: partials.toJSON(),
     progress: progress.toJSON(),
   }));
@@ -48,26 +45,19 @@ export async function runBySharing(
 
   const totals = new Float64Array(slotCount(airports.length));
   {
-    using _bar = progressBar('Sharing', layout.rows, () => sum(progress));
+    using _bar = progressBar('Sharing', rows, () => progress.data.reduce((sum, done) => sum + done));
     await pool.ask(() => 'compute');
-    // Add up the partial results, which are stored one after the other.
-    for (const [index, partial] of partials.entries()) totals[index % totals.length]! += partial;
+    // Consolidate the partial results of all workers.
+    for (let index = 0; index < workers; index++) {
+      for (const [slot, partial] of partials.row(index).entries()) totals[slot]! += partial;
+    }
   }
   const computeTime = lap();
 
-  // While all workers run, because a page's share depends on how many processes map it.
+  // While all of them still run: a page's share depends on how many processes map it.
   const [parentMemory, workerMemory] = await Promise.all([measureMemory(), pool.ask<Memory>(() => 'measure')]);
+  const python = await runInPython({ flights, partials, row: workers, airports: airports.length }, signal);
   await pool.finish();
   const bytesSent = tasks.reduce((bytes, task) => bytes + serialize(task).byteLength, 0);
-  return { totals, startTime, handOverTime, computeTime, bytesSent, parentMemory, workerMemory };
-}
-
-function zeros(count: number): number[] {
-  return Array.from({ length: count }, () => 0);
-}
-
-function sum(values: Iterable<number>): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
+  return { totals, startTime, handOverTime, computeTime, bytesSent, parentMemory, workerMemory, python };
 }

@@ -1,25 +1,32 @@
-import type { SharedMemory } from 'shareable';
+import { allocateTable, type AllocatedTable, type Columns as ColumnsOf } from 'shareable/arrow';
 
-/** The five columns of the table, as views of the shared segment or of a message. */
-export interface Columns {
+/** The five columns of the table, and the Arrow type of each. */
+const types = {
   /** Local time of departure, in minutes since 1970-01-01. */
-  minute: Int32Array;
+  minute: 'int32',
   /** Delay on arrival in minutes; negative is early. */
-  delay: Int16Array;
+  delay: 'int16',
   /** Miles flown. */
-  distance: Uint16Array;
+  distance: 'uint16',
   /** Index into the list of airports. */
-  origin: Uint16Array;
-  destination: Uint16Array;
-}
+  origin: 'uint16',
+  destination: 'uint16',
+} as const;
+
+/** The columns as typed arrays: over the shared table, or over a message. */
+export type Columns = { -readonly [K in keyof typeof types]: ColumnsOf<typeof types>[K] };
 
 export type ColumnName = keyof Columns;
 
-/** The position of each column in the segment: a small plain object that is sent with the handle. */
-export interface Layout {
-  readonly rows: number;
-  readonly byteLength: number;
-  readonly offsets: Readonly<Record<ColumnName, number>>;
+/** The table in shared memory. */
+export type FlightTable = AllocatedTable<typeof types>;
+
+/** What the table is sent as: a name. */
+export type FlightsHandle = ReturnType<FlightTable['toJSON']>;
+
+/** Makes the table of zeros in shared memory, to be filled in place. */
+export function allocateFlights(rows: number): FlightTable {
+  return allocateTable(types, rows);
 }
 
 /** A half-open range of rows. */
@@ -28,47 +35,30 @@ export interface Slice {
   readonly end: number;
 }
 
-const elementBytes: Record<ColumnName, number> = {
-  minute: Int32Array.BYTES_PER_ELEMENT,
-  delay: Int16Array.BYTES_PER_ELEMENT,
-  distance: Uint16Array.BYTES_PER_ELEMENT,
-  origin: Uint16Array.BYTES_PER_ELEMENT,
-  destination: Uint16Array.BYTES_PER_ELEMENT,
-};
-
-/** The size of a cache line, which aligns every element type and keeps columns apart. */
-const alignment = 64;
-
-/** Places the columns one after the other. */
-export function layOut(rows: number): Layout {
-  let end = 0;
-  const place = (column: ColumnName): number => {
-    const offset = Math.ceil(end / alignment) * alignment;
-    end = offset + rows * elementBytes[column];
-    return offset;
-  };
-  const offsets = {
-    minute: place('minute'),
-    delay: place('delay'),
-    distance: place('distance'),
-    origin: place('origin'),
-    destination: place('destination'),
-  };
-  return { rows, byteLength: end, offsets };
-}
-
-/** Returns the columns as views of a segment, without copying. */
-export function columnsIn(segment: SharedMemory, { rows, offsets }: Layout): Columns {
+/** The columns of an attached table: nothing is copied. */
+export function columnsIn({ table }: Pick<FlightTable, 'table'>): Columns {
+  const column = (name: ColumnName) => table.getChild(name)?.data[0]?.values;
   return {
-    minute: segment.array(Int32Array, offsets.minute, rows),
-    delay: segment.array(Int16Array, offsets.delay, rows),
-    distance: segment.array(Uint16Array, offsets.distance, rows),
-    origin: segment.array(Uint16Array, offsets.origin, rows),
-    destination: segment.array(Uint16Array, offsets.destination, rows),
+    minute: column('minute'),
+    delay: column('delay'),
+    distance: column('distance'),
+    origin: column('origin'),
+    destination: column('destination'),
+  } as Columns;
+}
+
+/** Columns of a process's own, of zeros. */
+export function ownColumns(rows: number): Columns {
+  return {
+    minute: new Int32Array(rows),
+    delay: new Int16Array(rows),
+    distance: new Uint16Array(rows),
+    origin: new Uint16Array(rows),
+    destination: new Uint16Array(rows),
   };
 }
 
-/** Returns views of some rows of the columns. */
+/** The same columns, narrowed to some rows: views again. */
 export function narrow(columns: Columns, { start, end }: Slice): Columns {
   return {
     minute: columns.minute.subarray(start, end),
@@ -84,7 +74,7 @@ export function bytesIn(columns: Columns): number {
   return views.reduce((sum, view) => sum + view.byteLength, 0);
 }
 
-/** Returns part `index` of `rows` rows, split into `parts` parts whose sizes differ by one row at most. */
+/** Part `index` of `rows` rows cut into `parts` parts of equal size, give or take one row. */
 export function sliceOf(rows: number, index: number, parts: number): Slice {
   return {
     start: Math.floor((rows * index) / parts),

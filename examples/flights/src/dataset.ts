@@ -4,7 +4,7 @@ import { zstdDecompressSync } from 'node:zlib';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetScan } from 'hyparquet';
 import type { ColumnName, Columns } from './columns.ts';
 
-/** The name of each column in the file. */
+/** What the file calls each of our columns. */
 const namesInFile: Record<ColumnName, string> = {
   minute: 'date',
   delay: 'delay',
@@ -13,36 +13,48 @@ const namesInFile: Record<ColumnName, string> = {
   destination: 'destination',
 };
 
-/** Reads the number of flights from the footer of the file. */
+/** How many flights the file holds: read from its footer, no data is touched. */
 export async function countFlights(): Promise<number> {
   const metadata = await parquetMetadataAsync(await asyncBufferFromFile(flightsFile()));
   return Number(metadata.num_rows);
 }
 
+/** Which rows to decode, and what to tell. */
+export interface DecodeOptions {
+  /** The first row. Default: 0. */
+  readonly start?: number;
+  /** The codes that `origin` and `destination` get. Default: in the order in which they occur. */
+  readonly airports?: readonly string[];
+  readonly onProgress?: (rowsDone: number) => void;
+}
+
 /**
- * Decodes as many rows of the file into `columns` as fit.
+ * Decodes rows of the file into `columns`, as many as they have room for.
  *
- * It decodes one row group at a time and writes it to its final place, so that there is never a
- * second full copy of the table. Returns the airport codes that `origin` and `destination` index.
+ * One row group is decoded at a time, and written where it will stay: there is never a second
+ * full copy of the table. Returns the airport codes that `origin` and `destination` point into.
  */
-export async function decodeFlights(columns: Columns, onProgress: (rowsDone: number) => void): Promise<string[]> {
-  const rows = columns.minute.length;
+export async function decodeFlights(
+  columns: Columns,
+  { start = 0, airports: known = [], onProgress }: DecodeOptions = {},
+): Promise<string[]> {
+  const end = start + columns.minute.length;
   const scan = await parquetScan({
     file: await asyncBufferFromFile(flightsFile()),
-    // The file is compressed by Zstandard, which Node includes.
+    // The file is compressed by Zstandard, which Node brings along.
     compressors: { ZSTD: (bytes) => zstdDecompressSync(bytes) },
     parsers: { timestampFromMicroseconds: (micros) => Number(micros / 60_000_000n) },
   });
 
-  const airports = new Map<string, number>();
+  const airports = new Map(known.map((airport, code) => [airport, code]));
   for (const group of scan.ranges) {
-    if (group.rowStart >= rows) break;
-    const range = { rowStart: group.rowStart, rowEnd: Math.min(group.rowEnd, rows) };
+    const range = { rowStart: Math.max(group.rowStart, start), rowEnd: Math.min(group.rowEnd, end) };
+    if (range.rowStart >= range.rowEnd) continue;
     for (const [name, column] of Object.entries(namesInFile)) {
       const values = await scan.readColumn({ column, ...range });
-      store(values, columns[name as ColumnName], range.rowStart, airports);
+      store(values, columns[name as ColumnName], range.rowStart - start, airports);
     }
-    onProgress(range.rowEnd);
+    onProgress?.(range.rowEnd - start);
   }
   return [...airports.keys()];
 }
@@ -58,7 +70,7 @@ function store(
     const stored = typeof value === 'string' ? codeOf(value, airports) : Number(value ?? NaN);
     const row = rowStart + index;
     target[row] = stored;
-    // A typed array wraps a number that does not fit, and turns a missing value into 0.
+    // A typed array wraps what does not fit, and turns a missing value into 0.
     if (target[row] !== stored) {
       throw new RangeError(`Row ${row} holds ${String(value)}, which its column cannot store`);
     }
@@ -71,7 +83,7 @@ function codeOf(airport: string, airports: Map<string, number>): number {
   return code;
 }
 
-/** Finds the data by the main module of the package, which is all that it exports. */
+/** The package exports only its main module, so the data is found from there. */
 function flightsFile(): string {
   const main = createRequire(import.meta.url).resolve('vega-datasets');
   return join(dirname(main), '..', 'data', 'flights-3m.parquet');

@@ -2,20 +2,20 @@
  * The question that every process answers about its rows: how many flights were there, and how
  * late did they arrive, by hour of departure, by distance, and by airport at either end?
  *
- * All answers are integers, so partial results can be added exactly and in any order. Only this
- * file computes them: the workers and the check in one process share it.
+ * All answers are integers, so that adding up partial results is exact and their order is of no
+ * matter. This is the only place that computes them: workers and the single-process check share it.
  */
 import type { Columns } from './columns.ts';
 
-/** The delay from which a flight counts as late, by the US Department of Transportation. */
+/** A flight counts as late from here on: the definition of the US Department of Transportation. */
 export const lateFrom = 15;
 
-/** The width of a distance band in miles; the last band is open-ended. */
+/** Flights of 500 miles more fall into the next band; the last one is open-ended. */
 export const bandMiles = 500;
 const bands = 6;
 const hours = 24;
 
-/** The number of integers per group in the totals, which are one flat array. */
+/** The totals are one flat row of integers, three for each group. */
 const fields = 3;
 
 export interface Group {
@@ -24,7 +24,7 @@ export interface Group {
   readonly lateFlights: number;
 }
 
-/** The index at which each family of groups begins. */
+/** The slot at which each family of groups begins. */
 function starts(airports: number): Record<'hour' | 'band' | 'origin' | 'destination', number> {
   const band = hours * fields;
   const origin = band + bands * fields;
@@ -35,7 +35,12 @@ export function slotCount(airports: number): number {
   return (hours + bands + 2 * airports) * fields;
 }
 
-/** The number of rows between two progress reports. */
+/** The number of airports that totals have room for. */
+export function airportsIn(totals: Float64Array): number {
+  return (totals.length / fields - hours - bands) / 2;
+}
+
+/** Rows between two reports of progress. */
 const stride = 65_536;
 
 export function tally(columns: Columns, airports: number, onProgress?: (rowsDone: number) => void): Float64Array {
@@ -75,7 +80,7 @@ function count(totals: Float64Array, slot: number, minutesLate: number, late: nu
   totals[slot + 2]! += late;
 }
 
-/** The answer: the totals with names. */
+/** The answer: the totals with names on. */
 export interface Answer {
   readonly hours: Group[];
   readonly bands: Group[];
@@ -102,7 +107,7 @@ export function answerFrom(totals: Float64Array, airports: number): Answer {
   };
 }
 
-/** Throws unless both runs have the same integers. */
+/** Throws unless both runs came to the same integers. */
 export function assertSame(name: string, actual: Float64Array, expected: Float64Array): void {
   const slot = expected.findIndex((value, index) => actual[index] !== value);
   if (slot === -1) return;

@@ -1,27 +1,26 @@
-import { ShareableList, type ShareableListHandle, type SharedMemory, type SharedMemoryHandle } from 'shareable';
-import type { Layout } from './columns.ts';
+import { SharedArray, type SharedArrayHandle } from 'shareable';
+import type { FlightTable, FlightsHandle } from './columns.ts';
 import { WorkerPool } from './pool.ts';
 import { progressBar } from './progress.ts';
 
 export interface LoadTask {
-  readonly segment: SharedMemoryHandle;
-  readonly layout: Layout;
-  readonly progress: ShareableListHandle;
+  readonly flights: FlightsHandle;
+  readonly progress: SharedArrayHandle<Int32Array>;
 }
 
 /**
- * Fills the segment, and returns the airport codes.
+ * Fills the table, and returns the airport codes.
  *
- * Decoding leaves hundreds of megabytes of garbage, which end with the process that decodes. The
- * data stays, because the parent owns the segment.
+ * Decoding leaves hundreds of megabytes of garbage behind. A process that goes when it is done
+ * takes them along; what it wrote stays, since the table belongs to the parent.
  */
-export async function loadFlights(segment: SharedMemory, layout: Layout, signal: AbortSignal): Promise<string[]> {
-  using progress = ShareableList.create<number>([0]);
-  const task: LoadTask = { segment: segment.toJSON(), layout, progress: progress.toJSON() };
+export async function loadFlights(flights: FlightTable, signal: AbortSignal): Promise<string[]> {
+  using progress = SharedArray.create([1], 'int32');
+  const task: LoadTask = { flights: flights.toJSON(), progress: progress.toJSON() };
   const script = new URL('./loader.ts', import.meta.url);
   await using pool = new WorkerPool('loader', script, 1, signal);
   await pool.ready();
-  using _bar = progressBar('Decoding', layout.rows, () => progress.get(0));
+  using _bar = progressBar('Decoding', flights.table.numRows, () => progress.at(0));
   const [airports] = await pool.ask<string[]>(() => task);
   await pool.finish();
   return airports ?? [];

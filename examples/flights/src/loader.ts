@@ -1,5 +1,6 @@
-/** Decodes the file straight into the parent's segment, in a process of its own. */
-import { ShareableList, SharedMemory } from 'shareable';
+/** Decodes the file straight into the parent's table, in a process of its own. */
+import { SharedArray } from 'shareable';
+import { attachTable } from 'shareable/arrow';
 import { receive, reply } from './child.ts';
 import { columnsIn } from './columns.ts';
 import { decodeFlights } from './dataset.ts';
@@ -8,6 +9,6 @@ import type { LoadTask } from './load.ts';
 reply();
 
 const task = await receive<LoadTask>();
-using segment = SharedMemory.attach(task.segment);
-using progress = ShareableList.attach<number>(task.progress);
-reply(await decodeFlights(columnsIn(segment, task.layout), (rows) => progress.set(0, rows)));
+using flights = attachTable(task.flights);
+using progress = SharedArray.attach(task.progress);
+reply(await decodeFlights(columnsIn(flights), { onProgress: (rows) => progress.set(0, rows) }));

@@ -1,9 +1,9 @@
 /** The demo: several processes work on the same three million flights, without copying them. */
-import { SharedMemory } from 'shareable';
 import { describeAnswer } from './answer.ts';
+import { runByFile } from './by-file.ts';
 import { runByMessage } from './by-message.ts';
 import { runBySharing } from './by-sharing.ts';
-import { columnsIn, layOut } from './columns.ts';
+import { allocateFlights } from './columns.ts';
 import { describeCosts } from './cost.ts';
 import { countFlights } from './dataset.ts';
 import { integer, megabytes, seconds } from './format.ts';
@@ -15,30 +15,32 @@ import { stopwatch } from './run.ts';
 
 async function demo({ rows, workers }: Options, signal: AbortSignal): Promise<void> {
   const lap = stopwatch();
-  const layout = layOut(Math.min(rows, await countFlights()));
-  // This process owns the segment: leaving the scope in any way removes it.
-  using segment = SharedMemory.create(layout.byteLength);
-  const airports = await loadFlights(segment, layout, signal);
-  const columns = columnsIn(segment, layout);
-  const flights = { segment, layout, columns, airports };
+  // Owned by this process: leaving the scope, for whatever reason, removes it from the system.
+  using table = allocateFlights(Math.min(rows, await countFlights()));
+  const airports = await loadFlights(table, signal);
+  const { columns } = table;
+  const flights = { flights: table, rows: table.table.numRows, columns, airports };
   console.log(
-    `${integer(layout.rows)} flights (${day(columns.minute[0])} to ${day(columns.minute.at(-1))}), ` +
-      `${megabytes(segment.size)} in the segment ${segment.name}: decoded in ${seconds(lap())}\n`,
+    `${integer(flights.rows)} flights (${day(columns.minute[0])} to ${day(columns.minute.at(-1))}), ` +
+      `${megabytes(table.shm.size)} in the segment ${table.name}: decoded in ${seconds(lap())}\n`,
   );
 
-  // Each run has fresh workers. Sharing comes first, because the parent's peak memory never falls.
+  // Fresh workers for each; sharing goes first, since the parent's peak memory never falls again.
   const sharing = await runBySharing(flights, { workers, signal });
   const message = await runByMessage(flights, { workers, signal });
+  const file = await runByFile(flights, { workers, signal });
 
   lap();
   const expected = tally(columns, airports.length);
   const aloneTime = lap();
-  assertSame('The run with shared memory', sharing.totals, expected);
-  assertSame('The run with process.send', message.totals, expected);
+  assertSame('The run by shared memory', sharing.totals, expected);
+  assertSame('The run by process.send', message.totals, expected);
+  assertSame('The run by reading the file', file.totals, expected);
+  if (sharing.python !== undefined) assertSame('The Python worker', sharing.python.totals, expected);
 
   console.log(describeAnswer(answerFrom(sharing.totals, airports.length), airports));
-  console.log(`\n${describeCosts({ sharing, message, aloneTime })}\n`);
-  console.log('Both runs agree with a computation in one process, to the last flight and minute.');
+  console.log(`\n${describeCosts({ sharing, message, file, aloneTime })}\n`);
+  console.log('All runs agree with a computation in one process, to the last flight and minute.');
 }
 
 function describeError(error: unknown): string {

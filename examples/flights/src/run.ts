@@ -1,11 +1,10 @@
-import type { SharedMemory } from 'shareable';
-import type { Columns, Layout } from './columns.ts';
+import type { Columns, FlightTable } from './columns.ts';
 import type { Memory } from './memory.ts';
 
-/** The table in the parent: one segment, and what is needed to read it. */
+/** The table as the parent holds it. */
 export interface Flights {
-  readonly segment: SharedMemory;
-  readonly layout: Layout;
+  readonly flights: FlightTable;
+  readonly rows: number;
   readonly columns: Columns;
   readonly airports: readonly string[];
 }
@@ -15,7 +14,7 @@ export interface RunOptions {
   readonly signal: AbortSignal;
 }
 
-/** One run of the job: its result and its cost. Times are in milliseconds. */
+/** One run of the job: its result, and what it cost. Times are in milliseconds. */
 export interface Run {
   readonly totals: Float64Array;
   readonly startTime: number;
@@ -26,7 +25,7 @@ export interface Run {
   readonly workerMemory: readonly Memory[];
 }
 
-/** Returns a function whose calls return the time since the previous call. */
+/** Every call returns the time since the one before. */
 export function stopwatch(): () => number {
   let last = performance.now();
   return () => {

@@ -1,25 +1,24 @@
-/** A worker that gets names instead of data: it maps the memory of the parent. */
-import { ShareableList, SharedMemory } from 'shareable';
+/** A worker that is handed names, not data: it maps what the parent has already got. */
+import { SharedArray } from 'shareable';
+import { attachTable } from 'shareable/arrow';
 import { receive, reply } from './child.ts';
 import { columnsIn, narrow } from './columns.ts';
 import type { SharingTask } from './by-sharing.ts';
-import { tally } from './job.ts';
+import { airportsIn, tally } from './job.ts';
 import { measureMemory } from './memory.ts';
 
 reply();
 
-const task = await receive<SharingTask>();
-using segment = SharedMemory.attach(task.segment, { readOnly: true });
-using partials = ShareableList.attach<number>(task.partials);
-using progress = ShareableList.attach<number>(task.progress);
-const columns = narrow(columnsIn(segment, task.layout), task.slice);
+const { index, slice, ...task } = await receive<SharingTask>();
+using flights = attachTable(task.flights, { readOnly: true });
+using partials = SharedArray.attach(task.partials);
+using progress = SharedArray.attach(task.progress);
+const columns = narrow(columnsIn(flights), slice);
+const partial = partials.row(index);
 reply();
 
 await receive<'compute'>();
-const totals = tally(columns, task.airports, (rows) => progress.set(task.index, rows));
-for (const [slot, total] of totals.entries()) {
-  partials.set(task.index * totals.length + slot, total);
-}
+partial.set(tally(columns, airportsIn(partial), (rows) => (progress.data[index] = rows)));
 reply();
 
 await receive<'measure'>();

@@ -23,19 +23,19 @@ export type Float16View = typeof globalThis extends { Float16Array: { prototype:
   ? View
   : TypedArray;
 
-/** Any typed array, in words that TypeScript before 5.7 knows too. */
+/** Any typed array. */
 export type TypedArray =
-  | InstanceType<Int8ArrayConstructor>
-  | InstanceType<Uint8ArrayConstructor>
-  | InstanceType<Uint8ClampedArrayConstructor>
-  | InstanceType<Int16ArrayConstructor>
-  | InstanceType<Uint16ArrayConstructor>
-  | InstanceType<Int32ArrayConstructor>
-  | InstanceType<Uint32ArrayConstructor>
-  | InstanceType<Float32ArrayConstructor>
-  | InstanceType<Float64ArrayConstructor>
-  | InstanceType<BigInt64ArrayConstructor>
-  | InstanceType<BigUint64ArrayConstructor>;
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array
+  | BigInt64Array
+  | BigUint64Array;
 
 /** The typed array that shows the elements of each {@link Dtype}. */
 export interface DtypeViews {
