@@ -8,35 +8,12 @@ import { fileURLToPath } from 'node:url';
 import { SharedMemoryManager } from 'shareable';
 import { expect, test } from 'vitest';
 
+import { pointsIn } from '../support/kill-points.ts';
 import { namesInUse } from '../support/segments.ts';
 import { freshFolder } from './support/places.ts';
 
 const MEMBER = fileURLToPath(new URL('fixtures/one.ts', import.meta.url));
 const hasStrace = spawnSync('strace', ['-V']).status === 0;
-
-/** A system call of a thread, by its name and by how often the thread had made it, this time included. */
-interface Point {
-  call: string;
-  when: number;
-}
-
-/** The calls of the marking thread after its mark, from a trace. */
-function pointsIn(trace: string): Point[] {
-  const lines = trace.split('\n');
-  const thread = lines.find((line) => line.includes('the-mark'))?.split(' ')[0] ?? 'none';
-  const counts = new Map<string, number>();
-  const points: Point[] = [];
-  let isMarked = false;
-  for (const line of lines) {
-    const [, by, call = ''] = /^(\d+) +(\w+)\(/.exec(line) ?? [];
-    if (by !== thread) continue;
-    const when = (counts.get(call) ?? 0) + 1;
-    counts.set(call, when);
-    if (isMarked) points.push({ call, when });
-    isMarked ||= line.includes('the-mark');
-  }
-  return points;
-}
 
 test.runIf(hasStrace)(
   'leaves only segments that its tracker or the manager unlinks, for every system call as its last',

@@ -1,10 +1,12 @@
 //! Segments, for `shared-memory.ts`.
 
+use std::cell::RefCell;
+
 use napi::bindgen_prelude::{External, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use shareable_core::{
-    Access, AttachOptions, CreateOptions, Error, Foreign, Kind, Lifetime, Name, Segment, Umask,
+    Access, AttachOptions, CreateOptions, Draft, Error, Foreign, Kind, Lifetime, Name, Segment, Umask,
     page_size as core_page_size, round_up_to_page,
 };
 
@@ -91,6 +93,36 @@ pub(crate) fn to_bytes(size: f64) -> shareable_core::Result<usize> {
 pub fn create_segment(env: &Env, size: f64, options: NativeCreateOptions) -> Result<NativeSegment> {
     let create = || Segment::create(to_bytes(size)?, &options.check()?);
     create().or_throw(env).map(Into::into)
+}
+
+/// A segment without a name.
+#[napi(object, object_from_js = false)]
+pub struct NativeDraft {
+    /// What [`publish_draft`] and [`drop_draft`] take.
+    pub draft: External<RefCell<Option<Draft>>>,
+    /// This process's instance of it.
+    pub segment: NativeSegment,
+}
+
+/// Creates a segment of zeros that gets its name by [`publish_draft`].
+#[napi(catch_unwind)]
+pub fn draft_segment(env: &Env, size: f64, options: NativeCreateOptions) -> Result<NativeDraft> {
+    let create = || Draft::new(to_bytes(size)?, options.check()?);
+    let (draft, segment) = create().or_throw(env)?;
+    Ok(NativeDraft { draft: External::new(RefCell::new(Some(draft))), segment: segment.into() })
+}
+
+/// Gives a draft its name. Does nothing the second time.
+#[napi(catch_unwind)]
+pub fn publish_draft(env: &Env, draft: &External<RefCell<Option<Draft>>>) -> Result<()> {
+    let draft = draft.borrow_mut().take();
+    draft.map_or(Ok(()), Draft::publish).or_throw(env)
+}
+
+/// Gives a draft up, so that its memory goes with its mapping.
+#[napi(catch_unwind)]
+pub fn drop_draft(draft: &External<RefCell<Option<Draft>>>) {
+    drop(draft.borrow_mut().take());
 }
 
 /// Attaches to a segment.

@@ -11,6 +11,7 @@
 
 mod array;
 mod bytes;
+mod draft;
 mod error;
 mod identity;
 mod keeper;
@@ -34,6 +35,7 @@ pub mod tracker;
 
 pub use array::create_array;
 pub use bytes::SharedBytes;
+pub use draft::Draft;
 pub use error::{Error, Kind, Remedy, Result};
 pub use identity::Identity;
 pub use list::List;

@@ -132,6 +132,19 @@ impl Segment {
         }
     }
 
+    /// This process's instance of a [`Draft`](crate::Draft).
+    pub(crate) fn of_draft(name: &Name, mapping: &Arc<Mapping>, identity: Identity, options: &CreateOptions) -> Self {
+        let keeper = options.keeper.clone().filter(|_| options.lifetime == Lifetime::Owned);
+        Self {
+            name: name.clone(),
+            mapping: Arc::clone(mapping),
+            identity,
+            is_owner: options.lifetime == Lifetime::Owned && keeper.is_none(),
+            keeper,
+            access: Access::ReadWrite,
+        }
+    }
+
     /// Gives a new segment to its keeper, if it has one.
     fn hand_over(mut self, options: &CreateOptions) -> Result<Self> {
         if let Some(keeper) = options.keeper.as_ref().filter(|_| self.is_owner) {
@@ -324,7 +337,7 @@ fn left_behind(name: &Name, owner: Option<u32>, why: &str) -> Error {
     .on_segment(name.as_str())
 }
 
-fn check_size(size: usize) -> Result<NonZeroUsize> {
+pub(crate) fn check_size(size: usize) -> Result<NonZeroUsize> {
     NonZeroUsize::new(size).filter(|size| isize::try_from(size.get()).is_ok()).ok_or_else(|| {
         Error::new(Kind::OutOfRange, format!("a segment cannot have {size} bytes; it has 1 to {}", isize::MAX))
     })

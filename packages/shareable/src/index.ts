@@ -29,10 +29,10 @@ export type { AcquireAsyncOptions, AcquireOptions, LockHandle } from './lock/loc
 export { LockGuard } from './lock/guard.js';
 export type { AttachOptions, CreateOptions } from './options.js';
 export { SharedMemoryManager } from './manager/shared-memory-manager.js';
-export type { SharedMemoryManagerOptions } from './manager/shared-memory-manager.js';
+export type { ManagedOptions, SharedMemoryManagerOptions } from './manager/shared-memory-manager.js';
 export { ShareableList } from './list/shareable-list.js';
 export type { ShareableListHandle } from './list/shareable-list.js';
 export { SharedMemory, pageSize, roundUpToPage } from './memory/shared-memory.js';
-export type { SharedMemoryHandle, TypedArrayConstructor } from './memory/shared-memory.js';
+export type { Make, OnceOptions, SharedMemoryHandle, TypedArrayConstructor } from './memory/shared-memory.js';
 export { slot } from './list/values.js';
 export type { SizedValue, SlotValue, Storable } from './list/values.js';

@@ -48,7 +48,8 @@ pub use limits::MemoryLimit;
 pub(crate) use limits::memory_limit;
 pub use memory::page_size;
 pub(crate) use memory::{
-    Hold, LOSSES, Mapping, Region, attach_within, create, is_linked, renew_fault_handler, unlink, unlink_registered,
+    Draft, Hold, LOSSES, Mapping, Region, attach_within, create, draft, is_linked, publish, renew_fault_handler,
+    unlink, unlink_registered,
 };
 pub(crate) use process::{
     Helper, Supervised, at_exit, detach, effective_user, fall_silent, ignore_lease_signals, wait_for_starter,
@@ -176,6 +177,16 @@ pub(crate) mod fault {
              lost, and the other pages are still shared. Make room, close the segment and attach again",
         )
         .with_os("page fault", Some(NO_SPACE))
+    }
+
+    pub(crate) fn no_drafts(name: &Name) -> Error {
+        Error::new(
+            Kind::Unsupported,
+            format!(
+                "segment '{name}' cannot be filled before it has its name: this system or file system cannot hide it"
+            ),
+        )
+        .on_segment(name.as_str())
     }
 
     pub(crate) fn empty(name: &Name) -> Error {

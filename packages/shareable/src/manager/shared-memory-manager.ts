@@ -1,3 +1,4 @@
+import { createHmac, randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { inspect } from 'node:util';
 
@@ -20,12 +21,19 @@ import { Lock } from '../lock/lock.js';
 import type { SharedMemoryManagerOptions } from './options.js';
 import { checkAddress, checkKey, checkManagerOptions } from './options.js';
 import type { CreateOptions } from '../options.js';
-import { managed } from '../options.js';
+import { checkOptions, managed, wrongType } from '../options.js';
 import { ShareableList } from '../list/shareable-list.js';
+import type { Make, OnceOptions } from '../memory/shared-memory.js';
 import { SharedMemory } from '../memory/shared-memory.js';
 import type { SizedValue, SlotTypes, SlotValue, Storable, Widened } from '../list/values.js';
 
 export type { SharedMemoryManagerOptions } from './options.js';
+
+/** How to create something through a manager. */
+export interface ManagedOptions {
+  /** Its name, without a leading slash. Default: a fresh random one. */
+  name?: string | undefined;
+}
 
 /** What the constructor gets from {@link SharedMemoryManager.start} and {@link SharedMemoryManager.connect}. */
 interface Connection {
@@ -67,6 +75,8 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
 
   readonly #native: NativeManager;
   readonly #key: Uint8Array | null;
+  /** What the names of {@link once} follow from. */
+  readonly #secret: Uint8Array;
   readonly #role: 'alone' | Connection['role'];
   #hasEnded = false;
 
@@ -78,6 +88,7 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
     if (key !== undefined) checkInternal(key, 'SharedMemoryManager.start() or SharedMemoryManager.connect()');
     this.#native = connection?.native ?? createManager();
     this.#key = connection?.key ?? null;
+    this.#secret = this.#key ?? randomBytes(32);
     this.#role = connection?.role ?? 'alone';
     this.address = this.#native.address ?? null;
     if (this.#role === 'starter') running.add(this);
@@ -128,8 +139,28 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
    * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; and the errors of
    *   {@link SharedMemory.create}
    */
-  sharedMemory(size: number): SharedMemory {
-    return SharedMemory.create(size, this.#options());
+  sharedMemory(size: number, options?: ManagedOptions): SharedMemory {
+    return SharedMemory.create(size, this.#options(options));
+  }
+
+  /**
+   * As {@link SharedMemory.once}, within this manager: of all processes that are connected to it, exactly one at a time makes
+   * the segment of this key, and the manager unlinks it at its end. Keys of other managers are other segments.
+   *
+   * @param key any text; the segment's name follows from it and from the manager's key
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; what else {@link SharedMemory.once} throws
+   */
+  async once(key: string, make: Make, options?: Omit<OnceOptions, 'track'>): Promise<SharedMemory> {
+    if (typeof key !== 'string') throw wrongType('key', 'a string', key);
+    return SharedMemory.once(this.#nameOf(key), make, { ...options, ...this.#options() });
+  }
+
+  /** The name of the segment of a key: the same for all processes that have this manager, and for nobody else. */
+  #nameOf(key: string): string {
+    const hash = createHmac('sha256', this.#secret)
+      .update(`once\0${this.address ?? ''}\0${key}`)
+      .digest('hex');
+    return `psm_${hash.slice(0, 24)}`;
   }
 
   /**
@@ -138,10 +169,16 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
    * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; and the errors of
    *   {@link ShareableList.create}
    */
-  shareableList<V extends readonly SlotValue[] | []>(values: V): ShareableList<SlotTypes<V>[number], SlotTypes<V>>;
-  shareableList<T extends Storable>(values: Iterable<T | SizedValue<T>>): ShareableList<Widened<T>>;
-  shareableList(values: Iterable<SlotValue>): ShareableList {
-    return ShareableList.create(values as Iterable<Storable>, this.#options());
+  shareableList<V extends readonly SlotValue[] | []>(
+    values: V,
+    options?: ManagedOptions,
+  ): ShareableList<SlotTypes<V>[number], SlotTypes<V>>;
+  shareableList<T extends Storable>(
+    values: Iterable<T | SizedValue<T>>,
+    options?: ManagedOptions,
+  ): ShareableList<Widened<T>>;
+  shareableList(values: Iterable<SlotValue>, options?: ManagedOptions): ShareableList {
+    return ShareableList.create(values as Iterable<Storable>, this.#options(options));
   }
 
   /**
@@ -163,8 +200,8 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
    *
    * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; and the errors of {@link Lock.create}
    */
-  lock(): Lock {
-    return Lock.create(this.#options());
+  lock(options?: ManagedOptions): Lock {
+    return Lock.create(this.#options(options));
   }
 
   /**
@@ -231,9 +268,10 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
   }
 
   /** Returns options that make this manager the owner of what is created. */
-  #options(): CreateOptions {
+  #options(given?: ManagedOptions): CreateOptions {
     this.#check();
+    const { name } = checkOptions(given, ['name']);
     const options: CreateOptions & { [managed]: number } = { [managed]: this.#native.id };
-    return options;
+    return name === undefined ? options : { ...options, name };
   }
 }

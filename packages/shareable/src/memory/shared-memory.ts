@@ -24,9 +24,22 @@ import {
   checkInteger,
   checkName,
   checkNamelessOptions,
+  checkOptions,
   checkSize,
   checkTarget,
+  wrongType,
 } from '../options.js';
+import type { AcquireAsyncOptions } from '../lock/options.js';
+import { checkWait } from '../lock/options.js';
+import { once } from './once.js';
+
+/** How to make a segment once. */
+export interface OnceOptions extends Omit<CreateOptions, 'name'>, AcquireAsyncOptions {}
+
+/**
+ * Fills a segment for {@link SharedMemory.once}. It calls `create` once, with the size in bytes, and fills what that gives.
+ */
+export type Make = (create: (size: number) => SharedMemory) => void | Promise<void>;
 
 /** What {@link SharedMemory.toJSON} returns and {@link SharedMemory.attach} accepts. */
 export type SharedMemoryHandle = Handle<'SharedMemory'>;
@@ -153,6 +166,46 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   static createOrAttach(name: string, size: number, options?: Omit<CreateOptions, 'name'>): SharedMemory {
     const checked = checkNamelessOptions(options, SharedMemory.createOrAttach);
     return wrapSegment(createOrAttachSegment(checkName(name), checkSize(size), checked));
+  }
+
+  /**
+   * Attaches to the segment called `name`; if there is none, one process makes it and the others wait for it.
+   *
+   * Exactly one process, or thread, at a time runs `make`. The name appears when `make` has ended, so nobody attaches to
+   * a segment that is half filled. When `make` throws, its caller gets the error; when its process dies, nothing is left. In
+   * both cases the next waiter runs its own `make`. Where a segment cannot be hidden while it is filled (macOS, Windows),
+   * `make` fills another one that is copied at the end, and only `once` waits for the copy.
+   *
+   * With `track: true`, the default, the maker owns the segment, as with {@link create}: it goes with the maker's scope or
+   * process, while others keep what they have attached to. With `track: false` it stays until somebody calls
+   * {@link unlink}, which is what a cache for processes that come and go needs. A manager's `once` is the third way.
+   *
+   * @param options.timeout how long to wait for another maker, in milliseconds. Default: for ever. A `make` of this call
+   *   is not interrupted.
+   * @param options.signal gives up the wait for another maker
+   * @throws {SharedMemoryError} `ETIMEDOUT` when another process has not finished in time; `ABORT_ERR` when the signal aborts
+   *   the wait, with its reason as the `cause`; `ERR_SHM_ONCE` when `make` does not call `create` exactly once
+   * @throws what `make` throws, and what {@link create} and {@link attach} throw
+   *
+   * @example
+   * ```ts
+   * using table = await SharedMemory.once('flights-2024', async (create) => {
+   *   const bytes = await readFile('flights.bin');
+   *   create(bytes.length).buf.set(bytes);
+   * });
+   * ```
+   */
+  static async once(name: string, make: Make, options?: OnceOptions): Promise<SharedMemory> {
+    const known = ['track', 'mode', 'exactMode', 'timeout', 'signal'] as const;
+    const { timeout, signal, ...others } = checkOptions<OnceOptions>(options, known);
+    if (typeof make !== 'function') throw wrongType('make', 'a function', make);
+    return once({
+      name: checkName(name),
+      make,
+      options: { ...checkNamelessOptions(others, SharedMemory.once), name },
+      ...checkWait({ timeout, signal }),
+      wrap: wrapSegment,
+    });
   }
 
   /**

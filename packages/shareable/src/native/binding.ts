@@ -27,6 +27,9 @@ export const helperPath: string = findHelper(addonPath);
 addon.setHelper(helperPath);
 
 export const createSegment = translated(addon.createSegment);
+export const draftSegment = translated(addon.draftSegment);
+export const publishDraft = translated(addon.publishDraft);
+export const dropDraft = translated(addon.dropDraft);
 export const attachSegment = translated(addon.attachSegment);
 export const createOrAttachSegment = translated(addon.createOrAttachSegment);
 export const segmentBuffer = translated(addon.segmentBuffer);

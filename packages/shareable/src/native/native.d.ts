@@ -65,6 +65,12 @@ export declare function disposeLock(lock: ExternalObject<Lock>): void
 /** Closes the segment as [`close_segment`] does, and unlinks it if the instance is the owner and nobody has done so. */
 export declare function disposeSegment(segment: ExternalObject<Segment>, buffer?: ArrayBuffer | undefined): boolean
 
+/** Creates a segment of zeros that gets its name by [`publish_draft`]. */
+export declare function draftSegment(size: number, options: NativeCreateOptions): NativeDraft
+
+/** Gives a draft up, so that its memory goes with its mapping. */
+export declare function dropDraft(draft: ExternalObject<RefCell<Draft | undefined | null>>): void
+
 /** Ends a manager, or this process's part in it. Idempotent. */
 export declare function endManager(manager: ExternalObject<Manager>): void
 
@@ -179,6 +185,14 @@ export interface NativeCreateOptions {
   origin?: string
   /** The manager that takes the segment over. */
   manager?: number
+}
+
+/** A segment without a name. */
+export interface NativeDraft {
+  /** What [`publish_draft`] and [`drop_draft`] take. */
+  draft: ExternalObject<RefCell<Draft | undefined | null>>
+  /** This process's instance of it. */
+  segment: NativeSegment
 }
 
 /** The facts of an error, as `errors.ts` takes them. */
@@ -332,6 +346,9 @@ export interface NativeSegment {
 
 /** Bytes per memory page. */
 export declare function pageSize(): number
+
+/** Gives a draft its name. Does nothing the second time. */
+export declare function publishDraft(draft: ExternalObject<RefCell<Draft | undefined | null>>): void
 
 /** Puts back the handler that survives truncated segments, if the program has replaced it. */
 export declare function renewFaultHandler(): void

@@ -37,6 +37,12 @@ fn path(name: &Name) -> String {
 pub(in crate::sys) struct Draft(InPlace);
 
 impl Draft {
+    /// Whether no other process can see it before it is published: a name cannot be given later here.
+    #[allow(clippy::unused_self, reason = "other systems have both kinds")]
+    pub(in crate::sys) fn is_hidden(&self) -> bool {
+        false
+    }
+
     pub(in crate::sys) fn new(name: &Name, size: NonZeroUsize, mode: u32, _: Lifetime) -> Result<Self> {
         InPlace::new(name, size, mode).map(Self)
     }

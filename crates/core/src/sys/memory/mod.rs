@@ -35,7 +35,7 @@ use unix as platform;
 #[cfg(backend = "unsupported")]
 use unsupported as platform;
 
-pub(crate) use platform::{Hold, LOSSES, Mapping};
+pub(crate) use platform::{Draft, Hold, LOSSES, Mapping};
 #[cfg(backend = "linux")]
 pub(in crate::sys) use unix::failed;
 
@@ -85,6 +85,24 @@ supplied! {
             lifetime: Lifetime,
             before_publish: BeforePublish<'_>,
         ) -> Result<(Mapping, Identity)>;
+
+        /// Creates a segment as `create` does, without its name: no other process can open it before [`publish`]. A draft
+        /// that is dropped leaves nothing.
+        ///
+        /// # Errors
+        /// As `create`; `Unsupported` where a segment has its name from the beginning.
+        fn draft(
+            name: &Name,
+            size: NonZeroUsize,
+            mode: (u32, Umask),
+            lifetime: Lifetime,
+        ) -> Result<(Mapping, Identity, Draft)>;
+
+        /// Gives a draft its name.
+        ///
+        /// # Errors
+        /// `Exists` when the name was taken meanwhile, and what else the system says.
+        fn publish(draft: Draft, name: &Name) -> Result<()>;
 
         /// Maps an existing segment, and changes nothing but this process. Waits up to `patience` for one that has no
         /// size yet.

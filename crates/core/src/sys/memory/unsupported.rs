@@ -65,6 +65,23 @@ pub(crate) fn create(
     Err(unsupported(name))
 }
 
+/// Cannot exist: nothing makes one.
+#[derive(Debug)]
+pub(crate) enum Draft {}
+
+pub(crate) fn publish(draft: Draft, _name: &Name) -> Result<()> {
+    match draft {}
+}
+
+pub(crate) fn draft(
+    name: &Name,
+    _size: NonZeroUsize,
+    _mode: (u32, Umask),
+    _lifetime: Lifetime,
+) -> Result<(Mapping, Identity, Draft)> {
+    Err(fault::no_drafts(name))
+}
+
 pub(crate) fn attach_within(
     name: &Name,
     _access: Access,

@@ -83,6 +83,11 @@ impl Draft {
         }
     }
 
+    /// Whether no other process can see it before it is published.
+    pub(in crate::sys) fn is_hidden(&self) -> bool {
+        matches!(self, Self::Unnamed(_))
+    }
+
     pub(in crate::sys) fn publish(self, name: &Name) -> Result<()> {
         match self {
             // The way to name an O_TMPFILE without privileges, open(2).

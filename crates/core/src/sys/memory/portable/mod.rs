@@ -126,6 +126,23 @@ pub(crate) fn create(
     Ok((mapping, identity))
 }
 
+/// Cannot exist: nothing makes one.
+#[derive(Debug)]
+pub(crate) enum Draft {}
+
+pub(crate) fn publish(draft: Draft, _name: &Name) -> Result<()> {
+    match draft {}
+}
+
+pub(crate) fn draft(
+    name: &Name,
+    _size: NonZeroUsize,
+    _mode: (u32, Umask),
+    _lifetime: Lifetime,
+) -> Result<(Mapping, Identity, Draft)> {
+    Err(fault::no_drafts(name))
+}
+
 pub(crate) fn attach_within(
     name: &Name,
     access: Access,

@@ -74,6 +74,32 @@ fn restore_mode(file: BorrowedFd<'_>, stat: &Stat, mode: u32, name: &Name) -> Re
     })
 }
 
+/// A segment that has its memory and a mapping, and that no other process can see.
+#[derive(Debug)]
+pub(crate) struct Draft(os::Draft);
+
+pub(crate) fn publish(draft: Draft, name: &Name) -> Result<()> {
+    draft.0.publish(name)
+}
+
+pub(crate) fn draft(
+    name: &Name,
+    size: NonZeroUsize,
+    (mode, umask): (u32, Umask),
+    lifetime: Lifetime,
+) -> Result<(Mapping, Identity, Draft)> {
+    let draft = os::Draft::new(name, size, mode, lifetime)?;
+    if !draft.is_hidden() {
+        return Err(fault::no_drafts(name));
+    }
+    let mapping = map(draft.file(), size.get(), Access::ReadWrite, name, false)?;
+    let stat = stat(draft.file(), name)?;
+    if umask == Umask::Ignored {
+        restore_mode(draft.file(), &stat, mode, name)?;
+    }
+    Ok((mapping, os::identity(&stat), Draft(draft)))
+}
+
 pub(crate) fn attach_within(
     name: &Name,
     access: Access,

@@ -1,0 +1,220 @@
+/**
+ * Making a segment exactly once, whoever asks for it at the same time.
+ *
+ * A maker is the process that has created the *gate*: a tiny segment of its own, whose name follows from the name that is
+ * wanted. Creating it is exclusive, and its owner's tracker unlinks it when the owner dies. So nobody has to be asked, and a
+ * waiter only looks whether the wanted segment is there, or the gate is gone.
+ */
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { SegmentExistsError, SegmentNotFoundError, SharedMemoryError } from '../errors.js';
+import type { NativeSegment } from '../native/binding.js';
+import {
+  attachSegment,
+  closeSegment,
+  createSegment,
+  disposeSegment,
+  draftSegment,
+  dropDraft,
+  publishDraft,
+} from '../native/binding.js';
+import type { CheckedCreateOptions } from '../options.js';
+
+/** A segment as the class wraps it. */
+interface Instance {
+  readonly buf: Uint8Array;
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
+/** What a call of `once` asks for. */
+export interface Request<Shm extends Instance> {
+  name: string;
+  make: (create: (size: number) => Shm) => void | Promise<void>;
+  options: CheckedCreateOptions;
+  /** Milliseconds, or Infinity. */
+  timeout: number;
+  signal: AbortSignal | undefined;
+  wrap: (native: NativeSegment) => Shm;
+}
+
+/** Milliseconds between two looks at a segment that another process makes: the first pause, and the longest one. */
+const PAUSES = [1, 20] as const;
+
+/** Whether a segment can be filled before it has its name. Elsewhere a look at the gate tells whether it is complete. */
+const canHide = process.platform === 'linux';
+
+/** The name of the gate: short enough for macOS. */
+function gateOf(name: string): string {
+  return `once_${createHash('sha256').update(name).digest('hex').slice(0, 24)}`;
+}
+
+function attachIfThere(name: string): NativeSegment | undefined {
+  try {
+    return attachSegment(name, false, false);
+  } catch (error) {
+    if (error instanceof SegmentNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** Attaches to the segment, if it is there and complete. */
+function attachIfComplete(name: string): NativeSegment | undefined {
+  if (!canHide) {
+    const gate = attachIfThere(gateOf(name));
+    if (gate !== undefined) {
+      closeSegment(gate.handle, undefined);
+      return undefined;
+    }
+  }
+  return attachIfThere(name);
+}
+
+/** Becomes the maker: gives the gate, or undefined when another process is the maker. */
+function enter(name: string, origin: string | undefined): NativeSegment | undefined {
+  try {
+    return createSegment(1, {
+      name: gateOf(name),
+      track: true,
+      mode: 0o600,
+      exactMode: false,
+      ...(origin === undefined ? {} : { origin }),
+    });
+  } catch (error) {
+    if (error instanceof SegmentExistsError) return undefined;
+    throw error;
+  }
+}
+
+/** A segment that is being filled. */
+interface Draft<Shm> {
+  shm: Shm;
+  /** Makes it visible under its name, and gives the instance that the caller of `once` gets. */
+  publish: () => Shm;
+  discard: () => void;
+}
+
+function draft<Shm extends Instance>({ options, wrap }: Request<Shm>, size: number): Draft<Shm> {
+  let hidden: ReturnType<typeof draftSegment>;
+  try {
+    hidden = draftSegment(size, options);
+  } catch (error) {
+    if (!(error instanceof SharedMemoryError) || error.code !== 'ERR_SHM_UNSUPPORTED') throw error;
+    return draftElsewhere(options, wrap, size);
+  }
+  const shm = wrap(hidden.segment);
+  const discard = () => {
+    dropDraft(hidden.draft);
+    shm.close();
+  };
+  const publish = () => {
+    publishDraft(hidden.draft);
+    return shm;
+  };
+  return { shm, publish, discard };
+}
+
+/** Where a segment cannot be hidden: it is filled under another name, and copied. */
+function draftElsewhere<Shm extends Instance>(
+  options: CheckedCreateOptions,
+  wrap: (native: NativeSegment) => Shm,
+  size: number,
+): Draft<Shm> {
+  const { name: _, manager: __, ...others } = options;
+  const scratch = wrap(createSegment(size, { ...others, track: true }));
+  const discard = () => scratch[Symbol.dispose]();
+  const publish = () => {
+    const shm = wrap(createSegment(size, options));
+    shm.buf.set(scratch.buf);
+    discard();
+    return shm;
+  };
+  return { shm: scratch, publish, discard };
+}
+
+/** Runs `make`, and publishes what it has made. */
+async function runMake<Shm extends Instance>(request: Request<Shm>): Promise<Shm> {
+  const { name, make, wrap } = request;
+  let made: Draft<Shm> | undefined;
+  let isOver = false;
+  const create = (size: number): Shm => {
+    if (isOver || made !== undefined) {
+      const why = isOver ? 'after make() had ended' : 'twice';
+      throw new SharedMemoryError(`create() of segment '${name}' was called ${why}`, {
+        code: 'ERR_SHM_ONCE',
+        segment: name,
+      });
+    }
+    made = draft(request, size);
+    return made.shm;
+  };
+  try {
+    await make(create);
+    isOver = true;
+    // Assigned in a closure, which the compiler does not follow.
+    const finished = made as Draft<Shm> | undefined;
+    if (finished === undefined) {
+      throw new SharedMemoryError(`make() has ended without creating segment '${name}': call create(size) in it`, {
+        code: 'ERR_SHM_ONCE',
+        segment: name,
+      });
+    }
+    return finished.publish();
+  } catch (error) {
+    isOver = true;
+    (made as Draft<Shm> | undefined)?.discard();
+    // Another process has created one of that name by other means: that one is it.
+    if (error instanceof SegmentExistsError) {
+      const existing = attachIfThere(name);
+      if (existing !== undefined) return wrap(existing);
+    }
+    throw error;
+  }
+}
+
+function aborted(name: string, signal: AbortSignal): SharedMemoryError {
+  return new SharedMemoryError(`the wait for segment '${name}' was aborted`, {
+    code: 'ABORT_ERR',
+    segment: name,
+    cause: signal.reason,
+  });
+}
+
+/** Attaches to the segment; makes it if it is not there and nobody else makes it; otherwise waits for the maker. */
+export async function once<Shm extends Instance>(request: Request<Shm>): Promise<Shm> {
+  const { name, options, timeout, signal, wrap } = request;
+  const start = performance.now();
+  let [pause] = PAUSES as readonly [number, number];
+  for (;;) {
+    if (signal?.aborted === true) throw aborted(name, signal);
+    const existing = attachIfComplete(name);
+    if (existing !== undefined) return wrap(existing);
+    const gate = enter(name, options.origin);
+    if (gate !== undefined) {
+      try {
+        // Another maker may have finished between the two looks.
+        const finished = attachIfThere(name);
+        return finished === undefined ? await runMake(request) : wrap(finished);
+      } finally {
+        disposeSegment(gate.handle, undefined);
+      }
+    }
+    const left = timeout - (performance.now() - start);
+    if (left <= 0) {
+      throw new SharedMemoryError(
+        `segment '${name}' was not complete within ${timeout} ms: its maker is still at work`,
+        {
+          code: 'ETIMEDOUT',
+          segment: name,
+        },
+      );
+    }
+    try {
+      await sleep(Math.min(pause, left), undefined, { signal });
+    } catch {
+      throw aborted(name, signal as AbortSignal);
+    }
+    pause = Math.min(2 * pause, PAUSES[1]);
+  }
+}

@@ -1,0 +1,49 @@
+/** A maker that is killed at each of the system calls by which it makes a segment once. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { SharedMemory } from 'shareable';
+import { expect, test } from 'vitest';
+
+import { pathOfFixture } from '../support/fixtures.ts';
+import { pointsIn } from '../support/kill-points.ts';
+import { freshName, namesInUse } from '../support/segments.ts';
+
+const hasStrace = spawnSync('strace', ['-V']).status === 0;
+
+test.runIf(hasStrace).each([true, false])(
+  'whichever call is its last, the segment is complete or not there, and the next caller gets it (track: %s)',
+  { timeout: 180_000 },
+  async (track) => {
+    const folder = mkdtempSync(join(tmpdir(), 'test-once-'));
+    const before = namesInUse();
+    const run = async (name: string, ...args: string[]) => {
+      const command = ['-f', '-qq', ...args, process.execPath, pathOfFixture('memory/once-marked.ts'), name];
+      await once(spawn('strace', [...command, String(track)], { stdio: 'ignore' }), 'exit');
+    };
+    try {
+      const trace = join(folder, 'trace');
+      const traced = freshName();
+      await run(traced, '-o', trace);
+      const points = pointsIn(readFileSync(trace, 'utf8')).filter(
+        ({ call }) => !/^(futex|epoll|read|write)/.test(call),
+      );
+      expect(points.map(({ call }) => call)).toEqual(expect.arrayContaining(['linkat', 'unlinkat', 'fallocate']));
+      for (const { call, when } of points) {
+        const name = freshName();
+        await run(name, '-o', '/dev/null', '-e', `inject=${call}:signal=KILL:when=${when}`);
+        using shm = await SharedMemory.once(name, (create) => void create(8192).buf.fill(7));
+        expect([shm.size, shm.buf.every((byte) => byte === 7)], `${call} ${when}`).toEqual([8192, true]);
+        // What a maker had finished stays without a tracker.
+        if (!track && !shm.isOwner) shm.unlink();
+      }
+      if (!track) SharedMemory.attach(traced).unlink();
+      await expect.poll(() => namesInUse().filter((name) => !before.includes(name)), { timeout: 10_000 }).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);

@@ -1,0 +1,223 @@
+/** `SharedMemory.once`: one maker at a time, complete or not there, and nothing left of makers that die. */
+import { LockTimeoutError, SegmentExistsError, SharedMemory, SharedMemoryError } from 'shareable';
+import { describe, expect, test } from 'vitest';
+
+import type { Child } from '../support/child.ts';
+import { forkFixture } from '../support/fork-fixture.ts';
+import { exists, freshName, namesInUse } from '../support/segments.ts';
+
+interface Got {
+  name: string;
+  isComplete: boolean;
+  isOwner: boolean;
+  makes: number;
+}
+
+const SIZE = 1 << 20;
+const fill = (create: (size: number) => SharedMemory) => void create(SIZE).buf.fill(7);
+const peers = (count: number) => Array.from({ length: count }, () => forkFixture('memory/once.ts'));
+
+async function endAll(children: Child[]): Promise<void> {
+  for (const child of children) await child[Symbol.asyncDispose]();
+}
+
+/** What is left once the trackers of those that died are done. */
+async function expectNothingLeft(before: string[]): Promise<void> {
+  await expect.poll(() => namesInUse().filter((name) => !before.includes(name)), { timeout: 10_000 }).toEqual([]);
+}
+
+describe('once', () => {
+  test('makes a segment that is not there, owns it, and runs no other make while it is', async () => {
+    const name = freshName();
+    using first = await SharedMemory.once(name, fill);
+    expect([first.name, first.size, first.isOwner, first.buf[SIZE - 1]]).toEqual([name, SIZE, true, 7]);
+    using second = await SharedMemory.once(name, () => expect.unreachable('it is there'));
+    expect([second.isOwner, second.buf[0]]).toEqual([false, 7]);
+    first[Symbol.dispose]();
+    expect(exists(name)).toBe(false);
+    using third = await SharedMemory.once(name, fill);
+    expect(third.isOwner).toBe(true);
+  });
+
+  test('runs one make among calls of one process', async () => {
+    const name = freshName();
+    let makes = 0;
+    const call = () =>
+      SharedMemory.once(name, async (create) => {
+        makes += 1;
+        await new Promise((resolve) => setImmediate(resolve));
+        fill(create);
+      });
+    const all = await Promise.all([call(), call(), call()]);
+    expect([makes, all.filter(({ isOwner }) => isOwner).length]).toEqual([1, 1]);
+    for (const shm of all) shm[Symbol.dispose]();
+  });
+
+  test('runs one make among many processes, and all get the whole contents', async () => {
+    const name = freshName();
+    const children = peers(6);
+    try {
+      const got = await Promise.all(children.map((child) => child.ask<Got>('get', name, SIZE)));
+      expect(got.every(({ isComplete }) => isComplete)).toBe(true);
+      expect(got.reduce((sum, { makes }) => sum + makes, 0)).toBe(1);
+      expect(got.filter(({ isOwner }) => isOwner)).toHaveLength(1);
+    } finally {
+      await Promise.all(children.map((child) => child.ask('dispose')));
+      await endAll(children);
+    }
+    expect(exists(name)).toBe(false);
+  });
+
+  test('leaves the segment to everybody with track: false', async () => {
+    const name = freshName();
+    {
+      using shm = await SharedMemory.once(name, fill, { track: false });
+      expect(shm.isOwner).toBe(false);
+    }
+    using shm = SharedMemory.attach(name);
+    expect(shm.buf[0]).toBe(7);
+    shm.unlink();
+  });
+
+  test('gives the error of make to its caller alone, and the next waiter makes it', async () => {
+    const before = namesInUse();
+    const name = freshName();
+    const [failing, other] = peers(2) as [Child, Child];
+    try {
+      await expect(failing.ask('fail', name)).rejects.toMatchObject({ name: 'RangeError', message: 'made to fail' });
+      expect(namesInUse().filter((found) => !before.includes(found))).toEqual([]);
+      expect(await other.ask<Got>('get', name, SIZE)).toMatchObject({ isComplete: true, makes: 1 });
+      await other.ask('dispose');
+    } finally {
+      await endAll([failing, other]);
+    }
+    await expectNothingLeft(before);
+  });
+
+  test('has the next waiter take over when the maker is killed in the middle, and nothing is left', async () => {
+    const before = namesInUse();
+    const name = freshName();
+    const [maker, ...waiters] = peers(4) as [Child, ...Child[]];
+    await maker.ask('startForever', name);
+    expect(exists(name)).toBe(false);
+    const waiting = waiters.map((child) => child.ask<Got>('get', name, SIZE));
+    await maker.kill('SIGKILL');
+    try {
+      const got = await Promise.all(waiting);
+      expect(got.every(({ isComplete }) => isComplete)).toBe(true);
+      expect(got.reduce((sum, { makes }) => sum + makes, 0)).toBe(1);
+      await Promise.all(waiters.map((child) => child.ask('dispose')));
+    } finally {
+      await endAll(waiters);
+    }
+    await expectNothingLeft(before);
+  });
+
+  test('waits for a maker that lives no longer than timeout and signal allow', async () => {
+    const name = freshName();
+    await using maker = forkFixture('memory/once.ts');
+    await maker.ask('startForever', name);
+    const start = performance.now();
+    await expect(SharedMemory.once(name, fill, { timeout: 100 })).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    expect(performance.now() - start).toBeGreaterThan(95);
+    await expect(SharedMemory.once(name, fill, { timeout: 0 })).rejects.toThrow(SharedMemoryError);
+    const reason = new Error('enough');
+    const aborted = { code: 'ABORT_ERR', cause: reason };
+    await expect(SharedMemory.once(name, fill, { signal: AbortSignal.abort(reason) })).rejects.toMatchObject(aborted);
+    const controller = new AbortController();
+    const waiting = SharedMemory.once(name, fill, { signal: controller.signal });
+    controller.abort(reason);
+    await expect(waiting).rejects.toMatchObject(aborted);
+    await maker.kill('SIGKILL');
+    using shm = await SharedMemory.once(name, fill);
+    expect(shm.isOwner).toBe(true);
+  });
+
+  test('refuses a make that does not create exactly one segment, and leaves nothing', async () => {
+    const name = freshName();
+    const refused = { code: 'ERR_SHM_ONCE', segment: name };
+    await expect(SharedMemory.once(name, () => {})).rejects.toMatchObject(refused);
+    const twice = SharedMemory.once(name, (create) => void [create(8), create(8)]);
+    await expect(twice).rejects.toMatchObject(refused);
+    let late: ((size: number) => SharedMemory) | undefined;
+    const escaped = SharedMemory.once(name, (create) => {
+      late = create;
+    });
+    await expect(escaped).rejects.toMatchObject(refused);
+    expect(() => late?.(8)).toThrow('after make() had ended');
+    const closed = SharedMemory.once(name, (create) => create(8).close());
+    await expect(closed).rejects.toMatchObject({ code: 'ERR_SHM_CLOSED' });
+    expect(exists(name)).toBe(false);
+  });
+
+  test('closes what a make that throws has created', async () => {
+    let shm: SharedMemory | undefined;
+    const failing = SharedMemory.once(freshName(), (create) => {
+      shm = create(8);
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    expect(shm?.closed).toBe(true);
+  });
+
+  test('attaches to a segment of that name that appears while make runs', async () => {
+    const name = freshName();
+    using other = SharedMemory.create(16, { name: `${name}x` });
+    const made: SharedMemory[] = [];
+    using shm = await SharedMemory.once(name, (create) => {
+      create(8);
+      made.push(SharedMemory.create(32, { name }));
+    });
+    expect([shm.size, shm.isOwner, other.closed]).toEqual([32, false, false]);
+    for (const each of made) each[Symbol.dispose]();
+  });
+
+  test.each([
+    ['a name that is not text', [7, fill], 'ERR_INVALID_ARG_TYPE'],
+    ['no make', ['x'], 'ERR_INVALID_ARG_TYPE'],
+    ['an empty name', ['', fill], 'ERR_INVALID_ARG_VALUE'],
+    ['a negative timeout', ['x', fill, { timeout: -1 }], 'ERR_OUT_OF_RANGE'],
+    ['a signal that is none', ['x', fill, { signal: {} }], 'ERR_INVALID_ARG_TYPE'],
+    ['a mode out of range', ['x', fill, { mode: 0o1777 }], 'ERR_OUT_OF_RANGE'],
+  ])('refuses %s', async (_, args, code) => {
+    await expect((SharedMemory.once as (...args: unknown[]) => Promise<unknown>)(...args)).rejects.toMatchObject({
+      code,
+    });
+  });
+
+  test('passes on the error of a size that has no room', async () => {
+    const name = freshName();
+    await expect(SharedMemory.once(name, (create) => void create(2 ** 50))).rejects.toMatchObject({
+      name: 'OutOfSharedMemoryError',
+    });
+    expect(exists(name)).toBe(false);
+    expect([LockTimeoutError, SegmentExistsError].every((type) => type.prototype instanceof SharedMemoryError)).toBe(
+      true,
+    );
+  });
+
+  test(
+    'survives makers that are killed at random moments: nobody ever gets half a segment',
+    { timeout: 120_000 },
+    async () => {
+      const before = namesInUse();
+      const rounds = Number(process.env['SHAREABLE_ONCE_ROUNDS'] ?? 4);
+      for (let round = 0; round < rounds; round++) {
+        const name = freshName();
+        const children = peers(4);
+        const outcomes = children.map((child) => child.ask<Got>('get', name, 4 * SIZE).catch(() => undefined));
+        // Three of four are killed, at a moment somewhere between their start and their end.
+        for (const child of children.slice(0, 3)) {
+          await new Promise((resolve) => setTimeout(resolve, Math.random() * 60));
+          await child.kill('SIGKILL');
+        }
+        const got = (await Promise.all(outcomes)).filter((outcome) => outcome !== undefined);
+        expect(got.length).toBeGreaterThan(0);
+        expect(got.every(({ isComplete }) => isComplete)).toBe(true);
+        await children[3]?.ask('dispose');
+        await children[3]?.[Symbol.asyncDispose]();
+      }
+      await expectNothingLeft(before);
+    },
+  );
+});
