@@ -27,7 +27,7 @@ describe('capacity', () => {
     expect(list.get(0)).toBe('x'.repeat(capacity));
   });
 
-  test('fails for an index that is none, for a slot that is none, and after close', () => {
+  test('fails for an invalid index, for a damaged slot, and after close', () => {
     using list = ShareableList.create([1, 2]);
     expect(() => list.capacity(2)).toFailWith(
       RangeError,

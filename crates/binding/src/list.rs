@@ -92,7 +92,7 @@ pub struct NativeLayout {
     pub none_code: u32,
 }
 
-/// Slots of text that `slots.ts` reads and writes have at most so many words.
+/// The most words of text that `slots.ts` reads and writes.
 const SHORT_TEXT_WORDS: usize = 3;
 
 /// The constants of the layout.
@@ -125,7 +125,7 @@ pub fn list_layout() -> NativeLayout {
 struct Packed<'a> {
     numbers: &'a [f64],
     others: Vec<Owned>,
-    /// For each slot 0, or one more than its place in `others`; empty when there are none.
+    /// For each slot 0, or one more than its place in `others`; empty without others.
     places: Vec<u32>,
     /// For each of `others` the bytes that its slot should have at least; 0 where what the value needs will do.
     sizes: &'a [u32],
@@ -249,7 +249,7 @@ pub fn list_add<'env>(
     to_js(env, list.add(index as usize, delta).or_throw(env)?)
 }
 
-/// The first index from `from` on at which the list holds `value`; -1 if there is none.
+/// The first index from `from` on at which the list holds `value`, or -1.
 #[napi(catch_unwind)]
 #[allow(clippy::cast_precision_loss, reason = "an index is less than 2^53")]
 pub fn list_find(env: &Env, list: &External<List>, value: Unknown<'_>, from: u32) -> Result<f64> {

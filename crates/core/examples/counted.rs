@@ -1,4 +1,4 @@
-//! Does one operation so many times, for whoever counts its instructions: `counted OPERATION TIMES LENGTH`.
+//! Repeats one operation for a tool that counts instructions: `counted OPERATION TIMES LENGTH`.
 //!
 //! What comes before the operation costs the same however often it is done, so the difference of two runs is what the
 //! operation costs. `benches/guard` does that.

@@ -6,7 +6,7 @@
 //! - [`Segment`] and [`Mapping`] give a segment its life: create, attach, close, unlink;
 //! - [`layout`] is pure: bytes in, values out, and the only place that knows how a list is laid out;
 //!
-//! Bytes in a segment are written by strangers. They are read through [`SharedBytes`], which checks every range and
+//! Untrusted writers can put any bytes into a segment. They are read through [`SharedBytes`], which checks every range and
 //! touches memory by atomic loads and stores only, so no byte there can cause undefined behaviour here.
 
 mod array;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use crate::layout::{self, Header, Input, Value, Values};
 use crate::{Access, CreateOptions, Error, Kind, ListView, Mapping, Name, Result, Segment};
 
-/// How long a slot that somebody is writing is waited for. Writing takes microseconds; a writer that takes longer has
-/// been stopped or killed.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long to wait for a slot that is being written. Writing takes microseconds; a writer that takes longer was stopped or
+/// killed.
+const WRITER_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A fixed number of slots in a segment.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl List {
     /// Finds the list in `segment`, in constant time.
     ///
     /// # Errors
-    /// [`Kind::Layout`] when there is none, [`Kind::Closed`] when the segment is closed.
+    /// [`Kind::Layout`] when it holds none, [`Kind::Closed`] when the segment is closed.
     pub fn attach(segment: &Segment) -> Result<Self> {
         let header =
             ListView::find_header(segment.mapping().bytes()?).map_err(|e| e.on_segment(segment.name().as_str()))?;
@@ -63,7 +63,7 @@ impl List {
 
     /// Finds a list of at least `least` slots in `segment`.
     fn attach_whole(segment: &Segment, least: usize) -> Result<Self> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WRITER_TIMEOUT;
         loop {
             let list = Self::attach(segment)?;
             let found = list.header.len;
@@ -98,7 +98,7 @@ impl List {
     /// Reads the value at `index`; the bytes of text go to `text`.
     ///
     /// # Errors
-    /// [`Kind::OutOfRange`] past the end, [`Kind::Layout`] when the slot is none of a list's or was left half written,
+    /// [`Kind::OutOfRange`] past the end, [`Kind::Layout`] when the slot is damaged or was left half written,
     /// [`Kind::Closed`] after close.
     pub fn get<'s>(&self, index: usize, text: &'s mut Vec<u8>) -> Result<Value<'s>> {
         self.view()?.get(index, text)
@@ -135,7 +135,7 @@ impl List {
     /// The struct formats of all slots, one after the other, as CPython shows them.
     ///
     /// # Errors
-    /// [`Kind::Layout`] for a format that is none, [`Kind::Closed`] after close.
+    /// [`Kind::Layout`] for an invalid format, [`Kind::Closed`] after close.
     pub fn format(&self) -> Result<String> {
         self.view()?.format()
     }
@@ -164,6 +164,6 @@ impl List {
             };
             why.on_segment(&self.name)
         })?;
-        ListView::new(bytes, self.header, &self.name, self.access, PATIENCE)
+        ListView::new(bytes, self.header, &self.name, self.access, WRITER_TIMEOUT)
     }
 }

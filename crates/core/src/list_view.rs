@@ -22,7 +22,7 @@ impl<'a> ListView<'a> {
     /// Finds the list in `bytes`, in constant time, and with it where its parts lie.
     ///
     /// # Errors
-    /// [`Kind::Layout`] when there is none.
+    /// [`Kind::Layout`] when they hold no list.
     pub fn find_header(bytes: SharedBytes<'_>) -> Result<Header> {
         let header = Header::read(bytes)?;
         Layout::new(bytes, header)?.check_offsets()?;
@@ -62,7 +62,7 @@ impl<'a> ListView<'a> {
     pub fn set(&self, index: usize, value: Input<'_>) -> Result<()> {
         let slot = self.slot_to_write(index)?;
         if self.patiently(|| slot.write(value))?.is_none() {
-            // Whoever took the slot never finished: its value is lost, ours repairs the slot.
+            // Its writer never finished: that value is lost, and ours repairs the slot.
             self.settle(&slot, || slot.write_forcibly(value))?;
         }
         Ok(())

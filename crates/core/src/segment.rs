@@ -288,7 +288,7 @@ impl Segment {
     /// [`Kind::Access`] when this user may not.
     pub fn unlink(&self) -> Result<()> {
         let unlinked = sys::unlink(&self.name, self.identity);
-        // A name that is gone is nobody's concern, whoever removed it.
+        // A removed name is no longer tracked, even if another process removed it.
         if unlinked.as_ref().map_or_else(|e| e.kind() == Kind::NotFound, |()| true) {
             if self.is_owner {
                 tracker::forget(self.identity);

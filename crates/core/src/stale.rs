@@ -22,7 +22,7 @@ pub fn list() -> Vec<Found> {
     sys::list()
 }
 
-/// Removes the name of a segment that [`list`] gave, whoever owns or uses it.
+/// Removes the name of a segment that [`list`] returned, even if it is owned or in use.
 ///
 /// # Errors
 /// [`Kind::NotFound`](crate::Kind::NotFound) when it was unlinked since, also if another segment has the name by now,

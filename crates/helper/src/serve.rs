@@ -9,6 +9,6 @@ pub(crate) fn run() -> ExitCode {
     if let Ok(program) = std::env::current_exe() {
         shareable_core::tracker::set_program(program);
     }
-    // There is nobody to tell why it failed: whoever waits for an answer sees that there is none.
+    // The reason of a failure cannot be reported: the starter notices that the answer is missing.
     if shareable_core::manager::serve().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

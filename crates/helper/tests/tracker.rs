@@ -205,8 +205,8 @@ fn garbage_alone_harms_nobody() {
 #[test]
 fn another_segment_under_a_registered_name_is_left_alone() {
     let segment = Segment::new();
-    let stranger = Identity { device: segment.identity.device, inode: segment.identity.inode ^ 1 };
-    let wrong_inode = Segment { name: segment.name.clone(), identity: stranger };
+    let other = Identity { device: segment.identity.device, inode: segment.identity.inode ^ 1 };
+    let wrong_inode = Segment { name: segment.name.clone(), identity: other };
     let elsewhere = Identity { device: segment.identity.device ^ 1, inode: segment.identity.inode };
     let wrong_device = Segment { name: segment.name.clone(), identity: elsewhere };
     assert_eq!(tell(&stream(&[wrong_inode.registration(), wrong_device.registration()]), usize::MAX), "");

@@ -41,7 +41,7 @@ fn main() {
             let create = |index| Segment::create(size, &operation::owned(&format!("{prefix}{index}")));
             let segments: Vec<_> = (0..number(count)).map(|index| create(index).expect("a segment")).collect();
             println!("ready");
-            // Whoever started this keeps the other end open.
+            // The parent keeps the other end open.
             let _ = stdin().read(&mut [0]);
             // Not dropped: this process is meant to leave them behind.
             std::mem::forget(segments);

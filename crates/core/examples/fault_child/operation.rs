@@ -13,7 +13,7 @@ use shareable_core::{Access, AttachOptions, CreateOptions, Error, Kind, Lifetime
 use crate::step::{SIZE, kill_helper};
 
 /// No wait of an operation is longer.
-const PATIENCE: Duration = Duration::from_secs(5);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 /// How long a lock that stays taken is waited for.
 const MOMENT: Duration = Duration::from_millis(5);
 
@@ -71,16 +71,16 @@ fn prepare_in(held: &mut Held, operation: &str, name: &str, victim: &str) -> Res
         "lock-create" => {}
         "lock-acquire-recovered" => {
             held.join_lock(name, 2)?;
-            held.locks[1].acquire(Duration::ZERO, PATIENCE)?;
+            held.locks[1].acquire(Duration::ZERO, MAX_WAIT)?;
             held.locks[1].give_up();
         }
         "lock-acquire-taken" | "lock-wait" => {
             held.join_lock(name, 2)?;
-            held.locks[1].acquire(Duration::ZERO, PATIENCE)?;
+            held.locks[1].acquire(Duration::ZERO, MAX_WAIT)?;
         }
         "lock-release" => {
             held.join_lock(name, 1)?;
-            held.locks[0].acquire(Duration::ZERO, PATIENCE)?;
+            held.locks[0].acquire(Duration::ZERO, MAX_WAIT)?;
         }
         _ if operation.starts_with("lock-") => held.join_lock(name, 1)?,
         "blocks-create" => held.blocks = Some(Arc::default()),
@@ -180,9 +180,9 @@ fn use_lock(operation: &str, name: &str, held: &mut Held) -> Result<()> {
     match operation {
         "lock-create" => held.locks.push(Arc::new(Lock::create(&owned(name))?)),
         "lock-attach" => held.locks.push(Arc::new(Lock::attach(&named(name), AttachOptions::default())?)),
-        "lock-acquire" => drop(held.locks[0].acquire(Duration::ZERO, PATIENCE)?.expect("a lock that is free")),
+        "lock-acquire" => drop(held.locks[0].acquire(Duration::ZERO, MAX_WAIT)?.expect("a lock that is free")),
         "lock-acquire-recovered" => {
-            let taken = held.locks[0].acquire(Duration::ZERO, PATIENCE)?.expect("the lock of the dead");
+            let taken = held.locks[0].acquire(Duration::ZERO, MAX_WAIT)?.expect("the lock of the dead");
             assert!(taken.recovered, "the holder has died");
         }
         "lock-acquire-taken" => {
@@ -201,7 +201,7 @@ fn use_lock(operation: &str, name: &str, held: &mut Held) -> Result<()> {
                 Error::new(Kind::System, format!("no thread: {e}")).with_os("pthread_create", e.raw_os_error())
             })?;
             assert!(held.locks[1].release(), "the lock was held");
-            grants.recv_timeout(PATIENCE).expect("the lock is granted");
+            grants.recv_timeout(MAX_WAIT).expect("the lock is granted");
             waiter.take(&held.locks[0])?.expect("the lock that was granted");
             waiter.unwant(1, &held.locks[0]);
         }

@@ -1,4 +1,4 @@
-//! What a manager's server reads from strangers, and what a member reads from whoever claims to be a server.
+//! What a manager's server reads from untrusted clients, and what a member reads from an unproven server.
 
 use arbitrary::{Arbitrary, Unstructured};
 use shareable_core::manager::handshake::{ANSWER, Introduction, Nonce, PROOF, Proven, Transcript, VERSION};

@@ -31,7 +31,7 @@ fn run_as<M: Message + Debug + PartialEq>(stream: &[u8], first: u8, step: u8, is
     }
 }
 
-/// The messages of a stream, and whether it ended in what is none.
+/// The messages of a stream, and whether it ended in an invalid one.
 fn decode<'a, M: Message>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<M>, Result<(), Malformed>) {
     let mut decoder = Decoder::default();
     let mut messages = Vec::new();

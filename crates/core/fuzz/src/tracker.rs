@@ -36,7 +36,7 @@ pub fn run(data: &[u8]) {
     drop(ledger);
 }
 
-/// The frames of a stream, and whether it ended in what is none.
+/// The frames of a stream, and whether it ended in an invalid one.
 fn decode<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Frame>, Result<(), Malformed>) {
     let mut decoder = Decoder::default();
     let mut frames = Vec::new();

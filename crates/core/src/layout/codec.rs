@@ -107,10 +107,10 @@ impl<'a> Slot<'a> {
         size_of_val(self.words)
     }
 
-    /// The format as it stands.
+    /// Reads the format.
     ///
     /// # Errors
-    /// [`Kind::Layout`] when it is none.
+    /// [`Kind::Layout`] when it is not valid.
     pub fn format(&self) -> Result<Attempt<Format>> {
         match self.format.load(Acquire) {
             word if is_writing(word) => Ok(Attempt::Busy),

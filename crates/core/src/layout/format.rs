@@ -86,8 +86,8 @@ impl Format {
         }
     }
 
-    /// The format in a field, or `None` when it is none of a list's, or not in the one way that [`encode`](Self::encode)
-    /// writes it.
+    /// Decodes a field, or returns `None` when a list does not use that format, or not in the way that
+    /// [`encode`](Self::encode) writes it.
     #[must_use]
     pub fn decode(word: u64) -> Option<Self> {
         match word {

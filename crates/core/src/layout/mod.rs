@@ -211,7 +211,7 @@ pub trait Values {
     fn reserved(&self, _index: usize) -> usize {
         0
     }
-    /// Whether there are none.
+    /// Whether the list has no slots.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }

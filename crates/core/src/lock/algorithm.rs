@@ -1,15 +1,15 @@
-//! Taking and releasing a lock: every transition of its word, apart from how memory, sleep and death are had, so that
+//! Taking and releasing a lock: every transition of its word, without memory, sleep and death themselves, so that
 //! `model.rs` can check it under every schedule.
 //!
-//! **Death.** Each participant has a seat that the kernel frees when it dies, in whichever way. There is one rule: *only
-//! who has a seat may change a word that names it as the holder*. The holder has it, so it may release; whoever wants to
-//! recover a lock must first get the dead holder's seat, which it cannot while that one lives. While it has the
-//! seat nobody new can take it either, so a word that still names it names the dead. Whoever takes a free seat looks first
-//! whether the word names it. Hence no number, of a process or a seat, is ever mistaken for its predecessor's, and
-//! exactly one participant turns a death into `recovered`.
+//! **Death.** Each participant has a seat that the kernel frees when the participant dies, in any way. There is one rule:
+//! *only the owner of a seat may change a word that names it as the holder*. The holder owns its seat, so it may release.
+//! To recover a lock, a participant must first get the dead holder's seat, which is impossible while the holder lives.
+//! While it has that seat, no new participant can take it, so a word that still names the seat names the dead holder. A
+//! participant that takes a free seat first checks whether the word names it. So no number of a process or a seat is
+//! mistaken for an earlier one, and exactly one participant turns a death into `recovered`.
 //!
-//! **Sleep.** Who sleeps says so in the word first, and sleeps only as long as the word stays that way. Each sleep is
-//! bounded, so whoever was to be woken by somebody who died wakes by itself.
+//! **Sleep.** A participant sets a mark in the word before it sleeps, and sleeps only while the word keeps it. Each sleep is
+//! bounded, so a sleeper wakes by itself if the participant that should wake it dies.
 //!
 //! **Fairness.** A running thread may overtake sleeping ones, because handing a lock to a sleeper costs a switch of
 //! context. A sleeper that has waited for a millisecond forbids that until it and those beside it were served.
@@ -19,12 +19,12 @@ use std::time::Duration;
 use super::word::{DIED, HOLDER, STARVING, WAITERS, holder, is_reserved};
 
 /// After this time a waiter may no longer be overtaken.
-const PATIENCE: Duration = Duration::from_millis(1);
+const STARVING_AFTER: Duration = Duration::from_millis(1);
 
 /// The shortest and the longest sleep between two looks at the holder.
 const SLICES: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
 
-/// How often a change of the word is tried anew before a sleep: more failures than this mean that a stranger writes there.
+/// How often a change of the word is tried anew before a sleep: more failures than this mean that an untrusted writer changes it.
 const TRIES: u32 = 1000;
 
 /// What the algorithm stands on.
@@ -90,8 +90,8 @@ impl Turn {
         None
     }
 
-    /// As [`try_once`](Self::try_once), also if the lock is kept for sleepers, but there are none: the one that was woken
-    /// last has died on its way.
+    /// As [`try_once`](Self::try_once), but also takes a lock that is reserved for sleepers when no process sleeps: the one
+    /// that was woken last died before it took the lock.
     pub(super) fn try_forgotten(self, world: &impl World) -> Option<Taken> {
         if !is_reserved(world.load()) || world.wake() {
             return None;
@@ -103,7 +103,7 @@ impl Turn {
     /// Takes the lock if it is free, and otherwise leaves word that somebody is about to sleep. `waited` is the time
     /// since the first try.
     pub(super) fn attempt(self, world: &impl World, waited: Duration) -> Attempt {
-        let is_starving = waited >= PATIENCE;
+        let is_starving = waited >= STARVING_AFTER;
         let mut seen = world.load();
         for _ in 0..TRIES {
             if holder(seen).is_none() && (self.has_slept || !is_reserved(seen)) {
@@ -138,7 +138,7 @@ impl Turn {
         world.in_seat(dead, || replace_holder(world, dead, self.seat | WAITERS)).flatten()
     }
 
-    /// Takes a lock that names our own seat though we do not hold it: a stranger wrote that.
+    /// Takes a lock that names our own seat although we do not hold it: an untrusted writer wrote that.
     pub(super) fn reclaim(self, world: &impl World) -> Option<Taken> {
         #[expect(clippy::cast_possible_truncation, reason = "made from 16 bits")]
         replace_holder(world, self.seat as u16, self.seat | WAITERS)
@@ -177,8 +177,8 @@ fn replace_holder(world: &impl World, dead: u16, to: u32) -> Option<Taken> {
     None
 }
 
-/// To be called by whoever has just taken the free seat `seat`, before it does anything else: if the word names it, the
-/// one who had it before died holding the lock.
+/// Must be called first by a participant that has just taken the free seat `seat`. If the word names the seat, its last
+/// owner died holding the lock.
 pub(super) fn disown(world: &impl World, seat: u16) {
     for _ in 0..TRIES {
         let seen = world.load();
@@ -194,7 +194,7 @@ pub(super) fn disown(world: &impl World, seat: u16) {
     }
 }
 
-/// Releases the lock. `false` when the word does not name `seat` as the holder: a stranger wrote there.
+/// Releases the lock. `false` when the word does not name `seat` as the holder: an untrusted writer changed it.
 pub(super) fn release(world: &impl World, seat: u16) -> bool {
     for _ in 0..TRIES {
         let seen = world.load();

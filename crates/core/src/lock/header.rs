@@ -34,7 +34,7 @@ pub(super) fn read(bytes: SharedBytes<'_>) -> Result<u64> {
     Ok(word64(bytes, IDENTIFIER_AT)?.load(Relaxed))
 }
 
-/// A seat to try first, another one each time. Whatever a stranger has written there is as good as any.
+/// Returns the seat to try first, a different one each time. Any value is valid, so an untrusted writer does no harm.
 pub(super) fn next_seat(bytes: SharedBytes<'_>) -> Result<u16> {
     #[expect(clippy::cast_possible_truncation, reason = "any 16 bits will do")]
     Ok(word64(bytes, NEXT_SEAT_AT)?.fetch_add(1, Relaxed) as u16)

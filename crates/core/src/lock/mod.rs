@@ -35,8 +35,8 @@ const SPINS: u32 = 24;
 
 /// One participant in a lock. It has a seat of its own, which the system frees when the process dies.
 ///
-/// A participant is one for the purpose of exclusion: whoever uses it from several threads has to see to it that only one
-/// of them acquires.
+/// For exclusion, a participant counts as one. A caller that uses it from several threads must make sure that only one of
+/// them acquires.
 #[derive(Debug)]
 pub struct Lock {
     segment: Segment,
@@ -182,7 +182,7 @@ impl Lock {
     pub fn try_acquire(&self) -> Result<Option<Taken>> {
         let state = self.state();
         if state.granted.is_some() {
-            // Whoever waited for it has it.
+            // A waiter of this process has it.
             return Ok(None);
         }
         let seat = state.seat.as_ref().ok_or_else(|| self.closed())?;
@@ -255,8 +255,8 @@ impl Lock {
         }
     }
 
-    /// Releases the lock, which this participant holds. `false` when it does not, because a stranger wrote to the segment
-    /// or it is closed; that harms nobody.
+    /// Releases the lock. `false` when this participant does not hold it, because an untrusted writer changed the segment or
+    /// the lock is closed; that is harmless.
     pub fn release(&self) -> bool {
         let state = self.state();
         let (Some(seat), Ok(word)) = (&state.seat, self.word()) else { return false };

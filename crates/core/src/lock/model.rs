@@ -346,12 +346,12 @@ fn a_death_is_told_exactly_once() {
 }
 
 #[test]
-fn whoever_takes_a_dead_ones_seat_is_not_taken_for_it() {
+fn a_process_in_a_dead_ones_seat_is_not_mistaken_for_it() {
     an_heir_is_no_holder(Mutant::None);
 }
 
 #[test]
-fn whoever_gives_up_takes_no_wake_up_with_it() {
+fn giving_up_a_wait_loses_no_wake_up() {
     giving_up_passes_the_turn_on(Mutant::None);
 }
 

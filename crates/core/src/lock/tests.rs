@@ -131,7 +131,7 @@ fn a_seat_that_is_taken_over_does_not_make_the_dead_look_alive() {
 }
 
 #[test]
-fn whoever_recovers_and_dies_is_recovered_from() {
+fn a_death_after_a_recovery_is_recovered_too() {
     let lock = fresh();
     for _ in 0..3 {
         let victim = lock.join();

@@ -12,7 +12,7 @@ use super::algorithm::{Turn, slice};
 use super::{Lock, Poll, Taken};
 use crate::{Result, sys};
 
-/// What the thread sleeps when there is nothing to wait for; whoever has something for it wakes it.
+/// What the thread sleeps when there is nothing to wait for; new work wakes it.
 const IDLE: Duration = Duration::from_hours(1);
 
 const STACK: usize = 256 * 1024;

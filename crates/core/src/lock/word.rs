@@ -3,10 +3,10 @@
 //! | bits | meaning |
 //! |---|---|
 //! | 0 to 15 | the holder's seat, 1 to 65535; 0 when the lock is free |
-//! | 16 | somebody sleeps: a release has to wake one |
-//! | 17 | somebody has waited too long: only who has slept may take the lock |
+//! | 16 | a process sleeps: a release must wake one |
+//! | 17 | a process has waited too long: only one that has slept may take the lock |
 //! | 18 | the last holder died inside, and its seat has been cleared since |
-//! | 19 to 31 | 0; whatever a stranger writes there goes with the next change of hands |
+//! | 19 to 31 | 0; the next change of the holder clears what an untrusted writer put there |
 //!
 //! A free lock that nobody waits for is 0, and a held one that nobody waits for is its holder's seat: those two values
 //! are all that `lock.ts` knows, by whose compare-and-swap most locks are taken and released.

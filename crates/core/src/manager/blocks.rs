@@ -62,7 +62,7 @@ impl Blocks {
         self.keep(registration, &mapping)
     }
 
-    /// Forgets a segment that is not there any more. One that is, is kept: whoever says otherwise is mistaken.
+    /// Forgets a segment that is not there any more. An existing one is kept, because the request is then wrong.
     pub fn forget_if_gone(&self, identity: Identity) {
         let mut state = self.state();
         if state.names.get(&identity).is_some_and(|name| !sys::is_linked(name, identity)) {

@@ -16,7 +16,7 @@ use crate::tracker::protocol::{Frame, Registration};
 use crate::{Error, Identity, Kind, Mapping, Remedy, Result, sys, tracker};
 
 /// How long a server may take to answer. It does nothing that takes long, so a longer time means that it was stopped.
-const PATIENCE: Duration = Duration::from_secs(5);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often to try when the server closes the connection during the handshake. It does so for a wrong key, when it ends,
 /// and when too many connections without a proof are open.
@@ -60,7 +60,7 @@ impl Link {
     }
 
     fn ask(&mut self, request: &Request) -> io::Result<Reply> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + REPLY_TIMEOUT;
         self.end.stream().send(&request.encode(), deadline)?;
         self.reply(deadline)
     }
@@ -115,7 +115,7 @@ impl Client {
     /// of the key; [`Kind::Authentication`] when the keys differ; [`Kind::Version`]; [`Kind::System`] with `ETIMEDOUT` for a
     /// server that does not answer, and what else the system says.
     pub fn connect(address: &str, key: &Key) -> Result<Self> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + REPLY_TIMEOUT;
         let parsed = Address::parse(address)?;
         check_key(&parsed, key)?;
         let mut left = ATTEMPTS;
@@ -160,7 +160,7 @@ impl Client {
                 if is_last {
                     return Ok(all);
                 }
-                reply = link.reply(Instant::now() + PATIENCE)?;
+                reply = link.reply(Instant::now() + REPLY_TIMEOUT)?;
             }
         })
     }

@@ -7,8 +7,8 @@
 //! mac = HMAC-SHA-256(key, label, role, member's version, server's version or 0, server's nonce, member's nonce, address)
 //! ```
 //!
-//! - The member proves first. A stranger gets 32 random bytes and then silence, so the server tells it nothing and answers
-//!   no question for it.
+//! - The member proves first. An untrusted client gets 32 random bytes and then silence, so it learns nothing from the
+//!   server and cannot use it to answer other challenges.
 //! - The role is part of what is proven: what a member says is never what a server would, so neither can be had from one
 //!   to be used on the other.
 //! - The address is part of it as each side knows it: a server that passes a challenge on to a member who wanted
@@ -151,7 +151,7 @@ pub fn check_proof(key: &Key, challenge: &Nonce, address: &str, proof: &[u8; PRO
     transcript.mac(key, Role::Member, 0).verify_slice(mac).is_ok().then_some(Proven { version, nonce: *nonce })
 }
 
-/// What a stranger has said so far. It has room for a proof and no more, whatever the stranger sends.
+/// What an untrusted client has sent so far. It holds one proof and no more.
 #[derive(Clone, Debug)]
 pub struct Introduction {
     challenge: Nonce,
@@ -160,7 +160,7 @@ pub struct Introduction {
 }
 
 impl Introduction {
-    /// A stranger that is given this challenge.
+    /// Makes the state for a client that gets this challenge.
     #[must_use]
     pub fn new(challenge: Nonce) -> Self {
         Self { challenge, proof: [0; PROOF], filled: 0 }

@@ -1,8 +1,8 @@
-//! Managers: scopes that unlink at their end whatever was made in them, in one process or in many.
+//! Managers: scopes that unlink at their end everything that was created in them, by one process or by many.
 //!
 //! A segment is made by the process that wants it, on record with its own tracker, and then handed to a [`Keeper`]:
 //! [`Blocks`] in the same process, or a [`Client`] that hands it on to the server. Only when the server has it on record
-//! is it taken off the maker's. So at every instant at least one process that unlinks it is alive, whoever dies.
+//! is it taken off the maker's. So at every instant, at least one living process unlinks it.
 
 mod blocks;
 mod client;

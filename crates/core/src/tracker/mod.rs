@@ -19,7 +19,7 @@ use crate::{Error, Identity, Kind, Mapping, Result, sys};
 pub const ROLE: &str = "tracker";
 
 /// How long the end of this process waits for its trackers to clean up.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TRACKER_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[allow(clippy::zero_sized_map_values, reason = "where there is no sweep, there are no holds")]
 static CLIENT: Mutex<Client> = Mutex::new(Client {
@@ -106,7 +106,7 @@ pub(crate) fn finish() {
         Err(TryLockError::WouldBlock) => return,
     };
     client.start_anew_after_fork();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TRACKER_TIMEOUT;
     for (user, mut helper) in std::mem::take(&mut client.helpers) {
         let has_ended = helper.send(&Frame::Finish.encode()).is_ok() && helper.has_ended(deadline);
         let owns_nothing = client.segments.values().all(|(owner, _)| *owner != user);

@@ -89,7 +89,7 @@ export declare function listCapacity(list: ExternalObject<List>, index: number):
 /** The number of slots that hold `value`. */
 export declare function listCount(list: ExternalObject<List>, value: unknown): number
 
-/** The first index from `from` on at which the list holds `value`; -1 if there is none. */
+/** The first index from `from` on at which the list holds `value`, or -1. */
 export declare function listFind(list: ExternalObject<List>, value: unknown, from: number): number
 
 /** The formats of all slots, one after the other. */

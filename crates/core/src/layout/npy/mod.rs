@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The elements of an array made here start at [`DATA_START`], or at the next multiple of [`DATA_ALIGNMENT`] when the
-//! shape has so many dimensions that its text needs the room.
+//! shape has many dimensions and its text needs the room.
 //!
 //! Source: NumPy, `numpy/lib/format.py` (NEP 1). NumPy aligns the elements to 64 bytes since 1.14, to 16 before.
 

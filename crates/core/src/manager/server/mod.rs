@@ -1,4 +1,4 @@
-//! The server: one thread, one loop, and a bounded amount of memory for whoever has not proven to have the key.
+//! The server: one thread, one loop, and a bounded amount of memory for clients that have not proven to have the key.
 
 mod peer;
 
@@ -14,25 +14,25 @@ use crate::sys::{self, Interest, Listener, Stream};
 use crate::sys::{Connection as _, Listening as _};
 use crate::tracker;
 
-/// How long a stranger may take to prove that it has the key, from its first byte to its last; and the starter to say
-/// what to serve.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an untrusted client may take for its proof, from the first byte to the last, and the starter to say what to
+/// serve.
+const PROOF_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many strangers may be at it at once. When more come, those that have been longest go first.
+/// How many untrusted clients are served at once. When more come, the oldest are disconnected first.
 const MAX_PENDING: usize = 64;
 
-/// How long a stranger may stay whoever else comes: an honest one needs a fraction of a millisecond, and the rest is for a
-/// machine that is busy. Meanwhile the others wait to be let in, in their order.
+/// How long a new client is not disconnected for others. An honest one needs a fraction of a millisecond; the rest is for a
+/// busy machine. The others wait to be accepted, in order.
 const GRACE: Duration = Duration::from_millis(5);
 
-/// How many connections are taken before those that have come are heard again.
+/// How many connections are accepted before the existing ones are served again.
 const BATCH: usize = 16;
 
-/// How long no connections are taken after the system had no room for one.
+/// How long no connections are accepted after the system had no room for one.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves the process whose connection is standard input, and whoever it gives address and key to. Returns when that
-/// process says so or is gone, and everything is unlinked.
+/// Serves the process whose connection is standard input, and every process with address and key. Returns when that process
+/// asks for it or has ended, and everything is unlinked.
 ///
 /// # Errors
 /// When there is no such process, or it does not say what to serve, or the system cannot wait.
@@ -48,10 +48,10 @@ pub fn serve() -> io::Result<()> {
                 errno: sys::errno_of(&e).unwrap_or(0),
                 message: if address.is_empty() { reason_in_temporary(&e, &temporary) } else { reason(&e) },
             };
-            return starter.send(&refused.encode(), Instant::now() + PATIENCE);
+            return starter.send(&refused.encode(), Instant::now() + PROOF_TIMEOUT);
         }
     };
-    starter.send(&Reply::Serving(listener.address().to_owned()).encode(), Instant::now() + PATIENCE)?;
+    starter.send(&Reply::Serving(listener.address().to_owned()).encode(), Instant::now() + PROOF_TIMEOUT)?;
     let mut server =
         Server { listener, key, blocks: Blocks::default(), peers: vec![Peer::starter(starter, decoder)], resume: None };
     let outcome = server.run();
@@ -62,13 +62,13 @@ pub fn serve() -> io::Result<()> {
     // While the starter still waits: it kills this process afterwards, and nobody else can reap its child.
     tracker::finish();
     if let Some(starter) = peers.into_iter().find(Peer::is_starter) {
-        starter.say_last(&Reply::Done, Instant::now() + PATIENCE);
+        starter.say_last(&Reply::Done, Instant::now() + PROOF_TIMEOUT);
     }
     outcome.and(ended)
 }
 
 fn settings(starter: &Stream, decoder: &mut Decoder) -> io::Result<Settings> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PROOF_TIMEOUT;
     let mut buffer = [0; 4096];
     loop {
         match decoder.take() {
@@ -196,7 +196,7 @@ impl Server {
                 Ok(Some(stream)) => {
                     let mut challenge = [0; super::handshake::NONCE];
                     if getrandom::fill(&mut challenge).is_ok()
-                        && let Some(peer) = Peer::stranger(stream, challenge)
+                        && let Some(peer) = Peer::untrusted(stream, challenge)
                     {
                         self.peers.push(peer);
                     }
@@ -204,7 +204,7 @@ impl Server {
                 Ok(None) => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
                 Err(e) if is_passing(&e) => {}
-                // No descriptors or no memory: what strangers hold is given up first.
+                // No descriptors or no memory: untrusted clients are disconnected first.
                 Err(_) => {
                     if !self.make_room(0) {
                         self.resume = Some(Instant::now() + PAUSE);
@@ -215,20 +215,20 @@ impl Server {
         }
     }
 
-    /// When the stranger came who has to go before another one comes.
+    /// Returns the arrival of the client that must be disconnected before another one is accepted.
     fn oldest_in_the_way(&self) -> Option<Instant> {
         let mut arrivals = self.peers.iter().filter_map(Peer::arrival);
         let oldest = arrivals.next()?;
         (arrivals.count() + 1 >= MAX_PENDING).then_some(oldest)
     }
 
-    /// Sends those strangers away who have been longest, until at most `limit` are left. Says whether any had to go.
+    /// Disconnects the oldest untrusted clients until at most `limit` are left. Returns whether any was disconnected.
     fn make_room(&mut self, limit: usize) -> bool {
-        let pending = self.peers.iter().filter(|peer| peer.is_stranger()).count();
+        let pending = self.peers.iter().filter(|peer| peer.is_untrusted()).count();
         let mut excess = pending.saturating_sub(limit);
         let has_to = excess > 0;
         self.peers.retain(|peer| {
-            let goes = excess > 0 && peer.is_stranger();
+            let goes = excess > 0 && peer.is_untrusted();
             excess -= usize::from(goes);
             !goes
         });

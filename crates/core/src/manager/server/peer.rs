@@ -1,4 +1,4 @@
-//! One connection of the server, from a stranger's first byte to a member's last.
+//! One connection of the server, from an untrusted client's first byte to a member's last.
 
 use std::io;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use super::super::blocks::Names;
 use super::super::handshake::{Introduction, Nonce, Proven, Transcript, VERSION};
 use super::super::protocol::{Decoder, Message, NAMES_PER_FRAME, Reply, Request};
 use super::super::{Blocks, Key};
-use super::PATIENCE;
+use super::PROOF_TIMEOUT;
 use crate::Identity;
 use crate::sys::Connection as _;
 use crate::sys::{Interest, Stream};
@@ -33,7 +33,7 @@ pub(super) struct Peer {
 
 #[derive(Debug)]
 enum Stage {
-    Stranger(Box<Introduction>, Instant),
+    Untrusted(Box<Introduction>, Instant),
     Member(Decoder),
     Starter(Decoder),
 }
@@ -43,12 +43,12 @@ impl Peer {
         Self { stream, stage: Stage::Starter(decoder), unsent: Vec::new(), listing: None }
     }
 
-    /// Gives a stranger its challenge. A new connection has room for it; one that has not is not worth keeping.
-    pub(super) fn stranger(stream: Stream, challenge: Nonce) -> Option<Self> {
+    /// Sends an untrusted client its challenge. A new connection has room for it; one that has not is not worth keeping.
+    pub(super) fn untrusted(stream: Stream, challenge: Nonce) -> Option<Self> {
         let sent = stream.try_send(&challenge).ok()?;
         (sent == challenge.len()).then(|| Self {
             stream,
-            stage: Stage::Stranger(Box::new(Introduction::new(challenge)), Instant::now()),
+            stage: Stage::Untrusted(Box::new(Introduction::new(challenge)), Instant::now()),
             unsent: Vec::new(),
             listing: None,
         })
@@ -58,21 +58,21 @@ impl Peer {
         matches!(self.stage, Stage::Starter(_))
     }
 
-    pub(super) fn is_stranger(&self) -> bool {
-        matches!(self.stage, Stage::Stranger(..))
+    pub(super) fn is_untrusted(&self) -> bool {
+        matches!(self.stage, Stage::Untrusted(..))
     }
 
-    /// When a stranger came.
+    /// Returns when an untrusted client connected.
     pub(super) fn arrival(&self) -> Option<Instant> {
         match &self.stage {
-            Stage::Stranger(_, arrival) => Some(*arrival),
+            Stage::Untrusted(_, arrival) => Some(*arrival),
             Stage::Member(_) | Stage::Starter(_) => None,
         }
     }
 
     /// When it has to go, unless it has proven itself by then.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.arrival().map(|arrival| arrival + PATIENCE)
+        self.arrival().map(|arrival| arrival + PROOF_TIMEOUT)
     }
 
     pub(super) fn interest(&self) -> Interest<'_> {
@@ -82,7 +82,7 @@ impl Peer {
     /// Whether its next step needs nothing from its socket: a whole request has come, or the rest of a list is due.
     pub(super) fn is_due(&self) -> bool {
         let has_request = match &self.stage {
-            Stage::Stranger(..) => false,
+            Stage::Untrusted(..) => false,
             Stage::Member(decoder) | Stage::Starter(decoder) => decoder.is_ready(),
         };
         self.unsent.is_empty() && (self.listing.is_some() || has_request)
@@ -101,7 +101,7 @@ impl Peer {
         if !self.flush()? {
             return Ok(Next::Stays);
         }
-        if let Stage::Stranger(introduction, _) = &mut self.stage {
+        if let Stage::Untrusted(introduction, _) = &mut self.stage {
             return match self.stream.try_receive(introduction.room())? {
                 0 => Ok(Next::Leaves),
                 received if introduction.fill(received) => self.judge(key),
@@ -119,9 +119,9 @@ impl Peer {
         self.serve(blocks)
     }
 
-    /// Lets a stranger in who has the key and speaks our version. Of the others only those with the key get an answer.
+    /// Accepts a client that has the key and speaks our version. Of the others, only those with the key get an answer.
     fn judge(&mut self, key: &Key) -> io::Result<Next> {
-        let Stage::Stranger(introduction, _) = &self.stage else { return Ok(Next::Stays) };
+        let Stage::Untrusted(introduction, _) = &self.stage else { return Ok(Next::Stays) };
         let address = self.stream.endpoint();
         let Some(Proven { version, nonce }) = introduction.check(key, address) else { return Ok(Next::Leaves) };
         let transcript =

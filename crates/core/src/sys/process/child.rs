@@ -75,7 +75,7 @@ fn in_own_group(command: &mut Command) {
     std::os::windows::process::CommandExt::creation_flags(command, CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW);
 }
 
-/// See [`crate::process::detach`]: all that there is to do was done by whoever started this process.
+/// See [`crate::process::detach`]: the process that started this one has done everything.
 pub(crate) fn detach() {}
 
 /// There is no sweep here that would go on for longer.

@@ -22,8 +22,8 @@ pub(in crate::sys) fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
 /// `POSIX_SPAWN_SETSID` of `<sys/spawn.h>`.
 const SPAWN_IN_OWN_SESSION: libc::c_int = 0x0400;
 
-/// For a helper process, see [`crate::sys::process`]. It inherits what the spawn puts in place and no other descriptor, whoever
-/// opened one meanwhile: [`socket_pair`] cannot make its sockets such that no other process ever inherits them.
+/// For a helper process, see [`crate::sys::process`]. It inherits only the descriptors that the spawn sets up, and none
+/// that another thread opens: [`socket_pair`] cannot keep its sockets from being inherited.
 #[expect(clippy::cast_possible_truncation, reason = "the flags fit the field")]
 pub(in crate::sys) const SPAWN_FLAGS: libc::c_short =
     (SPAWN_IN_OWN_SESSION | libc::POSIX_SPAWN_CLOEXEC_DEFAULT) as libc::c_short;

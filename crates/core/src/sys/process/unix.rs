@@ -24,7 +24,7 @@ use super::number::Child;
 use super::os;
 
 /// How long a helper may leave its socket full. It reads at once, so a longer time means that it was stopped.
-const PATIENCE: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+const MAX_FULL: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// A running helper process.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Helper {
 
     fn wait_for_room(&self) -> io::Result<()> {
         let mut sockets = [PollFd::from_borrowed_fd(self.socket.as_fd(), PollFlags::OUT)];
-        match poll(&mut sockets, Some(&PATIENCE)) {
+        match poll(&mut sockets, Some(&MAX_FULL)) {
             Ok(0) => Err(io::ErrorKind::TimedOut.into()),
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(errno) => Err(errno.into()),

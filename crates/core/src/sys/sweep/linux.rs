@@ -189,7 +189,7 @@ impl Candidate {
 /// Of `<fcntl.h>`, the same on every architecture.
 const F_SETSIG: i32 = 10;
 
-/// A write lease, given back on drop. Whoever opens the file meanwhile is held up that long.
+/// A write lease, given back on drop. A process that opens the file waits until then.
 struct Lease<'a>(&'a OwnedFd);
 
 impl<'a> Lease<'a> {

@@ -37,7 +37,7 @@ pub(crate) trait Connection: Debug + Send + Sized {
     /// The server's address. Both ends give the same text.
     fn endpoint(&self) -> &str;
 
-    /// Sends what there is room for; `WouldBlock` when there is none.
+    /// Sends as much as there is room for; `WouldBlock` without room.
     fn try_send(&self, bytes: &[u8]) -> io::Result<usize>;
 
     /// Receives what has come; 0 is the end, and `WouldBlock` means that nothing has come yet.

@@ -45,7 +45,7 @@ fn is_unlinked(name: &Name) -> bool {
     !matches!(fs::exists(file), Ok(false))
 }
 
-/// Windows knows no modes: whoever may use the folder for temporary files may use the segment.
+/// Windows has no mode bits: every user of the folder for temporary files can use the segment.
 pub(super) fn create(name: &Name, size: NonZeroUsize, _mode: u32) -> Result<Shmem> {
     // The crate would hand out a mapping that has this name already as if it were new.
     if config(name).allow_raw(true).open().is_ok() {

@@ -20,7 +20,7 @@ use crate::sys::transport::Address;
 use crate::sys::transport::Listening;
 
 /// How long another server that starts in the same folder is waited for.
-const PATIENCE: Duration = Duration::from_secs(1);
+const FOLDER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A socket that takes connections. Dropping it removes its file, and its folder.
 #[derive(Debug)]
@@ -147,7 +147,7 @@ impl Turn {
     fn take(path: &Path) -> io::Result<Self> {
         let parent = path.parent().ok_or(Errno::INVAL)?;
         let folder = open(parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + FOLDER_TIMEOUT;
         loop {
             match flock(&folder, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(Self { _folder: folder }),
@@ -179,5 +179,5 @@ fn is_abandoned(path: &Path) -> io::Result<bool> {
         }
         let _ = connected.send(refused);
     });
-    Ok(done.recv_timeout(PATIENCE).unwrap_or(false))
+    Ok(done.recv_timeout(FOLDER_TIMEOUT).unwrap_or(false))
 }

@@ -12,7 +12,7 @@ use crate::sys::process::{Helper, os};
 use crate::sys::transport::{Connection, Serving};
 
 /// How long a server may take to unlink everything before it is killed, which leaves that to its tracker.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A server that this process has started. Dropping it ends it, and waits for that.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Serving for Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stream.finish();
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + CLEAN_UP_TIMEOUT;
         let mut rest = [0; 1024];
         while matches!(self.stream.receive(&mut rest, deadline), Ok(1..)) {}
     }

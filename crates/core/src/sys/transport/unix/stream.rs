@@ -56,7 +56,7 @@ impl Stream {
             match connect(&socket, &to) {
                 Ok(()) => break socket,
                 Err(Errno::INTR) => {}
-                // So many are waiting to be let in that there is no room for one more, nor a way to wait for some.
+                // The listener's queue is full, and the system offers no way to wait for room.
                 Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
                 Err(Errno::AGAIN) => return Err(Errno::TIMEDOUT.into()),
                 Err(Errno::CONNREFUSED) if tries > 1 && Instant::now() < deadline => {

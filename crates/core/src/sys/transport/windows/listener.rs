@@ -15,7 +15,7 @@ use super::{Reactor, Readiness, Registered, Stream, Waited, server};
 use crate::sys::transport::Address;
 use crate::sys::transport::Listening;
 
-/// How many may connect between two calls of [`Listener::accept`]; whoever comes then tries again.
+/// How many may connect between two calls of [`Listener::accept`]; further clients must try again.
 const BACKLOG: usize = 16;
 
 /// Takes connections.

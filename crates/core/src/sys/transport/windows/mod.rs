@@ -78,7 +78,7 @@ impl Reactor {
     /// Takes in what has happened, unless somebody else does.
     fn turn_if_idle(&self) {
         if let Ok(mut poll) = self.poll.try_lock() {
-            // Whoever waits next gets the error too.
+            // The next wait gets the error too.
             let _ = self.turn_by(&mut poll, Some(Duration::ZERO));
         }
     }
@@ -127,8 +127,8 @@ impl<S: Source> Drop for Registered<S> {
     fn drop(&mut self) {
         self.reactor.known().remove(&self.token);
         self.socket = None;
-        // The system is done with it when it has said so, and only then the other end learns of the end. Whoever waits
-        // at this moment hears it.
+        // Only when the system has completed its operations does the other end learn of the end. A thread that waits at this
+        // moment handles that.
         self.reactor.turn_if_idle();
     }
 }

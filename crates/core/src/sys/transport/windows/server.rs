@@ -17,7 +17,7 @@ use crate::sys::transport::Address;
 use crate::sys::transport::{Connection, Serving};
 
 /// How long a server may take to start, and to unlink everything before it is killed, which leaves that to its tracker.
-const PATIENCE: Duration = Duration::from_secs(5);
+const SERVER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A server that this process has started. Dropping it ends it, and waits for that.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Serving for Server {
         let Address::Pipe(name) = &address else { return Err(io::ErrorKind::InvalidInput.into()) };
         let process = Helper::spawn(program, role)?;
         process.send(format!("{name}\n").as_bytes())?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + SERVER_TIMEOUT;
         loop {
             match Stream::connect(&address, deadline) {
                 Ok(stream) => return Ok(Self { stream: Some(stream), process }),
@@ -61,7 +61,7 @@ impl Serving for Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stream = None;
-        let _ = self.process.has_ended(Instant::now() + PATIENCE);
+        let _ = self.process.has_ended(Instant::now() + SERVER_TIMEOUT);
     }
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn starter() -> io::Result<Stream> {
     let name = name.trim_end();
     let reactor = reactor()?;
     let pipe = open(name, Instance::Only, &reactor)?;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + SERVER_TIMEOUT;
     while !is_connected(&pipe) {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
