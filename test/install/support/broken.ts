@@ -1,4 +1,4 @@
-/** Addons that do not load, made with the system's C compiler, and a Node that refuses external memory. */
+/** Makes addons that do not load by the system's C compiler, and a Node that refuses external memory. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, openSync, readFileSync, writeFileSync, writeSync, closeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,13 +10,13 @@ function compile(folder: string, output: string, source: string, ...flags: strin
   return result;
 }
 
-/** An addon that was linked against musl, as Alpine's compiler does it. */
+/** Makes an addon that is linked against musl, as by Alpine's compiler. */
 export function addonForMusl(folder: string): string {
   const library = compile(folder, 'libc.musl-x86_64.so.1', 'void f(void) {}', '-Wl,-soname,libc.musl-x86_64.so.1');
   return compile(folder, 'musl.node', 'void f(void); void g(void) { f(); }', library);
 }
 
-/** An addon that needs a glibc newer than any. */
+/** Makes an addon that needs a glibc newer than any. */
 export function addonForNewerGlibc(folder: string): string {
   const script = join(folder, 'versions');
   writeFileSync(script, 'GLIBC_2.99 { global: *; };');
@@ -30,7 +30,7 @@ export function addonForNewerGlibc(folder: string): string {
   return compile(folder, 'newer.node', 'void from_the_future(void); void g(void) { from_the_future(); }', library);
 }
 
-/** A copy of `addon` that says it is for another processor: the ELF header's machine, EM_AARCH64. */
+/** Makes a copy of `addon` whose ELF header names another processor, EM_AARCH64. */
 export function addonForArm64(folder: string, addon: string): string {
   const path = join(folder, 'arm64.node');
   const bytes = readFileSync(addon);
@@ -40,8 +40,8 @@ export function addonForArm64(folder: string, addon: string): string {
 }
 
 /**
- * A copy of a Node whose `napi_create_external_arraybuffer` returns napi_no_external_buffers_allowed, as that of Electron
- * does: its first instructions are replaced by `mov eax, 22; ret`.
+ * Makes a copy of a Node whose `napi_create_external_arraybuffer` returns napi_no_external_buffers_allowed, as Electron's
+ * does. Its first instructions are replaced by `mov eax, 22; ret`.
  */
 export function nodeWithoutExternalBuffers(folder: string, node: string): string {
   const symbols = execFileSync('readelf', ['--dyn-syms', '--wide', node], { encoding: 'utf8', maxBuffer: 2 ** 28 });

@@ -1,4 +1,4 @@
-/** How each package manager installs the package without running scripts, and how its users start a program. */
+/** How each package manager installs the package without scripts, and how its users start a program. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -8,16 +8,16 @@ import { bun, deno, packageFolder } from './programs.ts';
 /** A package manager. */
 export interface Manager {
   name: string;
-  /** Writes what it reads in the folder. */
+  /** Writes its configuration to the folder. */
   prepare?: (folder: string, registry: string) => void;
   install: string[];
   /** The command that runs a program there. */
   start: string[];
-  /** Without folders for packages: only their own loader finds anything. */
+  /** Whether it has no folders for packages, so that only its own loader finds them. */
   isPnP?: boolean;
-  /** As on platforms that `test/package.json` has no package of it for. */
+  /** Whether `test/package.json` has no package of it for this platform. */
   isMissing?: boolean | undefined;
-  /** Takes the packages of both C libraries. */
+  /** Whether it installs the packages for both C libraries. */
   ignoresLibc?: boolean;
 }
 

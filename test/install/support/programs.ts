@@ -1,4 +1,4 @@
-/** The package managers and runtimes, as the tests' package has them, and a way to run them cut off from the world. */
+/** The package managers and runtimes of the tests' package, and a way to run them without a network. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync } from 'node:fs';
@@ -19,7 +19,7 @@ export function packageFolder(name: string): string {
 export interface Runtime {
   name: string;
   command: string[];
-  /** As on platforms that `test/package.json` has no package of it for. */
+  /** Whether `test/package.json` has no package of it for this platform. */
   isMissing?: boolean;
 }
 
@@ -52,7 +52,7 @@ export interface Outcome {
   stderr: string;
 }
 
-/** The environment of a user with an empty home and no way to the outside but `registry`. */
+/** Returns the environment of a user with an empty home, who can only reach `registry`. */
 export function isolated(folder: string, registry?: string): NodeJS.ProcessEnv {
   const home = join(folder, '.home');
   mkdirSync(home, { recursive: true });
@@ -75,7 +75,7 @@ export function isolated(folder: string, registry?: string): NodeJS.ProcessEnv {
   };
 }
 
-/** Runs a program to its end, which has to come within a minute. */
+/** Runs a program, for a minute at most. */
 export async function run(
   [command = '', ...args]: string[],
   options: { cwd: string; env: NodeJS.ProcessEnv },

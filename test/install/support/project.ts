@@ -11,7 +11,7 @@ import type { Registry } from './registry.ts';
 
 const programs = fileURLToPath(new URL('../fixtures', import.meta.url));
 
-/** A folder that goes with its scope. */
+/** A folder that is removed at the end of its scope. */
 export class Folder implements Disposable {
   readonly path: string = mkdtempSync(join(tmpdir(), 'shareable-install-'));
 
@@ -27,7 +27,7 @@ export function makeProject(path: string): void {
   cpSync(programs, path, { recursive: true });
 }
 
-/** Makes an empty project and installs the package; throws with the manager's own words. */
+/** Makes an empty project and installs the package. Throws with the output of the manager. */
 export async function install(manager: Manager, path: string, registry: Registry): Promise<number> {
   makeProject(path);
   manager.prepare?.(path, registry.url);
@@ -37,7 +37,7 @@ export async function install(manager: Manager, path: string, registry: Registry
   return performance.now() - before;
 }
 
-/** Runs one of the test programs there. */
+/** Runs one of the test programs in the project. */
 export function start(command: string[], program: string, path: string): Promise<Outcome> {
   return run([...command, join(path, program)], { cwd: path, env: isolated(path) });
 }

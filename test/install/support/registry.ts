@@ -1,4 +1,4 @@
-/** A registry on the loopback that has our packages and nothing else, and can only be read. */
+/** A read-only registry on the loopback interface that has only our packages. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import type { Manifest } from '../../../scripts/pack.ts';
 import { folderOf, packLocal, packMain, packPlatform, readManifest, targets } from '../../../scripts/pack.ts';
 import { addonPath } from '../../support/processes.ts';
 
-/** Long enough ago for managers that take nothing new. */
+/** A date old enough for managers that refuse new packages. */
 const PUBLISHED = '2020-01-01T00:00:00.000Z';
 
 /** The target of this machine: that of the local build. */
@@ -25,16 +25,16 @@ export interface Entry {
 /** A running registry; ends with its scope. */
 export interface Registry extends AsyncDisposable {
   url: string;
-  /** What was asked for and is not here. */
+  /** The requested packages that it does not have. */
   unknown: string[];
   /** The packages that were downloaded. */
   downloaded: Set<string>;
 }
 
-/** The target that differs in nothing but the C library, which not every manager looks at. */
+/** The target that differs only in the C library, which some managers ignore. */
 export const twin: string = here.replace(/-gnu$/, '-musl');
 
-/** What is published: for other platforms than this one, packages without binaries, which nobody may need. */
+/** The published packages. Those of other platforms have no binaries, because they must not be needed. */
 export function pack(folder: string): Entry[] {
   const others = targets.filter((target) => target !== here && target !== twin);
   const twins = twin === here ? [] : [packPlatform(twin, folder)];

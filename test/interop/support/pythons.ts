@@ -1,4 +1,4 @@
-/** Which interpreters the tests of this folder run with. */
+/** The interpreters that the tests of this folder use. */
 import { afterAll, beforeAll, inject } from 'vitest';
 
 import type { Child } from '../../support/child.ts';
@@ -8,15 +8,15 @@ import { runPython } from '../../support/python.ts';
 /** Every CPython from 3.8 on that this machine has. */
 export const pythons: Python[] = inject('pythons');
 
-/** Those whose lists have the layout that all have since 3.9. */
+/** The interpreters with the layout of lists since 3.9. */
 export const pythonsWithLists: Python[] = pythons.filter(({ minor }) => minor >= 9);
 
-/** A process of the interpreter that answers for `test/interop/fixtures/peer.py`. */
+/** Starts a process of the interpreter that runs `test/interop/fixtures/peer.py`. */
 export function startPeer(python: Python): Child {
   return runPython(python, 'interop/peer.py');
 }
 
-/** One such process for all tests of a `describe`, which take turns. */
+/** Starts one such process for all tests of a `describe`, which take turns. */
 export function sharePeer(python: Python): Pick<Child, 'ask'> {
   let peer: Child;
   beforeAll(() => {

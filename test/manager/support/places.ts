@@ -1,4 +1,4 @@
-/** Folders for sockets, and what managers leave in the system's own. */
+/** Folders for sockets, and checks of the folders that managers make. */
 import { lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -17,12 +17,12 @@ function pipeExists(address: string): boolean {
   try {
     return lstatSync(address) !== undefined;
   } catch (error) {
-    // A pipe is nothing that can be looked at, but it can be told from nothing.
+    // A pipe cannot be examined, but its existence can be checked.
     return (error as NodeJS.ErrnoException).code !== 'ENOENT';
   }
 }
 
-/** Whether the folder, or the pipe, that a server made for itself is there. */
+/** Whether the folder or pipe of a server exists. */
 export function folderExists(address: string | null): boolean {
   if (process.platform === 'win32') return pipeExists(address ?? '');
   const folder = dirname(address ?? '');

@@ -1,4 +1,4 @@
-/** The manager's protocol spoken by hand, from its documentation and apart from the code under test. */
+/** The manager's protocol, written from its documentation and independent of the code under test. */
 import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server, Socket } from 'node:net';
@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net';
 export const VERSION = 1;
 const LABEL = 'shareable manager handshake\0';
 
-/** What goes into a proof. */
+/** The input of a proof. */
 export interface Transcript {
   role: 'M' | 'S';
   member: number;
@@ -28,14 +28,14 @@ export function mac(key: Uint8Array, { role, member, server, challenge, nonce, a
   return createHmac('sha256', key).update(Buffer.concat(parts)).digest();
 }
 
-/** A member's proof. */
+/** Makes a member's proof. */
 export function prove(key: Uint8Array, address: string, challenge: Buffer, version = VERSION): Buffer {
   const nonce = randomBytes(32);
   const transcript = { role: 'M', member: version, server: 0, challenge, nonce, address } as const;
   return Buffer.concat([uint16(version), nonce, mac(key, transcript)]);
 }
 
-/** A server's answer to a proof, from a server of some version. */
+/** Makes a server's answer to a proof, for some version. */
 export function answerTo(
   key: Uint8Array,
   address: string,
@@ -48,7 +48,7 @@ export function answerTo(
   return Buffer.concat([uint16(version), mac(key, { role: 'S', member, server: version, challenge, nonce, address })]);
 }
 
-/** A frame of a member. */
+/** Makes a frame of a member. */
 export function frame(kind: number, body: Uint8Array = Buffer.alloc(0)): Buffer {
   const bytes = Buffer.alloc(5);
   bytes.writeUInt32LE(body.length + 1);
@@ -56,7 +56,7 @@ export function frame(kind: number, body: Uint8Array = Buffer.alloc(0)): Buffer 
   return Buffer.concat([bytes, body]);
 }
 
-/** A member's registration of a segment. */
+/** Makes a member's registration of a segment. */
 export function register(name: string, { device, inode }: { device: bigint; inode: bigint }): Buffer {
   const text = Buffer.from(name);
   const body = Buffer.alloc(27);
@@ -69,12 +69,12 @@ export function register(name: string, { device, inode }: { device: bigint; inod
   return frame(2, Buffer.concat([uint16(inner.length), inner]));
 }
 
-/** A connection that keeps what it is told. */
+/** A connection that collects what it receives. */
 export class Wire implements Disposable {
   readonly socket: Socket;
   received: Buffer<ArrayBufferLike> = Buffer.alloc(0);
   #hasEnded = false;
-  /** Its end, in good order or by a reset. */
+  /** Resolves at its end, clean or by a reset. */
   readonly #end: Promise<void>;
 
   constructor(socket: Socket) {
@@ -112,7 +112,7 @@ export class Wire implements Disposable {
     this.socket.write(bytes);
   }
 
-  /** What it is told until the other end closes. */
+  /** Returns everything received until the other end closes. */
   async rest(): Promise<Buffer> {
     await this.#end;
     return this.received;
@@ -123,7 +123,7 @@ export class Wire implements Disposable {
   }
 }
 
-/** A wire that has shown itself to be a member. */
+/** Connects and authenticates as a member. */
 export async function join(address: string, key: Uint8Array): Promise<Wire> {
   const wire = await Wire.to(address);
   const challenge = await wire.take(32);
@@ -132,7 +132,7 @@ export async function join(address: string, key: Uint8Array): Promise<Wire> {
   return wire;
 }
 
-/** Listens at a path with a handler of our own. */
+/** Listens at a path with a given handler. */
 export async function impostor(path: string, handle: (wire: Wire) => Promise<void>): Promise<Server & AsyncDisposable> {
   const server = createServer((socket) => void handle(new Wire(socket)).catch(() => socket.destroy()));
   server.listen(path);

@@ -1,4 +1,4 @@
-/** All fault commands, two at a time: with counts for every push, or with those for the night. */
+/** Runs all fault commands, two at a time, with the counts for every push or for the night. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import { nativeProgram } from './support/programs.ts';
 
-/** What shows most in Node; the others differ from them in native code, of which every call is failed as well. */
+/** The operations to run in Node. The others differ only in native code, which the native program covers. */
 const FEW = 'create,create-list,attach,dispose,lock-create,lock-attach,manager-alone-end,manager-create';
 
 /** A command and its flags: for every push, and for the night. */
@@ -30,7 +30,7 @@ const isNight = process.argv.includes('--night');
 const started = performance.now();
 const failed: string[] = [];
 
-/** Runs a command, and prints what it says once it is done. */
+/** Runs a command, and prints its output at the end. */
 async function run(name: string, flags: string[]): Promise<void> {
   const start = performance.now();
   const child = spawn(process.execPath, [join(import.meta.dirname, `${name}.ts`), ...flags], {
@@ -46,7 +46,7 @@ async function run(name: string, flags: string[]): Promise<void> {
   console.log(`── ${title} (${Math.round((performance.now() - start) / 1000)} s)\n${output.trimEnd()}\n`);
 }
 
-// Built once, before any command wants it.
+// Built once, before the commands need it.
 nativeProgram();
 const waiting = [...commands];
 const lanes = Array.from({ length: Math.min(2, availableParallelism()) }, async () => {

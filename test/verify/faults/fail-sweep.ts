@@ -1,6 +1,6 @@
 /**
- * Every system call of every operation failing, with one error after the other: the process survives with success or an
- * error of ours, works on, and in the end holds no file, mapping or child and leaves no name more than without the failure.
+ * Fails every system call of every operation with each error. The process must survive with success or a typed error, keep
+ * working, and hold no more files, mappings, children or names than without the failure.
  */
 import { readFlags } from './support/options.ts';
 import { runPrivately } from './support/private.ts';
@@ -16,8 +16,8 @@ const USAGE = `node test/verify/faults/fail-sweep.ts [--program native|node|both
 const flags = readFlags(USAGE, { program: 'both', errors: 'ENOSPC,ENOMEM,EMFILE,EINTR,EACCES', operations: '' });
 
 /**
- * Calls that do not fail on any valid argument, which all of ours are. The injection keeps them from happening at all: a
- * file that is never closed is a leak of the injection's own.
+ * Calls that never fail for valid arguments, as ours are. The injection would skip them, and a file that is not closed would
+ * be a leak of the injection.
  */
 const INFALLIBLE = new Set([
   'close',
@@ -30,16 +30,16 @@ const INFALLIBLE = new Set([
   'kill',
 ]);
 
-/** Calls of the engine, which ends the process when it gets no memory. */
+/** Calls of the engine, which ends the process without memory. */
 const ENGINE = new Set(['brk', 'futex', 'madvise', 'mprotect']);
 
-/** How libuv wakes an event loop. It ends the process too when it cannot. */
+/** The call by which libuv wakes an event loop. It ends the process when that fails. */
 const WAKE = /^write\(\d+, "\\1(\\0){7}", 8\)/;
 
 /** The mappings of segments, and the stack of a process that is about to be started: all others are the engine's. */
 const OUR_MMAP = /MAP_SHARED|MAP_STACK|MAP_FIXED.*MAP_NORESERVE/;
 
-/** What our errors are called, in either program. */
+/** The names of our errors, in both programs. */
 const TYPED =
   /^error (\w+Error (E[A-Z]+|ERR_\w+) |(NotFound|Exists|Access|OutOfSharedMemory|System|Tracker|ManagerClosed|Unsupported) )/;
 
@@ -65,7 +65,7 @@ function counts(inventory = ''): number[] {
   return (inventory.match(/\d+/g) ?? []).map(Number);
 }
 
-/** What is wrong with how a failure was taken. */
+/** Returns the problems in the handling of a failure. */
 function complaints({ said, inventory, left }: Outcome, good: Outcome): string[] {
   if (said === undefined) return ['the process ended'];
   const wrong = left.map((leak) => `${leak} was left`);
@@ -80,7 +80,7 @@ function complaints({ said, inventory, left }: Outcome, good: Outcome): string[]
 /** A program that has done an operation once. */
 async function start(program: Program, operation: string): Promise<Stepper> {
   const stepper = new Stepper(program, operation);
-  // The first time is another one: it starts the helper.
+  // The first time differs, because it starts the helper.
   if (operation !== FIRST) await stepper.step();
   return stepper;
 }

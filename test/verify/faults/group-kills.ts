@@ -1,6 +1,6 @@
 /**
- * SIGKILL to the whole process group of a program that owns segments, as a terminal or a supervisor sends it: how long it
- * takes until the last name is gone. The helper is in a session of its own, so it lives to see to that.
+ * Sends SIGKILL to the whole process group of a program that owns segments, as a terminal or a supervisor does, and measures
+ * the time until the last name is removed. The helper survives, because it has a session of its own.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 
@@ -16,13 +16,13 @@ import { freshPrefix, segmentsOf } from './support/steps.ts';
 const USAGE = 'node test/verify/faults/group-kills.ts [--count 200] [--segments 10] [--limit 100]';
 /** The limit is in milliseconds, for the 99th percentile. */
 const { count, segments, limit } = readFlags(USAGE, { count: 200, segments: 10, limit: 100 });
-/** After this many milliseconds what is still there is a leak. */
+/** The milliseconds after which a remaining name is a leak. */
 const CLEAN_UP_TIMEOUT = 5000;
 
 runPrivately();
 const failures: string[] = [];
 
-/** Kills a group; milliseconds until the names of its segments were gone. */
+/** Kills a group. Returns the milliseconds until the names of its segments were removed. */
 async function killGroup({ title, command }: Program): Promise<number> {
   const prefix = freshPrefix();
   const helper = title === 'native' ? [helperPath] : [];

@@ -1,4 +1,4 @@
-/** This library's tracker beside CPython's: the time until it is ready, and the memory that it takes, in one run. */
+/** Compares this library's tracker with CPython's in one run: the time until it is ready, and its memory. */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 

@@ -1,6 +1,6 @@
 /**
- * SIGKILL at every system call of every operation, and after its last one: nothing may be left behind, and nothing of
- * anybody else's may be gone.
+ * Kills the process at every system call of every operation, and after the last one. Nothing may be left behind, and no
+ * segment of another process may be removed.
  */
 import { readFlags } from './support/options.ts';
 import { runPrivately } from './support/private.ts';
@@ -13,7 +13,7 @@ import type { Call } from './support/trace.ts';
 
 const USAGE = `node test/verify/faults/kill-sweep.ts [--program native|node|both] [--rounds 1] [--operations create,attach,…]`;
 const flags = readFlags(USAGE, { program: 'both', rounds: 1, operations: '' });
-/** The calls of an engine differ from run to run, so that a point may be missed. */
+/** The calls of an engine differ between runs, so that a point can be missed. */
 const TRIES = 5;
 
 runPrivately();
@@ -24,7 +24,7 @@ const programs = [
 const failures: string[] = [];
 const rows: Row[] = [];
 
-/** Kills a program at one point; says whether it was hit there. */
+/** Kills a program at one point. Returns whether the point was reached. */
 async function killAt(program: Program, operation: string, { name, nth }: Call): Promise<boolean> {
   const where = `${program.title} ${operation}, killed at ${name} number ${nth}`;
   for (let attempt = 0; attempt < TRIES; attempt++) {

@@ -1,4 +1,4 @@
-/** SIGKILL at random moments to programs that create, attach, close and unlink: nothing may be left, and none may hang. */
+/** Kills programs that create, attach, close and unlink at random moments. Nothing may be left, and none may hang. */
 import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -26,7 +26,7 @@ function startNative({ command }: Program, prefix: string, seed: number): Sessio
   return new Session([...command, 'random', prefix, victim.name, helperPath, String(seed), String(microseconds)]);
 }
 
-/** Node is killed from outside, some milliseconds after it has said that it begins. */
+/** Node is killed from outside, some milliseconds after it reports its start. */
 async function startNode({ command }: Program, prefix: string, seed: number): Promise<Session> {
   const session = new Session([...command, 'random', prefix, victim.name, String(seed)]);
   await session.ready();
@@ -35,7 +35,7 @@ async function startNode({ command }: Program, prefix: string, seed: number): Pr
   return session;
 }
 
-/** Lets a program be killed and looks at what is left of it. */
+/** Kills a program and checks what is left. */
 async function kill(program: Program, seed: number): Promise<void> {
   const prefix = freshPrefix();
   const where = `${program.title} with seed ${seed}`;

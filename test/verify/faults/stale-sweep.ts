@@ -1,6 +1,6 @@
 /**
- * A sweep after everything has died at once: how long it takes to remove thousands of stale segments, and whether it
- * keeps those that live, and those that were never tracked.
+ * Measures a sweep of thousands of stale segments after everything was killed at once, and checks that it keeps live and
+ * untracked segments.
  */
 import { spawnSync } from 'node:child_process';
 
@@ -21,7 +21,7 @@ runPrivately();
 const { command } = nativeProgram();
 const failures: string[] = [];
 
-/** Segments whose owner is killed and has no helper. */
+/** Makes segments whose owner is killed and has no helper. */
 async function leaveStale(prefix: string): Promise<void> {
   await using owner = new Session([...command, 'own', prefix, String(stale), '4096', '-']);
   await owner.ready();
@@ -29,7 +29,7 @@ async function leaveStale(prefix: string): Promise<void> {
   await owner.closed;
 }
 
-/** Milliseconds that a sweep takes, from the start of its process to the end. */
+/** Returns the milliseconds of a sweep, from the start of its process to the end. */
 async function sweep(): Promise<number> {
   const [old, young, untracked] = [freshPrefix(), freshPrefix(), freshPrefix()];
   await leaveStale(old);

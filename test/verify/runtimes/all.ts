@@ -20,7 +20,7 @@ const chosen = values.nodes.split(',').map((major) => {
   return { name: node.name, major: node.major, path: node.path };
 });
 
-/** The first that runs TypeScript with `using` as it is. */
+/** The first version that runs TypeScript with `using` directly. */
 const MODERN = 24;
 const root = join(import.meta.dirname, '../../..');
 const mirror = makeMirror();

@@ -1,6 +1,6 @@
 /**
- * A /dev/shm of one's own. Any process of this user that starts a tracker sweeps, and would remove what a fault command
- * is about to find.
+ * Provides a private /dev/shm. Otherwise any process of this user that starts a tracker would sweep, and remove what a fault
+ * command looks for.
  */
 import { spawnSync } from 'node:child_process';
 
@@ -8,7 +8,7 @@ const MARK = 'SHAREABLE_FAULTS_PRIVATE';
 const UNSHARE = ['unshare', process.getuid?.() === 0 ? '-m' : '-Urm', 'sh', '-c'];
 const MOUNT = 'mount -t tmpfs -o size=2g tmpfs /dev/shm && exec "$@"';
 
-/** Runs this very command again in a mount namespace of its own, and ends with it; goes on where that cannot be had. */
+/** Runs this command again in a mount namespace of its own, and exits with its code. Continues where that is impossible. */
 export function runPrivately(): void {
   if (process.env[MARK] !== undefined) return;
   const run = (command: string[], stdio: 'inherit' | 'ignore') =>

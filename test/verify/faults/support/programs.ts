@@ -1,4 +1,4 @@
-/** The two programs that the fault commands torment: a native one, and Node. */
+/** The two programs under test: a native one, and Node. */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 
@@ -14,7 +14,7 @@ export interface Program {
 
 const root = join(import.meta.dirname, '../../../..');
 
-/** Builds the native program, if it is not up to date; or takes the one that `SHAREABLE_FAULT_CHILD` names. */
+/** Builds the native program, or takes the one that `SHAREABLE_FAULT_CHILD` names. */
 export function nativeProgram(): Program {
   const path = process.env['SHAREABLE_FAULT_CHILD'];
   if (path !== undefined) return { title: 'native', command: [path] };

@@ -1,4 +1,4 @@
-/** How the fault commands report: a table for people, one line of JSON for machines, and an exit code of 1 for a leak. */
+/** The report of the fault commands: a table, one line of JSON, and the exit code 1 for a leak. */
 
 /** One line of a table. */
 export type Row = Record<string, string | number>;
@@ -29,7 +29,7 @@ function table(rows: readonly Row[]): string {
     .join('\n');
 }
 
-/** Prints what a command has found, and sets the exit code of the process. */
+/** Prints the result of a command and sets the exit code. */
 export function report(command: string, rows: readonly Row[], facts: object, failures: readonly string[]): void {
   const SHOWN = 20;
   console.log(`\n${table(rows)}\n`);

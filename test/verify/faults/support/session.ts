@@ -1,4 +1,4 @@
-/** A child process that speaks and is spoken to in lines. */
+/** A child process that exchanges lines with its parent. */
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 /** A child that is silent for this many milliseconds hangs. */
 const DEADLINE = 30_000;
 
-/** A running child; `await using` kills what is left of it. */
+/** A running child. `await using` kills it if it still runs. */
 export class Session implements AsyncDisposable {
   readonly process: ChildProcessWithoutNullStreams;
   readonly pid: number;
@@ -30,7 +30,7 @@ export class Session implements AsyncDisposable {
       this.process.kill('SIGKILL');
     }, DEADLINE);
     this.process.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
-    // It may be dead when it is spoken to.
+    // It can be dead when a line is sent.
     this.process.stdin.on('error', () => {});
     this.#lines = createInterface({ input: this.process.stdout })[Symbol.asyncIterator]();
     this.closed = once(this.process, 'close').then(([code, signal]) => {
@@ -46,7 +46,7 @@ export class Session implements AsyncDisposable {
     return done === true ? undefined : value;
   }
 
-  /** Waits for it to say that it is ready. */
+  /** Waits until it reports that it is ready. */
   async ready(): Promise<void> {
     const line = await this.hear();
     if (line !== 'ready') throw new Error(`${this.process.spawnargs.join(' ')} said ${line}, and ${this.stderr}`);

@@ -1,4 +1,4 @@
-/** One operation of a tormented program, under a tracer. */
+/** One operation of a program under test, under a tracer. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';

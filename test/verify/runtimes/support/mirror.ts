@@ -1,6 +1,6 @@
 /**
  * The TypeScript of tests and examples as JavaScript that Node 20 understands, in a folder that has the same tree: older
- * Nodes know neither types nor `using`. Where each file is, is told by the environment to `old-node.mjs`.
+ * Nodes know neither types nor `using`. The environment tells `old-node.mjs` where each file is.
  */
 import { chmodSync, globSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,10 +11,10 @@ import { transformSync } from 'rolldown/utils';
 
 const root = join(import.meta.dirname, '../../../..');
 
-/** Translates all files; tells the folder. */
+/** Translates all files. Returns the folder. */
 export function makeMirror(): string {
   const mirror = mkdtempSync(join(tmpdir(), 'shareable-mirror-'));
-  // Some tests are another user's.
+  // Some tests run as another user.
   chmodSync(mirror, 0o755);
   for (const path of globSync('{test,examples}/**/*.ts', { cwd: root, exclude: (name) => name === 'node_modules' })) {
     const source = readFileSync(join(root, path), 'utf8');
