@@ -15,6 +15,12 @@ async function leave(options: ForkOptions, command: string, ...args: unknown[]):
   return [names, owner.stderr];
 }
 
+/** The line after CPython's. */
+const ADVICE =
+  'resource_tracker: They are unlinked now. To avoid this warning, create them with `using`, or dispose of them in ' +
+  "process.on('exit'): `using` does not run on signals or process.exit(). See docs/lifetime.md; SHAREABLE_LEAKS=silent " +
+  'turns the warning off.\n';
+
 const withEnvironment = (...variables: string[]): ForkOptions => ({ through: ['env', ...variables] });
 
 describe('the warning', () => {
@@ -24,16 +30,32 @@ describe('the warning', () => {
     expect(text).toMatch(
       new RegExp(
         '^resource_tracker: There appear to be 1 leaked shared_memory objects to clean up at shutdown: ' +
-          String.raw`${name} \(100 bytes, created at ${place}\)\n$`,
+          String.raw`${name} \(100 bytes, created at ${place}\)\n`,
       ),
     );
   });
+
+  test('has a second line that says how to avoid it', async () => {
+    const [, text] = await leave({}, 'own', 1);
+    expect(text.slice(text.indexOf('\n') + 1)).toBe(ADVICE);
+  });
+
+  test.skipIf(!platform.hasPosixCommands)(
+    'is not written with SHAREABLE_LEAKS=silent, and the segments are unlinked',
+    async () => {
+      const [names, text] = await leave(withEnvironment('SHAREABLE_LEAKS=silent'), 'own', 3);
+      expect(text).toBe('');
+      expect(names.filter(exists)).toEqual([]);
+      const [, other] = await leave(withEnvironment('SHAREABLE_LEAKS=loud'), 'own', 1);
+      expect(other).toContain('1 leaked shared_memory objects');
+    },
+  );
 
   test.skipIf(!platform.hasPosixCommands)('leaves out places with SHAREABLE_CALL_SITE=off', async () => {
     const [[name], text] = await leave(withEnvironment('SHAREABLE_CALL_SITE=off'), 'own', 1);
     expect(text).toBe(
       'resource_tracker: There appear to be 1 leaked shared_memory objects to clean up at shutdown: ' +
-        `${name} (100 bytes)\n`,
+        `${name} (100 bytes)\n${ADVICE}`,
     );
   });
 
@@ -49,11 +71,11 @@ describe('the warning', () => {
     async () => {
       const [names, text] = await leave({}, 'own', 2000);
       expect(names.filter(exists)).toEqual([]);
-      expect(text.match(/\n/g)).toHaveLength(1);
+      expect(text.match(/\n/g)).toHaveLength(2);
       const [{ count, leaks } = { count: 0, leaks: [] }] = warningsIn(text);
       expect(count).toBe(2000);
       expect(leaks.map(({ name }) => name)).toEqual(names.slice(0, 20));
-      expect(text.endsWith(', and 1980 more\n')).toBe(true);
+      expect(text.endsWith(`, and 1980 more\n${ADVICE}`)).toBe(true);
     },
   );
 

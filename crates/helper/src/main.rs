@@ -1,6 +1,7 @@
 //! The helper executable. Its first argument is its role.
 //!
-//! - `tracker`: reads what one process owns from standard input, and unlinks it when that process is gone;
+//! - `tracker`: reads what one process owns from standard input, unlinks it when that process is gone, and warns about it;
+//! - `silent-tracker`: the same without the warning;
 //! - `manager`: keeps what many processes make, and unlinks it at the end of the one that has started it;
 //! - `sweep`: removes what dead owners left behind, and reports as JSON;
 //! - `list`: reports all segments as JSON;
@@ -11,6 +12,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
+use shareable_core::tracker::{ROLE, SILENT_ROLE, Warnings};
 
 mod report;
 mod serve;
@@ -22,7 +24,8 @@ fn main() -> ExitCode {
     // Looking whether a segment is in use takes a lease on it, and its signal must not end us.
     shareable_core::process::ignore_lease_signals();
     match arguments[..] {
-        [shareable_core::tracker::ROLE] => track::run(),
+        [ROLE] => track::run(Warnings::Written),
+        [SILENT_ROLE] => track::run(Warnings::Silent),
         [shareable_core::manager::ROLE] => serve::run(),
         ["sweep"] => print(&report::sweep()),
         ["list"] => print(&report::list()),

@@ -6,13 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use shareable_core::tracker::protocol::Decoder;
-use shareable_core::tracker::{Ledger, warning};
+use shareable_core::tracker::{Ledger, Warnings, warning};
+
+/// The second line of the warning: how to avoid it.
+const ADVICE: &str = "resource_tracker: They are unlinked now. To avoid this warning, create them with `using`, or dispose \
+                      of them in process.on('exit'): `using` does not run on signals or process.exit(). See \
+                      docs/lifetime.md; SHAREABLE_LEAKS=silent turns the warning off.";
 
 /// Whether somebody waits for the end of this process.
 static HURRY: AtomicBool = AtomicBool::new(false);
 
 /// Follows one process until it is gone, then cleans up after it.
-pub(crate) fn run() -> ExitCode {
+pub(crate) fn run(warnings: Warnings) -> ExitCode {
     shareable_core::process::detach();
     // What others left behind when everything died at once; beside the main work, so that nobody waits for it.
     // Without a thread to spare the main work goes on.
@@ -23,9 +28,9 @@ pub(crate) fn run() -> ExitCode {
     }
     HURRY.store(true, Ordering::Relaxed);
     let leaked = ledger.clean();
-    if let Some(warning) = warning(&leaked) {
-        // In one call, or the lines of several trackers run into each other; and nobody may be there to read it.
-        let _ = io::stderr().write_all(format!("{warning}\n").as_bytes());
+    if let Some(warning) = warning(&leaked).filter(|_| warnings == Warnings::Written) {
+        // In one call, or the lines of several trackers run into each other. Standard error may be closed.
+        let _ = io::stderr().write_all(format!("{warning}\n{ADVICE}\n").as_bytes());
     }
     // The sweep may take some more time, for which nobody should wait.
     shareable_core::process::fall_silent();

@@ -99,7 +99,10 @@ fn tell(bytes: &[u8], piece: usize) -> String {
 fn warning(segments: &[&Segment]) -> String {
     let items: Vec<_> = segments.iter().map(|segment| segment.item()).collect();
     format!(
-        "resource_tracker: There appear to be {} leaked shared_memory objects to clean up at shutdown: {}\n",
+        "resource_tracker: There appear to be {} leaked shared_memory objects to clean up at shutdown: {}\n\
+         resource_tracker: They are unlinked now. To avoid this warning, create them with `using`, or dispose of them in \
+         process.on('exit'): `using` does not run on signals or process.exit(). See docs/lifetime.md; \
+         SHAREABLE_LEAKS=silent turns the warning off.\n",
         segments.len(),
         items.join(", ")
     )
@@ -284,13 +287,13 @@ fn it_does_its_work_where_no_second_thread_can_be_had() {
 }
 
 #[test]
-fn a_thousand_segments_make_one_line() {
+fn a_thousand_segments_make_one_line_and_one_of_advice() {
     let segments: Vec<_> = (0..1000).map(|_| Segment::new()).collect();
     let frames: Vec<_> = segments.iter().map(Segment::registration).collect();
     let text = tell(&stream(&frames), usize::MAX);
-    assert_eq!(text.lines().count(), 1);
+    assert_eq!(text.lines().count(), 2);
     assert!(text.starts_with("resource_tracker: There appear to be 1000 leaked"), "{text}");
-    assert!(text.ends_with(", and 980 more\n"), "{text}");
+    assert!(text.contains(", and 980 more\n"), "{text}");
     assert!(!segments.iter().any(Segment::exists));
 }
 

@@ -23,7 +23,7 @@ fn main() {
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let track = |helper: &str| {
         if helper != "-" {
-            tracker::set_program(helper.into());
+            tracker::set_program(helper.into(), tracker::Warnings::Written);
         }
     };
     match arguments[..] {

@@ -18,6 +18,18 @@ use crate::{Error, Identity, Kind, Mapping, Result, sys};
 /// The helper's argument that makes it a tracker.
 pub const ROLE: &str = "tracker";
 
+/// The argument that makes it a tracker that cleans up without a warning.
+pub const SILENT_ROLE: &str = "silent-tracker";
+
+/// Whether the tracker writes a warning about segments that it had to unlink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Warnings {
+    /// To standard error.
+    Written,
+    /// None.
+    Silent,
+}
+
 /// How long the end of this process waits for its trackers to clean up.
 const TRACKER_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -25,6 +37,7 @@ const TRACKER_TIMEOUT: Duration = Duration::from_secs(1);
 static CLIENT: Mutex<Client> = Mutex::new(Client {
     process: 0,
     program: None,
+    role: ROLE,
     helpers: BTreeMap::new(),
     segments: BTreeMap::new(),
     holds: BTreeMap::new(),
@@ -36,6 +49,7 @@ struct Client {
     /// The process that all of this is about. A child of fork(2) has a copy, and owns nothing of it.
     process: u32,
     program: Option<PathBuf>,
+    role: &'static str,
     /// By the effective user that this process had when it started each: a tracker must not have other rights than the
     /// process has whose word it acts on.
     helpers: BTreeMap<u32, sys::Helper>,
@@ -52,9 +66,14 @@ fn client() -> MutexGuard<'static, Client> {
     client
 }
 
-/// Says where the helper executable is. A host that never does has no tracker: what it owns and leaves behind stays.
-pub fn set_program(program: PathBuf) {
-    client().program = Some(program);
+/// Says where the helper executable is, and whether it warns. A host that never does has no tracker: what it owns and leaves behind stays.
+pub fn set_program(program: PathBuf, warnings: Warnings) {
+    let mut client = client();
+    client.program = Some(program);
+    client.role = match warnings {
+        Warnings::Written => ROLE,
+        Warnings::Silent => SILENT_ROLE,
+    };
 }
 
 /// Where the helper executable is, if that was said.
@@ -161,7 +180,7 @@ impl Client {
             .with_os("posix_spawn", sys::errno_of(e))
         };
         AT_EXIT.call_once(|| sys::at_exit(finish_at_exit));
-        let helper = sys::Helper::spawn(program, ROLE).map_err(|e| failed(&e))?;
+        let helper = sys::Helper::spawn(program, self.role).map_err(|e| failed(&e))?;
         for (owner, segment) in self.segments.values() {
             if *owner == user {
                 helper.send(&Frame::Register(segment.clone()).encode()).map_err(|e| failed(&e))?;

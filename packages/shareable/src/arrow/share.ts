@@ -23,6 +23,7 @@ import {
 import { inspect } from 'node:util';
 
 import { invalidType } from '../errors.js';
+import { dispose } from '../dispose.js';
 import type { SharedMemoryManager } from '../manager/shared-memory-manager.js';
 import { SharedMemory } from '../memory/shared-memory.js';
 import type { AttachOptions, CreateOptions } from '../options.js';
@@ -95,7 +96,7 @@ function write<T extends TypeMap>(
     writeTable(table as unknown as Table, format, shm.buf, bodies);
     return openTable<T>(shm);
   } catch (error) {
-    shm[Symbol.dispose]();
+    shm[dispose]();
     throw error;
   }
 }

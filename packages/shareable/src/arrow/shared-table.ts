@@ -5,6 +5,7 @@ import type { Table, TypeMap } from 'apache-arrow';
 import { tableFromIPC } from 'apache-arrow';
 
 import { checkInternal, internal } from '../construct.js';
+import { asyncDispose, dispose } from '../dispose.js';
 import { SharedMemoryError, closed } from '../errors.js';
 import type { SharedMemory } from '../memory/shared-memory.js';
 import type { Handle } from '../options.js';
@@ -103,13 +104,13 @@ export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, Asy
   }
 
   /** Closes; the owner also unlinks, quietly if that was done before. */
-  [Symbol.dispose](): void {
-    this.#leave(() => this.shm[Symbol.dispose]());
+  [dispose](): void {
+    this.#leave(() => this.shm[dispose]());
   }
 
   /** As `[Symbol.dispose]`. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this[Symbol.dispose]();
+  async [asyncDispose](): Promise<void> {
+    this[dispose]();
   }
 
   #leave(end: () => void): void {

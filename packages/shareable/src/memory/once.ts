@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { SegmentExistsError, SegmentNotFoundError, SharedMemoryError } from '../errors.js';
+import { dispose } from '../dispose.js';
 import type { NativeSegment } from '../native/binding.js';
 import {
   attachSegment,
@@ -25,7 +26,7 @@ import type { CheckedCreateOptions } from '../options.js';
 interface Instance {
   readonly buf: Uint8Array;
   close(): void;
-  [Symbol.dispose](): void;
+  [dispose](): void;
 }
 
 /** What a call of `once` asks for. */
@@ -123,7 +124,7 @@ function draftElsewhere<Shm extends Instance>(
 ): Draft<Shm> {
   const { name: _, manager: __, ...others } = options;
   const scratch = wrap(createSegment(size, { ...others, track: true }));
-  const discard = () => scratch[Symbol.dispose]();
+  const discard = () => scratch[dispose]();
   const publish = () => {
     const shm = wrap(createSegment(size, options));
     shm.buf.set(scratch.buf);

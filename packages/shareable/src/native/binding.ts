@@ -24,7 +24,7 @@ const { addon, path: addonPath } = loadAddon() as { addon: Binding; path: string
 export { addonPath };
 /** Where the helper executable is. */
 export const helperPath: string = findHelper(addonPath);
-addon.setHelper(helperPath);
+addon.setHelper(helperPath, process.env['SHAREABLE_LEAKS'] !== 'silent');
 
 export const createSegment = translated(addon.createSegment);
 export const draftSegment = translated(addon.draftSegment);

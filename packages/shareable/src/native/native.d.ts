@@ -362,8 +362,8 @@ export declare function segmentBuffer(segment: ExternalObject<Segment>): ArrayBu
  */
 export declare function segmentLosses(): ArrayBuffer
 
-/** Says where the helper executable is. */
-export declare function setHelper(path: string): void
+/** Says where the helper executable is, and whether it writes a warning about segments that were left behind. */
+export declare function setHelper(path: string, warns: boolean): void
 
 /** Starts a server and is its starter. */
 export declare function startManager(address: string | undefined | null, key: Uint8Array, temporary: string): Promise<NativeOutcome>
