@@ -1,6 +1,6 @@
 /**
- * Coverage-guided fuzzing under AddressSanitizer: all targets, two at a time, each with the inputs of a push or of a night.
- * A night also keeps what it finds worth keeping, and `--merge` puts that into the corpus of the repository.
+ * Fuzzes all targets under AddressSanitizer, guided by coverage, two at a time, with the number of inputs for a push or a
+ * night. `--keep` keeps interesting inputs, and `--merge` adds them to the corpus of the repository.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,7 +25,7 @@ const targets = {
   codec: { maxLength: 96, share: 0.1 },
 };
 
-/** No input takes longer, or more memory at once or in all, than this. */
+/** The limits of an input: time, and memory at once and in total. */
 const LIMITS = ['-timeout=10', '-malloc_limit_mb=1', '-rss_limit_mb=1024'];
 
 const USAGE =
@@ -38,7 +38,7 @@ const flags = readFlags(USAGE, {
   merge: 'no',
 });
 
-/** Starts a target's program, and gives what it said once it is done. */
+/** Runs a target's program, and returns its output at the end. */
 async function start(target: string, options: string[]): Promise<{ code: number | null; output: string }> {
   const child = spawn(programPath(target), options, {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -83,7 +83,7 @@ async function fuzz(target: string, { maxLength, share }: { maxLength: number; s
   else if (inputs < wanted) failures.push(`${target} had ${inputs} inputs only`);
 }
 
-/** Puts the fewest inputs that cover everything into the repository. */
+/** Adds the smallest set of inputs that covers everything to the repository. */
 async function merge(target: string): Promise<void> {
   const fresh = mkdtempSync(join(workPath, 'merged-'));
   const { code, output } = await start(target, [

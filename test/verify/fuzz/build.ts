@@ -1,4 +1,4 @@
-/** Builds the fuzz targets by plain Cargo, with the flags that libFuzzer wants. */
+/** Builds the fuzz targets by plain Cargo, with the flags that libFuzzer needs. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,13 +6,13 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '../../..');
 const crate = join(root, 'crates/core/fuzz');
 
-/** Where everything goes that is built or found. */
+/** The folder for builds and findings. */
 export const workPath = join(process.env['CARGO_TARGET_DIR'] ?? join(root, 'target'), 'fuzz');
 
 /** The compiler's name for this machine. */
 export const triple = /^host: (.*)$/m.exec(execFileSync('rustc', ['-vV'], { encoding: 'utf8' }))?.[1] ?? '';
 
-/** Only the core is watched: what the targets themselves compare, and what libraries do, is not what is looked for. */
+/** Coverage of the core only, not of the targets and libraries. */
 const COVERAGE = [
   '-Cpasses=sancov-module',
   '-Cllvm-args=-sanitizer-coverage-level=2',
@@ -20,7 +20,7 @@ const COVERAGE = [
   '-Cllvm-args=-sanitizer-coverage-pc-table',
 ];
 
-/** Shows the fuzzer what is compared, too. It finds more by that in a night, and is a third slower. */
+/** Shows compared values to the fuzzer. It finds more in a night, and is a third slower. */
 const COMPARES = '-Cllvm-args=-sanitizer-coverage-trace-compares';
 
 /** The corpus of a target. */
@@ -29,7 +29,7 @@ export const corpusPath = (target: string): string => join(crate, 'corpus', targ
 /** The program of a target. */
 export const programPath = (target: string): string => join(workPath, triple, 'release', target);
 
-/** Builds all targets, to be thorough or to be fast. Sanitizers are unstable options of the compiler, which its stable release takes when told so. */
+/** Builds all targets, thorough or fast. Sanitizers are unstable options, which the stable compiler accepts on request. */
 export function build(isThorough: boolean): void {
   mkdirSync(workPath, { recursive: true });
   const profile = `profile.release.package.shareable-core.rustflags=${JSON.stringify([...COVERAGE, ...(isThorough ? [COMPARES] : [])])}`;

@@ -1,6 +1,6 @@
 /**
- * Every platform that this machine can run, emulate or only check, and one table of what was done. The scripts run one
- * after the other: each keeps all processors busy.
+ * Tests every platform that this machine can run, emulate or only check, and prints one table. The scripts run one after the
+ * other, because each uses all processors.
  *
  *   node test/verify/platforms/all.ts [windows] [arm64] [musl] [check]
  */
@@ -21,7 +21,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-/** Something that went wrong before a report could be made is a report too. */
+/** Makes the report of a script that failed before its report. */
 function failure(name: string, why: string): Report {
   return {
     target: name,
@@ -35,7 +35,7 @@ function failure(name: string, why: string): Report {
   };
 }
 
-/** Runs a script; what it has to say meanwhile goes to standard error. */
+/** Runs a script. Its messages go to standard error. */
 async function run(name: string): Promise<Report[]> {
   const script = join(import.meta.dirname, `${name}.ts`);
   if (!existsSync(script)) return [failure(name, 'there is no such script')];

@@ -1,5 +1,5 @@
 /**
- * Tests one built artifact on a machine of its own kind: `node test/verify/platforms/artifact.ts TARGET [FOLDER]`. The binaries are
+ * Tests one built artifact on a machine of its platform: `node test/verify/platforms/artifact.ts TARGET [FOLDER]`. The binaries are
  * those that `place-artifacts.ts` would take from the folder, or, without one, those of the platform's package.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -32,7 +32,7 @@ for (const file of [env.SHAREABLE_ADDON, env.SHAREABLE_HELPER]) {
   if (!existsSync(file)) throw new Error(`${file} is not there`);
 }
 
-/** Runs a program by this Node; what it says is for the reader. */
+/** Runs a program by this Node, with its output shown. */
 function succeeds(cwd: string, ...args: string[]): boolean {
   return spawnSync(process.execPath, args, { cwd, stdio: 'inherit', env }).status === 0;
 }

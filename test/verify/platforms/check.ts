@@ -1,6 +1,6 @@
 /**
- * What cannot run on this machine: the core, the addon and the helper are type-checked and linted for it, the standard
- * library included. The last one is a system that nothing is shipped for, where everything must still build, and say so.
+ * Type-checks and lints the core, the addon and the helper for platforms that cannot run here, with their standard library.
+ * The last one is a system without binaries, where everything must still build and report that.
  */
 import { join } from 'node:path';
 
@@ -18,7 +18,7 @@ const checks: [target: string, triple: string][] = [
   ['unknown systems', 'x86_64-unknown-freebsd'],
 ];
 
-/** Clippy, where it comes from the same place as Cargo. */
+/** Clippy, if it comes with this Cargo. */
 function lint(made: Cargo, packages: readonly string[]): void {
   const flags = ['clippy', '--locked', ...made.args, ...packages, '--', '-D', 'warnings'];
   if (!made.buildsStd) {
@@ -33,7 +33,7 @@ function lint(made: Cargo, packages: readonly string[]): void {
 function check(target: string, triple: string): Promise<Report> {
   return report(target, 'type-checked and linted, never run here', async (built) => {
     const folder = `--target-dir=${join(cache, 'cargo/check')}`;
-    // The addon and the helper would be of no use where the core is a stub.
+    // Without the addon and the helper, which are useless where the core is a stub.
     const crates = triple.includes('freebsd') ? ['core'] : ['core', 'binding', 'helper'];
     lint(cargoFor(triple), [folder, ...crates.map((name) => `--package=shareable-${name}`)]);
     built(undefined);

@@ -1,5 +1,5 @@
 /**
- * Linux with musl. x64 runs natively: a Node that is linked with musl, from a Python package, on Debian's musl. arm64 runs a
+ * Tests Linux with musl. x64 runs natively, by a Node linked with musl from a Python package, on Debian's musl. arm64 runs a
  * smoke test by such a Node under qemu.
  */
 import { cpSync, mkdirSync, realpathSync } from 'node:fs';

@@ -1,10 +1,10 @@
 /**
- * Windows x64: built here with the GNU linker, run under Wine, which proves logic and ABI and not the kernel of Windows.
- * Runs the tests of the core, and the package's own suite by Vitest on Windows' Node.
+ * Tests Windows x64, built with the GNU linker and run under Wine. That tests logic and ABI, but not the kernel of Windows. It
+ * runs the tests of the core, and the package's suite by Vitest on Windows' Node.
  *
  *   node test/verify/platforms/windows.ts [filter of Vitest …]
  *
- * With filters only those files of the suite are run, and none of the core's.
+ * With filters, it runs only those files of the suite, and no tests of the core.
  */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * The core's tests under AddressSanitizer and ThreadSanitizer, and the package's under AddressSanitizer inside of Node.
- * Each sanitizer first has to find a defect that was put there for it, so that silence means something.
+ * Runs the core's tests under AddressSanitizer and ThreadSanitizer, and the package's under AddressSanitizer in Node. Each
+ * sanitizer must first find a planted defect, so that a clean run means something.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,8 +25,8 @@ type Sanitizer = 'address' | 'thread';
 const work = (sanitizer: Sanitizer) => join(process.env['CARGO_TARGET_DIR'] ?? join(root, 'target'), sanitizer);
 
 /**
- * The package's tests that go through most of the addon in little time. Not those that count mappings and memory, of which
- * the sanitizer has its own.
+ * The package's tests that cover most of the addon in little time, without those that count mappings and memory, because the
+ * sanitizer has its own.
  */
 const NODE_TESTS = [
   ...['access', 'add', 'hostile', 'random-bytes', 'search', 'text'].map((name) => `test/list/${name}`),
@@ -37,16 +37,16 @@ const NODE_TESTS = [
   'test/cross-process/workers',
 ];
 
-/** How the compiler is told. Sanitizers are unstable options, which the stable release takes with `RUSTC_BOOTSTRAP`. */
+/** The compiler's settings. Sanitizers are unstable options, which the stable compiler accepts with `RUSTC_BOOTSTRAP`. */
 const BUILD: Record<Sanitizer, NodeJS.ProcessEnv> = {
   address: { RUSTFLAGS: '-Zsanitizer=address' },
-  // The standard library comes without: tsan.supp says what that means.
+  // The standard library is not instrumented: see tsan.supp.
   thread: { RUSTFLAGS: '-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer' },
 };
 
 /** Findings go to files, because the output of a process can go anywhere. */
 const RUN: Record<Sanitizer, (log: string) => NodeJS.ProcessEnv> = {
-  // Leaks are no business of a process that is killed half way; truncated memory is the library's own to handle.
+  // No leak check, because processes are killed half way. The library itself handles SIGBUS.
   address: (log) => ({ ASAN_OPTIONS: `log_path=${log}:detect_leaks=0:handle_sigbus=0:exitcode=99` }),
   thread: (log) => ({
     TSAN_OPTIONS: `log_path=${log}:exitcode=99:suppressions=${join(import.meta.dirname, 'tsan.supp')}`,
@@ -56,7 +56,7 @@ const RUN: Record<Sanitizer, (log: string) => NodeJS.ProcessEnv> = {
 const rows: Row[] = [];
 const failures: string[] = [];
 
-/** Runs a program to its end, and prints what it says. */
+/** Runs a program and prints its output. */
 async function run(
   command: string,
   args: string[],
@@ -82,7 +82,7 @@ function buildEnvironment(sanitizer: Sanitizer): NodeJS.ProcessEnv {
   return { ...BUILD[sanitizer], RUSTC_BOOTSTRAP: '1', CARGO_TARGET_DIR: work(sanitizer) };
 }
 
-/** What the sanitizer has written. */
+/** Returns the reports of the sanitizer. */
 function reports(folder: string): string[] {
   return readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
 }
@@ -94,7 +94,7 @@ function freshFolder(sanitizer: Sanitizer, title: string): string {
   return folder;
 }
 
-/** Whether the sanitizer finds what is there to be found. */
+/** Checks that the sanitizer finds a planted defect. */
 function findsCanary(sanitizer: Sanitizer): boolean {
   const build = ['build', '--locked', '--quiet', '--package', 'shareable-core', '--example', 'sanitizer_canary'];
   const env = { ...process.env, ...buildEnvironment(sanitizer) };
@@ -107,7 +107,7 @@ function findsCanary(sanitizer: Sanitizer): boolean {
   return status === 99 && reports(folder).length === 1;
 }
 
-/** Runs tests under a sanitizer, which may not report anything. */
+/** Runs tests under a sanitizer, which must not report anything. */
 async function check(
   title: string,
   sanitizer: Sanitizer,
@@ -131,7 +131,7 @@ async function check(
   failures.push(...found.map((text) => `${title}:\n${text.slice(0, 6000)}`));
 }
 
-/** Gcc's runtime, which Node is started with: the addon brings none. */
+/** Returns gcc's runtime, which Node is started with, because the addon has none. */
 function asanRuntime(): string {
   return spawnSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).stdout.trim();
 }
@@ -148,7 +148,7 @@ if (chosen.has('address')) {
   );
 }
 if (chosen.has('thread')) {
-  // What has one thread only, and much to do, has nothing to show here.
+  // Without long tests of a single thread.
   const suites = [
     '--lib',
     '--test',
@@ -163,15 +163,15 @@ if (chosen.has('thread')) {
   ];
   await check('core under ThreadSanitizer', 'thread', 'cargo', [...cargoTest, ...suites], buildEnvironment('thread'));
 }
-/** Builds the addon for AddressSanitizer, and says how a Node runs with it. */
+/** Builds the addon for AddressSanitizer. Returns the environment for Node. */
 function addonUnderAddressSanitizer(): { LD_PRELOAD: string; SHAREABLE_ADDON: string } {
   const env = { ...process.env, ...buildEnvironment('address') };
   const build = ['build', '--locked', '--package', 'shareable-binding', '--target', triple];
   spawnSync('cargo', build, { cwd: root, env, stdio: 'inherit' });
-  // Node takes a library for an addon by the end of its name.
+  // Node recognizes an addon by the end of its name.
   const addon = join(work('address'), 'shareable.node');
   copyFileSync(join(work('address'), triple, 'debug/libshareable_binding.so'), addon);
-  // The helper is looked for beside it. Linked statically, it takes no part in this.
+  // The helper is beside it, without the sanitizer.
   copyFileSync(helperPath, join(work('address'), basename(helperPath)));
   return { LD_PRELOAD: asanRuntime(), SHAREABLE_ADDON: addon };
 }

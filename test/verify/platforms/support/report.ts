@@ -1,4 +1,4 @@
-/** What each of these scripts reports: one JSON text in the last line of its output. */
+/** The report of each of these scripts: one JSON text in the last line of its output. */
 
 /** A test, or a file of tests, that was not run, and why. */
 export interface Skip {
@@ -39,7 +39,7 @@ export function sum(all: readonly Counts[]): Counts {
   };
 }
 
-/** Does the work for a target; whatever it throws is a failure of that target. */
+/** Does the work for a target. An error is a failure of that target. */
 export async function report(
   target: string,
   how: string,
@@ -63,7 +63,7 @@ export async function report(
   return result;
 }
 
-/** Prints what came of all targets, and sets the exit code. */
+/** Prints the results of all targets, and sets the exit code. */
 export function finish(reports: readonly Report[]): void {
   if (reports.some(({ built, failed }) => failed > 0 || !built)) process.exitCode = 1;
   console.log(JSON.stringify(reports));

@@ -1,4 +1,4 @@
-/** The tests of the core and the helper, built for a target and run in a sandbox. */
+/** Builds the tests of the core and the helper for a target, and runs them in a sandbox. */
 import { execFileSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 
@@ -45,7 +45,7 @@ function buildTests({ program, args, env }: Cargo, settings: readonly string[]):
     );
 }
 
-/** Runs one executable; libtest prints a line a test, and a sum. */
+/** Runs one executable. libtest prints one line per test. */
 async function runOne({ name, path, folder }: Executable, sandbox: Sandbox, skip: readonly Skip[]): Promise<Counts> {
   const names = skip.flatMap((skipped) => (skipped.name === undefined ? [] : ['--skip', skipped.name]));
   const { code, output } = await runIn(sandbox, folder, [path, ...names], 900_000);

@@ -1,4 +1,4 @@
-/** Programs that run in user, mount and process namespaces of their own, so that nothing they do reaches this machine. */
+/** Runs programs in user, mount and process namespaces of their own, so that they do not affect this machine. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -6,16 +6,16 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
-/** What a sandbox has that this machine has not. */
+/** What a sandbox has and this machine does not. */
 export interface Sandbox {
   /** Runs programs for arm64 by qemu; the value is a folder to mount the kernel's list of such things at. */
   binfmt?: string;
-  /** Files that lie over others. */
+  /** Files that are mounted over others. */
   over?: [file: string, place: string][];
   env?: NodeJS.ProcessEnv;
 }
 
-/** How a program ended, and what it said. */
+/** The exit and the output of a program. */
 export interface Ended {
   code: number | null;
   output: string;
@@ -23,11 +23,11 @@ export interface Ended {
 
 const QEMU = '/usr/bin/qemu-aarch64-static';
 
-/** Waits for the maps of users and groups, which only somebody outside can write. */
+/** Waits for the maps of users and groups, which only a process outside can write. */
 const begin = `echo >&3; read -r _; exec 3>&-
 exec unshare --mount --pid --fork --kill-child --mount-proc sh "$@"`;
 
-/** Runs a command, and kills it and all it has started when `limit` milliseconds are over. */
+/** Runs a command. Kills it and all its children after `limit` milliseconds. */
 export async function runIn(sandbox: Sandbox, cwd: string, command: readonly string[], limit: number): Promise<Ended> {
   const mounts = (sandbox.over ?? []).flatMap(([file, place]) => ['over', file, place]);
   if (sandbox.binfmt !== undefined) mounts.push('binfmt', sandbox.binfmt, QEMU);
@@ -43,7 +43,7 @@ export async function runIn(sandbox: Sandbox, cwd: string, command: readonly str
   const output = Promise.all([text(out), text(errors)]);
   await Promise.race([once(ready, 'data'), ended]);
   if (child.exitCode === null) {
-    // Every number stands for itself, so that tests can become another user.
+    // Every number maps to itself, so that tests can become another user.
     for (const map of ['uid_map', 'gid_map']) writeFileSync(`/proc/${child.pid}/${map}`, '0 0 65536');
     (child.stdin as Writable).end('\n');
   }

@@ -1,7 +1,7 @@
-/** What of the tests runs under qemu's emulation of a process, what does not, and why. */
+/** Which tests run under qemu's emulation of a process, which do not, and why. */
 import type { Skip } from './report.ts';
 
-/** What is of one process, where an instruction more or less per instruction does no harm. */
+/** The tests of a single process, where slow emulation does no harm. */
 export const runUnderQemu: readonly string[] = [
   'test/list/',
   'test/memory/arguments',
@@ -14,12 +14,12 @@ export const runUnderQemu: readonly string[] = [
   'test/lock/use',
 ];
 
-/** Of those, what is left out. */
+/** The files among those that are left out. */
 export const skippedFiles: readonly Skip[] = [
   { file: 'test/list/{long,properties,random-bytes}.test.ts', reason: 'too much computing for an emulation' },
 ];
 
-/** What is not among those. */
+/** The tests that are not among those. */
 export const notTried: readonly Skip[] = [
   {
     file: 'crates/**',

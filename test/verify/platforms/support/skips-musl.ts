@@ -1,4 +1,4 @@
-/** What of the suite does not run on musl, and why. */
+/** Which tests do not run on musl, and why. */
 import type { Skip } from './report.ts';
 
 export const skippedInMusl: readonly Skip[] = [

@@ -1,4 +1,4 @@
-/** The smallest proof that a pair of addon and helper works: two processes share memory, and a death leaves nothing. */
+/** The smallest test of an addon and a helper: two processes share memory, and a crash leaves nothing. */
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -9,9 +9,9 @@ import type { Counts } from './report.ts';
 import type { Sandbox } from './sandbox.ts';
 import { runIn } from './sandbox.ts';
 
-/** Puts the program and the package side by side in a folder; returns the program's path. */
+/** Puts the program and the package side by side into a folder. Returns the program's path. */
 export function prepareSmoke(folder: string): string {
-  // The package as it is installed: nothing but its own files, and no folder of dependencies.
+  // The package as installed: only its own files, without dependencies.
   const place = join(folder, 'node_modules/shareable');
   mkdirSync(place, { recursive: true });
   cpSync(join(root, 'packages/shareable/package.json'), join(place, 'package.json'));

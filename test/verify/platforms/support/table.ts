@@ -1,4 +1,4 @@
-/** The table that `pnpm test:platforms` ends with, as it stands in docs/platforms.md. */
+/** Prints the final table of `pnpm test:platforms`, as in docs/platforms.md. */
 import type { Report } from './report.ts';
 
 const kibibytes = (bytes: number | undefined) => (bytes === undefined ? '' : `${Math.round(bytes / 1024)} KiB`);
@@ -17,7 +17,7 @@ function row({ target, how, built, passed, failed, skipped, sizes, seconds }: Re
   ];
 }
 
-/** Prints one row a target, then what was skipped and what failed. */
+/** Prints one row per target, then the skipped and the failed tests. */
 export function printTable(reports: readonly Report[]): void {
   const rows = [['target', 'how', 'passed', 'failed', 'skipped', 'addon', 'helper', 'took'], ...reports.map(row)];
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0))) ?? [];

@@ -1,4 +1,4 @@
-/** The package's own suite, run by a Node of another platform in a copy of the repository. */
+/** Runs the package's suite by a Node of another platform in a copy of the repository. */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
@@ -24,15 +24,15 @@ export interface Suite {
   only?: readonly string[];
   /** Files that are left out, and tests by their full names; each with its reason. */
   skip: readonly Skip[];
-  /** Of one test, in milliseconds; as long as everything takes longer there. */
+  /** The time limit of one test in milliseconds, longer than usual. */
   patience: number;
-  /** Of the whole suite. */
+  /** The time limit of the whole suite. */
   limit: number;
 }
 
 const escaped = (name: string) => name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 
-/** Runs the suite. What it skips by itself counts as skipped too. */
+/** Runs the suite. Tests that skip themselves count as skipped. */
 export async function runVitest({ folder, node, sandbox, only = [], skip, patience, limit }: Suite): Promise<Counts> {
   const results = join(folder, 'results.json');
   rmSync(results, { force: true });

@@ -1,11 +1,11 @@
-/** A copy of this repository with the dependencies of another platform, in which its own Node runs the tests. */
+/** Makes a copy of this repository with the dependencies of another platform, whose Node runs the tests. */
 import { appendFileSync, cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { ask, cache, root, run } from '../../../../scripts/targets/commands.ts';
 import type { Target } from '../../../../scripts/targets/targets.ts';
 
-/** Copies what git knows and what was built, and installs for `target`; returns the folder. */
+/** Copies tracked and built files, and installs for `target`. Returns the folder. */
 export function makeWorkspace(target: Target): string {
   const folder = join(cache, 'workspaces', target.name);
   for (const old of ['test', 'examples', 'packages/shareable']) {
@@ -23,7 +23,7 @@ export function makeWorkspace(target: Target): string {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     cpSync(join(root, file), join(folder, file));
   }
-  // Some tests run the native fault child of Rust's examples, and some read sources; none is built here.
+  // Without the Rust sources: nothing of Rust is built here.
   cpSync(join(root, 'packages/shareable/dist'), join(folder, 'packages/shareable/dist'), { recursive: true });
   appendFileSync(
     join(folder, 'pnpm-workspace.yaml'),

@@ -1,4 +1,4 @@
-/** Building for Windows: Debian's compiler, which can build the standard library too, and the GNU linker of mingw. */
+/** Builds for Windows by Debian's compiler, which can build the standard library, and the GNU linker of mingw. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -14,14 +14,14 @@ interface Cargo {
 
 function prepare(): Cargo {
   install('rustc-web', 'cargo-web', 'rust-web-src', 'libstd-rust-web-dev', 'gcc-mingw-w64-x86-64-win32');
-  // An addon finds Node's functions by itself when it is loaded; its build wants a library to name all the same.
+  // An addon finds Node's functions when it is loaded, but its build needs the name of a library.
   const libnode = once('libnode', (folder) => {
     writeFileSync(join(folder, 'libnode.def'), 'LIBRARY libnode.dll\nEXPORTS\n');
     writeFileSync(join(folder, 'libnode.dll'), '');
     run('x86_64-w64-mingw32-dlltool', ['-d', 'libnode.def', '-l', 'libnode.dll.a', '-D', 'libnode.dll'], folder);
   });
   return {
-    // Not the compiler of another PATH: it has no source of the standard library. The flag lets this one build it.
+    // Debian's compiler, because it has the sources of the standard library. The flag allows it to build them.
     env: { PATH: '/usr/bin:/bin', RUSTC_BOOTSTRAP: '1', LIBNODE_PATH: libnode, RUSTFLAGS: '' },
     args: ['--locked', `--target=${TRIPLE}`, `--target-dir=${cache}`],
   };
@@ -37,7 +37,7 @@ function build(made: Cargo, profile: string, crate: string, std: string): string
   return join(cache, TRIPLE, profile);
 }
 
-/** Builds what the package has of Rust, as it is published; returns the two files. */
+/** Builds the addon and the helper as published. Returns the two files. */
 export function buildPackage(): { addon: string; helper: string } {
   const made = prepare();
   const helper = join(build(made, 'helper', 'shareable-helper', 'std,panic_abort'), 'shareable-helper.exe');

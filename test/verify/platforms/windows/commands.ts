@@ -1,4 +1,4 @@
-/** Running other programs, and the folder for what they make. */
+/** Runs other programs, and provides the folder for their results. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,18 +8,18 @@ export const root: string = join(import.meta.dirname, '../../../..');
 /** Where toolchains and builds for other platforms are kept. */
 export const cache: string = join(process.env['SHAREABLE_PLATFORM_CACHE'] ?? join(root, 'target/platforms'), 'windows');
 
-/** Runs a program, whose output goes to our standard error: standard output is for results. */
+/** Runs a program with its output on standard error, because standard output is for results. */
 export function run(program: string, args: readonly string[], cwd: string = root, env: NodeJS.ProcessEnv = {}): void {
   execFileSync(program, args, { cwd, stdio: ['ignore', 2, 2], env: { ...process.env, ...env } });
 }
 
-/** What a program prints. */
+/** Returns the output of a program. */
 export function ask(program: string, args: readonly string[], cwd: string = root, env: NodeJS.ProcessEnv = {}): string {
   const options = { cwd, encoding: 'utf8', maxBuffer: 1 << 28, env: { ...process.env, ...env } } as const;
   return execFileSync(program, args, { ...options, stdio: ['ignore', 'pipe', 2] });
 }
 
-/** A folder of the cache, which is filled whole or not at all. */
+/** Returns a folder of the cache, which is filled completely or not at all. */
 export function once(name: string, fill: (folder: string) => void): string {
   const folder = join(cache, name);
   if (existsSync(folder)) return folder;
@@ -31,7 +31,7 @@ export function once(name: string, fill: (folder: string) => void): string {
   return folder;
 }
 
-/** Installs those packages of Debian that are not there. */
+/** Installs missing Debian packages. */
 export function install(...packages: string[]): void {
   const missing = packages.filter((name) => spawnSync('dpkg', ['--status', name], { stdio: 'ignore' }).status !== 0);
   if (missing.length === 0) return;

@@ -1,4 +1,4 @@
-/** The tests of the core under Wine. */
+/** Runs the tests of the core under Wine. */
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -10,7 +10,7 @@ import type { Wine } from './wine.ts';
 /** Seconds. */
 const LIMIT = 900;
 
-/** Runs one program of tests; it prints a line a test. */
+/** Runs one test program, which prints one line per test. */
 export function runCoreTests(wine: Wine, { name, path }: TestProgram): Counts {
   const file = `${name}.exe`;
   copyFileSync(path, join(wine.folder, file));

@@ -1,4 +1,4 @@
-/** A folder in which Windows' Node finds the suite, what it needs from the registry, and the package as it is installed. */
+/** Prepares a folder for Windows' Node with the suite, its dependencies, and the package as installed. */
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -16,7 +16,7 @@ function manifestOf(folder: string): Manifest {
   return JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8')) as Manifest;
 }
 
-/** Node's program, from the registry. */
+/** Returns Node's program, from the registry. */
 function node(): string {
   const folder = once('node', (into) => {
     const archive = ask('npm', ['pack', '--silent', NODE], into).trim();
@@ -26,7 +26,7 @@ function node(): string {
   return join(folder, 'node.exe');
 }
 
-/** What the suite imports, for Windows: no links, which Wine takes for what they lead to. */
+/** Installs the dependencies of the suite for Windows, without links, which Wine resolves. */
 function dependencies(wanted: Record<string, string>): string {
   const name = Object.values(wanted).join('_');
   return once(`dependencies-${name}`, (folder) => {
@@ -39,7 +39,7 @@ function dependencies(wanted: Record<string, string>): string {
   });
 }
 
-/** Fills the folder, and returns its name in `wine.folder`. */
+/** Fills the folder. Returns its name in `wine.folder`. */
 export function stage(wine: Wine, addon: string, helper: string): string {
   const dist = join(root, 'packages/shareable/dist');
   if (!existsSync(dist)) throw new Error("the package is not built: run 'pnpm run build:ts' first");

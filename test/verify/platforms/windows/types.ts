@@ -1,4 +1,4 @@
-/** What the parts of the Windows run tell each other. */
+/** The types that the parts of the Windows run share. */
 
 /** A test, or a file of tests, that was not run, and why. */
 export interface Skip {
@@ -7,10 +7,10 @@ export interface Skip {
   reason: string;
 }
 
-/** What came of some tests. */
+/** The results of some tests. */
 export interface Counts {
   passed: number;
-  /** Names, with what was said where that is short. */
+  /** The names, with short messages. */
   failures: string[];
   skipped: Skip[];
 }

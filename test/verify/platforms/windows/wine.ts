@@ -1,31 +1,31 @@
-/** Wine 10 in a Debian of its own, and programs that run under it. */
+/** Installs Wine 10 in a Debian of its own, and runs programs under it. */
 import { spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { ask, cache, install, once, root } from './commands.ts';
 
-/** How a program ended, and what it said. */
+/** The exit and the output of a program. */
 export interface Ended {
   code: number | null;
   output: string;
 }
 
-/** A Windows, with a user's folder that is fresh, and a folder that is this machine's. */
+/** A Windows with a fresh user folder, and a folder of this machine. */
 export interface Wine {
-  /** What programs see as `Z:\w`. */
+  /** The folder that programs see as `Z:\w`. */
   folder: string;
-  /** Runs a program that lies in that folder, and stops it when `limit` seconds are over. */
+  /** Runs a program in that folder. Stops it after `limit` seconds. */
   run(
     program: string,
     args: readonly string[],
     options: { cwd: string; limit: number; env?: NodeJS.ProcessEnv },
   ): Ended;
-  /** Ends whatever still runs in it. */
+  /** Ends everything that still runs in it. */
   end(): void;
 }
 
-/** Mounts what a program of that Debian needs, unseen by others, and runs one there. */
+/** Runs a program of that Debian, with private mounts. */
 const enter = `set -e
 debian=$1 folder=$2
 shift 2
@@ -35,7 +35,7 @@ mount -t proc proc "$debian/proc"
 mount --rbind /dev "$debian/dev"
 exec chroot "$debian" "$@"`;
 
-/** Runs a program of this Windows' own; a path there ends its name at the first that is not a letter. */
+/** Runs a program of this Windows. A path there ends at the first character that is not a letter. */
 const launch = 'cd "$1" && shift && exec timeout --kill-after=10 "$@"';
 
 /** The mirrors that this machine takes its own packages from. */
@@ -50,7 +50,7 @@ export function prepareWine(): Wine {
   install('mmdebstrap');
   const debian = once('wine', (folder) => {
     const args = ['--variant=minbase', '--include=wine64,wine', 'trixie', folder, ...mirrors().slice(0, 1)];
-    // A line a package is more than anybody reads.
+    // Without one line per package.
     ask('mmdebstrap', ['--quiet', ...args], root);
   });
   const folder = join(cache, 'w');
@@ -59,12 +59,12 @@ export function prepareWine(): Wine {
 
   const inside = (args: readonly string[], env: NodeJS.ProcessEnv, output: number) =>
     spawnSync('unshare', ['--mount', '--propagation=private', 'sh', '-c', enter, 'sh', debian, folder, ...args], {
-      // A file: Wine takes other things for a terminal.
+      // A file, because Wine mistakes other things for a terminal.
       stdio: ['ignore', output, output],
       env: {
         PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
         HOME: '/root',
-        // Names beyond ASCII are as the locale has them.
+        // The locale decides the encoding of non-ASCII names.
         LC_ALL: 'C.UTF-8',
         WINEPREFIX: '/w/prefix',
         WINEDEBUG: '-all',
