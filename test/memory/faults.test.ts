@@ -40,6 +40,7 @@ describe.runIf(canHavePrivateMemory)('a sparse segment on a mount that fills up 
     expect(await child.ask('fillMount')).toEqual({
       full: { private: 9, shared: 8, use: ['OutOfSharedMemoryError', 'ENOSPC'], other: 'works' },
       afterwards: { first: 8, lost: 3, use: 'works' },
+      list: ['OutOfSharedMemoryError', 'ENOSPC'],
     });
   });
 });

@@ -61,6 +61,7 @@ pub struct NativeArrayLayout {
 
 /// The constants of the layout.
 #[napi]
+#[allow(clippy::cast_possible_truncation, reason = "small constants")]
 #[must_use]
 pub fn array_layout() -> NativeArrayLayout {
     NativeArrayLayout {

@@ -1,17 +1,22 @@
 //! Segments, for `shared-memory.ts`.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
 
-use napi::bindgen_prelude::{External, Unknown};
+use napi::bindgen_prelude::{External, Object, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use shareable_core::{
-    Access, AttachOptions, CreateOptions, Draft, Error, Foreign, Kind, Lifetime, Name, Segment, Umask,
+    Access, AttachOptions, CreateOptions, Draft, Error, Foreign, Kind, Lifetime, Memory, Name, Segment, Umask,
     page_size as core_page_size, round_up_to_page,
 };
 
 use crate::buffer::{SharedBuffer, detach, external, over_static};
-use crate::error::OrThrow;
+use crate::error::{NativeError, OrThrow, throw};
 
 /// A segment, and what does not change about it.
 #[napi(object, object_from_js = false)]
@@ -59,6 +64,8 @@ pub struct NativeCreateOptions {
     pub mode: u32,
     /// Whether the umask leaves them alone.
     pub exact_mode: bool,
+    /// Whether each page gets its memory when it is first touched.
+    pub sparse: Option<bool>,
     /// Where in the program this happens.
     pub origin: Option<String>,
     /// The manager that takes the segment over.
@@ -75,7 +82,9 @@ impl NativeCreateOptions {
         let name = self.name.map(|name| Name::new(&name)).transpose()?;
         let keeper = self.manager.map(crate::manager::keeper).transpose()?;
         let umask = if self.exact_mode { Umask::Ignored } else { Umask::Applies };
-        Ok(CreateOptions { name, lifetime, mode: self.mode, umask, origin: self.origin.unwrap_or_default(), keeper })
+        let memory = if self.sparse == Some(true) { Memory::Sparse } else { Memory::Reserved };
+        let origin = self.origin.unwrap_or_default();
+        Ok(CreateOptions { name, lifetime, mode: self.mode, umask, memory, origin, keeper })
     }
 }
 
@@ -123,6 +132,72 @@ pub fn publish_draft(env: &Env, draft: &External<RefCell<Option<Draft>>>) -> Res
 #[napi(catch_unwind)]
 pub fn drop_draft(draft: &External<RefCell<Option<Draft>>>) {
     drop(draft.borrow_mut().take());
+}
+
+/// What came of [`create_segment_later`]: one of the two.
+#[napi(object, object_from_js = false)]
+pub struct NativeCreation {
+    /// The segment.
+    pub segment: Option<NativeSegment>,
+    /// The facts of an error, as other functions throw them.
+    pub error: Option<NativeError>,
+}
+
+/// A segment that JavaScript does not have yet. If it never will, because its environment ends, nothing of it stays.
+struct Unclaimed(Option<Segment>);
+
+impl Drop for Unclaimed {
+    fn drop(&mut self) {
+        if let Some(segment) = self.0.take() {
+            let _ = segment.unlink();
+            segment.close();
+        }
+    }
+}
+
+/// Creates a segment of zeros on a thread of its own: setting gigabytes aside takes long, and the few threads that libuv
+/// has are needed for files. [`cancel_creation`] with the same number gives it up.
+#[napi(catch_unwind, ts_return_type = "Promise<NativeCreation>")]
+pub fn create_segment_later(env: &Env, size: f64, options: NativeCreateOptions, id: u32) -> Result<Object<'_>> {
+    type Resolver = Box<dyn FnOnce(Env) -> Result<NativeCreation> + Send>;
+    let check = || Ok((to_bytes(size)?, options.check()?));
+    let (size, mut options) = check().or_throw(env)?;
+    let is_cancelled = Arc::new(AtomicBool::new(false));
+    CREATIONS.with_borrow_mut(|creations| creations.insert(id, Arc::clone(&is_cancelled)));
+    if let Memory::Reserved = options.memory {
+        options.memory = Memory::ReservedUnless(is_cancelled);
+    }
+    let (deferred, promise) = env.create_deferred::<NativeCreation, Resolver>()?;
+    let spawned = thread::Builder::new().name("shareable-create".to_owned()).spawn(move || {
+        let created = Segment::create(size, &options).map(|segment| Unclaimed(Some(segment)));
+        deferred.resolve(Box::new(move |_| {
+            CREATIONS.with_borrow_mut(|creations| creations.remove(&id));
+            Ok(match created {
+                Ok(mut unclaimed) => NativeCreation { segment: unclaimed.0.take().map(Into::into), error: None },
+                Err(e) => NativeCreation { segment: None, error: Some((&e).into()) },
+            })
+        }));
+    });
+    spawned.map_err(|e| {
+        let error = Error::new(Kind::System, format!("cannot start a thread to create a segment: {e}"));
+        throw(env, &error.with_os("pthread_create", e.raw_os_error()))
+    })?;
+    Ok(promise)
+}
+
+thread_local! {
+    /// What cancels the creations of this environment that are under way, by the numbers that JavaScript gave them.
+    static CREATIONS: RefCell<HashMap<u32, Arc<AtomicBool>>> = RefCell::new(HashMap::new());
+}
+
+/// Gives up what [`create_segment_later`] began under that number.
+#[napi(catch_unwind)]
+pub fn cancel_creation(id: u32) {
+    CREATIONS.with_borrow(|creations| {
+        if let Some(is_cancelled) = creations.get(&id) {
+            is_cancelled.store(true, Relaxed);
+        }
+    });
 }
 
 /// Attaches to a segment.
@@ -179,11 +254,11 @@ pub fn segment_losses(env: &Env) -> Result<SharedBuffer> {
 #[napi(catch_unwind)]
 pub fn close_segment(
     env: &Env,
-    segment: &External<Segment>,
+    segment: &mut External<Segment>,
     #[napi(ts_arg_type = "ArrayBuffer | undefined")] buffer: Option<Unknown<'_>>,
 ) -> bool {
     let is_detached = buffer.is_none_or(|buffer| detach(env, &buffer, segment.mapping()));
-    segment.close();
+    segment.close_alone();
     is_detached
 }
 
@@ -197,11 +272,11 @@ pub fn unlink_segment(env: &Env, segment: &External<Segment>) -> Result<()> {
 #[napi(catch_unwind)]
 pub fn dispose_segment(
     env: &Env,
-    segment: &External<Segment>,
+    segment: &mut External<Segment>,
     #[napi(ts_arg_type = "ArrayBuffer | undefined")] buffer: Option<Unknown<'_>>,
 ) -> Result<bool> {
     let is_detached = buffer.is_none_or(|buffer| detach(env, &buffer, segment.mapping()));
-    segment.dispose().or_throw(env)?;
+    segment.dispose_alone().or_throw(env)?;
     Ok(is_detached)
 }
 

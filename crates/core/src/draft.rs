@@ -28,7 +28,8 @@ impl Draft {
             keeper.check()?;
         }
         let name = options.name.clone().ok_or_else(|| Error::new(Kind::InvalidValue, "a draft needs a name"))?;
-        let (raw, identity, file) = sys::draft(&name, bytes, (options.mode, options.umask), options.lifetime)?;
+        let (raw, identity, file) =
+            sys::draft(&name, bytes, (options.mode, options.umask), options.lifetime, &options.memory)?;
         let mapping = Arc::new(Mapping::new(raw));
         let segment = Segment::of_draft(&name, &mapping, identity, &options);
         Ok((Self { name, file, mapping, identity, options }, segment))

@@ -12,25 +12,26 @@ use crate::{Error, Kind, Result, SharedBytes, sys};
 /// value in an `Arc`.
 #[derive(Debug)]
 pub struct Mapping {
-    raw: sys::Mapping,
+    /// The length alone, once it is unmapped.
+    raw: std::result::Result<sys::Mapping, usize>,
     retired: AtomicBool,
 }
 
 impl Mapping {
     pub(crate) fn new(raw: sys::Mapping) -> Self {
-        Self { raw, retired: AtomicBool::new(false) }
+        Self { raw: Ok(raw), retired: AtomicBool::new(false) }
     }
 
-    /// The first address, aligned to a page.
+    /// The first address, aligned to a page; dangling once it is unmapped.
     #[must_use]
     pub fn start(&self) -> NonNull<u8> {
-        self.raw.start()
+        self.raw.as_ref().map_or(NonNull::dangling(), sys::Mapping::start)
     }
 
     /// The size of the segment in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.raw.len()
+        self.raw.as_ref().map_or_else(|len| *len, sys::Mapping::len)
     }
 
     /// Never: a segment has at least one byte.
@@ -44,11 +45,13 @@ impl Mapping {
     /// # Errors
     /// [`Kind::Closed`](crate::Kind::Closed) after [`retire`](Self::retire).
     pub fn bytes(&self) -> Result<SharedBytes<'_>> {
-        if self.is_retired() {
-            return Err(Error::closed("this segment"));
+        match &self.raw {
+            Ok(raw) if !self.is_retired() => {
+                self.check()?;
+                Ok(view(raw))
+            }
+            _ => Err(Error::closed("this segment")),
         }
-        self.check()?;
-        Ok(view(&self.raw))
     }
 
     /// Checks that this mapping shows all of its segment.
@@ -58,7 +61,7 @@ impl Mapping {
     /// zeros that nobody wrote. [`Kind::OutOfSharedMemory`](crate::Kind::OutOfSharedMemory) with `ENOSPC` when a page of a
     /// sparse segment found no memory: what was written there lately is lost.
     pub fn check(&self) -> Result<()> {
-        match self.raw.loss() {
+        match self.raw.as_ref().map_or(None, sys::Mapping::loss) {
             None => Ok(()),
             Some(_) if self.is_retired() => Ok(()),
             Some(Loss::Truncated) => Err(Error::new(
@@ -78,22 +81,32 @@ impl Mapping {
 
     /// Keeps the segment in use, as a sweep sees it, for as long as the hold lives; `None` where there is no sweep.
     pub(crate) fn hold(&self) -> Option<sys::Hold> {
-        self.raw.hold()
+        self.raw.as_ref().map_or(None, sys::Mapping::hold)
     }
 
     /// Reserves the addresses for the rest of the process, because an alias may exist of which nobody can tell when it
     /// ends. When the value drops, the addresses read as zeros on Linux and macOS, and nothing is mapped there again.
     pub fn keep_addresses(&self) {
-        self.raw.keep_addresses();
+        if let Ok(raw) = &self.raw {
+            raw.keep_addresses();
+        }
     }
 
     /// Parts the addresses from the segment, once. They stay valid and, on Linux and macOS, read as zeros from now on.
     /// An alias that outlives the close, or a read into it that is still under way, then does no harm. If the system
     /// refuses memory for the zeros, the addresses go on showing the segment.
     pub fn retire(&self) {
-        if !self.retired.swap(true, Ordering::AcqRel) {
-            self.raw.retire();
+        if !self.retired.swap(true, Ordering::AcqRel)
+            && let Ok(raw) = &self.raw
+        {
+            raw.retire();
         }
+    }
+
+    /// Frees the addresses: the exclusive reference shows that nothing uses them.
+    pub(crate) fn unmap(&mut self) {
+        *self.retired.get_mut() = true;
+        self.raw = Err(self.len());
     }
 }
 

@@ -1,4 +1,7 @@
-//! What a process may do with a segment, whose segments it accepts, and how long a segment lives.
+//! What a process may do with a segment, whose segments it accepts, how long a segment lives, and how it gets its memory.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// What an attachment may do to the segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +31,19 @@ pub enum Lifetime {
     Owned,
     /// Until somebody unlinks it by hand.
     Detached,
+}
+
+/// How a new segment gets its memory, where the system gives a choice (Linux).
+#[derive(Clone, Debug, Default)]
+pub enum Memory {
+    /// All of it at once: no later write can fail for want of it.
+    #[default]
+    Reserved,
+    /// The same, which is given up when another thread sets the flag. For large segments, on a thread of their own.
+    ReservedUnless(Arc<AtomicBool>),
+    /// Page by page, when each is first touched. A page that finds no memory then is lost: see
+    /// [`Mapping::check`](crate::Mapping::check).
+    Sparse,
 }
 
 /// A process that has to do with a segment.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::keeper::Keeper;
 use crate::mapping::view;
+use crate::sys::Region as _;
 use crate::sys::Standing;
 use crate::tracker::{self, protocol::Registration};
-use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Mapping, Name, Result, SharedBytes, Umask, sys};
+use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Mapping, Memory, Name, Result, SharedBytes, Umask, sys};
 
 /// How to create a segment.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct CreateOptions {
     pub mode: u32,
     /// Whether the process's umask takes bits away from `mode`.
     pub umask: Umask,
+    /// How it gets its memory.
+    pub memory: Memory,
     /// Where in the program this happens, for the warning about a segment left behind; may be empty.
     pub origin: String,
     /// Who takes an owned segment over as soon as it is made: the instance then is no owner.
@@ -33,6 +36,7 @@ impl Default for CreateOptions {
             lifetime: Lifetime::default(),
             mode: 0o600,
             umask: Umask::default(),
+            memory: Memory::default(),
             origin: String::new(),
             keeper: None,
         }
@@ -88,9 +92,17 @@ impl Segment {
         loop {
             let name = options.name.clone().map_or_else(|| Name::random_for(options.lifetime), Ok)?;
             let mut registered = None;
-            let created =
-                sys::create(&name, bytes, (options.mode, options.umask), options.lifetime, &mut |raw, identity| {
+            let created = sys::create(
+                &name,
+                bytes,
+                (options.mode, options.umask),
+                options.lifetime,
+                &options.memory,
+                &mut |raw, identity| {
                     initialize(view(raw))?;
+                    if raw.loss().is_some() {
+                        return Err(sys::fault::unbacked().on_segment(name.as_str()));
+                    }
                     if options.lifetime == Lifetime::Owned {
                         tracker::register(Registration {
                             identity,
@@ -101,7 +113,8 @@ impl Segment {
                         registered = Some(identity);
                     }
                     Ok(())
-                });
+                },
+            );
             if let (Err(_), Some(identity)) = (&created, registered) {
                 tracker::forget(identity);
             }
@@ -281,6 +294,21 @@ impl Segment {
         self.mapping.retire();
     }
 
+    /// As [`close`](Self::close). If nothing else uses the mapping, no buffer and no list, it is unmapped, which takes less
+    /// than the exchange of its pages.
+    pub fn close_alone(&mut self) {
+        if !self.is_closed()
+            && let Some(mapping) = Arc::get_mut(&mut self.mapping)
+        {
+            if self.is_owner {
+                tracker::keep_in_use(self.identity, mapping);
+            }
+            mapping.unmap();
+        } else {
+            self.close();
+        }
+    }
+
     /// Removes the name at once. Mappings live on until they are closed; nobody can attach any more.
     ///
     /// # Errors
@@ -305,8 +333,23 @@ impl Segment {
     /// # Errors
     /// As [`unlink`](Self::unlink), but for [`Kind::NotFound`].
     pub fn dispose(&self) -> Result<()> {
-        let unlinked = if self.is_owner { self.unlink() } else { Ok(()) };
+        let unlinked = self.unlink_if_owner();
         self.close();
+        unlinked
+    }
+
+    /// As [`dispose`](Self::dispose), by [`close_alone`](Self::close_alone).
+    ///
+    /// # Errors
+    /// As [`dispose`](Self::dispose).
+    pub fn dispose_alone(&mut self) -> Result<()> {
+        let unlinked = self.unlink_if_owner();
+        self.close_alone();
+        unlinked
+    }
+
+    fn unlink_if_owner(&self) -> Result<()> {
+        let unlinked = if self.is_owner { self.unlink() } else { Ok(()) };
         match unlinked {
             Err(e) if e.kind() == Kind::NotFound => Ok(()),
             other => other,

@@ -14,6 +14,13 @@ export interface CreateOptions {
    */
   track?: boolean | undefined;
   /**
+   * Whether each page gets its memory when it is first touched, as in CPython. Default: false, all of it is set aside at
+   * once, so that no later write can fail. Creating a large sparse segment takes no time, and what is never touched takes
+   * no memory. If none is left when a page is touched, what is written there is lost, and the next use of the segment
+   * throws an `OutOfSharedMemoryError` (`ENOSPC`). Only Linux gives the choice.
+   */
+  sparse?: boolean | undefined;
+  /**
    * Permission bits, 0 to 0o777. As with any file, the process's umask takes bits away, unless {@link exactMode} is set.
    * Default: 0o600, this user only. Windows has no such bits.
    */
@@ -23,6 +30,12 @@ export interface CreateOptions {
    * the usual umask of 0o022. Default: false.
    */
   exactMode?: boolean | undefined;
+}
+
+/** What can be given up while it is under way. */
+export interface Abortable {
+  /** Gives the call up when it is aborted. */
+  signal?: AbortSignal | undefined;
 }
 
 /** How to attach to a segment. */
@@ -60,6 +73,7 @@ export interface CheckedCreateOptions {
   track: boolean;
   mode: number;
   exactMode: boolean;
+  sparse?: true;
   /** Where the call came from. */
   origin?: string;
   /** See {@link managed}. */
@@ -134,8 +148,8 @@ function unknownOption(key: string, known: readonly string[]): TypeError {
 }
 
 /** The names of {@link CreateOptions}, and those that are left when the name is an argument of its own. */
-const CREATE_OPTIONS = ['name', 'track', 'mode', 'exactMode'] as const;
-const NAMELESS_OPTIONS = ['track', 'mode', 'exactMode'] as const;
+const NAMELESS_OPTIONS = ['track', 'mode', 'exactMode', 'sparse'] as const;
+const CREATE_OPTIONS = ['name', ...NAMELESS_OPTIONS] as const;
 
 /** Checks and completes the {@link CreateOptions} of a call to `method`. */
 export function checkCreateOptions(
@@ -153,11 +167,26 @@ export function checkNamelessOptions(
   return completeCreateOptions(checkOptions(options, NAMELESS_OPTIONS), method);
 }
 
+/** The same for a `method` that can be aborted. */
+export function checkAbortableCreateOptions(
+  options: (CreateOptions & Abortable) | undefined,
+  method: (...args: never[]) => unknown,
+): { checked: CheckedCreateOptions; signal: AbortSignal | undefined } {
+  const { signal, ...others } = checkOptions<CreateOptions & Abortable & Managed>(options, [
+    ...CREATE_OPTIONS,
+    'signal',
+  ]);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw wrongType('option signal', 'an AbortSignal', signal);
+  }
+  return { checked: completeCreateOptions(others, method), signal };
+}
+
 function completeCreateOptions(
   options: CreateOptions & Managed,
   method: (...args: never[]) => unknown,
 ): CheckedCreateOptions {
-  const { name, track, mode, exactMode, [managed]: manager } = options;
+  const { name, track, mode, exactMode, sparse, [managed]: manager } = options;
   const checked: CheckedCreateOptions = {
     track: checkBoolean('option track', track, true),
     mode: mode === undefined ? 0o600 : checkInteger('option mode', mode, 0, 0o777),
@@ -165,6 +194,7 @@ function completeCreateOptions(
   };
   if (name !== undefined) checked.name = checkName(name);
   if (manager !== undefined) checked.manager = manager;
+  if (checkBoolean('option sparse', sparse, false)) checked.sparse = true;
   if (checked.track) checked.origin = callSite(method);
   return checked;
 }

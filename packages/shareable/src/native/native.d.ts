@@ -20,6 +20,9 @@ export declare function attachLock(environment: ExternalObject<LockEnvironment>,
 /** Attaches to a segment. */
 export declare function attachSegment(name: string, readOnly: boolean, allowForeign: boolean): NativeSegment
 
+/** Gives up what [`create_segment_later`] began under that number. */
+export declare function cancelCreation(id: number): void
+
 /** Throws if another process has truncated the segment. */
 export declare function checkSegment(segment: ExternalObject<Segment>): void
 
@@ -58,6 +61,12 @@ export declare function createOrAttachSegment(name: string, size: number, option
 
 /** Creates a segment of zeros. */
 export declare function createSegment(size: number, options: NativeCreateOptions): NativeSegment
+
+/**
+ * Creates a segment of zeros on a thread of its own: setting gigabytes aside takes long, and the few threads that libuv
+ * has are needed for files. [`cancel_creation`] with the same number gives it up.
+ */
+export declare function createSegmentLater(size: number, options: NativeCreateOptions, id: number): Promise<NativeCreation>
 
 /** Ends an instance's use of a lock that it has closed: unlinks it if it is the owner and nobody has done so. */
 export declare function disposeLock(lock: ExternalObject<Lock>): void
@@ -181,10 +190,20 @@ export interface NativeCreateOptions {
   mode: number
   /** Whether the umask leaves them alone. */
   exactMode: boolean
+  /** Whether each page gets its memory when it is first touched. */
+  sparse?: boolean
   /** Where in the program this happens. */
   origin?: string
   /** The manager that takes the segment over. */
   manager?: number
+}
+
+/** What came of [`create_segment_later`]: one of the two. */
+export interface NativeCreation {
+  /** The segment. */
+  segment?: NativeSegment
+  /** The facts of an error, as other functions throw them. */
+  error?: NativeError
 }
 
 /** A segment without a name. */

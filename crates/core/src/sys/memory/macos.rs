@@ -10,7 +10,7 @@ use rustix::shm;
 
 use super::unix::failed;
 use super::unix::in_place::InPlace;
-use crate::{Access, Error, Identity, Kind, Lifetime, Name, Result};
+use crate::{Access, Error, Identity, Kind, Lifetime, Memory, Name, Result};
 
 /// A mapping must be shared here, so a stray write through a read-only one would kill the process.
 pub(in crate::sys) const MAPS_COPY_ON_WRITE: bool = false;
@@ -43,8 +43,14 @@ impl Draft {
         false
     }
 
-    pub(in crate::sys) fn new(name: &Name, size: NonZeroUsize, mode: u32, _: Lifetime) -> Result<Self> {
-        InPlace::new(name, size, mode).map(Self)
+    pub(in crate::sys) fn new(
+        name: &Name,
+        size: NonZeroUsize,
+        mode: u32,
+        _: Lifetime,
+        memory: &Memory,
+    ) -> Result<Self> {
+        InPlace::new(name, size, mode, memory).map(Self)
     }
 
     pub(in crate::sys) fn file(&self) -> BorrowedFd<'_> {
@@ -64,7 +70,8 @@ pub(in crate::sys) fn create_exclusive(name: &Name, mode: u32) -> Result<OwnedFd
     shm::open(path(name), shm::OFlags::CREATE | shm::OFlags::EXCL | shm::OFlags::RDWR, mode)
 }
 
-pub(in crate::sys) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, name: &Name) -> Result<()> {
+/// Memory is found when it is touched, whatever was asked for.
+pub(in crate::sys) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, _: &Memory, name: &Name) -> Result<()> {
     ftruncate(file, size.get() as u64).map_err(|errno| match errno {
         Errno::NOSPC | Errno::NOMEM | Errno::FBIG => Error::new(
             Kind::OutOfSharedMemory,
@@ -121,7 +128,8 @@ mod tests {
     fn a_name_is_known_to_be_there_until_it_is_removed() {
         let name = Name::random().unwrap();
         assert_eq!(identity_of(&name), Err(Errno::NOENT));
-        let draft = Draft::new(&name, NonZeroUsize::new(100).unwrap(), 0o600, Lifetime::Detached).unwrap();
+        let draft =
+            Draft::new(&name, NonZeroUsize::new(100).unwrap(), 0o600, Lifetime::Detached, &Memory::Reserved).unwrap();
         draft.publish(&name).unwrap();
         assert_eq!(identity_of(&name), Ok(None));
         remove(&name).unwrap();

@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 use std::time::Duration;
 
 use super::{Loss, Os};
-use crate::{Access, Foreign, Identity, Lifetime, Name, Result, Umask};
+use crate::{Access, Foreign, Identity, Lifetime, Memory, Name, Result, Umask};
 
 #[cfg(backend = "linux")]
 pub(in crate::sys) mod linux;
@@ -83,6 +83,7 @@ supplied! {
             size: NonZeroUsize,
             mode: (u32, Umask),
             lifetime: Lifetime,
+            memory: &Memory,
             before_publish: BeforePublish<'_>,
         ) -> Result<(Mapping, Identity)>;
 
@@ -96,6 +97,7 @@ supplied! {
             size: NonZeroUsize,
             mode: (u32, Umask),
             lifetime: Lifetime,
+            memory: &Memory,
         ) -> Result<(Mapping, Identity, Draft)>;
 
         /// Gives a draft its name.

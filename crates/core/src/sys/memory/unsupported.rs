@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::BeforePublish;
 use super::Region;
 use crate::sys::Loss;
-use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result, Umask};
+use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Memory, Name, Result, Umask};
 
 pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
 
@@ -60,6 +60,7 @@ pub(crate) fn create(
     _size: NonZeroUsize,
     _mode: (u32, Umask),
     _lifetime: Lifetime,
+    _memory: &Memory,
     _before_publish: BeforePublish<'_>,
 ) -> Result<(Mapping, Identity)> {
     Err(unsupported(name))
@@ -78,6 +79,7 @@ pub(crate) fn draft(
     _size: NonZeroUsize,
     _mode: (u32, Umask),
     _lifetime: Lifetime,
+    _memory: &Memory,
 ) -> Result<(Mapping, Identity, Draft)> {
     Err(fault::no_drafts(name))
 }

@@ -2,10 +2,11 @@
 
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering::Relaxed;
 
 use rustix::fs::{
-    AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, Stat, fallocate, linkat, open as open_path, statat, statvfs,
-    unlinkat,
+    AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, Stat, fallocate, ftruncate, linkat, open as open_path,
+    statat, statvfs, unlinkat,
 };
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Resource, getrlimit};
@@ -14,7 +15,7 @@ use super::unix::failed;
 use super::unix::in_place::InPlace;
 use crate::sys::fault;
 use crate::sys::limits::{self, MemoryLimit};
-use crate::{Access, Error, Identity, Kind, Lifetime, Name, Result};
+use crate::{Access, Error, Identity, Kind, Lifetime, Memory, Name, Result};
 
 pub(in crate::sys) mod mark;
 mod mount;
@@ -46,7 +47,13 @@ pub(in crate::sys) enum Draft {
 }
 
 impl Draft {
-    pub(in crate::sys) fn new(name: &Name, size: NonZeroUsize, mode: u32, lifetime: Lifetime) -> Result<Self> {
+    pub(in crate::sys) fn new(
+        name: &Name,
+        size: NonZeroUsize,
+        mode: u32,
+        lifetime: Lifetime,
+        memory: &Memory,
+    ) -> Result<Self> {
         let mode = match lifetime {
             Lifetime::Owned => mode | mark::OWNED,
             Lifetime::Detached => mode,
@@ -58,12 +65,12 @@ impl Draft {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         match open_path(MOUNT, flags, Mode::from_raw_mode(mode)) {
             Ok(file) => {
-                allocate(file.as_fd(), size, name)?;
+                allocate(file.as_fd(), size, memory, name)?;
                 mark::sign(file.as_fd(), lifetime);
                 Ok(Self::Unnamed(file))
             }
             Err(Errno::OPNOTSUPP | Errno::ISDIR) => {
-                let draft = InPlace::new(name, size, mode)?;
+                let draft = InPlace::new(name, size, mode, memory)?;
                 mark::sign(draft.file(), lifetime);
                 Ok(Self::InPlace(draft))
             }
@@ -118,7 +125,7 @@ pub(in crate::sys) fn create_exclusive(name: &Name, mode: u32) -> Result<OwnedFd
 
 /// Gives the file its size and, unlike ftruncate(2), its memory: a mount that is full says so here and not by SIGBUS
 /// at some later write.
-pub(in crate::sys) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, name: &Name) -> Result<()> {
+pub(in crate::sys) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, memory: &Memory, name: &Name) -> Result<()> {
     let bytes = size.get() as u64;
     // Past this limit the kernel would send SIGXFSZ, whose default is to kill.
     if let Some(limit) = getrlimit(Resource::Fsize).current.filter(|&limit| limit < bytes) {
@@ -137,11 +144,43 @@ pub(in crate::sys) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, name: &
     {
         return Err(past_memory_limit(&limit, bytes, name));
     }
-    retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, bytes)).map_err(|errno| match errno {
-        Errno::NOSPC | Errno::NOMEM | Errno::FBIG | Errno::DQUOT => out_of_space("fallocate", errno, size, name),
-        errno => failed("fallocate", errno, name),
-    })
+    let refused = |syscall| {
+        move |errno| match errno {
+            Errno::NOSPC | Errno::NOMEM | Errno::FBIG | Errno::DQUOT => out_of_space(syscall, errno, size, name),
+            errno => failed(syscall, errno, name),
+        }
+    };
+    let is_cancelled = match memory {
+        Memory::Sparse => return ftruncate(file, bytes).map_err(refused("ftruncate")),
+        Memory::Reserved => None,
+        Memory::ReservedUnless(flag) => Some(flag),
+    };
+    // In steps, what the mount cannot hold would fill it first.
+    if is_cancelled.is_some() && available().is_some_and(|available| available < bytes) {
+        return Err(out_of_space("fallocate", Errno::NOSPC, size, name));
+    }
+    let step = if is_cancelled.is_some() { CANCELLABLE_STEP } else { bytes };
+    let mut start = 0;
+    while start < bytes {
+        if is_cancelled.is_some_and(|flag| flag.load(Relaxed)) {
+            let error = Error::new(Kind::System, format!("the creation of segment '{name}' was cancelled"));
+            return Err(error.on_segment(name.as_str()).with_os("fallocate", Some(Errno::CANCELED.raw_os_error())));
+        }
+        let len = step.min(bytes - start);
+        retry_on_intr(|| fallocate(file, FallocateFlags::empty(), start, len)).map_err(refused("fallocate"))?;
+        start += len;
+    }
+    Ok(())
 }
+
+/// Bytes that the mount can still take.
+fn available() -> Option<u64> {
+    let mount = statvfs(MOUNT).ok()?;
+    Some(mount.f_bavail.saturating_mul(mount.f_frsize)).filter(|_| mount.f_blocks != 0)
+}
+
+/// Bytes that are set aside between two looks at whether that is still wanted: some ten milliseconds.
+const CANCELLABLE_STEP: u64 = 64 << 20;
 
 pub(in crate::sys) fn open(name: &Name, access: Access) -> Result<OwnedFd, Errno> {
     let access = match access {
@@ -255,7 +294,7 @@ mod tests {
     #[test]
     fn a_segment_made_in_place_is_gone_when_it_is_not_published() {
         let name = Name::random().unwrap();
-        let draft = InPlace::new(&name, NonZeroUsize::new(100).unwrap(), 0o600).unwrap();
+        let draft = InPlace::new(&name, NonZeroUsize::new(100).unwrap(), 0o600, &Memory::Reserved).unwrap();
         assert!(identity_of(&name).is_ok());
         drop(draft);
         assert_eq!(identity_of(&name), Err(Errno::NOENT));
@@ -264,14 +303,15 @@ mod tests {
     #[test]
     fn a_segment_made_in_place_stays_when_it_is_published() {
         let name = Name::random().unwrap();
-        InPlace::new(&name, NonZeroUsize::new(100).unwrap(), 0o600).unwrap().publish();
+        InPlace::new(&name, NonZeroUsize::new(100).unwrap(), 0o600, &Memory::Reserved).unwrap().publish();
         assert_eq!(remove(&name), Ok(()));
     }
 
     #[test]
     fn a_draft_has_no_name_until_it_is_published() {
         let name = Name::random().unwrap();
-        let draft = Draft::new(&name, NonZeroUsize::new(100).unwrap(), 0o600, Lifetime::Detached).unwrap();
+        let draft =
+            Draft::new(&name, NonZeroUsize::new(100).unwrap(), 0o600, Lifetime::Detached, &Memory::Reserved).unwrap();
         assert!(matches!(draft, Draft::Unnamed(_)), "the tmpfs of this system has O_TMPFILE");
         assert_eq!(identity_of(&name), Err(Errno::NOENT));
         draft.publish(&name).unwrap();
@@ -281,7 +321,9 @@ mod tests {
     #[test]
     fn more_than_the_mount_holds_is_an_error_with_figures() {
         let name = Name::random().unwrap();
-        let error = Draft::new(&name, NonZeroUsize::new(1 << 50).unwrap(), 0o600, Lifetime::Detached).unwrap_err();
+        let error =
+            Draft::new(&name, NonZeroUsize::new(1 << 50).unwrap(), 0o600, Lifetime::Detached, &Memory::Reserved)
+                .unwrap_err();
         assert_eq!(error.kind(), Kind::OutOfSharedMemory);
         assert!(error.message().contains("1073741824.0 MiB were asked for and /dev/shm has"), "{error}");
         assert!(error.message().contains("--shm-size"), "{error}");

@@ -21,7 +21,7 @@ use shared_memory::{Shmem, ShmemError};
 use crate::sys::memory::BeforePublish;
 use crate::sys::memory::Region;
 use crate::sys::{Loss, fault};
-use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Result, Umask};
+use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Memory, Name, Result, Umask};
 
 #[cfg(unix)]
 mod posix;
@@ -116,6 +116,7 @@ pub(crate) fn create(
     size: NonZeroUsize,
     (mode, _): (u32, Umask),
     _: Lifetime,
+    _: &Memory,
     before_publish: BeforePublish<'_>,
 ) -> Result<(Mapping, Identity)> {
     // Until the last line the crate takes us for the owner, who removes the name on drop: so does every way out.
@@ -130,6 +131,7 @@ pub(crate) fn create(
 #[derive(Debug)]
 pub(crate) enum Draft {}
 
+#[allow(clippy::needless_pass_by_value, reason = "other backends use it up")]
 pub(crate) fn publish(draft: Draft, _name: &Name) -> Result<()> {
     match draft {}
 }
@@ -139,6 +141,7 @@ pub(crate) fn draft(
     _size: NonZeroUsize,
     _mode: (u32, Umask),
     _lifetime: Lifetime,
+    _memory: &Memory,
 ) -> Result<(Mapping, Identity, Draft)> {
     Err(fault::no_drafts(name))
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::failed;
 use crate::sys::memory::os;
-use crate::{Name, Result};
+use crate::{Memory, Name, Result};
 
 #[derive(Debug)]
 pub(in crate::sys) struct InPlace {
@@ -16,10 +16,10 @@ pub(in crate::sys) struct InPlace {
 }
 
 impl InPlace {
-    pub(in crate::sys) fn new(name: &Name, size: NonZeroUsize, mode: u32) -> Result<Self> {
+    pub(in crate::sys) fn new(name: &Name, size: NonZeroUsize, mode: u32, memory: &Memory) -> Result<Self> {
         let file = os::create_exclusive(name, mode).map_err(|errno| failed("open", errno, name))?;
         let draft = Self { file, name: Some(name.clone()) };
-        os::allocate(draft.file(), size, name)?;
+        os::allocate(draft.file(), size, memory, name)?;
         Ok(draft)
     }
 

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::BeforePublish;
 use super::os;
 use crate::sys::fault;
-use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Name, Remedy, Result, Umask};
+use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Memory, Name, Remedy, Result, Umask};
 
 pub(super) mod in_place;
 mod mapping;
@@ -35,9 +35,10 @@ pub(crate) fn create(
     size: NonZeroUsize,
     (mode, umask): (u32, Umask),
     lifetime: Lifetime,
+    memory: &Memory,
     before_publish: BeforePublish<'_>,
 ) -> Result<(Mapping, Identity)> {
-    let draft = os::Draft::new(name, size, mode, lifetime)?;
+    let draft = os::Draft::new(name, size, mode, lifetime, memory)?;
     let stat = stat(draft.file(), name)?;
     let mapping = map(draft.file(), size.get(), Access::ReadWrite, name, is_sparse(&stat))?;
     if umask == Umask::Ignored {
@@ -87,13 +88,14 @@ pub(crate) fn draft(
     size: NonZeroUsize,
     (mode, umask): (u32, Umask),
     lifetime: Lifetime,
+    memory: &Memory,
 ) -> Result<(Mapping, Identity, Draft)> {
-    let draft = os::Draft::new(name, size, mode, lifetime)?;
+    let draft = os::Draft::new(name, size, mode, lifetime, memory)?;
     if !draft.is_hidden() {
         return Err(fault::no_drafts(name));
     }
-    let mapping = map(draft.file(), size.get(), Access::ReadWrite, name, false)?;
     let stat = stat(draft.file(), name)?;
+    let mapping = map(draft.file(), size.get(), Access::ReadWrite, name, is_sparse(&stat))?;
     if umask == Umask::Ignored {
         restore_mode(draft.file(), &stat, mode, name)?;
     }

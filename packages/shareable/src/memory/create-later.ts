@@ -1,0 +1,38 @@
+/** Creating a segment without holding up the event loop. */
+import type { NativeSegment } from '../native/binding.js';
+import { cancelCreation, closeSegment, createSegmentLater, unlinkSegment } from '../native/binding.js';
+import { fromNative } from '../errors.js';
+import type { CheckedCreateOptions } from '../options.js';
+
+/** Numbers the creations of this thread that are under way. */
+let last = 0;
+
+/** Creates a segment on a thread of its own. When `signal` is aborted, nothing is left and its reason is thrown. */
+export async function createLater(
+  size: number,
+  options: CheckedCreateOptions,
+  signal: AbortSignal | undefined,
+): Promise<NativeSegment> {
+  signal?.throwIfAborted();
+  last = (last + 1) >>> 0;
+  const id = last;
+  const cancel = () => cancelCreation(id);
+  signal?.addEventListener('abort', cancel);
+  try {
+    const { segment, error } = await createSegmentLater(size, options, id);
+    if (signal?.aborted === true) {
+      if (segment) discard(segment);
+      throw signal.reason;
+    }
+    if (error) throw fromNative(error);
+    return segment as NativeSegment;
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+  }
+}
+
+/** Undoes a creation that came too late. */
+function discard({ handle }: NativeSegment): void {
+  unlinkSegment(handle);
+  closeSegment(handle, undefined);
+}

@@ -1,0 +1,103 @@
+/** Creating segments off the event loop, and segments that get their memory page by page. */
+import { statSync } from 'node:fs';
+
+import { OutOfSharedMemoryError, SegmentExistsError, ShareableList, SharedMemory } from 'shareable';
+import { describe, expect, test } from 'vitest';
+
+import { exists, freshName, pathOf } from '../support/segments.ts';
+
+const SIZE = 16 * 1024 * 1024;
+
+describe('createAsync', () => {
+  test('creates what create does, with the same options', async () => {
+    const name = freshName();
+    using shm = await SharedMemory.createAsync(SIZE, { name, track: true, mode: 0o600 });
+    expect([shm.name, shm.size, shm.isOwner]).toEqual([name, SIZE, true]);
+    shm.buf[SIZE - 1] = 5;
+    using other = SharedMemory.attach(name);
+    expect([other.buf[0], other.buf[SIZE - 1]]).toEqual([0, 5]);
+  });
+
+  test('makes a segment that its scope unlinks', async () => {
+    const name = freshName();
+    {
+      await using _shm = await SharedMemory.createAsync(100, { name });
+    }
+    expect(exists(name)).toBe(false);
+  });
+
+  test('makes several at once', async () => {
+    using stack = new DisposableStack();
+    const segments = await Promise.all(Array.from({ length: 20 }, () => SharedMemory.createAsync(4096)));
+    for (const shm of segments) stack.use(shm);
+    expect(new Set(segments.map(({ name }) => name)).size).toBe(20);
+  });
+
+  test('lets the event loop turn meanwhile', async () => {
+    let turns = 0;
+    const timer = setInterval(() => (turns += 1));
+    using _shm = await SharedMemory.createAsync(16 * SIZE);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(0);
+  });
+
+  test('rejects with the errors of create', async () => {
+    await expect(SharedMemory.createAsync(2 ** 50)).rejects.toBeInstanceOf(OutOfSharedMemoryError);
+    using shm = SharedMemory.create(64);
+    await expect(SharedMemory.createAsync(64, { name: shm.name })).rejects.toBeInstanceOf(SegmentExistsError);
+    await expect(SharedMemory.createAsync(0)).rejects.toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
+    await expect(SharedMemory.createAsync(64, { signal: 5 as never })).rejects.toMatchObject({
+      name: 'TypeError',
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+  });
+
+  test('creates nothing when its signal is aborted before', async () => {
+    const name = freshName();
+    const reason = new Error('no longer needed');
+    await expect(SharedMemory.createAsync(64, { name, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    expect(exists(name)).toBe(false);
+  });
+
+  test.each([true, false])('leaves nothing when its signal is aborted while it works (track: %s)', async (track) => {
+    const name = freshName();
+    const controller = new AbortController();
+    const created = SharedMemory.createAsync(16 * SIZE, { name, track, signal: controller.signal });
+    const reason = new Error('no longer needed');
+    controller.abort(reason);
+    await expect(created).rejects.toBe(reason);
+    expect(exists(name)).toBe(false);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('a sparse segment (on Linux)', () => {
+  const blocks = (name: string) => statSync(pathOf(name)).blocks * 512;
+
+  test('takes memory for the pages that were touched', () => {
+    using shm = SharedMemory.create(SIZE, { sparse: true });
+    expect([shm.size, blocks(shm.name)]).toEqual([SIZE, 0]);
+    shm.buf[SIZE / 2] = 1;
+    expect(blocks(shm.name)).toBeLessThan(SIZE);
+    using other = SharedMemory.attach(shm.name);
+    expect([other.buf[0], other.buf[SIZE / 2]]).toEqual([0, 1]);
+  });
+
+  test('can be larger than the mount', () => {
+    using shm = SharedMemory.create(2 ** 40, { sparse: true });
+    expect(shm.size).toBe(2 ** 40);
+  });
+
+  test('can hold a list', () => {
+    using list = ShareableList.create([1, 'two'], { sparse: true });
+    expect(list.toArray()).toEqual([1, 'two']);
+  });
+
+  test('can be made off the event loop', async () => {
+    using shm = await SharedMemory.createAsync(SIZE, { sparse: true });
+    expect(blocks(shm.name)).toBe(0);
+  });
+});
+
+test('the option sparse must be a boolean', () => {
+  expect(() => SharedMemory.create(64, { sparse: 1 as never })).toFailWith(TypeError, 'ERR_INVALID_ARG_TYPE', 'sparse');
+});
