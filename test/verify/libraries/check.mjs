@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 
 import * as tf from '@tensorflow/tfjs-core';
+// oxlint-disable-next-line import/no-unassigned-import -- it registers the backend
 import '@tensorflow/tfjs-backend-cpu';
 import ndarray from 'ndarray';
 import * as ort from 'onnxruntime-node';
