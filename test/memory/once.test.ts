@@ -177,7 +177,7 @@ describe('once', () => {
     ['no make', ['x'], 'ERR_INVALID_ARG_TYPE'],
     ['an empty name', ['', fill], 'ERR_INVALID_ARG_VALUE'],
     ['a negative timeout', ['x', fill, { timeout: -1 }], 'ERR_OUT_OF_RANGE'],
-    ['a signal that is none', ['x', fill, { signal: {} }], 'ERR_INVALID_ARG_TYPE'],
+    ['an invalid signal', ['x', fill, { signal: {} }], 'ERR_INVALID_ARG_TYPE'],
     ['a mode out of range', ['x', fill, { mode: 0o1777 }], 'ERR_OUT_OF_RANGE'],
   ])('refuses %s', async (_, args, code) => {
     await expect((SharedMemory.once as (...args: unknown[]) => Promise<unknown>)(...args)).rejects.toMatchObject({

@@ -1,5 +1,5 @@
 /**
- * Making a segment exactly once, whoever asks for it at the same time.
+ * Creates a segment exactly once, however many processes ask for it at the same time.
  *
  * A maker is the process that has created the *gate*: a tiny segment of its own, whose name follows from the name that is
  * wanted. Creating it is exclusive, and its owner's tracker unlinks it when the owner dies. So nobody has to be asked, and a

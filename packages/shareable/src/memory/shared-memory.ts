@@ -184,7 +184,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Attaches to the segment called `name`; if there is none, one process makes it and the others wait for it.
+   * Attaches to the segment called `name`. If it does not exist, one process creates it and the others wait for it.
    *
    * Exactly one process, or thread, at a time runs `make`. The name appears when `make` has ended, so nobody attaches to
    * a segment that is half filled. When `make` throws, its caller gets the error; when its process dies, nothing is left. In
