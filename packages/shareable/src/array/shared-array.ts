@@ -67,6 +67,11 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
 
   readonly #View: ViewConstructor;
   readonly #start: number;
+  /** The lengths and strides of the first two dimensions. */
+  readonly #rows: number;
+  readonly #columns: number;
+  readonly #step: number;
+  readonly #columnStep: number;
   #data: T;
 
   private constructor(key: typeof internal, shm: SharedMemory, array: NativeArray) {
@@ -81,6 +86,8 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
     this.shm = shm;
     this.name = shm.name;
     this.#start = array.dataStart;
+    [this.#rows = 0, this.#columns = 0] = this.shape;
+    [this.#step = 1, this.#columnStep = 1] = this.strides;
     this.#data = this.#view();
     Object.preventExtensions(this);
   }
@@ -256,10 +263,11 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
    * @throws {RangeError} `ERR_OUT_OF_RANGE` for an index out of range, or another number of indexes than dimensions
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
-  at(...index: number[]): T extends { at(index: number): (infer E) | undefined } ? E : number | bigint {
-    const place = this.#place(index, index.length);
-    const value = this.#data[place] ?? this.data[place];
-    return value as T extends { at(index: number): (infer E) | undefined } ? E : number | bigint;
+  at(...index: number[]): T extends { at(index: number): (infer E) | undefined } ? E : number | bigint;
+  // Named parameters: collecting two indexes into an array would cost several times the read.
+  at(i?: number, j?: number, ...more: number[]): number | bigint {
+    const place = this.#isPlain(i, j, more.length) ? this.#plainPlace(i, j) : this.#locate(given(i, j, more));
+    return this.#data[place] ?? (this.data[place] as number | bigint);
   }
 
   /**
@@ -270,10 +278,21 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
    * @throws {TypeError} `ERR_INVALID_ARG_TYPE` for a value that is no number, or no bigint where the dtype has 64-bit integers
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
-  set(...indexAndValue: [...index: number[], value: number | bigint | boolean]): void {
-    const last = indexAndValue.length - 1;
-    const place = this.#place(indexAndValue, last);
-    (this.data as (number | bigint)[] & T)[place] = this.#element(indexAndValue[last]);
+  set(...indexAndValue: [...index: number[], value: number | bigint | boolean]): void;
+  set(i?: unknown, j?: unknown, value?: unknown, ...more: unknown[]): void {
+    if (
+      this.ndim === 2
+        ? value !== undefined && this.#isPlain(i, j, more.length)
+        : j !== undefined && value === undefined && this.#isPlain(i, undefined, 0)
+    ) {
+      const data = this.#data.length === this.length ? this.#data : this.data;
+      (data as (number | bigint)[] & T)[this.#plainPlace(i, j)] = this.#element(this.ndim === 2 ? value : j);
+      return;
+    }
+    const all = given(i, j, value === undefined ? more : [value, ...more]);
+    const last = all.pop();
+    const place = this.#locate(all);
+    (this.data as (number | bigint)[] & T)[place] = this.#element(last);
   }
 
   /**
@@ -356,17 +375,19 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
     return new this.#View(this.shm.buffer, this.#start, this.length) as T;
   }
 
-  #place(indexes: readonly unknown[], count: number): number {
-    const { shape, strides } = this;
-    // Most arrays have two dimensions at most, and most indexes are plain.
-    const [a, b] = indexes as [number, number];
-    if (count === 1 && shape.length === 1 && a >>> 0 === a && a < (shape[0] as number)) return a;
-    if (count === 2 && shape.length === 2 && a >>> 0 === a && b >>> 0 === b) {
-      if (a < (shape[0] as number) && b < (shape[1] as number)) {
-        return a * (strides[0] as number) + b * (strides[1] as number);
-      }
-    }
-    return locate(indexes, count, shape, strides);
+  /** Whether these are plain indexes of an array of one or two dimensions, as most are. */
+  #isPlain(i: unknown, j: unknown, more: number): boolean {
+    if (more > 0 || (i as number) >>> 0 !== i || i >= this.#rows) return false;
+    return this.ndim === 2 ? (j as number) >>> 0 === j && j < this.#columns : this.ndim === 1 && j === undefined;
+  }
+
+  /** Where the element of plain indexes lies. */
+  #plainPlace(i: unknown, j: unknown): number {
+    return this.ndim === 2 ? (i as number) * this.#step + (j as number) * this.#columnStep : (i as number);
+  }
+
+  #locate(indexes: readonly unknown[]): number {
+    return locate(indexes, indexes.length, this.shape, this.strides);
   }
 
   /** The value of an element as the typed array takes it. */
@@ -381,6 +402,11 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
       `an element of dtype ${dtype} must be a ${dtype === 'bool' ? 'boolean or number' : expected}; got ${inspect(value, { depth: 0 })}`,
     );
   }
+}
+
+/** The arguments that were given: all up to the first that is absent. */
+function given(i: unknown, j: unknown, more: readonly unknown[]): unknown[] {
+  return i === undefined ? [] : j === undefined ? [i] : [i, j, ...more];
 }
 
 function describe({ dtype, shape, order }: { dtype: Dtype; shape: readonly number[]; order: ArrayOrder }): string {
