@@ -18,12 +18,12 @@ const CORE: readonly (readonly string[])[] = [
   ['tracker'],
   ['keeper'],
   ['segment'],
-  ['stale', 'list_view'],
+  ['stale', 'list_view', 'draft'],
   ['list', 'array', 'lock', 'manager'],
 ];
 
 /** The folders of `sys`, in the same order. `process` is below `transport` because a server is a helper process. */
-const SYS: readonly (readonly string[])[] = [['limits'], ['memory'], ['sweep', 'seat', 'process'], ['transport']];
+const SYS: readonly (readonly string[])[] = [['limits', 'birth'], ['memory'], ['sweep', 'seat', 'process'], ['transport']];
 
 /** The crates that call the operating system. Only `sys` uses them. */
 const SYSTEM_CRATES = ['libc', 'memmap2', 'mio', 'page_size', 'rustix', 'shared_memory', 'windows_sys'];

@@ -4,6 +4,7 @@ mod common;
 
 use std::env;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,9 +36,15 @@ fn fresh() -> Fresh {
 impl Fresh {
     /// Another process, which holds the lock by now.
     fn held_by_another(&self) -> Child {
+        self.held_by_another_in(&env::temp_dir())
+    }
+
+    /// The same, with another folder for temporary files.
+    fn held_by_another_in(&self, temporary: &Path) -> Child {
         let mut child = Command::new(env::current_exe().unwrap())
             .args(["--ignored", "--exact", "child_that_holds_a_lock", "--nocapture"])
             .env(HOLD, self.0.name().as_str())
+            .envs(["TMPDIR", "TMP", "TEMP"].map(|variable| (variable, temporary)))
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -72,6 +79,21 @@ fn a_process_that_is_killed_frees_its_lock_and_the_next_one_is_told() {
         lock.0.release();
         child.wait().unwrap();
     }
+}
+
+/// Not on Windows, where the folder for temporary files is that of the segments too.
+#[cfg(unix)]
+#[test]
+fn a_living_holder_that_has_other_folders_is_not_taken_for_dead() {
+    let _watchdog = watchdog();
+    let lock = fresh();
+    let mut child = lock.held_by_another_in(Path::new(env!("CARGO_TARGET_TMPDIR")));
+    // Longer than the longest pause between two looks at a holder.
+    assert_eq!(lock.0.acquire(Duration::ZERO, Duration::from_millis(200)).unwrap(), None);
+    child.kill().unwrap();
+    assert_eq!(lock.0.acquire(Duration::ZERO, LONG).unwrap(), RECOVERED);
+    lock.0.release();
+    child.wait().unwrap();
 }
 
 /// `cargo test --release --test lock -- --ignored --nocapture kill_to_acquire`, with `KILLS` in the environment.

@@ -3,10 +3,17 @@
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
+use crate::sys::seat::TABLE;
 use crate::{Error, Result, SharedBytes};
 
-/// The bytes of a lock's segment. What is written often has a cache line of its own.
-pub(super) const SIZE: usize = 256;
+/// The bytes of a lock's segment: the lock itself, and a table of seats where the system keeps none.
+pub(super) const SIZE: usize = match TABLE {
+    Some(table) => table.end,
+    None => LOCK,
+};
+
+/// The bytes of the lock itself. What is written often has a cache line of its own.
+const LOCK: usize = 256;
 
 /// Where the lock word lies.
 pub(super) const WORD: usize = 128;
@@ -69,6 +76,11 @@ mod tests {
         assert_eq!(read(view).unwrap(), 42);
         assert_eq!(lock_word(view).unwrap().load(Relaxed), 0);
         assert_ne!(next_seat(view).unwrap(), next_seat(view).unwrap());
+    }
+
+    #[test]
+    fn the_seats_do_not_overlap_the_lock() {
+        assert!(TABLE.is_none_or(|table| table.start >= LOCK && table.end == SIZE));
     }
 
     #[test]

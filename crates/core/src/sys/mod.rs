@@ -6,6 +6,7 @@
 //! - `transport`: what managers talk by.
 //! - `process`: the helper process.
 //! - `sweep`: what lies in shared memory, and what of it has no owner any more.
+//! - `birth`: which process a number means.
 //! - `limits`: how much memory this process may allocate.
 
 use std::fmt;
@@ -37,6 +38,8 @@ macro_rules! supplied {
     };
 }
 
+#[cfg(not(backend = "linux"))]
+mod birth;
 mod limits;
 mod memory;
 mod process;
@@ -123,14 +126,6 @@ pub(crate) fn errno_of(error: &io::Error) -> Option<i32> {
         io::ErrorKind::OutOfMemory => Some(4057),
         _ => None,
     }
-}
-
-/// Seats are numbered from 1 to this.
-pub(crate) const MAX_SEAT: u16 = u16::MAX;
-
-/// All seats, from `first` on and then from the beginning.
-fn seats_from(first: u16) -> impl Iterator<Item = u16> {
-    (first.max(1)..=MAX_SEAT).chain(1..first)
 }
 
 /// How long an attach waits for a segment that has a name but no size yet, as CPython's have for some microseconds.

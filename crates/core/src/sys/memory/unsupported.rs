@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::BeforePublish;
 use super::Region;
-use crate::sys::Loss;
+use crate::sys::{Loss, fault};
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Memory, Name, Result, Umask};
 
 pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
@@ -70,6 +70,7 @@ pub(crate) fn create(
 #[derive(Debug)]
 pub(crate) enum Draft {}
 
+#[allow(clippy::needless_pass_by_value, reason = "other backends use it up")]
 pub(crate) fn publish(draft: Draft, _name: &Name) -> Result<()> {
     match draft {}
 }

@@ -1,5 +1,6 @@
 //! Linux: seats are byte-range locks of the segment's own file, and sleep is the kernel's futex.
 
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr;
 use std::sync::atomic::AtomicU32;
@@ -13,12 +14,23 @@ use rustix::thread::{ClockId, futex};
 use rustix::time::clock_gettime;
 
 use super::Seating;
+use crate::sys::fault;
 use crate::sys::memory::{failed, os};
-use crate::sys::{MAX_SEAT, fault, seats_from};
 use crate::{Access, Error, Identity, Kind, Name, Result};
 
 /// Where the bytes lie that stand for seats: far beyond the end of any segment, for a lock needs no byte that exists.
 const FIRST: i64 = 1 << 40;
+
+/// The part of a lock's segment that holds seats: none here.
+pub(crate) const TABLE: Option<Range<usize>> = None;
+
+/// Seats are numbered from 1 to this.
+const MAX_SEAT: u16 = u16::MAX;
+
+/// All seats, from `first` on and then from the beginning.
+fn seats_from(first: u16) -> impl Iterator<Item = u16> {
+    (first.max(1)..=MAX_SEAT).chain(1..first)
+}
 
 /// What one call of futex_waitv takes.
 const WAITV_MAX: usize = 128;

@@ -1,7 +1,8 @@
 //! How a lock's participants are told apart, how they sleep, and how a death shows.
 //!
 //! - Linux: a seat is a lock on one byte of the segment's file, and the kernel's futex is the sleep (`futex`).
-//! - Elsewhere: a seat is a locked file in a folder of the user's, and sleepers look again and again (`files`).
+//! - Elsewhere: a seat is an entry of a table in the segment, which names a process by its number and its start
+//!   (`pids`), and sleepers look again and again (`poll`).
 
 use std::fmt::Debug;
 use std::sync::atomic::AtomicU32;
@@ -10,29 +11,31 @@ use std::time::Duration;
 use super::Os;
 use crate::{Identity, Name, Result};
 
-#[cfg(not(backend = "linux"))]
-mod files;
 #[cfg(backend = "linux")]
 mod futex;
-#[cfg(backend = "macos")]
-mod macos;
-
 #[cfg(not(backend = "linux"))]
-use files as platform;
+mod pids;
+#[cfg(not(backend = "linux"))]
+mod poll;
+
 #[cfg(backend = "linux")]
 use futex as platform;
-
-pub(crate) use platform::Seat;
+#[cfg(backend = "linux")]
+pub(crate) use futex::{Seat, TABLE};
+#[cfg(not(backend = "linux"))]
+pub(crate) use pids::{Seat, TABLE};
+#[cfg(not(backend = "linux"))]
+use poll as platform;
 
 /// A number that one participant of a lock has to itself until the value drops or its process ends, in whichever way. A
 /// process that is only stopped keeps its seats.
 pub(crate) trait Seating: Debug + Send + Sync + Sized {
-    /// Takes any free seat from 1 to [`MAX_SEAT`](super::MAX_SEAT), looked for from `first` on. The lock is known by its
-    /// segment, or by `identifier`, which no other lock has.
+    /// Takes any free seat, looked for from `first` on. The lock is known by its segment, or by `identifier`, which no
+    /// other lock has.
     ///
     /// # Errors
     /// `NotFound` when the name is another segment's by now, `System` when all seats are taken or the process has no
-    /// descriptor left.
+    /// descriptor left, `Unsupported` when its death could not be told from its life.
     fn take(name: &Name, identity: Identity, identifier: u64, first: u16) -> Result<Self>;
 
     /// The seat's number.

@@ -1,0 +1,42 @@
+//! Windows: GetProcessTimes, which answers for every process that this one may open.
+
+use std::mem;
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+
+use windows_sys::Win32::Foundation::{ERROR_INVALID_PARAMETER, FILETIME, GetLastError, WAIT_OBJECT_0};
+use windows_sys::Win32::System::Threading::{
+    GetProcessTimes, OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, WaitForSingleObject,
+};
+
+use super::Life;
+
+/// One numbering for the whole machine.
+const MACHINE: u64 = 1;
+
+pub(super) fn life_of(pid: u32) -> Life {
+    // SAFETY: the call takes numbers alone.
+    let raw = unsafe { OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE, 0, pid) };
+    if raw.is_null() {
+        // SAFETY: the call takes nothing, and reads what the one before has left for this thread.
+        return if unsafe { GetLastError() } == ERROR_INVALID_PARAMETER { Life::Over } else { Life::Unknown };
+    }
+    // SAFETY: the handle was opened above, and nothing else closes it.
+    let process = unsafe { OwnedHandle::from_raw_handle(raw) };
+    // SAFETY: the handle is open. A process that has ended is signaled; its number stays taken while a handle is open.
+    if unsafe { WaitForSingleObject(process.as_raw_handle(), 0) } == WAIT_OBJECT_0 {
+        return Life::Over;
+    }
+    // SAFETY: the structure is made of integers, for which zeros are values.
+    let mut times: [FILETIME; 4] = unsafe { mem::zeroed() };
+    let [created, ended, kernel, user] = &mut times;
+    // SAFETY: the handle is open, and the call writes one structure to each of four places.
+    if unsafe { GetProcessTimes(process.as_raw_handle(), created, ended, kernel, user) } == 0 {
+        return Life::Unknown;
+    }
+    Life::Since(u64::from(created.dwHighDateTime) << 32 | u64::from(created.dwLowDateTime))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "Linux can fail here")]
+pub(super) fn numbering() -> Option<u64> {
+    Some(MACHINE)
+}

@@ -1,0 +1,302 @@
+//! Seats by a table in the lock's own segment: each has the number of the process that takes it and a digest of the time
+//! at which that process started. No folder, environment variable or user has to be the same for all participants.
+//!
+//! A seat is taken by one compare-and-swap of its entry, from free or from a process that has ended. When the system does
+//! not say whether a process has ended, it counts as alive: a lock whose holder cannot be examined is never recovered.
+//!
+//! ```text
+//! table  = identifier:u64 numbering:u64 entry[1..=1000]     at byte 512 of the lock's segment
+//! entry  = 0, or digest:u32 pid:u32
+//! ```
+
+use std::ops::Range;
+use std::process;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::time::Duration;
+
+use super::Seating;
+use crate::sys::birth::{Life, life_of, numbering};
+use crate::sys::fault;
+use crate::sys::memory::{Mapping, Region as _, attach_within};
+use crate::{Access, Error, Foreign, Identity, Kind, Name, Result, SharedBytes};
+
+/// Where the table is in a lock's segment.
+pub(crate) const TABLE: Option<Range<usize>> = Some(BYTES);
+
+const BYTES: Range<usize> = START..START + (FIRST + SEATS as usize) * size_of::<u64>();
+
+const START: usize = 512;
+
+/// The seats of a lock.
+const SEATS: u16 = 1000;
+
+/// The words of the table before its entries. Seats are numbered from 1.
+const FIRST: usize = 2;
+
+/// How long a lock's segment may take to get its size, when its creator is not done.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// A seat: an entry that has this process's value until the value drops.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    /// This seat's own view, which other parts of the lock cannot close.
+    mapping: Mapping,
+    number: u16,
+    /// What this process writes into entries.
+    own: u64,
+    pid: u32,
+}
+
+impl Seating for Seat {
+    fn take(name: &Name, identity: Identity, identifier: u64, first: u16) -> Result<Self> {
+        // The caller is attached already, and has decided whose segment it trusts.
+        let (mapping, found) = attach_within(name, Access::ReadWrite, Foreign::Allow, PATIENCE)?;
+        if found.device != 0 && found != identity {
+            return Err(fault::not_found(name));
+        }
+        let pid = process::id();
+        let (Life::Since(start), Some(numbering)) = (life_of(pid), numbering()) else {
+            return Err(refused(name, "the system does not say when this process started"));
+        };
+        let own = entry(pid, start);
+        let table = table(&mapping).ok_or_else(|| Error::layout(format!("segment '{name}' has no room for a lock")))?;
+        // Where segments have no identities, the number of the lock tells it from one that got its name since.
+        if !is_or_becomes(&table[0], identifier) {
+            return Err(fault::not_found(name));
+        }
+        if !is_or_becomes(&table[1], numbering) {
+            return Err(refused(name, "its other participants are in another process namespace"));
+        }
+        for number in seats_from((first % (SEATS + 1)).max(1)) {
+            if claim(&table[at(number)], own) {
+                return Ok(Self { mapping, number, own, pid });
+            }
+        }
+        Err(Error::new(Kind::System, format!("lock '{name}' has {SEATS} participants, and no room for more"))
+            .on_segment(name.as_str()))
+    }
+
+    fn number(&self) -> u16 {
+        self.number
+    }
+
+    fn in_other<T>(&self, number: u16, f: impl FnOnce() -> T) -> Option<T> {
+        // A number beyond the table was written by an untrusted writer. No process can have that seat.
+        if number == 0 || number > SEATS {
+            return Some(f());
+        }
+        let entry = table(&self.mapping)?.get(at(number))?;
+        if !claim(entry, self.own) {
+            return None;
+        }
+        let result = f();
+        // Fails when an untrusted writer has changed the entry, which then is no longer this process's to free.
+        let _ = entry.compare_exchange(self.own, 0, AcqRel, Relaxed);
+        Some(result)
+    }
+
+    /// The table goes with the segment.
+    fn unlinked(&self) {}
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        // A child of fork(2) has a copy of the value, and its parent the seat.
+        if process::id() == self.pid
+            && let Some(table) = table(&self.mapping)
+        {
+            let _ = table[at(self.number)].compare_exchange(self.own, 0, Release, Relaxed);
+        }
+    }
+}
+
+/// All seats, from `first` on and then from the beginning.
+fn seats_from(first: u16) -> impl Iterator<Item = u16> {
+    (first..=SEATS).chain(1..first)
+}
+
+fn at(number: u16) -> usize {
+    FIRST - 1 + usize::from(number)
+}
+
+/// The table; `None` when the segment is too small for it.
+fn table(mapping: &Mapping) -> Option<&[AtomicU64]> {
+    // SAFETY: the contract of `Region`: `len` bytes at a page-aligned start are mapped, readable and writable, until the
+    // mapping drops, which the borrow prevents. This crate reaches them by atomic accesses only.
+    let bytes = unsafe { SharedBytes::new(mapping.start(), mapping.len()) };
+    bytes.words(BYTES)
+}
+
+/// What a process writes into the entries of its seats. Never 0.
+fn entry(pid: u32, start: u64) -> u64 {
+    // The bits of a start time that change most are mixed into all of the digest.
+    let digest = start.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    u64::from(pid) << 32 | digest.max(1)
+}
+
+/// Whether the process that has taken an entry has ended; `false` when that is not known.
+fn has_ended(entry: u64) -> bool {
+    let pid = (entry >> 32) as u32;
+    match life_of(pid) {
+        Life::Since(start) => self::entry(pid, start) != entry,
+        Life::Over => true,
+        Life::Unknown => false,
+    }
+}
+
+/// Takes an entry that is free or that a process has left behind. `false` when a process has it, or may have it.
+fn claim(entry: &AtomicU64, own: u64) -> bool {
+    let seen = entry.load(Acquire);
+    (seen == 0 || has_ended(seen)) && entry.compare_exchange(seen, own, AcqRel, Relaxed).is_ok()
+}
+
+/// Whether the word has this value, which it gets when it has none.
+fn is_or_becomes(word: &AtomicU64, value: u64) -> bool {
+    word.compare_exchange(0, value, AcqRel, Acquire).is_ok() || word.load(Acquire) == value
+}
+
+fn refused(name: &Name, why: &str) -> Error {
+    Error::new(
+        Kind::Unsupported,
+        format!("lock '{name}' cannot be used here: {why}, so nobody could tell a participant that has crashed"),
+    )
+    .on_segment(name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+    use crate::sys::memory::{create, unlink};
+    use crate::{Lifetime, Umask};
+
+    /// A segment that has room for a table, until the value drops.
+    struct Fresh {
+        name: Name,
+        mapping: Mapping,
+        identity: Identity,
+    }
+
+    impl Fresh {
+        fn new() -> Self {
+            let name = Name::random().unwrap();
+            let size = NonZeroUsize::new(BYTES.end).unwrap();
+            let mode = (0o600, Umask::default());
+            let (mapping, identity) = create(&name, size, mode, Lifetime::Detached, &mut |_, _| Ok(())).unwrap();
+            Self { name, mapping, identity }
+        }
+
+        fn take(&self, first: u16) -> Result<Seat> {
+            Seat::take(&self.name, self.identity, 7, first)
+        }
+
+        fn entry(&self, number: u16) -> &AtomicU64 {
+            &table(&self.mapping).unwrap()[at(number)]
+        }
+    }
+
+    impl Drop for Fresh {
+        fn drop(&mut self) {
+            let _ = unlink(&self.name, self.identity);
+        }
+    }
+
+    /// This program, run again such that it waits for the end of its input, and what it writes into entries.
+    fn another() -> (Child, u64) {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "sys::seat::pids::tests::child_that_waits"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let Life::Since(start) = life_of(child.id()) else { panic!("the system says when a child started") };
+        let entry = entry(child.id(), start);
+        (child, entry)
+    }
+
+    #[test]
+    #[ignore = "what the other tests start"]
+    fn child_that_waits() {
+        let _ = std::io::stdin().read_line(&mut String::new());
+    }
+
+    #[test]
+    fn seats_differ_and_are_free_after_the_drop() {
+        let fresh = Fresh::new();
+        let one = fresh.take(5).unwrap();
+        let other = fresh.take(5).unwrap();
+        assert_ne!(one.number(), other.number());
+        assert_eq!(one.in_other(other.number(), || ()), None);
+        let number = other.number();
+        drop(other);
+        assert_eq!(fresh.entry(number).load(Acquire), 0);
+        assert_eq!(one.in_other(number, || ()), Some(()));
+        assert_eq!(fresh.entry(number).load(Acquire), 0);
+    }
+
+    #[test]
+    fn the_seat_of_a_process_is_free_when_it_has_ended() {
+        let fresh = Fresh::new();
+        let seat = fresh.take(1).unwrap();
+        let (mut child, theirs) = another();
+        fresh.entry(77).store(theirs, Release);
+        assert_eq!(seat.in_other(77, || ()), None);
+        assert_ne!(fresh.take(76).unwrap().number(), 77);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(seat.in_other(77, || fresh.entry(77).load(Acquire)), Some(seat.own));
+        assert_eq!(fresh.entry(77).load(Acquire), 0);
+    }
+
+    #[test]
+    fn a_process_that_has_the_number_of_a_dead_one_is_not_taken_for_it() {
+        let fresh = Fresh::new();
+        let seat = fresh.take(1).unwrap();
+        let (mut child, theirs) = another();
+        fresh.entry(77).store(theirs ^ 1, Release);
+        assert_eq!(seat.in_other(77, || ()), Some(()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn participants_of_another_numbering_of_processes_are_refused() {
+        let fresh = Fresh::new();
+        table(&fresh.mapping).unwrap()[1].store(u64::MAX, Release);
+        assert_eq!(fresh.take(1).unwrap_err().kind(), Kind::Unsupported);
+    }
+
+    #[test]
+    fn a_segment_that_has_got_the_name_since_is_not_found() {
+        let fresh = Fresh::new();
+        let _seat = fresh.take(1).unwrap();
+        assert_eq!(Seat::take(&fresh.name, fresh.identity, 8, 1).unwrap_err().kind(), Kind::NotFound);
+    }
+
+    #[test]
+    fn the_last_seat_is_taken_and_then_none_is_left() {
+        let fresh = Fresh::new();
+        let seats: Vec<_> = (0..SEATS).map(|_| fresh.take(3).unwrap()).collect();
+        let mut numbers: Vec<_> = seats.iter().map(Seat::number).collect();
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(1..=SEATS));
+        assert_eq!(fresh.take(3).unwrap_err().kind(), Kind::System);
+    }
+
+    #[test]
+    fn whatever_an_untrusted_writer_leaves_in_an_entry_is_survived() {
+        let fresh = Fresh::new();
+        let seat = fresh.take(1).unwrap();
+        for garbage in [1, u64::MAX, 1 << 32, u64::from(u32::MAX) << 32, seat.own ^ 1] {
+            fresh.entry(9).store(garbage, Release);
+            // Either is right: a number may by chance be that of a process that this one may not examine.
+            let _ = seat.in_other(9, || ());
+        }
+        for number in [0, SEATS + 1, u16::MAX] {
+            assert_eq!(seat.in_other(number, || ()), Some(()));
+        }
+    }
+}

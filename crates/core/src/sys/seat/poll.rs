@@ -1,0 +1,30 @@
+//! Sleep by looking again and again, for systems without a sleep on shared memory that is known here.
+
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Acquire;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The pauses of a sleeper between two looks, which grow.
+const PAUSES: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(1));
+
+pub(crate) fn wait(words: &[(&AtomicU32, u32)], timeout: Duration) -> bool {
+    let end = Instant::now() + timeout;
+    let mut pause = PAUSES.0;
+    loop {
+        if words.iter().any(|(word, seen)| word.load(Acquire) != *seen) {
+            return true;
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return false;
+        }
+        thread::sleep(pause.min(left));
+        pause = (pause * 2).min(PAUSES.1);
+    }
+}
+
+/// Wakes nobody: sleepers look for themselves, and nobody knows of them.
+pub(crate) fn wake_one(_: &AtomicU32) -> bool {
+    false
+}
