@@ -16,7 +16,7 @@ const CORE: readonly (readonly string[])[] = [
   ['sys'],
   ['mapping', 'process', 'limits', 'layout'],
   ['tracker'],
-  ['keeper'],
+  ['held', 'keeper'],
   ['segment'],
   ['stale', 'list_view', 'draft'],
   ['list', 'array', 'lock', 'manager'],

@@ -280,6 +280,37 @@ pub fn dispose_segment(
     Ok(is_detached)
 }
 
+/// A segment that this process owns, has mapped, or both.
+#[napi(object, object_from_js = false)]
+pub struct NativeHeldSegment {
+    /// Its name.
+    pub name: String,
+    /// In bytes.
+    pub size: f64,
+    /// Whether it is unlinked when this process ends.
+    pub is_owned: bool,
+    /// How many times this process has it mapped.
+    pub mappings: u32,
+    /// Where in the program it was created.
+    pub origin: String,
+}
+
+/// Everything that this process holds, by name.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn process_segments() -> Vec<NativeHeldSegment> {
+    let segments = shareable_core::held_segments().into_iter();
+    segments
+        .map(|held| NativeHeldSegment {
+            name: held.name,
+            size: to_number(held.size),
+            is_owned: held.is_owned,
+            mappings: u32::try_from(held.mappings).unwrap_or(u32::MAX),
+            origin: held.origin,
+        })
+        .collect()
+}
+
 /// Bytes per memory page.
 #[napi]
 #[must_use]

@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use crate::held;
 use crate::keeper::Keeper;
 use crate::mapping::view;
 use crate::sys::Region as _;
@@ -128,6 +129,7 @@ impl Segment {
                         keeper: None,
                         access: Access::ReadWrite,
                     };
+                    held::note(&segment.name, identity, &segment.mapping);
                     return segment.hand_over(options);
                 }
                 // Somebody has our random name, at odds of one in 2^100: try another.
@@ -148,6 +150,7 @@ impl Segment {
     /// This process's instance of a [`Draft`](crate::Draft).
     pub(crate) fn of_draft(name: &Name, mapping: &Arc<Mapping>, identity: Identity, options: &CreateOptions) -> Self {
         let keeper = options.keeper.clone().filter(|_| options.lifetime == Lifetime::Owned);
+        held::note(name, identity, mapping);
         Self {
             name: name.clone(),
             mapping: Arc::clone(mapping),
@@ -189,14 +192,9 @@ impl Segment {
     /// [`Kind::Unsupported`] for read-only access where the system cannot do it safely, and what else the system says.
     pub fn attach(name: &Name, options: AttachOptions) -> Result<Self> {
         let (raw, identity) = sys::attach(name, options.access, options.foreign)?;
-        Ok(Self {
-            name: name.clone(),
-            mapping: Arc::new(Mapping::new(raw)),
-            identity,
-            is_owner: false,
-            keeper: None,
-            access: options.access,
-        })
+        let mapping = Arc::new(Mapping::new(raw));
+        held::note(name, identity, &mapping);
+        Ok(Self { name: name.clone(), mapping, identity, is_owner: false, keeper: None, access: options.access })
     }
 
     /// Attaches to `name`, or creates it with `size` bytes if there is no such segment, without a race between the two.

@@ -93,6 +93,11 @@ pub(crate) fn register(segment: Registration) -> Result<()> {
     })
 }
 
+/// Everything that this process owns.
+pub(crate) fn owned() -> Vec<Registration> {
+    client().segments.values().map(|(_, segment)| segment.clone()).collect()
+}
+
 /// Takes an announcement back: the segment was unlinked, or never got its name.
 pub(crate) fn forget(identity: Identity) {
     let mut client = client();

@@ -26,6 +26,7 @@ export { addonPath };
 export const helperPath: string = findHelper(addonPath);
 addon.setHelper(helperPath, process.env['SHAREABLE_LEAKS'] !== 'silent');
 
+export const processSegments = translated(addon.processSegments);
 export const createSegment = translated(addon.createSegment);
 export const draftSegment = translated(addon.draftSegment);
 export const publishDraft = translated(addon.publishDraft);

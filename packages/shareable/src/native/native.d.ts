@@ -251,6 +251,20 @@ export declare const enum NativeErrorKind {
   SlotFull = 'SlotFull',
 }
 
+/** A segment that this process owns, has mapped, or both. */
+export interface NativeHeldSegment {
+  /** Its name. */
+  name: string
+  /** In bytes. */
+  size: number
+  /** Whether it is unlinked when this process ends. */
+  isOwned: boolean
+  /** How many times this process has it mapped. */
+  mappings: number
+  /** Where in the program it was created. */
+  origin: string
+}
+
 /** What `slots.ts` needs to know of the layout, so that it is written down once. */
 export interface NativeLayout {
   /** Where the offsets start. */
@@ -365,6 +379,9 @@ export interface NativeSegment {
 
 /** Bytes per memory page. */
 export declare function pageSize(): number
+
+/** Everything that this process holds, by name. */
+export declare function processSegments(): Array<NativeHeldSegment>
 
 /** Gives a draft its name. Does nothing the second time. */
 export declare function publishDraft(draft: ExternalObject<RefCell<Draft | undefined | null>>): void
