@@ -23,7 +23,12 @@ const CORE: readonly (readonly string[])[] = [
 ];
 
 /** The folders of `sys`, in the same order. `process` is below `transport` because a server is a helper process. */
-const SYS: readonly (readonly string[])[] = [['limits', 'birth'], ['memory'], ['sweep', 'seat', 'process'], ['transport']];
+const SYS: readonly (readonly string[])[] = [
+  ['limits', 'birth'],
+  ['memory'],
+  ['sweep', 'seat', 'process'],
+  ['transport'],
+];
 
 /** The crates that call the operating system. Only `sys` uses them. */
 const SYSTEM_CRATES = ['libc', 'memmap2', 'mio', 'page_size', 'rustix', 'shared_memory', 'windows_sys'];

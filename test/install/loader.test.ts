@@ -104,7 +104,7 @@ describe.runIf(here === 'linux-x64-gnu')('on Linux x64 with glibc', () => {
 
   test('packages of another processor', async () => {
     installPlatform('linux-arm64-gnu');
-    expect(await load()).toMatch(/but @shareable\/linux-arm64-gnu is: this Node is one for x64 processors/);
+    expect(await load()).toMatch(/but @shareable\/linux-arm64-gnu is: this Node is built for x64 processors/);
   });
 
   test('an x64 Node on an Apple processor', async () => {
