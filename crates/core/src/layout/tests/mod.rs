@@ -5,6 +5,7 @@ mod hostile;
 mod model;
 mod race;
 mod slots;
+mod vectors;
 
 use std::ptr::NonNull;
 
