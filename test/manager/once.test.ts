@@ -4,7 +4,8 @@ import { SharedMemoryManager } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 import { forkFixture } from '../support/fork-fixture.ts';
-import { exists, freshName, namesInUse } from '../support/segments.ts';
+import { leftOf } from '../support/once.ts';
+import { freshName } from '../support/segments.ts';
 
 const SIZE = 1 << 20;
 const fill = (create: (size: number) => SharedMemory) => void create(SIZE).buf.fill(7);
@@ -18,7 +19,6 @@ interface Got {
 
 describe('manager.once', () => {
   test('makes one copy among all members, which outlives its maker and ends with the manager', async () => {
-    const before = namesInUse();
     const manager = await SharedMemoryManager.start();
     const children = Array.from({ length: 4 }, () => forkFixture('memory/once.ts'));
     await Promise.all(children.map((child) => child.ask('connect', manager.address, manager.authkey)));
@@ -32,8 +32,7 @@ describe('manager.once', () => {
     expect([names.has(shm.name), shm.buf[SIZE - 1]]).toEqual([true, 7]);
     expect(manager.list()).toEqual([shm.name]);
     await manager.shutdown();
-    expect(exists(shm.name)).toBe(false);
-    expect(namesInUse().filter((name) => !before.includes(name))).toEqual([]);
+    expect(leftOf(shm.name)).toEqual([]);
   });
 
   test('replaces a maker that is killed', async () => {
@@ -58,15 +57,16 @@ describe('manager.once', () => {
   });
 
   test('fails with ManagerClosedError when the manager has ended, also while make runs, and leaves nothing', async () => {
-    const before = namesInUse();
     const manager = await SharedMemoryManager.start();
+    let name = '';
     const failing = manager.once('data', async (create) => {
-      fill(create);
+      ({ name } = create(SIZE));
       await manager.shutdown();
     });
     await expect(failing).rejects.toMatchObject({ code: 'ERR_SHM_MANAGER_CLOSED' });
     await expect(manager.once('data', fill)).rejects.toMatchObject({ code: 'ERR_SHM_MANAGER_CLOSED' });
-    expect(namesInUse().filter((name) => !before.includes(name))).toEqual([]);
+    expect(name).not.toBe('');
+    expect(leftOf(name)).toEqual([]);
   });
 
   test('refuses a key that is not text', async () => {

@@ -10,7 +10,8 @@ import { expect, test } from 'vitest';
 
 import { pathOfFixture } from '../support/fixtures.ts';
 import { pointsIn } from '../support/kill-points.ts';
-import { freshName, namesInUse } from '../support/segments.ts';
+import { expectNothingLeft } from '../support/once.ts';
+import { freshName } from '../support/segments.ts';
 
 const hasStrace = spawnSync('strace', ['-V']).status === 0;
 
@@ -19,7 +20,6 @@ test.runIf(hasStrace).each([true, false])(
   { timeout: 180_000 },
   async (track) => {
     const folder = mkdtempSync(join(tmpdir(), 'test-once-'));
-    const before = namesInUse();
     const run = async (name: string, ...args: string[]) => {
       const command = ['-f', '-qq', ...args, process.execPath, pathOfFixture('memory/once-marked.ts'), name];
       await once(spawn('strace', [...command, String(track)], { stdio: 'ignore' }), 'exit');
@@ -32,8 +32,10 @@ test.runIf(hasStrace).each([true, false])(
         ({ call }) => !/^(futex|epoll|read|write)/.test(call),
       );
       expect(points.map(({ call }) => call)).toEqual(expect.arrayContaining(['linkat', 'unlinkat', 'fallocate']));
+      const names = [traced];
       for (const { call, when } of points) {
         const name = freshName();
+        names.push(name);
         await run(name, '-o', '/dev/null', '-e', `inject=${call}:signal=KILL:when=${when}`);
         using shm = await SharedMemory.once(name, (create) => void create(8192).buf.fill(7));
         expect([shm.size, shm.buf.every((byte) => byte === 7)], `${call} ${when}`).toEqual([8192, true]);
@@ -41,7 +43,7 @@ test.runIf(hasStrace).each([true, false])(
         if (!track && !shm.isOwner) shm.unlink();
       }
       if (!track) SharedMemory.attach(traced).unlink();
-      await expect.poll(() => namesInUse().filter((name) => !before.includes(name)), { timeout: 10_000 }).toEqual([]);
+      await expectNothingLeft(names);
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
-import { exists, freshName, namesInUse } from '../support/segments.ts';
+import { expectNothingLeft, leftOf } from '../support/once.ts';
+import { exists, freshName } from '../support/segments.ts';
 
 interface Got {
   name: string;
@@ -19,11 +20,6 @@ const peers = (count: number) => Array.from({ length: count }, () => forkFixture
 
 async function endAll(children: Child[]): Promise<void> {
   for (const child of children) await child[Symbol.asyncDispose]();
-}
-
-/** What is left once the trackers of those that died are done. */
-async function expectNothingLeft(before: string[]): Promise<void> {
-  await expect.poll(() => namesInUse().filter((name) => !before.includes(name)), { timeout: 10_000 }).toEqual([]);
 }
 
 describe('once', () => {
@@ -80,22 +76,20 @@ describe('once', () => {
   });
 
   test('gives the error of make to its caller alone, and the next waiter makes it', async () => {
-    const before = namesInUse();
     const name = freshName();
     const [failing, other] = peers(2) as [Child, Child];
     try {
       await expect(failing.ask('fail', name)).rejects.toMatchObject({ name: 'RangeError', message: 'made to fail' });
-      expect(namesInUse().filter((found) => !before.includes(found))).toEqual([]);
+      expect(leftOf(name)).toEqual([]);
       expect(await other.ask<Got>('get', name, SIZE)).toMatchObject({ isComplete: true, makes: 1 });
       await other.ask('dispose');
     } finally {
       await endAll([failing, other]);
     }
-    await expectNothingLeft(before);
+    await expectNothingLeft([name]);
   });
 
   test('has the next waiter take over when the maker is killed in the middle, and nothing is left', async () => {
-    const before = namesInUse();
     const name = freshName();
     const [maker, ...waiters] = peers(4) as [Child, ...Child[]];
     await maker.ask('startForever', name);
@@ -110,7 +104,7 @@ describe('once', () => {
     } finally {
       await endAll(waiters);
     }
-    await expectNothingLeft(before);
+    await expectNothingLeft([name]);
   });
 
   test('waits for a maker that lives no longer than timeout and signal allow', async () => {
@@ -200,10 +194,11 @@ describe('once', () => {
     'survives makers that are killed at random moments: nobody ever gets half a segment',
     { timeout: 120_000 },
     async () => {
-      const before = namesInUse();
+      const names: string[] = [];
       const rounds = Number(process.env['SHAREABLE_ONCE_ROUNDS'] ?? 4);
       for (let round = 0; round < rounds; round++) {
         const name = freshName();
+        names.push(name);
         const children = peers(4);
         const outcomes = children.map((child) => child.ask<Got>('get', name, 4 * SIZE).catch(() => undefined));
         // Three of four are killed, at a moment somewhere between their start and their end.
@@ -217,7 +212,7 @@ describe('once', () => {
         await children[3]?.ask('dispose');
         await children[3]?.[Symbol.asyncDispose]();
       }
-      await expectNothingLeft(before);
+      await expectNothingLeft(names);
     },
   );
 });

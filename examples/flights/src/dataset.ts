@@ -84,7 +84,7 @@ function codeOf(airport: string, airports: Map<string, number>): number {
 }
 
 /** The package exports only its main module, so the data is found from there. */
-function flightsFile(): string {
+export function flightsFile(): string {
   const main = createRequire(import.meta.url).resolve('vega-datasets');
   return join(dirname(main), '..', 'data', 'flights-3m.parquet');
 }

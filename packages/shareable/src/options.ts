@@ -159,10 +159,10 @@ export function checkCreateOptions(
   return completeCreateOptions(checkOptions<CreateOptions & Managed>(options, CREATE_OPTIONS), method);
 }
 
-/** The same for a `method` that takes the name as an argument. */
+/** The same for a `method` that takes the name as an argument. Without a `method` the caller is not looked for. */
 export function checkNamelessOptions(
   options: Omit<CreateOptions, 'name'> | undefined,
-  method: (...args: never[]) => unknown,
+  method?: (...args: never[]) => unknown,
 ): CheckedCreateOptions {
   return completeCreateOptions(checkOptions(options, NAMELESS_OPTIONS), method);
 }
@@ -184,7 +184,7 @@ export function checkAbortableCreateOptions(
 
 function completeCreateOptions(
   options: CreateOptions & Managed,
-  method: (...args: never[]) => unknown,
+  method: ((...args: never[]) => unknown) | undefined,
 ): CheckedCreateOptions {
   const { name, track, mode, exactMode, sparse, [managed]: manager } = options;
   const checked: CheckedCreateOptions = {
@@ -195,7 +195,7 @@ function completeCreateOptions(
   if (name !== undefined) checked.name = checkName(name);
   if (manager !== undefined) checked.manager = manager;
   if (checkBoolean('option sparse', sparse, false)) checked.sparse = true;
-  if (checked.track) checked.origin = callSite(method);
+  if (checked.track && method !== undefined) checked.origin = callSite(method);
   return checked;
 }
 

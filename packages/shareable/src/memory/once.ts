@@ -61,7 +61,7 @@ function attachIfThere(name: string): NativeSegment | undefined {
 }
 
 /** Attaches to the segment, if it is there and complete. */
-function attachIfComplete(name: string): NativeSegment | undefined {
+export function attachIfComplete(name: string): NativeSegment | undefined {
   if (!canHide) {
     const gate = attachIfThere(gateOf(name));
     if (gate !== undefined) {

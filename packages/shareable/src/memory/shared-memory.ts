@@ -33,7 +33,7 @@ import {
 import type { AcquireAsyncOptions } from '../lock/options.js';
 import { checkWait } from '../lock/options.js';
 import { createLater } from './create-later.js';
-import { once } from './once.js';
+import { attachIfComplete, once } from './once.js';
 
 /** How to make a segment once. */
 export interface OnceOptions extends Omit<CreateOptions, 'name'>, AcquireAsyncOptions {}
@@ -211,16 +211,16 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * ```
    */
   static async once(name: string, make: Make, options?: OnceOptions): Promise<SharedMemory> {
-    const known = ['track', 'mode', 'exactMode', 'timeout', 'signal'] as const;
+    const known = ['track', 'mode', 'exactMode', 'sparse', 'timeout', 'signal'] as const;
     const { timeout, signal, ...others } = checkOptions<OnceOptions>(options, known);
     if (typeof make !== 'function') throw wrongType('make', 'a function', make);
-    return once({
-      name: checkName(name),
-      make,
-      options: { ...checkNamelessOptions(others, SharedMemory.once), name },
-      ...checkWait({ timeout, signal }),
-      wrap: wrapSegment,
-    });
+    const wait = checkWait({ timeout, signal });
+    checkNamelessOptions(others);
+    // The usual case, at the cost of an attach: nothing has to be prepared.
+    const existing = signal?.aborted === true ? undefined : attachIfComplete(checkName(name));
+    if (existing !== undefined) return wrapSegment(existing);
+    const checked = { ...checkNamelessOptions(others, SharedMemory.once), name };
+    return once({ name: checkName(name), make, options: checked, ...wait, wrap: wrapSegment });
   }
 
   /**

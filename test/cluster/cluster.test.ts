@@ -1,0 +1,199 @@
+/** The example of several machines, on a real Redis, while processes are killed: every result is right and nothing is left. */
+import type { ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+import { columnsIn } from '../../examples/flights/src/columns.ts';
+import { hashOfDataset, readDataset } from '../../examples/cluster/src/loader.ts';
+import { OwnRedis, checkRedis } from '../../examples/cluster/src/redis.ts';
+import type { RunOptions } from '../../examples/cluster/src/run.ts';
+import { canHaveMachines, run, startAgent } from '../../examples/cluster/src/run.ts';
+import { tally } from '../../examples/flights/src/job.ts';
+import { expectNothingLeft } from '../support/once.ts';
+import { childrenOf } from '../support/processes.ts';
+
+const ROWS = 60_000;
+
+/** Looks for Redis, and installs Debian's package where that is possible. */
+function hasRedis(): boolean {
+  const isThere = () => spawnSync('redis-server', ['--version']).status === 0;
+  if (isThere()) return true;
+  if (process.getuid?.() !== 0 || spawnSync('apt-get', ['--version']).status !== 0) return false;
+  execFileSync('apt-get', ['update', '-q'], { stdio: 'ignore' });
+  execFileSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'redis-server'], { stdio: 'ignore' });
+  return isThere();
+}
+
+/** The example is TypeScript that Node runs as it is. */
+const canRun = process.platform === 'linux' && Number(process.versions.node.split('.')[0]) >= 24 && hasRedis();
+
+/** The processes below `pid` whose command line has this in it. */
+function descendants(pid: number, script: string): number[] {
+  const children = childrenOf(pid);
+  const named = children.filter((child) => {
+    try {
+      return execFileSync('ps', ['-o', 'args=', '-p', String(child)], { encoding: 'utf8' }).includes(script);
+    } catch {
+      return false;
+    }
+  });
+  return [...named, ...children.flatMap((child) => descendants(child, script))];
+}
+
+async function find(pids: number[], script: string): Promise<number[]> {
+  await expect
+    .poll(() => pids.some((pid) => descendants(pid, script).length > 0), { timeout: 30_000, interval: 5 })
+    .toBe(true);
+  return pids.flatMap((pid) => descendants(pid, script));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+describe.runIf(canRun)('the cluster', { timeout: 120_000 }, () => {
+  let redis: OwnRedis;
+  let dataset: string;
+  let expected: Float64Array;
+  const segments = new Set<string>();
+
+  beforeAll(async () => {
+    redis = await new OwnRedis().start();
+    dataset = await hashOfDataset();
+    const table = await readDataset(ROWS);
+    expected = tally(columnsIn({ table }), Number(table.schema.metadata.get('airports')));
+  }, 60_000);
+
+  afterAll(() => redis[Symbol.asyncDispose]());
+
+  /** Runs the jobs with a disturbance, and checks the result; gives the number of loads. */
+  async function survive(
+    options: Partial<RunOptions>,
+    disturb: (agents: readonly ChildProcess[], queue: string) => Promise<void>,
+  ): Promise<number> {
+    let disturbance: Promise<void> | undefined;
+    const outcome = await run({
+      redis: redis.address,
+      dataset,
+      machines: 1,
+      workers: 2,
+      jobs: 12,
+      env: { FLIGHTS_ROWS: String(ROWS), JOB_MILLISECONDS: '150' },
+      onStart: (agents, queue) => (disturbance = disturb(agents, queue)),
+      ...options,
+    });
+    await disturbance;
+    expect(outcome.totals).toEqual(expected);
+    for (const name of outcome.segments) segments.add(name);
+    return outcome.loads;
+  }
+
+  const pidsOf = (agents: readonly ChildProcess[]) => agents.map(({ pid }) => pid ?? 0);
+
+  test('loads the dataset once for all workers of a machine', async () => {
+    expect(await survive({}, async () => {})).toBe(1);
+  });
+
+  test('survives a worker that is killed during a job', async () => {
+    const loads = await survive({}, async (agents) => {
+      const workers = await find(pidsOf(agents), 'bullmq');
+      await new Promise((resolve) => setTimeout(resolve, 800));
+      process.kill(workers[0] ?? 0, 'SIGKILL');
+    });
+    expect(loads).toBeLessThanOrEqual(2);
+  });
+
+  test('survives a worker that is killed while it loads', async () => {
+    const loads = await survive({}, async (agents) => {
+      await find(pidsOf(agents), 'loader.ts');
+      for (const worker of pidsOf(agents).flatMap((pid) => descendants(pid, 'bullmq'))) {
+        if (descendants(worker, 'loader.ts').length > 0) process.kill(worker, 'SIGKILL');
+      }
+    });
+    expect(loads).toBeLessThanOrEqual(2);
+  });
+
+  test('survives a machine whose agent and workers are all killed, when another takes over', async () => {
+    let second: ChildProcess | undefined;
+    const loads = await survive({}, async (agents, queue) => {
+      const workers = await find(pidsOf(agents), 'bullmq');
+      for (const pid of [...pidsOf(agents), ...workers]) process.kill(pid, 'SIGKILL');
+      const options = { redis: redis.address, dataset, machines: 1, workers: 2, jobs: 12 };
+      second = startAgent(queue, { ...options, env: { FLIGHTS_ROWS: String(ROWS), JOB_MILLISECONDS: '50' } });
+    });
+    second?.kill('SIGTERM');
+    expect(loads).toBeLessThanOrEqual(2);
+  });
+
+  test('survives Redis that is killed and started again', async () => {
+    const loads = await survive({}, async (agents) => {
+      await find(pidsOf(agents), 'bullmq');
+      await redis.stop('SIGKILL');
+      await redis.start();
+    });
+    expect(loads).toBeLessThanOrEqual(2);
+  });
+
+  test('fails a job whose dataset no machine has, and says which it has', async () => {
+    const wrong = 'f'.repeat(64);
+    await expect(survive({ dataset: wrong, attempts: 2, jobs: 1 }, async () => {})).rejects.toThrow(
+      `the dataset here is ${dataset}, and the job wants ${wrong}`,
+    );
+  });
+
+  test.runIf(canHaveMachines)('gives the jobs of a machine without room to another one', async () => {
+    const loads = await survive({ machines: 2, memory: ['256k', '1g'] }, async () => {});
+    expect(loads).toBe(1);
+  });
+
+  test('says why a Redis does not answer: nobody listens, or the password is wrong', async () => {
+    const port = await freePort();
+    const address = `redis://:wrong@127.0.0.1:${port}`;
+    await expect(checkRedis(address)).rejects.toThrow(`Redis at redis://:…@127.0.0.1:${port} does not answer: connect`);
+    const settings = ['--port', String(port), '--bind', '127.0.0.1', '--requirepass', 'right', '--save', ''];
+    const server = spawn('redis-server', settings, { stdio: 'ignore' });
+    try {
+      await expect
+        .poll(() =>
+          checkRedis(address.replace('wrong', 'right')).then(
+            () => true,
+            () => false,
+          ),
+        )
+        .toBe(true);
+      await expect(checkRedis(address)).rejects.toThrow('WRONGPASS');
+    } finally {
+      server.kill();
+      await once(server, 'exit');
+    }
+  });
+
+  test('says what to do when there is no Redis', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'test-cluster-'));
+    try {
+      const path = process.env['PATH'];
+      process.env['PATH'] = folder;
+      const starting = new OwnRedis().start();
+      process.env['PATH'] = path;
+      await expect(starting).rejects.toThrow('apt-get install redis-server');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('has left nothing in shared memory', async () => {
+    expect(segments.size).toBeGreaterThan(0);
+    await expectNothingLeft(segments);
+  });
+});
