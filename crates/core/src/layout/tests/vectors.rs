@@ -53,9 +53,10 @@ fn every_vector_reads_as_its_value() {
         let mut memory = Memory::holding(&vector.bytes);
         let layout = layout_of(&mut memory).unwrap();
         let slot = layout.slot(0).unwrap();
-        with_value(&vector, |value| match value {
-            Some(value) => assert_reads(&slot, value),
-            None => {
+        with_value(&vector, |value| {
+            if let Some(value) = value {
+                assert_reads(&slot, value);
+            } else {
                 let mut text = Vec::new();
                 let found = slot.read(&mut text).and_then(|attempt| done(attempt).into_value(0, &text));
                 assert_eq!(found.unwrap_err().kind(), Kind::Layout, "{}", vector.name);
