@@ -11,6 +11,7 @@
 
 mod array;
 mod buffer;
+mod channel;
 mod error;
 mod list;
 mod lock;

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::slice;
-use std::sync::atomic::{AtomicU8, AtomicU64};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
 /// Bytes per word.
 pub(crate) const WORD: usize = size_of::<u64>();
@@ -62,6 +62,18 @@ impl<'a> SharedBytes<'a> {
         Some(unsafe { slice::from_raw_parts(first.as_ptr(), range.len() / WORD) })
     }
 
+    /// The bytes of `range` as words of 32 bits; `None` where the range leaves the view or is not aligned to 4 bytes.
+    #[must_use]
+    pub fn words32(&self, range: Range<usize>) -> Option<&'a [AtomicU32]> {
+        const SIZE: usize = size_of::<u32>();
+        if !range.start.is_multiple_of(SIZE) || !range.end.is_multiple_of(SIZE) {
+            return None;
+        }
+        let first = self.at(&range)?.cast();
+        // SAFETY: as in `words`; start and length are multiples of 4 from a base aligned to 8.
+        Some(unsafe { slice::from_raw_parts(first.as_ptr(), range.len() / SIZE) })
+    }
+
     /// The bytes of `range` one by one; `None` where the range leaves the view.
     #[must_use]
     pub fn bytes(&self, range: Range<usize>) -> Option<&'a [AtomicU8]> {
@@ -107,6 +119,8 @@ mod tests {
         let view = SharedBytes::from_words(&mut memory);
         assert!(view.words(4..12).is_none());
         assert!(view.words(0..12).is_none());
+        assert!(view.words32(2..6).is_none());
+        assert_eq!(view.words32(4..12).unwrap().len(), 2);
     }
 
     #[test]

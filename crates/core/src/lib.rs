@@ -11,6 +11,7 @@
 
 mod array;
 mod bytes;
+pub mod channel;
 mod draft;
 mod error;
 mod held;

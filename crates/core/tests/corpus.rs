@@ -40,6 +40,11 @@ fn no_bytes_make_an_array_misbehave() {
 }
 
 #[test]
+fn no_bytes_make_a_ring_misbehave() {
+    replay("channel", targets::channel::run);
+}
+
+#[test]
 fn no_bytes_make_a_tracker_misbehave() {
     replay("tracker", targets::tracker::run);
 }

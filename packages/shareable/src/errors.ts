@@ -123,6 +123,63 @@ export class ManagerClosedError extends SharedMemoryError {
   }
 }
 
+/** The parent of all errors of channels. */
+export class ChannelError extends SharedMemoryError {
+  static {
+    setName(this, 'ChannelError');
+  }
+}
+
+/** There was no message, or no room, within the time given (`ETIMEDOUT`). */
+export class ChannelTimeoutError extends ChannelError {
+  static {
+    setName(this, 'ChannelTimeoutError');
+  }
+}
+
+/** An `AbortSignal` ended the wait (`ABORT_ERR`); its reason is the `cause`. The `name` is `AbortError`. */
+export class ChannelAbortedError extends ChannelError {
+  static {
+    setName(this, 'AbortError');
+  }
+}
+
+/** A send after `end()` or `shutdown()` (`ERR_SHM_CHANNEL_ENDED`). */
+export class ChannelEndedError extends ChannelError {
+  static {
+    setName(this, 'ChannelEndedError');
+  }
+}
+
+/** A producer died without `end()` (`ERR_SHM_PEER_DIED`): thrown once, after all that it has sent. */
+export class ProducerDiedError extends ChannelError {
+  static {
+    setName(this, 'ProducerDiedError');
+  }
+
+  /** How many have died. */
+  readonly producers: number;
+
+  constructor(message: string, producers: number, segment: string) {
+    super(message, { code: 'ERR_SHM_PEER_DIED', segment });
+    this.producers = producers;
+  }
+}
+
+/** The ring is full, and nobody is left who could make room (`ERR_SHM_NO_CONSUMER`). */
+export class NoConsumerError extends ChannelError {
+  static {
+    setName(this, 'NoConsumerError');
+  }
+}
+
+/** A message is longer than it may be (`ERR_SHM_MESSAGE_SIZE`). */
+export class MessageSizeError extends ChannelError {
+  static {
+    setName(this, 'MessageSizeError');
+  }
+}
+
 /** Text or bytes are longer than the slot of the list that they were meant for (`ERR_SHM_SLOT_FULL`). */
 export class SlotFullError extends RangeError {
   /** Always `ERR_SHM_SLOT_FULL`. */

@@ -1,3 +1,8 @@
+export { Channel } from './channel/channel.js';
+export type { ChannelHandle } from './channel/channel.js';
+export { Message, Reservation } from './channel/message.js';
+export type { ChannelAttachOptions, ChannelOptions } from './channel/options.js';
+export type { Timeout, Wait } from './channel/wait-options.js';
 export { bytes } from './codec/bytes.js';
 export { clone } from './codec/clone.js';
 export type { Codec, Writable_ } from './codec/codec.js';
@@ -11,11 +16,18 @@ export { SharedArray } from './array/shared-array.js';
 export type { ArrayFromOptions, ArrayOptions, SharedArrayHandle } from './array/shared-array.js';
 export {
   AuthenticationError,
+  ChannelAbortedError,
+  ChannelEndedError,
+  ChannelError,
+  ChannelTimeoutError,
   LayoutError,
   LockAbortedError,
   LockTimeoutError,
   ManagerClosedError,
+  MessageSizeError,
+  NoConsumerError,
   OutOfSharedMemoryError,
+  ProducerDiedError,
   SegmentAccessError,
   SegmentClosedError,
   SegmentExistsError,

@@ -2,6 +2,7 @@
 //!
 //! `fuzz_targets/` gives them to libFuzzer; `crates/core/tests/corpus.rs` runs them over the corpus without it.
 
+pub mod channel;
 pub mod codec;
 pub mod handshake;
 pub mod list;

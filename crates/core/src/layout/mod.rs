@@ -17,6 +17,7 @@
 #[cfg(target_endian = "big")]
 compile_error!("the list layout is written for little-endian machines");
 
+pub mod channel;
 mod codec;
 mod format;
 pub mod npy;

@@ -6,6 +6,7 @@
 //! - `waiter.rs`: a thread that waits for those who must not block.
 
 mod algorithm;
+pub(crate) mod area;
 mod header;
 #[cfg(all(test, feature = "model"))]
 mod model;

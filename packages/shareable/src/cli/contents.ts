@@ -1,7 +1,7 @@
 /** Reads the contents of a segment by a read-only attachment, without changing them. */
 import { constants } from 'node:buffer';
 
-import type { NativeArray, NativeList, NativeSegment } from '../native/binding.js';
+import type { NativeArray, NativeChannelSummary, NativeList, NativeSegment } from '../native/binding.js';
 import type * as Binding from '../native/binding.js';
 import { LayoutError, SharedMemoryError } from '../errors.js';
 
@@ -11,7 +11,9 @@ export interface Contents {
   readonly list: NativeList | undefined;
   /** The array in it, if it is one. */
   readonly array: NativeArray | undefined;
-  /** The reason why it is neither. */
+  /** The channel in it, if it is one. */
+  readonly channel: NativeChannelSummary | undefined;
+  /** The reason why it is none of them. */
   readonly layoutError: LayoutError | undefined;
   /** In bytes. */
   readonly size: number;
@@ -35,12 +37,20 @@ export function open(binding: typeof Binding, name: string): Contents {
     segment = attach(binding, name);
     const { size } = segment;
     const array = findArray(binding, segment);
-    if (array !== undefined) return { list: undefined, array, layoutError: undefined, size, ...rest };
-    return { list: findList(binding, segment), array: undefined, layoutError: undefined, size, ...rest };
+    const channel = array === undefined ? (binding.findChannel(segment.handle) ?? undefined) : undefined;
+    const list = array === undefined && channel === undefined ? findList(binding, segment) : undefined;
+    return { list, array, channel, layoutError: undefined, size, ...rest };
   } catch (error) {
     // A segment without a size cannot even be attached to.
     if (error instanceof LayoutError) {
-      return { list: undefined, array: undefined, layoutError: error, size: segment?.size ?? 0, ...rest };
+      return {
+        list: undefined,
+        array: undefined,
+        channel: undefined,
+        layoutError: error,
+        size: segment?.size ?? 0,
+        ...rest,
+      };
     }
     rest.close();
     throw error;
@@ -83,17 +93,17 @@ export function attach(binding: typeof Binding, name: string): NativeSegment {
 
 /** What a segment holds, and its number of slots or elements. Nulls where this user may not read it. */
 export interface Kind {
-  readonly kind: 'list' | 'array' | 'raw' | null;
+  readonly kind: 'list' | 'array' | 'channel' | 'raw' | null;
   readonly length: number | null;
 }
 
 /** Returns what was found in a segment. */
-export function summarize({ list, array }: Pick<Contents, 'list' | 'array'>): Kind {
-  const kind = list !== undefined ? 'list' : array !== undefined ? 'array' : 'raw';
+export function summarize({ list, array, channel }: Pick<Contents, 'list' | 'array' | 'channel'>): Kind {
+  const kind = list !== undefined ? 'list' : array !== undefined ? 'array' : channel !== undefined ? 'channel' : 'raw';
   return { kind, length: (list ?? array)?.length ?? null };
 }
 
-/** Tells lists, arrays and other segments apart, in constant time. */
+/** Tells lists, arrays, channels and other segments apart, in constant time. */
 export function kindOf(binding: typeof Binding, { name, size }: { name: string; size: number }): Kind {
   // Attaching would wait for its size, but the creator died before setting it.
   if (size === 0) return { kind: 'raw', length: null };

@@ -1,5 +1,6 @@
 /** `shareable inspect NAME`. */
 import type * as Binding from '../native/binding.js';
+import type { NativeChannelSummary } from '../native/binding.js';
 import { outOfRange } from '../errors.js';
 import type { Command, Result } from './command.js';
 import { integerOption } from './command.js';
@@ -34,16 +35,36 @@ function toBytesShape({ offset, bytes }: Excerpt): object {
   return { offset, length: bytes.length, hex: Buffer.from(bytes).toString('hex') };
 }
 
+/** What the codecs with these numbers are called. */
+const CODECS = ['', 'bytes', 'text', 'json', 'clone'];
+const STRUCT = 0x8000;
+
+function nameCodec(id: number): string {
+  return CODECS[id] ?? (id >= STRUCT ? `struct (${id})` : `${id}`);
+}
+
+function* describeChannel(
+  { capacity, used, codec, producers, consumers, isShut }: NativeChannelSummary,
+  row: (title: string, ...value: Piece[]) => Line,
+): Generator<Line> {
+  yield row('kind', isShut ? 'channel, shut down' : 'channel');
+  yield row('capacity', `${formatBytes(capacity)} (${capacity} bytes)`);
+  yield row('used', `${formatBytes(used)} (${used} bytes)`);
+  yield row('peers', `${count(producers, 'producer')}, ${count(consumers, 'consumer')}`);
+  yield row('codec', nameCodec(codec));
+}
+
 function* describeFacts(name: string, contents: Contents, segment: Segment | undefined): Generator<Line> {
   const row = (title: string, ...value: Piece[]): Line => [{ text: title.padEnd(10), style: 'heading' }, ...value];
-  const { size, list, array, layoutError } = contents;
+  const { size, list, array, channel, layoutError } = contents;
   yield row('name', name);
   yield row('size', size < 1024 ? count(size, 'byte') : `${formatBytes(size)} (${size} bytes)`);
   if (array !== undefined) {
     const order = array.isFortran ? ' in Fortran order' : '';
     yield row('kind', `array of ${count(array.length, 'element')}`);
     yield row('elements', `${array.dtype}, shape (${array.shape.join(', ')})${order}, from byte ${array.dataStart}`);
-  } else if (list === undefined) yield row('kind', 'raw', { text: ` (${layoutError?.message})`, style: 'dim' });
+  } else if (channel !== undefined) yield* describeChannel(channel, row);
+  else if (list === undefined) yield row('kind', 'raw', { text: ` (${layoutError?.message})`, style: 'dim' });
   else yield row('kind', `list of ${count(list.length, 'slot')}`);
   if (segment === undefined) return;
   const { residentBytes, isTracked, isInUse, owner, createdAt, uid, mode } = segment;
@@ -91,10 +112,11 @@ function* describeElements(contents: Contents, shown: number): Generator<Line> {
 
 export const inspect: Command = {
   usage: 'inspect NAME [--limit N] [--hex] [--offset N] [--length N] [--all]',
-  summary: "show a segment: a list's values and formats, an array's elements, or the bytes of any other",
+  summary:
+    "show a segment: a list's values and formats, an array's elements, a channel's state, or the bytes of any other",
   details: [
     'The segment is never changed. On Linux, it is attached to read-only.',
-    'What reads neither as a list nor as an array is shown as bytes, with the reason.',
+    'What reads neither as a list, nor as an array or a channel is shown as bytes, with the reason.',
   ],
   options: {
     limit: {
@@ -102,7 +124,7 @@ export const inspect: Command = {
       argument: 'N',
       help: `show N slots of a list or elements of an array (default: ${ITEMS})`,
     },
-    hex: { type: 'boolean', help: 'show bytes, also of a list or array' },
+    hex: { type: 'boolean', help: 'show bytes, also of a list, an array or a channel' },
     offset: { type: 'string', argument: 'N', help: 'show bytes from offset N (default: 0)' },
     length: { type: 'string', argument: 'N', help: `show N bytes (default: ${BYTES})` },
     all: { type: 'boolean', help: 'show everything, without shortening values' },
@@ -119,15 +141,18 @@ export const inspect: Command = {
     const found = await findSegment(name);
     const binding = await loadBinding();
     const contents = open(binding, name);
-    const { list, array, layoutError } = contents;
+    const { list, array, channel, layoutError } = contents;
     const dump =
-      (list === undefined && array === undefined) || isHex ? excerpt(contents.bytes(), offset, length) : undefined;
+      (list === undefined && array === undefined && channel === undefined) || isHex
+        ? excerpt(contents.bytes(), offset, length)
+        : undefined;
     const { kind, length: total } = summarize(contents);
     const shown = dump === undefined ? Math.min(limit, total ?? 0) : 0;
     return {
       json: () => ({
         segment: toShape({ name, size: contents.size, kind, length: total }, found),
         array: array === undefined ? null : toElementShape(contents, array, shown),
+        channel: channel === undefined ? null : { ...channel, codec: nameCodec(channel.codec) },
         items:
           dump === undefined && list !== undefined
             ? Array.from(readItems(binding, contents, shown), toItemShape)

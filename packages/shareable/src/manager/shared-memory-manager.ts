@@ -2,6 +2,8 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { inspect } from 'node:util';
 
+import { Channel } from '../channel/channel.js';
+import type { ChannelOptions } from '../channel/options.js';
 import type { Dtype, DtypeViews } from '../array/dtypes.js';
 import type { ArrayOrder } from '../array/shape.js';
 import { SharedArray } from '../array/shared-array.js';
@@ -193,6 +195,15 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
     options?: { order?: ArrayOrder | undefined; name?: string | undefined },
   ): SharedArray<DtypeViews[D]> {
     return SharedArray.create(shape, dtype, { ...this.#options(), ...options });
+  }
+
+  /**
+   * Creates a channel that the manager unlinks.
+   *
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; what else {@link Channel.create} throws
+   */
+  channel<T extends {} | null>(options?: Omit<ChannelOptions<T>, 'track'>): Channel<T> {
+    return Channel.create<T>({ ...options, ...this.#options() });
   }
 
   /**

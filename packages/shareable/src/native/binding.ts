@@ -68,6 +68,32 @@ export const closeLock = translated(addon.closeLock);
 export const unlinkLock = translated(addon.unlinkLock);
 export const disposeLock = translated(addon.disposeLock);
 
+export const findChannel = translated(addon.findChannel);
+export const createChannel = translated(addon.createChannel);
+export const attachChannel = translated(addon.attachChannel);
+export const channelBuffer = translated(addon.channelBuffer);
+export const channelEnter = translated(addon.channelEnter);
+export const channelLeave = translated(addon.channelLeave);
+export const channelMustStandBack = translated(addon.channelMustStandBack);
+export const channelSated = translated(addon.channelSated);
+export const channelNotify = translated(addon.channelNotify);
+export const channelLook = translated(addon.channelLook);
+export const channelArm = translated(addon.channelArm);
+export const channelWait = translated(addon.channelWait);
+export const channelJoin = translated(addon.channelJoin);
+export const channelEnd = translated(addon.channelEnd);
+export const channelShutdown = translated(addon.channelShutdown);
+export const channelMourn = translated(addon.channelMourn);
+export const channelPeers = translated(addon.channelPeers);
+export const channelBegin = translated(addon.channelBegin);
+export const channelSkip = translated(addon.channelSkip);
+export const channelReceivePart = translated(addon.channelReceivePart);
+export const channelSendPart = translated(addon.channelSendPart);
+export const closeChannel = translated(addon.closeChannel);
+export const unlinkChannel = translated(addon.unlinkChannel);
+export const disposeChannel = translated(addon.disposeChannel);
+export const channelEnvironment = translated(addon.channelEnvironment);
+
 export const createManager = translated(addon.createManager);
 export const startManager = translated(addon.startManager);
 export const connectManager = translated(addon.connectManager);
@@ -104,6 +130,9 @@ export const listAdd: Binding['listAdd'] = (list, index, delta) => {
 /** The constants of the list's layout, from Rust. */
 export const layout = addon.listLayout();
 
+/** The constants of the channel's layout, as Rust has them. */
+export const channelLayout = addon.channelLayout();
+
 /** A counter that changes whenever a segment of this process is found truncated. */
 export const losses: Uint32Array = new Uint32Array(translated(addon.segmentLosses)());
 
@@ -122,6 +151,8 @@ export const pageSize: number = addon.pageSize();
 
 export type {
   NativeArray,
+  NativeChannel,
+  NativeChannelSummary,
   NativeList,
   NativeListInSegment,
   NativeLock,

@@ -11,6 +11,9 @@ export declare class ExternalObject<T> {
 /** The constants of the layout. */
 export declare function arrayLayout(): NativeArrayLayout
 
+/** Attaches to a channel. */
+export declare function attachChannel(environment: ExternalObject<ChannelEnvironment>, name: string, allowForeign: boolean): NativeChannel
+
 /** Finds the list in a segment. */
 export declare function attachList(segment: ExternalObject<Segment>): NativeList
 
@@ -23,8 +26,107 @@ export declare function attachSegment(name: string, readOnly: boolean, allowFore
 /** Gives up what [`create_segment_later`] began under that number. */
 export declare function cancelCreation(id: number): void
 
+/** As [`channel_look`], and has the bell rung when something changes. */
+export declare function channelArm(channel: ExternalObject<Channel>, isSenders: boolean, length: number, isFirst: boolean): number
+
+/** What lies at the head of the ring: -1 nothing, -2 a message in one piece, else the bytes of one in fragments. */
+export declare function channelBegin(channel: ExternalObject<Channel>): number
+
+/** Makes an ArrayBuffer over the channel's segment. To be made once a channel. */
+export declare function channelBuffer(channel: ExternalObject<Channel>): ArrayBuffer
+
+/** Says that this participant sends no more. */
+export declare function channelEnd(channel: ExternalObject<Channel>): void
+
+/**
+ * Takes the lock of a side, blocking for at most 50 ms: 0, 1 when there is time left, 2 when it was not free in time.
+ * `is_first` when a wait of at most `timeout` milliseconds begins.
+ */
+export declare function channelEnter(channel: ExternalObject<Channel>, isSenders: boolean, timeout: number, isFirst: boolean): number
+
+/** What this environment keeps for channels. To be made once. */
+export declare function channelEnvironment(): ExternalObject<ChannelEnvironment>
+
+/** Says that this participant sends, or receives. */
+export declare function channelJoin(channel: ExternalObject<Channel>, isProducer: boolean): void
+
+/** Where things lie. */
+export declare function channelLayout(): ChannelLayout
+
+/**
+ * Where things lie, in elements of an `Int32Array` over the segment unless it says bytes; see the core's
+ * `layout/channel`.
+ */
+export interface ChannelLayout {
+  /** TAIL. */
+  tail: number
+  /** HEAD. */
+  head: number
+  /** The word of the lock SEND. */
+  send: number
+  /** The word of the lock RECEIVE. */
+  receive: number
+  /** The flags of receivers that wait. */
+  receivers: number
+  /** The flags of senders that wait. */
+  senders: number
+  /** From flags to the seat of the one that must not be overtaken. */
+  hungry: number
+  /** What was said to all. */
+  state: number
+  /** In the state: nobody sends any more, or what waits is discarded. */
+  isShut: number
+  /** The ring, in bytes. */
+  ring: number
+  /** The kind of a message in one piece. */
+  whole: number
+  /** The kind of padding. */
+  padding: number
+  /** Added to the kind of a message that somebody has had in place. */
+  touched: number
+}
+
+/** Releases the lock of a side, where a compare-and-swap cannot. */
+export declare function channelLeave(channel: ExternalObject<Channel>, isSenders: boolean): boolean
+
+/** Looks for a message, or for room for `length` bytes. See `waits.ts` for the outcomes. */
+export declare function channelLook(channel: ExternalObject<Channel>, isSenders: boolean, length: number): number
+
+/** How many producers have died since this participant last asked. */
+export declare function channelMourn(channel: ExternalObject<Channel>): number
+
+/** Whether another waiter must be served first. */
+export declare function channelMustStandBack(channel: ExternalObject<Channel>, isSenders: boolean): boolean
+
+/** Wakes those of a side that wait. */
+export declare function channelNotify(channel: ExternalObject<Channel>, isSenders: boolean): void
+
+/** Producers and consumers that are attached and alive. */
+export declare function channelPeers(channel: ExternalObject<Channel>): Array<number>
+
+/** Receives what has arrived of a message in fragments: the bytes in all, or -1 when it was cut. */
+export declare function channelReceivePart(channel: ExternalObject<Channel>, target: Uint8Array, offset: number): number
+
+/** Waits no more. */
+export declare function channelSated(channel: ExternalObject<Channel>, isSenders: boolean): void
+
+/** Sends what there is room for of a message in fragments: the bytes in all. */
+export declare function channelSendPart(channel: ExternalObject<Channel>, message: Uint8Array, offset: number): number
+
+/** Says that nobody sends any more. */
+export declare function channelShutdown(channel: ExternalObject<Channel>, isImmediate: boolean): void
+
+/** Drops the frame at the head of the ring. */
+export declare function channelSkip(channel: ExternalObject<Channel>): void
+
+/** Waits for a message, or for room for `length` bytes, blocking for at most 50 ms. */
+export declare function channelWait(channel: ExternalObject<Channel>, isSenders: boolean, length: number, timeout: number, spin: number, isFirst: boolean): number
+
 /** Throws if another process has truncated the segment. */
 export declare function checkSegment(segment: ExternalObject<Segment>): void
+
+/** Closes the channel and detaches `buffer`. Returns `false` when the runtime did not let go of the buffer. */
+export declare function closeChannel(channel: ExternalObject<Channel>, buffer: ArrayBuffer): boolean
 
 /** Closes the lock and detaches `buffer`. Returns `false` when the runtime did not let go of the buffer. */
 export declare function closeLock(lock: ExternalObject<Lock>, buffer: ArrayBuffer): boolean
@@ -40,6 +142,9 @@ export declare function connectManager(address: string, key: Uint8Array): Promis
 
 /** Creates an array of zeros in a segment of its own. */
 export declare function createArray(dtype: string, shape: Array<number>, isFortran: boolean, options: NativeCreateOptions): NativeArrayInSegment
+
+/** Creates a channel. */
+export declare function createChannel(environment: ExternalObject<ChannelEnvironment>, options: NativeCreateOptions, capacity: number, codec: number, producers: number, maxMessage: number): NativeChannel
 
 /**
  * Creates a list in a segment of its own. `numbers` has an element a slot; the slots of `indexes` hold the value that
@@ -68,6 +173,9 @@ export declare function createSegment(size: number, options: NativeCreateOptions
  */
 export declare function createSegmentLater(size: number, options: NativeCreateOptions, id: number): Promise<NativeCreation>
 
+/** Ends an instance's use of a channel: unlinks it if it is the owner and nobody has done so. */
+export declare function disposeChannel(channel: ExternalObject<Channel>): void
+
 /** Ends an instance's use of a lock that it has closed: unlinks it if it is the owner and nobody has done so. */
 export declare function disposeLock(lock: ExternalObject<Lock>): void
 
@@ -88,6 +196,9 @@ export declare function endManagerLater(manager: ExternalObject<Manager>): Promi
 
 /** Finds the array in a segment of `size` bytes by a copy of its first bytes. */
 export declare function findArray(head: Uint8Array, size: number, segment: string): NativeArray
+
+/** Looks at the channel in a segment, and changes nothing; `null` when there is none. */
+export declare function findChannel(segment: ExternalObject<Segment>): NativeChannelSummary | null
 
 /** Adds to an integer in a slot and returns the sum. */
 export declare function listAdd(list: ExternalObject<List>, index: number, delta: number | bigint): number | bigint
@@ -178,6 +289,42 @@ export interface NativeArrayLayout {
   maxHeader: number
   /** The most dimensions. */
   maxDimensions: number
+}
+
+/** A channel, and what does not change about it. */
+export interface NativeChannel {
+  /** What the other functions take. */
+  handle: ExternalObject<Channel>
+  /** Without the leading slash. */
+  name: string
+  /** What the word of a lock is when this participant has it; it is 0 when the lock is free. */
+  seat: number
+  /** Bytes of the ring. */
+  capacity: number
+  /** The codec's number. */
+  codec: number
+  /** How many producers there will be; 0: not known. */
+  producers: number
+  /** Bytes of one message at most; 0: no limit. */
+  maxMessage: number
+  /** The descriptor of the file whose bell rings; -1 where there is none. */
+  bell: number
+}
+
+/** What can be seen of a channel without taking part in it. */
+export interface NativeChannelSummary {
+  /** Bytes of the ring. */
+  capacity: number
+  /** Bytes that wait, with their frames. */
+  used: number
+  /** The codec's number. */
+  codec: number
+  /** Those who send. */
+  producers: number
+  /** Those who receive. */
+  consumers: number
+  /** Whether nobody sends any more. */
+  isShut: boolean
 }
 
 /** How to create a segment. */
@@ -403,6 +550,9 @@ export declare function setHelper(path: string, warns: boolean): void
 
 /** Starts a server and is its starter. */
 export declare function startManager(address: string | undefined | null, key: Uint8Array, temporary: string): Promise<NativeOutcome>
+
+/** Unlinks the channel's segment. */
+export declare function unlinkChannel(channel: ExternalObject<Channel>): void
 
 /** Unlinks the lock's segment. */
 export declare function unlinkLock(lock: ExternalObject<Lock>): void

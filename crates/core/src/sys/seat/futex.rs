@@ -76,6 +76,19 @@ impl Seating for Seat {
 
     /// Nothing is left of a seat but what goes with the file.
     fn unlinked(&self) {}
+
+    /// Changes the file's time of access, which inotify(7) reports as IN_ATTRIB. The time of
+    /// modification may be the mark by which a sweep knows the file.
+    fn ring(&self) {
+        let last_access = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
+        let last_modification = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
+        // Fails for those who do not own the file; sleepers look for themselves after a while.
+        let _ = rustix::fs::futimens(&self.file, &rustix::fs::Timestamps { last_access, last_modification });
+    }
+
+    fn bell(&self) -> Option<i32> {
+        Some(self.file.as_raw_fd())
+    }
 }
 
 /// Locks or unlocks the byte of a seat, without waiting.
@@ -134,4 +147,10 @@ fn timespec(duration: Duration) -> Timespec {
 /// Not private to the process, so that others wake.
 pub(crate) fn wake_one(word: &AtomicU32) -> bool {
     futex::wake(word, futex::Flags::empty(), 1).is_ok_and(|woken| woken > 0)
+}
+
+/// Not private to the process, so that others wake.
+pub(crate) fn wake_all(word: &AtomicU32) {
+    // Nobody asleep, or a word that is gone: there is nobody to wake.
+    let _ = futex::wake(word, futex::Flags::empty(), i32::MAX.unsigned_abs());
 }

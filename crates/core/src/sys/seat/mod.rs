@@ -47,6 +47,12 @@ pub(crate) trait Seating: Debug + Send + Sync + Sized {
 
     /// Says that the lock's segment was unlinked: what seats left behind elsewhere can go with the last of them.
     fn unlinked(&self);
+
+    /// Has every process notice that watches the segment's file.
+    fn ring(&self);
+
+    /// The descriptor of the segment's file, for watching it; `None` where nobody can.
+    fn bell(&self) -> Option<i32>;
 }
 
 supplied! {
@@ -59,5 +65,8 @@ supplied! {
         /// Wakes one thread, of any process, that sleeps on the word. Returns `false` when it woke none, or none has to be
         /// woken.
         fn wake_one(word: &AtomicU32) -> bool;
+
+        /// Wakes all threads, of any process, that sleep on the word.
+        fn wake_all(word: &AtomicU32);
     }
 }

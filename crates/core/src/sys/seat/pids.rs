@@ -98,6 +98,14 @@ impl Seating for Seat {
 
     /// The table goes with the segment.
     fn unlinked(&self) {}
+
+    /// Nobody hears it.
+    fn ring(&self) {}
+
+    /// There is none.
+    fn bell(&self) -> Option<i32> {
+        None
+    }
 }
 
 impl Drop for Seat {

@@ -1,0 +1,417 @@
+//! Channels, for `channel/*.ts`. What happens to every message is there; these functions are for what happens now and then.
+//! They take and give numbers, because objects cost more than the message.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use napi::bindgen_prelude::{External, Uint8ArraySlice, Unknown};
+use napi::{Env, Result};
+use napi_derive::napi;
+use shareable_core::channel::{Channel, ChannelOptions, Entered, Found, Part, Side, Waited};
+use shareable_core::layout::channel::{self as layout, Role, at};
+use shareable_core::{AttachOptions, Foreign, Kind, Name, Segment};
+
+use crate::buffer::{SharedBuffer, detach, external};
+use crate::error::OrThrow;
+use crate::segment::NativeCreateOptions;
+
+/// The channels of one environment, the main thread's or a worker's. When it ends, in whichever way, the others learn that
+/// its participants are gone.
+pub struct ChannelEnvironment(Rc<RefCell<Vec<Weak<Channel>>>>);
+
+impl ChannelEnvironment {
+    fn add(&self, channel: &Arc<Channel>) {
+        let mut channels = self.0.borrow_mut();
+        // Now and then, so that it costs next to nothing.
+        if channels.len().is_power_of_two() {
+            channels.retain(|channel| channel.strong_count() > 0);
+        }
+        channels.push(Arc::downgrade(channel));
+    }
+}
+
+/// A channel, and what does not change about it.
+#[napi(object, object_from_js = false)]
+pub struct NativeChannel {
+    /// What the other functions take.
+    pub handle: External<Arc<Channel>>,
+    /// Without the leading slash.
+    pub name: String,
+    /// What the word of a lock is when this participant has it; it is 0 when the lock is free.
+    pub seat: u32,
+    /// Bytes of the ring.
+    pub capacity: f64,
+    /// The codec's number.
+    pub codec: u32,
+    /// How many producers there will be; 0: not known.
+    pub producers: u32,
+    /// Bytes of one message at most; 0: no limit.
+    pub max_message: f64,
+    /// The descriptor of the file whose bell rings; -1 where there is none.
+    pub bell: i32,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "at most 2^31, and 2^53 by the caller")]
+fn to_native(env: &Env, channel: &Arc<Channel>) -> Result<NativeChannel> {
+    let header = channel.header();
+    Ok(NativeChannel {
+        handle: External::new(Arc::clone(channel)),
+        name: channel.name().as_str().to_owned(),
+        seat: channel.seat().into(),
+        capacity: header.capacity as f64,
+        codec: header.codec,
+        producers: header.producers,
+        max_message: header.max_message as f64,
+        bell: channel.bell().or_throw(env)?.unwrap_or(-1),
+    })
+}
+
+/// Where things lie, in elements of an `Int32Array` over the segment unless it says bytes; see the core's
+/// `layout/channel`.
+#[napi(object, object_from_js = false)]
+pub struct ChannelLayout {
+    /// TAIL.
+    pub tail: u32,
+    /// HEAD.
+    pub head: u32,
+    /// The word of the lock SEND.
+    pub send: u32,
+    /// The word of the lock RECEIVE.
+    pub receive: u32,
+    /// The flags of receivers that wait.
+    pub receivers: u32,
+    /// The flags of senders that wait.
+    pub senders: u32,
+    /// From flags to the seat of the one that must not be overtaken.
+    pub hungry: u32,
+    /// What was said to all.
+    pub state: u32,
+    /// In the state: nobody sends any more, or what waits is discarded.
+    pub is_shut: u32,
+    /// The ring, in bytes.
+    pub ring: u32,
+    /// The kind of a message in one piece.
+    pub whole: u32,
+    /// The kind of padding.
+    pub padding: u32,
+    /// Added to the kind of a message that somebody has had in place.
+    pub touched: u32,
+}
+
+/// Where things lie.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn channel_layout() -> ChannelLayout {
+    #[expect(clippy::cast_possible_truncation, reason = "small constants")]
+    let word = |offset: usize| (offset / size_of::<i32>()) as u32;
+    #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
+    let ring = layout::RING as u32;
+    ChannelLayout {
+        tail: word(at::TAIL),
+        head: word(at::HEAD),
+        send: word(at::SEND),
+        receive: word(at::RECEIVE),
+        receivers: word(at::RECEIVERS),
+        senders: word(at::SENDERS),
+        hungry: word(at::HUNGRY),
+        state: word(at::STATE),
+        is_shut: layout::State::SHUT | layout::State::DISCARD,
+        ring,
+        whole: layout::Kind::Whole as u32,
+        padding: layout::Kind::Padding as u32,
+        touched: layout::TOUCHED.into(),
+    }
+}
+
+/// What this environment keeps for channels. To be made once.
+#[napi(catch_unwind)]
+pub fn channel_environment(env: &Env) -> Result<External<ChannelEnvironment>> {
+    let channels: Rc<RefCell<Vec<Weak<Channel>>>> = Rc::default();
+    env.add_env_cleanup_hook(Rc::clone(&channels), |channels| {
+        for channel in channels.borrow_mut().drain(..).filter_map(|channel| channel.upgrade()) {
+            channel.give_up();
+        }
+    })?;
+    Ok(External::new(ChannelEnvironment(channels)))
+}
+
+/// Creates a channel.
+#[napi(catch_unwind)]
+pub fn create_channel(
+    env: &Env,
+    environment: &External<ChannelEnvironment>,
+    options: NativeCreateOptions,
+    capacity: f64,
+    codec: u32,
+    producers: u32,
+    max_message: f64,
+) -> Result<NativeChannel> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "safe integers, checked in TypeScript")]
+    let channel =
+        ChannelOptions { capacity: capacity as u64, codec: codec as u16, producers, max_message: max_message as u64 };
+    let create = || Channel::create(&channel, &options.check()?);
+    let channel = Arc::new(create().or_throw(env)?);
+    environment.add(&channel);
+    to_native(env, &channel)
+}
+
+/// Attaches to a channel.
+#[napi(catch_unwind)]
+pub fn attach_channel(
+    env: &Env,
+    environment: &External<ChannelEnvironment>,
+    name: String,
+    allow_foreign: bool,
+) -> Result<NativeChannel> {
+    let foreign = if allow_foreign { Foreign::Allow } else { Foreign::Refuse };
+    let attach = || Channel::attach(&Name::new(&name)?, AttachOptions { foreign, ..AttachOptions::default() });
+    let channel = Arc::new(attach().or_throw(env)?);
+    environment.add(&channel);
+    to_native(env, &channel)
+}
+
+/// Makes an ArrayBuffer over the channel's segment. To be made once a channel.
+#[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
+pub fn channel_buffer(env: &Env, channel: &External<Arc<Channel>>) -> Result<SharedBuffer> {
+    channel.mapping().bytes().or_throw(env)?;
+    external(env, channel.mapping())
+}
+
+/// Milliseconds as a duration.
+fn duration(milliseconds: f64) -> Duration {
+    Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or(Duration::MAX)
+}
+
+fn side(is_senders: bool) -> Side {
+    if is_senders { Side::Senders } else { Side::Receivers }
+}
+
+/// The outcomes of waiting, as `waits.ts` knows them.
+fn to_number(waited: Waited) -> i32 {
+    match waited {
+        Waited::Ready => 0,
+        Waited::Again => 1,
+        Waited::TimedOut => 2,
+        Waited::Ended => 3,
+        Waited::Died(_) => 4,
+        Waited::NoConsumer => 5,
+    }
+}
+
+/// Takes the lock of a side, blocking for at most 50 ms: 0, 1 when there is time left, 2 when it was not free in time.
+/// `is_first` when a wait of at most `timeout` milliseconds begins.
+#[napi(catch_unwind)]
+pub fn channel_enter(
+    env: &Env,
+    channel: &External<Arc<Channel>>,
+    is_senders: bool,
+    timeout: f64,
+    is_first: bool,
+) -> Result<i32> {
+    let entered = channel.enter(side(is_senders), duration(timeout), is_first).or_throw(env)?;
+    Ok(match entered {
+        Entered::Taken { .. } => 0,
+        Entered::Again => 1,
+        Entered::TimedOut => 2,
+    })
+}
+
+/// Releases the lock of a side, where a compare-and-swap cannot.
+#[napi(catch_unwind)]
+pub fn channel_leave(env: &Env, channel: &External<Arc<Channel>>, is_senders: bool) -> Result<bool> {
+    channel.leave(side(is_senders)).or_throw(env)
+}
+
+/// Whether another waiter must be served first.
+#[napi(catch_unwind)]
+pub fn channel_must_stand_back(env: &Env, channel: &External<Arc<Channel>>, is_senders: bool) -> Result<bool> {
+    channel.must_stand_back(side(is_senders)).or_throw(env)
+}
+
+/// Waits no more.
+#[napi(catch_unwind)]
+pub fn channel_sated(env: &Env, channel: &External<Arc<Channel>>, is_senders: bool) -> Result<()> {
+    channel.sated(side(is_senders)).or_throw(env)
+}
+
+/// Wakes those of a side that wait.
+#[napi(catch_unwind)]
+pub fn channel_notify(env: &Env, channel: &External<Arc<Channel>>, is_senders: bool) -> Result<()> {
+    channel.notify(side(is_senders)).or_throw(env)
+}
+
+/// Looks for a message, or for room for `length` bytes. See `waits.ts` for the outcomes.
+#[napi(catch_unwind)]
+pub fn channel_look(env: &Env, channel: &External<Arc<Channel>>, is_senders: bool, length: u32) -> Result<i32> {
+    channel.look(side(is_senders), length).or_throw(env).map(to_number)
+}
+
+/// As [`channel_look`], and has the bell rung when something changes.
+#[napi(catch_unwind)]
+pub fn channel_arm(
+    env: &Env,
+    channel: &External<Arc<Channel>>,
+    is_senders: bool,
+    length: u32,
+    is_first: bool,
+) -> Result<i32> {
+    channel.arm(side(is_senders), length, is_first).or_throw(env).map(to_number)
+}
+
+/// Waits for a message, or for room for `length` bytes, blocking for at most 50 ms.
+#[napi(catch_unwind)]
+pub fn channel_wait(
+    env: &Env,
+    channel: &External<Arc<Channel>>,
+    is_senders: bool,
+    length: u32,
+    timeout: f64,
+    spin: f64,
+    is_first: bool,
+) -> Result<i32> {
+    let spin = duration(spin / 1000.0);
+    channel.wait(side(is_senders), length, duration(timeout), spin, is_first).or_throw(env).map(to_number)
+}
+
+/// Says that this participant sends, or receives.
+#[napi(catch_unwind)]
+pub fn channel_join(env: &Env, channel: &External<Arc<Channel>>, is_producer: bool) -> Result<()> {
+    channel.join(if is_producer { Role::PRODUCER } else { Role::CONSUMER }).or_throw(env)
+}
+
+/// Says that this participant sends no more.
+#[napi(catch_unwind)]
+pub fn channel_end(env: &Env, channel: &External<Arc<Channel>>) -> Result<()> {
+    channel.end().or_throw(env)
+}
+
+/// Says that nobody sends any more.
+#[napi(catch_unwind)]
+pub fn channel_shutdown(env: &Env, channel: &External<Arc<Channel>>, is_immediate: bool) -> Result<()> {
+    channel.shutdown(is_immediate).or_throw(env)
+}
+
+/// How many producers have died since this participant last asked.
+#[napi(catch_unwind)]
+pub fn channel_mourn(env: &Env, channel: &External<Arc<Channel>>) -> Result<u32> {
+    channel.mourn().or_throw(env)
+}
+
+/// Producers and consumers that are attached and alive.
+#[napi(catch_unwind)]
+pub fn channel_peers(env: &Env, channel: &External<Arc<Channel>>) -> Result<Vec<u32>> {
+    let peers = channel.peers().or_throw(env)?;
+    Ok(vec![peers.producers, peers.consumers])
+}
+
+/// What lies at the head of the ring: -1 nothing, -2 a message in one piece, else the bytes of one in fragments.
+#[napi(catch_unwind)]
+pub fn channel_begin(env: &Env, channel: &External<Arc<Channel>>) -> Result<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "a length past 2^53 is refused as well")]
+    Ok(match channel.begin().or_throw(env)? {
+        Found::Nothing => -1.0,
+        Found::Whole(_) => -2.0,
+        Found::First(total) => total as f64,
+    })
+}
+
+/// Drops the frame at the head of the ring.
+#[napi(catch_unwind)]
+pub fn channel_skip(env: &Env, channel: &External<Arc<Channel>>) -> Result<()> {
+    channel.skip().or_throw(env)
+}
+
+/// Receives what has arrived of a message in fragments: the bytes in all, or -1 when it was cut.
+#[napi(catch_unwind)]
+pub fn channel_receive_part(
+    env: &Env,
+    channel: &External<Arc<Channel>>,
+    mut target: Uint8ArraySlice<'_>,
+    offset: f64,
+) -> Result<f64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what this function returned before")]
+    let offset = offset as u64;
+    // SAFETY: JavaScript runs on this thread alone, and is waiting for this call; the array is one that the package or its
+    // caller has made for receiving.
+    let target = unsafe { target.as_mut() };
+    #[expect(clippy::cast_precision_loss, reason = "at most the length of an array")]
+    Ok(match channel.receive_part(target, offset).or_throw(env)? {
+        Part::Arrived(arrived) => arrived as f64,
+        Part::Cut => -1.0,
+    })
+}
+
+/// Sends what there is room for of a message in fragments: the bytes in all.
+#[napi(catch_unwind)]
+pub fn channel_send_part(
+    env: &Env,
+    channel: &External<Arc<Channel>>,
+    message: Uint8ArraySlice<'_>,
+    offset: f64,
+) -> Result<f64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what this function returned before")]
+    let sent = channel.send_part(&message, offset as u64).or_throw(env)?;
+    #[expect(clippy::cast_precision_loss, reason = "at most the length of an array")]
+    Ok(sent as f64)
+}
+
+/// Closes the channel and detaches `buffer`. Returns `false` when the runtime did not let go of the buffer.
+#[napi(catch_unwind)]
+pub fn close_channel(
+    env: &Env,
+    channel: &External<Arc<Channel>>,
+    #[napi(ts_arg_type = "ArrayBuffer")] buffer: Unknown<'_>,
+) -> bool {
+    let is_detached = detach(env, &buffer, channel.mapping());
+    channel.close();
+    is_detached
+}
+
+/// Unlinks the channel's segment.
+#[napi(catch_unwind)]
+pub fn unlink_channel(env: &Env, channel: &External<Arc<Channel>>) -> Result<()> {
+    channel.unlink().or_throw(env)
+}
+
+/// Ends an instance's use of a channel: unlinks it if it is the owner and nobody has done so.
+#[napi(catch_unwind)]
+pub fn dispose_channel(env: &Env, channel: &External<Arc<Channel>>) -> Result<()> {
+    channel.dispose().or_throw(env)
+}
+
+/// What can be seen of a channel without taking part in it.
+#[napi(object, object_from_js = false)]
+pub struct NativeChannelSummary {
+    /// Bytes of the ring.
+    pub capacity: f64,
+    /// Bytes that wait, with their frames.
+    pub used: f64,
+    /// The codec's number.
+    pub codec: u32,
+    /// Those who send.
+    pub producers: u32,
+    /// Those who receive.
+    pub consumers: u32,
+    /// Whether nobody sends any more.
+    pub is_shut: bool,
+}
+
+/// Looks at the channel in a segment, and changes nothing; `null` when there is none.
+#[napi(catch_unwind)]
+pub fn find_channel(env: &Env, segment: &External<Segment>) -> Result<Option<NativeChannelSummary>> {
+    match segment.mapping().bytes().and_then(layout::Summary::read) {
+        Err(error) if error.kind() == Kind::Layout => Ok(None),
+        Err(error) => Err(error).or_throw(env),
+        #[expect(clippy::cast_precision_loss, reason = "at most 2^31")]
+        Ok(found) => Ok(Some(NativeChannelSummary {
+            capacity: found.header.capacity as f64,
+            used: found.used as f64,
+            codec: found.header.codec,
+            producers: found.producers,
+            consumers: found.consumers,
+            is_shut: found.is_shut,
+        })),
+    }
+}

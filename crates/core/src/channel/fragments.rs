@@ -1,0 +1,167 @@
+//! Messages longer than an eighth of the ring, which stream through it under the lock SEND. Whatever releases the lock before the
+//! last fragment, a death, a time-out or an abort, cuts the message: the next frame is no fragment of it, or there is none
+//! and nobody sends. Receivers drop what was cut.
+
+use super::algorithm::{self, Side, Word, World};
+use super::shared::Shared;
+use super::{Channel, State};
+use crate::Result;
+use crate::layout::channel::{Frame, HEADER_UNITS, Kind, UNIT, corrupt, units};
+
+/// A free stretch at the end of the ring that is shorter is not worth a fragment, in bytes.
+const SCRAP: usize = 256;
+
+/// What lies at the head of the ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing that can be received.
+    Nothing,
+    /// A message in one piece, of so many bytes.
+    Whole(u32),
+    /// The first fragment of a message of so many bytes.
+    First(u64),
+}
+
+/// How far a message in fragments is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// As many bytes have arrived in all.
+    Arrived(u64),
+    /// The message was cut: it will never be complete.
+    Cut,
+}
+
+impl Channel {
+    /// Sends as much of `message` from `offset` on as there is room for; gives the bytes sent in all. The caller has the
+    /// lock SEND until all is sent.
+    ///
+    /// # Errors
+    /// As [`notify`](Self::notify), and [`Kind::Layout`](crate::Kind::Layout) when the ring is damaged.
+    pub fn send_part(&self, message: &[u8], offset: u64) -> Result<u64> {
+        self.with(|shared, _| {
+            let total = message.len();
+            let mut sent = usize::try_from(offset).unwrap_or(total).min(total);
+            while sent < total {
+                let Some(end) = self.send_fragment(shared, message, &mut sent)? else { break };
+                algorithm::publish(shared, Word::Tail, end, Side::Receivers);
+            }
+            Ok(sent as u64)
+        })
+    }
+
+    /// Writes one fragment; gives where it ends, and `None` when there is no room for one.
+    fn send_fragment(&self, shared: &Shared<'_>, message: &[u8], sent: &mut usize) -> Result<Option<u32>> {
+        let ring = shared.ring;
+        let (head, tail) = (shared.load(Word::Head), shared.load(Word::Tail));
+        let capacity = ring.capacity();
+        let to_end = capacity - (tail & (capacity - 1));
+        let prefix = (message.len() as u64).to_le_bytes();
+        let prefix = if *sent == 0 { &prefix[..] } else { &[] };
+        let rest = message.len() - *sent;
+        // The least that is worth a fragment; whoever waits for room waits for at least as much.
+        #[expect(clippy::cast_possible_truncation, reason = "both are small")]
+        let least = (rest.min(SCRAP) + prefix.len()) as u32;
+        let at_end = to_end - HEADER_UNITS;
+        // What is left at the end of the ring is not worth one, and becomes padding.
+        let position = if at_end < units(least) { tail.wrapping_add(to_end) } else { tail };
+        if ring.place(head, tail, least)?.is_none() {
+            return Ok(None);
+        }
+        let Some(room) = ring.room(head, position)? else { return Ok(None) };
+        let room = (room as usize).min(capacity as usize) - prefix.len();
+        let length = rest.min(room);
+        let kind = match (prefix.is_empty(), length == rest) {
+            (false, true) => return Err(corrupt("a message in fragments has only one")),
+            (false, false) => Kind::First,
+            (true, true) => Kind::Last,
+            (true, false) => Kind::Middle,
+        };
+        // All but the last are whole units, so that nothing lies between.
+        let length = if length == rest { length } else { length - length % UNIT };
+        let payload = &message[*sent..*sent + length];
+        let end = ring.write(tail, position, kind, self.seat(), [prefix, payload]);
+        *sent += length;
+        Ok(Some(end))
+    }
+
+    /// Looks what lies at the head of the ring, and drops what is left of messages whose receiver has died. The caller has
+    /// the lock RECEIVE.
+    ///
+    /// # Errors
+    /// As [`send_part`](Self::send_part).
+    pub fn begin(&self) -> Result<Found> {
+        self.with(|shared, state| {
+            loop {
+                let Some(frame) = head(shared)? else { return Ok(Found::Nothing) };
+                match frame.kind {
+                    Kind::Whole => return Ok(Found::Whole(frame.length)),
+                    Kind::First => {
+                        let mut total = [0; UNIT];
+                        if shared.ring.copy(&frame, 0, &mut total) < UNIT {
+                            return Err(corrupt("a first fragment is too short"));
+                        }
+                        state.sender = frame.seat;
+                        return Ok(Found::First(u64::from_le_bytes(total)));
+                    }
+                    _ => algorithm::publish(shared, Word::Head, frame.end(), Side::Senders),
+                }
+            }
+        })
+    }
+
+    /// Drops the frame at the head of the ring, whatever it is. The caller has the lock RECEIVE.
+    ///
+    /// # Errors
+    /// As [`send_part`](Self::send_part).
+    pub fn skip(&self) -> Result<()> {
+        self.with(|shared, _| {
+            // A ring that is damaged has no frames: all of it goes.
+            let end = head(shared).ok().flatten().map_or_else(|| shared.load(Word::Tail), |frame| frame.end());
+            algorithm::publish(shared, Word::Head, end, Side::Senders);
+            Ok(())
+        })
+    }
+
+    /// Receives as much of a message in fragments as is there into `target`, whose first `offset` bytes have arrived
+    /// before. The caller has the lock RECEIVE since [`begin`](Self::begin) and until all has arrived, or it was cut.
+    ///
+    /// # Errors
+    /// As [`send_part`](Self::send_part).
+    pub fn receive_part(&self, target: &mut [u8], offset: u64) -> Result<Part> {
+        self.with(|shared, state| {
+            let mut arrived = usize::try_from(offset).unwrap_or(target.len()).min(target.len());
+            while arrived < target.len() {
+                let Some(frame) = head(shared)? else { break };
+                let is_next = match frame.kind {
+                    Kind::First => arrived == 0,
+                    Kind::Middle | Kind::Last => arrived > 0,
+                    Kind::Whole | Kind::Padding => false,
+                };
+                if !is_next {
+                    return Ok(Part::Cut);
+                }
+                let skip = u32::from(frame.kind == Kind::First);
+                let copied = shared.ring.copy(&frame, skip, &mut target[arrived..]);
+                if copied == 0 || copied + skip as usize * UNIT != frame.length as usize {
+                    return Err(corrupt("a fragment has more or fewer bytes than its message"));
+                }
+                arrived += copied;
+                algorithm::publish(shared, Word::Head, frame.end(), Side::Senders);
+            }
+            let is_cut = arrived < target.len() && is_cut(shared, state)?;
+            Ok(if is_cut { Part::Cut } else { Part::Arrived(arrived as u64) })
+        })
+    }
+}
+
+/// The frame at the head of the ring.
+fn head(shared: &Shared<'_>) -> Result<Option<Frame>> {
+    shared.ring.frame(shared.load(Word::Head), shared.load(Word::Tail))
+}
+
+/// Whether nobody is at work any more on the message that arrives.
+fn is_cut(shared: &Shared<'_>, state: &State) -> Result<bool> {
+    // Before the positions: the sender releases the lock after its last fragment.
+    let holder = shared.lock(Side::Senders).holder();
+    Ok(holder != Some(state.sender) && head(shared)?.is_none())
+}

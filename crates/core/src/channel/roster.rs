@@ -1,0 +1,86 @@
+//! Who takes part, who of them is alive, and what a death means to the others.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use super::algorithm::{self, Word, World};
+use super::shared::Shared;
+use crate::Result;
+use crate::layout::channel::{Role, SEATS, State, at};
+use crate::sys::seat::Seating;
+
+/// Who takes part and is alive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Peers {
+    /// Those who have sent, and have not said that they send no more.
+    pub producers: u32,
+    /// Those who have received.
+    pub consumers: u32,
+    /// Those who have done neither yet.
+    pub undecided: u32,
+}
+
+/// Takes a place in the roster. The caller has the seat; whoever had it before and left something there has died.
+pub(super) fn sit_down(shared: &Shared<'_>, seat: u16) -> Result<()> {
+    let before = Role(shared.words.role(seat)?.swap(Role::ATTACHED, SeqCst));
+    if before.is_producing() {
+        algorithm::bury(shared);
+    }
+    Ok(())
+}
+
+/// Says what the caller does.
+pub(super) fn join(shared: &Shared<'_>, seat: u16, role: u8) -> Result<()> {
+    if role & Role::CONSUMER != 0 {
+        shared.set(Word::State, State::HAD_CONSUMER);
+    }
+    shared.words.role(seat)?.fetch_or(role | Role::ATTACHED, SeqCst);
+    Ok(())
+}
+
+/// Leaves in good order.
+pub(super) fn stand_up(shared: &Shared<'_>, seat: u16) -> Result<()> {
+    if Role(shared.words.role(seat)?.swap(0, SeqCst)).is_producing() {
+        algorithm::end(shared);
+    } else {
+        // Senders may wait for the last consumer.
+        algorithm::notify_all(shared);
+    }
+    Ok(())
+}
+
+/// Looks which of the others have died, and counts the living, the caller too.
+pub(super) fn look_after(shared: &Shared<'_>, own: u16) -> Result<Peers> {
+    let mut peers = Peers::default();
+    for seat in 1..SEATS {
+        let cell = shared.words.role(seat)?;
+        let role = Role(cell.load(SeqCst));
+        if role.0 == 0 {
+            continue;
+        }
+        // While the caller has its seat nobody can take it, so what is cleared is the dead one's. Another process may have
+        // cleared it first: only what this call has cleared counts.
+        if seat != own
+            && let Some(before) = shared.seat.in_other(seat, || cell.swap(0, SeqCst))
+        {
+            if Role(before).is_producing() {
+                algorithm::bury(shared);
+            } else if before != 0 {
+                algorithm::notify_all(shared);
+            }
+            continue;
+        }
+        peers.producers += u32::from(role.is_producing());
+        peers.consumers += u32::from(role.is_consumer());
+        peers.undecided += u32::from(role.is_undecided());
+    }
+    Ok(peers)
+}
+
+/// How many have died since the caller was last told, or, for a newcomer, since anybody was.
+pub(super) fn mourn(shared: &Shared<'_>, told: &mut u32) -> Result<u32> {
+    let died = shared.load(Word::Died);
+    let news = died.wrapping_sub(*told);
+    *told = died;
+    shared.words.word(at::TOLD)?.store(died, SeqCst);
+    Ok(news)
+}

@@ -1,0 +1,127 @@
+use std::thread;
+
+use super::*;
+
+fn channel(capacity: u64) -> Channel {
+    let options = ChannelOptions { capacity, codec: 1, producers: 0, max_message: 0 };
+    Channel::create(&options, &CreateOptions::default()).unwrap()
+}
+
+fn enter(channel: &Channel, side: Side) {
+    assert!(matches!(channel.enter(side, Duration::from_secs(10), true).unwrap(), Entered::Taken { .. }));
+}
+
+fn wait(channel: &Channel, timeout: Duration) -> Waited {
+    let mut is_first = true;
+    loop {
+        match channel.wait(Side::Receivers, 0, timeout, Duration::ZERO, is_first).unwrap() {
+            Waited::Again => is_first = false,
+            other => return other,
+        }
+    }
+}
+
+/// Sends and receives a message in fragments, from any place in the ring on, in turns.
+fn pass(channel: &Channel, message: &[u8]) -> Vec<u8> {
+    enter(channel, Side::Senders);
+    enter(channel, Side::Receivers);
+    let mut target = Vec::new();
+    let (mut sent, mut arrived) = (0, 0);
+    loop {
+        let before = (sent, arrived);
+        if sent < message.len() as u64 {
+            sent = channel.send_part(message, sent).unwrap();
+        }
+        if target.is_empty() {
+            assert_eq!(channel.begin().unwrap(), Found::First(message.len() as u64));
+            target = vec![0; message.len()];
+        }
+        match channel.receive_part(&mut target, arrived).unwrap() {
+            Part::Arrived(bytes) => arrived = bytes,
+            Part::Cut => panic!("cut at {arrived} of {}", message.len()),
+        }
+        if arrived == message.len() as u64 {
+            break;
+        }
+        assert_ne!((sent, arrived), before, "there is room, and nothing is sent");
+    }
+    assert!(channel.leave(Side::Senders).unwrap());
+    assert!(channel.leave(Side::Receivers).unwrap());
+    target
+}
+
+#[test]
+fn fragments_go_on_from_every_place_in_the_ring() {
+    let channel = channel(4096);
+    let capacity = u32::try_from(channel.header().capacity / 8).unwrap();
+    for start in 0..=capacity {
+        channel
+            .with(|shared, _| {
+                use algorithm::World;
+                shared.store(algorithm::Word::Head, start.wrapping_sub(capacity / 2));
+                shared.store(algorithm::Word::Tail, start.wrapping_sub(capacity / 2));
+                Ok(())
+            })
+            .unwrap();
+        for length in [513, 700, 777, 4096, 9001] {
+            let message: Vec<u8> = (0..length).map(|at| (at * 7 + start).to_le_bytes()[0]).collect();
+            assert_eq!(pass(&channel, &message), message, "{length} bytes from {start}");
+        }
+    }
+    channel.dispose().unwrap();
+}
+
+#[test]
+fn a_message_whose_sender_gives_up_is_cut() {
+    let receiver = channel(4096);
+    let sender = Channel::attach(receiver.name(), AttachOptions::default()).unwrap();
+    enter(&sender, Side::Senders);
+    let sent = sender.send_part(&[1; 10_000], 0).unwrap();
+    assert!(sent > 1000 && sent < 10_000);
+    enter(&receiver, Side::Receivers);
+    assert_eq!(receiver.begin().unwrap(), Found::First(10_000));
+    let mut target = vec![0; 10_000];
+    assert_eq!(receiver.receive_part(&mut target, 0).unwrap(), Part::Arrived(sent));
+    sender.give_up();
+    // The dead sender's lock is recovered by whoever waits.
+    assert_eq!(wait(&receiver, Duration::from_millis(300)), Waited::TimedOut);
+    assert_eq!(receiver.receive_part(&mut target, sent).unwrap(), Part::Cut);
+    receiver.leave(Side::Receivers).unwrap();
+    receiver.dispose().unwrap();
+}
+
+#[test]
+fn a_sleeper_is_woken_by_a_message_and_by_the_end() {
+    let receiver = channel(4096);
+    let sender = Channel::attach(receiver.name(), AttachOptions::default()).unwrap();
+    let waiting = thread::spawn(move || {
+        assert_eq!(wait(&receiver, Duration::from_secs(20)), Waited::Ready);
+        enter(&receiver, Side::Receivers);
+        receiver.skip().unwrap();
+        assert_eq!(receiver.begin().unwrap(), Found::Nothing, "what is left of a message is dropped");
+        receiver.leave(Side::Receivers).unwrap();
+        assert_eq!(wait(&receiver, Duration::from_secs(20)), Waited::Ended);
+        receiver.dispose().unwrap();
+    });
+    sender.join(Role::PRODUCER).unwrap();
+    enter(&sender, Side::Senders);
+    sender.send_part(&[1; 1000], 0).unwrap();
+    sender.leave(Side::Senders).unwrap();
+    sender.shutdown(false).unwrap();
+    waiting.join().unwrap();
+}
+
+#[test]
+fn a_death_is_counted_once_and_told_to_each() {
+    let a = channel(4096);
+    let b = Channel::attach(a.name(), AttachOptions::default()).unwrap();
+    let victim = Channel::attach(a.name(), AttachOptions::default()).unwrap();
+    victim.join(Role::PRODUCER).unwrap();
+    assert_eq!(a.peers().unwrap(), Peers { producers: 1, consumers: 0, undecided: 2 });
+    victim.give_up();
+    for _ in 0..2 {
+        assert_eq!(a.peers().unwrap(), Peers { producers: 0, consumers: 0, undecided: 2 });
+    }
+    assert_eq!([a.mourn().unwrap(), b.mourn().unwrap(), a.mourn().unwrap()], [1, 1, 0]);
+    a.dispose().unwrap();
+}

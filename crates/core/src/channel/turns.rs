@@ -1,0 +1,297 @@
+//! Taking the locks, and waiting for messages and for room.
+
+use std::hint;
+use std::time::{Duration, Instant};
+
+use super::algorithm::{self, BELL, COURTESY, Look, PATIENCE, SLEEPS, Side, Word, World};
+use super::shared::Shared;
+use super::{Channel, LONGEST_SLICE, State, roster};
+use crate::layout::channel::State as Said;
+use crate::lock::area::{AreaTurn, Progress};
+use crate::{Result, sys};
+
+/// The least time to look for a message before a sleep, to find out whether it pays again.
+const LEAST_SPIN: Duration = Duration::from_micros(1);
+/// How often those who only look have the others looked after.
+const GLANCE: Duration = Duration::from_millis(5);
+/// The shortest and the longest sleep between two looks at the others.
+const SLICES: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
+
+/// How far this participant is with waiting, on one side.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    turn: AreaTurn,
+    since: Instant,
+    /// How long to look before a sleep: half as long when it did not pay.
+    spin: Duration,
+    /// Who was hungry, and since when this participant knows.
+    hungry: Option<(u32, Instant)>,
+}
+
+impl Waiting {
+    pub(super) fn new(seat: u16) -> Self {
+        Self { turn: AreaTurn::new(seat), since: Instant::now(), spin: Duration::from_micros(50), hungry: None }
+    }
+}
+
+/// What came of a slice of [`Channel::enter`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entered {
+    /// The lock is ours.
+    Taken {
+        /// The last holder died inside.
+        recovered: bool,
+    },
+    /// There is time left: call again.
+    Again,
+    /// The lock was not free in time.
+    TimedOut,
+}
+
+/// What came of a slice of [`Channel::wait`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// There is a message, or room: try.
+    Ready,
+    /// There is time left: call again.
+    Again,
+    /// There was nothing in time.
+    TimedOut,
+    /// There never will be.
+    Ended,
+    /// As many producers have died: see [`Channel::mourn`].
+    Died(u32),
+    /// Nobody is left who could make room.
+    NoConsumer,
+}
+
+impl Channel {
+    /// Takes the lock of a side, blocking for at most 50 ms; to be called until it comes to an end, at first with
+    /// `is_first`, from when on `timeout` counts.
+    ///
+    /// # Errors
+    /// As [`notify`](Self::notify).
+    pub fn enter(&self, side: Side, timeout: Duration, is_first: bool) -> Result<Entered> {
+        self.with(|shared, state| {
+            let waiting = &mut state.sides[side as usize];
+            if is_first {
+                waiting.since = Instant::now();
+            }
+            let check = || self.mapping().check();
+            let progress = shared.lock(side).acquire(&mut waiting.turn, waiting.since, timeout, is_first, check)?;
+            Ok(match progress {
+                Progress::Taken(taken) => Entered::Taken { recovered: taken.recovered },
+                Progress::Again => Entered::Again,
+                Progress::TimedOut => Entered::TimedOut,
+            })
+        })
+    }
+
+    /// Releases the lock of a side. `false` when it was no longer held.
+    ///
+    /// # Errors
+    /// As [`notify`](Self::notify).
+    pub fn leave(&self, side: Side) -> Result<bool> {
+        self.with(|shared, _| Ok(shared.lock(side).release()))
+    }
+
+    /// Whether another waiter must be served first. Its claim ends when it does not come for a while.
+    ///
+    /// # Errors
+    /// As [`notify`](Self::notify).
+    pub fn must_stand_back(&self, side: Side) -> Result<bool> {
+        self.with(|shared, state| Ok(self.stands_back(shared, state, side)))
+    }
+
+    fn stands_back(&self, shared: &Shared<'_>, state: &mut State, side: Side) -> bool {
+        let hungry = shared.load(Word::Hungry(side));
+        let waiting = &mut state.sides[side as usize];
+        if hungry == 0 || hungry == u32::from(self.seat()) {
+            waiting.hungry = None;
+            return false;
+        }
+        match waiting.hungry {
+            Some((seat, since)) if seat == hungry => {
+                if since.elapsed() < COURTESY {
+                    return true;
+                }
+                waiting.hungry = None;
+                shared.replace(Word::Hungry(side), hungry, 0);
+                false
+            }
+            _ => {
+                waiting.hungry = Some((hungry, Instant::now()));
+                true
+            }
+        }
+    }
+
+    /// Looks whether there is a message, or room for one of `length` bytes. Looks after the others when there is nothing,
+    /// if the last time was a while ago.
+    ///
+    /// # Errors
+    /// As [`notify`](Self::notify).
+    pub fn look(&self, side: Side, length: u32) -> Result<Waited> {
+        self.with(|shared, state| {
+            let found = self.find(shared, state, side, length);
+            if found != Waited::Again {
+                return Ok(found);
+            }
+            if state.looked_after.is_some_and(|at| at.elapsed() < GLANCE) {
+                return Ok(Waited::Again);
+            }
+            self.look_after(shared, state, side)?;
+            match self.find(shared, state, side, length) {
+                Waited::Again if side == Side::Senders && is_abandoned(shared, self.seat())? => Ok(Waited::NoConsumer),
+                found => Ok(found),
+            }
+        })
+    }
+
+    /// As [`look`](Self::look), and has the [bell](Self::bell) rung when something changes.
+    ///
+    /// # Errors
+    /// As [`notify`](Self::notify).
+    pub fn arm(&self, side: Side, length: u32, is_first: bool) -> Result<Waited> {
+        self.with(|shared, state| {
+            self.grow_hungry(shared, state, side, is_first);
+            algorithm::announce(shared, side, BELL);
+            Ok(())
+        })?;
+        self.look(side, length)
+    }
+
+    /// Waits no more: others need not stand back.
+    ///
+    /// # Errors
+    /// As [`notify`](Self::notify).
+    pub fn sated(&self, side: Side) -> Result<()> {
+        self.with(|shared, _| {
+            algorithm::sated(shared, side, self.seat());
+            Ok(())
+        })
+    }
+
+    /// Waits for a message, or for room for one of `length` bytes, blocking for at most 50 ms; to be called until it comes
+    /// to an end, at first with `is_first`, from when on `timeout` counts. Looks for at most `spin` before it sleeps.
+    ///
+    /// # Errors
+    /// As [`notify`](Self::notify).
+    pub fn wait(&self, side: Side, length: u32, timeout: Duration, spin: Duration, is_first: bool) -> Result<Waited> {
+        self.with(|shared, state| {
+            if is_first {
+                state.sides[side as usize].since = Instant::now();
+            }
+            let start = Instant::now();
+            let budget = state.sides[side as usize].spin.min(spin);
+            let mut pauses = 1;
+            while start.elapsed() < budget.min(timeout) {
+                let found = self.find(shared, state, side, length);
+                if found != Waited::Again {
+                    let waiting = &mut state.sides[side as usize];
+                    waiting.spin = spin.min(waiting.spin * 2);
+                    return Ok(found);
+                }
+                for _ in 0..pauses {
+                    hint::spin_loop();
+                }
+                pauses = (pauses * 2).min(32);
+            }
+            state.sides[side as usize].spin = (budget / 2).max(LEAST_SPIN);
+            self.sleep(shared, state, side, length, timeout, start)
+        })
+    }
+
+    fn sleep(
+        &self,
+        shared: &Shared<'_>,
+        state: &mut State,
+        side: Side,
+        length: u32,
+        timeout: Duration,
+        start: Instant,
+    ) -> Result<Waited> {
+        loop {
+            self.grow_hungry(shared, state, side, false);
+            let flags = algorithm::announce(shared, side, SLEEPS);
+            let found = self.find(shared, state, side, length);
+            if found != Waited::Again {
+                return Ok(found);
+            }
+            let waited = state.sides[side as usize].since.elapsed();
+            let left = timeout.saturating_sub(waited);
+            let rest = LONGEST_SLICE.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                algorithm::sated(shared, side, self.seat());
+                return Ok(Waited::TimedOut);
+            }
+            if rest.is_zero() {
+                return Ok(Waited::Again);
+            }
+            let pause = (waited / 16).clamp(SLICES.0, SLICES.1).min(left).min(rest);
+            let is_over = !sys::seat::wait(&[(shared.cell(Word::Flags(side)), flags)], pause);
+            if is_over {
+                self.look_after(shared, state, side)?;
+                if side == Side::Senders
+                    && self.find(shared, state, side, length) == Waited::Again
+                    && is_abandoned(shared, self.seat())?
+                {
+                    return Ok(Waited::NoConsumer);
+                }
+            }
+            self.mapping().bytes()?;
+        }
+    }
+
+    fn grow_hungry(&self, shared: &Shared<'_>, state: &mut State, side: Side, is_first: bool) {
+        let waiting = &mut state.sides[side as usize];
+        if is_first {
+            waiting.since = Instant::now();
+        }
+        if waiting.since.elapsed() >= PATIENCE {
+            algorithm::starve(shared, side, self.seat());
+        }
+    }
+
+    fn find(&self, shared: &Shared<'_>, state: &mut State, side: Side, length: u32) -> Waited {
+        let found = match side {
+            Side::Receivers => algorithm::look_for_message(shared, state.told),
+            // Positions that are wrong are for the one that has the lock to report.
+            Side::Senders => algorithm::look_for_room(shared, |head, tail| {
+                shared.ring.place(head, tail, length).is_ok_and(|place| place.is_some())
+                    || shared.ring.used(head, tail).is_err()
+            }),
+        };
+        match found {
+            // Whoever has the lock is served now.
+            Look::Ready if shared.lock(side).holder() != Some(self.seat()) && self.stands_back(shared, state, side) => {
+                Waited::Again
+            }
+            Look::Ready => Waited::Ready,
+            Look::Nothing => Waited::Again,
+            Look::Ended => Waited::Ended,
+            Look::Died(news) => Waited::Died(news),
+        }
+    }
+
+    /// Looks which of the others have died. A lock that one of them held is freed.
+    fn look_after(&self, shared: &Shared<'_>, state: &mut State, side: Side) -> Result<()> {
+        state.looked_after = Some(Instant::now());
+        roster::look_after(shared, self.seat())?;
+        // Of the other side: whoever waits on this one takes the lock itself, and finds a dead holder then.
+        let other = if side == Side::Receivers { Side::Senders } else { Side::Receivers };
+        if shared.lock(other).free_dead() {
+            algorithm::notify_all(shared);
+        }
+        Ok(())
+    }
+}
+
+/// Whether nobody is left who could make room. Only a channel that knows its producers gives up on new consumers.
+fn is_abandoned(shared: &Shared<'_>, own: u16) -> Result<bool> {
+    if shared.header.producers == 0 || shared.load(Word::State) & Said::HAD_CONSUMER == 0 {
+        return Ok(false);
+    }
+    let peers = roster::look_after(shared, own)?;
+    Ok(peers.consumers == 0 && peers.undecided == 0)
+}

@@ -1,0 +1,135 @@
+//! A lock in any segment, beside whatever else is there: its words in an area of [`BYTES`], and its participants by a seat
+//! that they have for all the locks of the segment.
+
+use std::hint;
+use std::sync::atomic::AtomicU32;
+use std::time::{Duration, Instant};
+
+use super::algorithm::{self, Attempt, Turn};
+use super::{LONGEST_SLICE, Shared, Taken, word};
+use crate::sys::seat::Seating;
+use crate::{Result, SharedBytes, sys};
+
+/// Bytes of an area: two cache lines, so that what is written often has its own.
+pub(crate) const BYTES: usize = 128;
+
+/// Looks before the first sleep, with pauses that double: about 5 us.
+const LOOKS: u32 = 8;
+
+/// One participant's lock.
+pub(crate) struct Area<'a> {
+    word: &'a AtomicU32,
+    seat: &'a sys::seat::Seat,
+}
+
+/// How far a participant is with waiting for one lock.
+#[derive(Debug)]
+pub(crate) struct AreaTurn(Turn);
+
+impl AreaTurn {
+    pub(crate) fn new(seat: u16) -> Self {
+        Self(Turn::new(seat))
+    }
+}
+
+/// What came of a slice of waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// The lock is ours.
+    Taken(Taken),
+    /// There is time left.
+    Again,
+    /// The lock was not free in time.
+    TimedOut,
+}
+
+impl<'a> Area<'a> {
+    /// The lock in the area at `start`; `None` where that leaves the view.
+    pub(crate) fn new(bytes: SharedBytes<'a>, start: usize, seat: &'a sys::seat::Seat) -> Option<Self> {
+        let words = bytes.words32(start..start.checked_add(BYTES)?)?;
+        Some(Self { word: words.first()?, seat })
+    }
+
+    /// Who has the lock.
+    pub(crate) fn holder(&self) -> Option<u16> {
+        word::holder(self.word.load(std::sync::atomic::Ordering::SeqCst))
+    }
+
+    fn world(&self) -> Shared<'a> {
+        Shared { word: self.word, seat: self.seat }
+    }
+
+    /// Takes the lock, blocking for at most [`LONGEST_SLICE`]; to be called until it comes to an end, at first with
+    /// `is_first`. `since` is when that was, and `check` fails when there is no lock any more.
+    ///
+    /// # Errors
+    /// What `check` returns.
+    pub(crate) fn acquire(
+        &self,
+        turn: &mut AreaTurn,
+        since: Instant,
+        timeout: Duration,
+        is_first: bool,
+        check: impl Fn() -> Result<()>,
+    ) -> Result<Progress> {
+        let (world, turn) = (self.world(), &mut turn.0);
+        let taken = |turn: &mut Turn, taken: Taken| {
+            *turn = Turn::new(self.seat.number());
+            Ok(Progress::Taken(taken))
+        };
+        if is_first {
+            *turn = Turn::new(self.seat.number());
+        }
+        for look in 0..if is_first { LOOKS } else { 1 } {
+            if let Some(it) = turn.try_once(&world) {
+                return taken(turn, it);
+            }
+            for _ in 0..1 << look {
+                hint::spin_loop();
+            }
+        }
+        let found = turn.try_forgotten(&world).or_else(|| turn.recover(&world)).or_else(|| turn.reclaim(&world));
+        if let Some(it) = found {
+            return taken(turn, it);
+        }
+        let start = Instant::now();
+        loop {
+            let waited = since.elapsed();
+            let left = timeout.saturating_sub(waited);
+            if left.is_zero() {
+                turn.leave(&world);
+                return Ok(Progress::TimedOut);
+            }
+            let seen = match turn.attempt(&world, waited) {
+                Attempt::Taken(it) => return taken(turn, it),
+                Attempt::Busy(seen) => seen,
+            };
+            let rest = LONGEST_SLICE.saturating_sub(start.elapsed());
+            if rest.is_zero() {
+                return Ok(Progress::Again);
+            }
+            let pause = algorithm::slice(waited).min(left).min(rest);
+            let is_over = !sys::seat::wait(&[(self.word, seen)], pause);
+            turn.slept();
+            if is_over && let Some(it) = turn.recover(&world) {
+                return taken(turn, it);
+            }
+            check()?;
+        }
+    }
+
+    /// Releases the lock. `false` when this participant did not have it.
+    pub(crate) fn release(&self) -> bool {
+        algorithm::release(&self.world(), self.seat.number())
+    }
+
+    /// To be called by a participant that has just taken its seat: if the lock names that seat, its holder has died.
+    pub(crate) fn disown(&self) {
+        algorithm::disown(&self.world(), self.seat.number());
+    }
+
+    /// Frees the lock if its holder is dead; whether it was.
+    pub(crate) fn free_dead(&self) -> bool {
+        Turn::new(self.seat.number()).recover(&self.world()).is_some() && self.release()
+    }
+}

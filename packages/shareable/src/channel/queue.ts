@@ -1,0 +1,190 @@
+/** Those of this thread that wait for messages, or for room, without blocking, in their order. */
+import type { NativeChannel } from '../native/binding.js';
+import { channelArm, channelSated } from '../native/binding.js';
+import type { Doorbell } from './doorbell.js';
+import { aborted, timedOut } from './errors.js';
+import type { CheckedWait } from './wait-options.js';
+import { startTimer } from '../timer.js';
+
+/** Milliseconds of looking once a turn of the event loop, before the wait for the bell. */
+const HOT = 0.1;
+/** The shortest and the longest pause, in milliseconds, between two looks at whether others have died. */
+const SLICES = [1, 20] as const;
+/** The longest pause where there is no bell. */
+const POLL = 2;
+
+/** What {@link channelArm} and its like give. */
+export const READY = 0;
+export const AGAIN = 1;
+export const TIMED_OUT = 2;
+export const ENDED = 3;
+export const DIED = 4;
+export const NO_CONSUMER = 5;
+
+/** One that waits. */
+interface Waiting {
+  /** Tries; settles and returns `true` when that came to an end, good or bad. */
+  attempt(): boolean;
+  /** Takes an outcome other than that there is something; returns `true` when that is its end. */
+  settle(outcome: number): boolean;
+  reject(error: unknown): void;
+}
+
+/** The queue of one side of one channel. */
+export class WaitQueue {
+  readonly #name: string;
+  readonly #handle: NativeChannel['handle'];
+  readonly #isSenders: boolean;
+  readonly #bell: Doorbell;
+  readonly #waiting: Waiting[] = [];
+  /** Bytes for which the first one needs room. */
+  needed = 0;
+  #since = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #isScheduled = false;
+  #isFirst = true;
+
+  constructor(native: NativeChannel, isSenders: boolean, bell: Doorbell) {
+    this.#name = native.name;
+    this.#handle = native.handle;
+    this.#isSenders = isSenders;
+    this.#bell = bell;
+  }
+
+  /** How many wait. */
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  /**
+   * Waits until `attempt` gives something other than `undefined`.
+   *
+   * @param settle what an outcome other than {@link READY} means: a result, or `undefined` to go on; may throw
+   */
+  async wait<Result>(
+    { timeout, signal }: CheckedWait,
+    attempt: () => Result | undefined,
+    settle: (outcome: number) => Result | undefined,
+  ): Promise<Result> {
+    let entry: Waiting | undefined;
+    let abort: (() => void) | undefined;
+    let stopTimer: (() => void) | undefined;
+    try {
+      return await new Promise<Result>((resolve, reject) => {
+        const run = (fn: () => Result | undefined): boolean => {
+          try {
+            const result = fn();
+            if (result === undefined) return false;
+            resolve(result);
+          } catch (error) {
+            reject(error as Error);
+          }
+          return true;
+        };
+        entry = { attempt: () => run(attempt), settle: (outcome) => run(() => settle(outcome)), reject };
+        const waiting = entry;
+        this.#waiting.push(waiting);
+        abort = () => this.#giveUp(waiting, aborted(this.#name, signal as AbortSignal));
+        signal?.addEventListener('abort', abort, { once: true });
+        const what = this.#isSenders ? 'room' : 'message';
+        stopTimer = startTimer(timeout, () => this.#giveUp(waiting, timedOut(this.#name, what, timeout)));
+        if (this.#waiting.length === 1) this.#begin();
+      });
+    } finally {
+      stopTimer?.();
+      if (abort !== undefined) signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Something may have changed. */
+  wake(): void {
+    if (this.#waiting.length > 0) this.#pump();
+  }
+
+  /** Ends all waits. */
+  close(error: () => Error): void {
+    const ended = this.#waiting.splice(0);
+    this.#rest();
+    for (const { reject } of ended) reject(error());
+  }
+
+  #giveUp(entry: Waiting, error: Error): void {
+    const index = this.#waiting.indexOf(entry);
+    if (index === -1) return;
+    this.#waiting.splice(index, 1);
+    if (this.#waiting.length === 0) this.#rest();
+    entry.reject(error);
+  }
+
+  /** A new wait begins. */
+  #begin(): void {
+    this.#since = performance.now();
+    this.#isFirst = true;
+    this.#soon();
+  }
+
+  #rest(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (!this.#isFirst) this.#sated();
+    this.#isFirst = true;
+  }
+
+  #sated(): void {
+    try {
+      channelSated(this.#handle, this.#isSenders);
+    } catch {
+      // Closed, or truncated: nobody has to stand back.
+    }
+  }
+
+  #soon(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.wake();
+    });
+  }
+
+  /** Serves as many as there is something for. */
+  #pump(): void {
+    clearTimeout(this.#timer);
+    let served = 0;
+    while (this.#waiting[0]?.attempt() === true) {
+      this.#waiting.shift();
+      served += 1;
+    }
+    if (this.#waiting.length === 0) return this.#rest();
+    if (served > 0) this.#begin();
+    else if (performance.now() - this.#since < HOT) this.#soon();
+    else this.#arm();
+  }
+
+  /** Has the bell rung, and looks once more. */
+  #arm(): void {
+    const hears = this.#bell.listen();
+    let outcome: number;
+    try {
+      outcome = channelArm(this.#handle, this.#isSenders, this.needed, this.#isFirst);
+    } catch (error) {
+      return this.close(() => error as Error);
+    }
+    this.#isFirst = false;
+    if (outcome === READY && this.#waiting[0]?.attempt() === true) {
+      this.#waiting.shift();
+      return this.#waiting.length === 0 ? this.#rest() : this.#begin();
+    }
+    if (outcome > TIMED_OUT) {
+      while (this.#waiting[0]?.settle(outcome) === true) {
+        this.#waiting.shift();
+        // A death is told to one of them, the end to all.
+        if (outcome === DIED) break;
+      }
+      if (this.#waiting.length === 0) return this.#rest();
+    }
+    const waited = performance.now() - this.#since;
+    const longest = hears ? SLICES[1] : POLL;
+    this.#timer = setTimeout(() => this.wake(), Math.min(Math.max(waited / 16, SLICES[0]), longest));
+  }
+}

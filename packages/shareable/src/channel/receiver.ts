@@ -1,0 +1,340 @@
+/** The receiving half of a channel. */
+import type { Codec, PlacedCodec, Writable_ } from '../codec/codec.js';
+import { isPlaced } from '../codec/codec.js';
+import { copyOut } from '../codec/copy.js';
+import type { NativeChannel } from '../native/binding.js';
+import {
+  channelBegin,
+  channelEnter,
+  channelJoin,
+  channelLook,
+  channelMourn,
+  channelReceivePart,
+  channelSkip,
+  channelWait,
+} from '../native/binding.js';
+import type { Doorbell } from './doorbell.js';
+import { aborted, busy, corrupt, died, timedOut, tooLong } from './errors.js';
+import { AGAIN, DIED, ENDED, READY, TIMED_OUT, WaitQueue } from './queue.js';
+import { FRAGMENT, MESSAGE } from './ring.js';
+import type { Ring } from './ring.js';
+import type { CheckedWait } from './wait-options.js';
+
+/** There is no message now. */
+export const EMPTY: unique symbol = Symbol('empty');
+/** There is none, and there never will be. */
+export const END: unique symbol = Symbol('end');
+
+/** A message that arrives in fragments; this instance has the lock RECEIVE meanwhile. */
+interface Arriving {
+  readonly target: Uint8Array;
+  arrived: number;
+}
+
+/** Where fragments go: memory for so many bytes, or `undefined` to leave the message where it is. */
+type Allocate = (length: number) => Uint8Array;
+
+const ownMemory: Allocate = (length) => new Uint8Array(length);
+
+/** What receives. */
+export class Receiver<T> {
+  readonly #ring: Ring;
+  readonly #codec: Codec<T>;
+  readonly #placed: PlacedCodec<T> | undefined;
+  readonly #native: NativeChannel;
+  readonly #queue: WaitQueue;
+  readonly #spin: number;
+  #arriving: Arriving | undefined;
+  /** Whether a message is in use in place; this instance has the lock RECEIVE meanwhile. */
+  #isHeld = false;
+  #hasJoined = false;
+
+  constructor(ring: Ring, codec: Codec<T>, native: NativeChannel, spin: number, bell: Doorbell) {
+    this.#ring = ring;
+    this.#codec = codec;
+    this.#placed = isPlaced(codec) ? codec : undefined;
+    this.#native = native;
+    this.#spin = spin;
+    this.#queue = new WaitQueue(native, false, bell);
+  }
+
+  /** Something may have changed. */
+  wake(): void {
+    this.#queue.wake();
+  }
+
+  /** Decodes a message in place. */
+  readonly decode = (from: Writable_): T => {
+    if (this.#placed !== undefined) return this.#placed.decodeAt(from);
+    return this.#codec.decode(copyOut(from.bytes, from.start, from.length));
+  };
+
+  /** Decodes what was assembled from fragments. */
+  decodeWhole(bytes: Uint8Array): T {
+    return this.#codec.decode(bytes);
+  }
+
+  /** The next message, if it is there; an error of the codec, or of `use`, leaves the message consumed. */
+  take<Result>(
+    use: (from: Writable_) => Result,
+    whole: (bytes: Uint8Array) => Result,
+    allocate: Allocate = ownMemory,
+  ): Result | typeof EMPTY {
+    if (!this.#hasJoined || this.#isHeld) this.#check();
+    if (this.#arriving !== undefined) return this.#assemble(whole);
+    const ring = this.#ring;
+    if (!ring.tryReceive()) return EMPTY;
+    return this.#takeNext(use, whole, allocate);
+  }
+
+  /** The next message, under the lock RECEIVE, which is released unless fragments are missing. */
+  #takeNext<Result>(
+    use: (from: Writable_) => Result,
+    whole: (bytes: Uint8Array) => Result,
+    allocate: Allocate,
+  ): Result | typeof EMPTY {
+    const ring = this.#ring;
+    let found: number;
+    try {
+      found = ring.next();
+    } catch (error) {
+      ring.stopReceiving();
+      throw error;
+    }
+    if (found === MESSAGE) {
+      try {
+        ring.consume();
+        return use(ring.piece);
+      } finally {
+        if (ring.receives) ring.giveRoom();
+      }
+    }
+    if (found === FRAGMENT && this.#begin(allocate)) return this.#assemble(whole);
+    if (ring.receives) ring.stopReceiving();
+    return EMPTY;
+  }
+
+  /** Begins to assemble a message; `false` when there is none, after what is left of one that was cut. */
+  #begin(allocate: Allocate): boolean {
+    const { handle, name, maxMessage } = this.#native;
+    try {
+      const length = channelBegin(handle);
+      if (length < 0) return false;
+      if ((maxMessage > 0 && length > maxMessage) || !Number.isSafeInteger(length)) {
+        channelSkip(handle);
+        throw corrupt(name);
+      }
+      this.#arriving = { target: this.#allocate(allocate, length), arrived: 0 };
+      return true;
+    } catch (error) {
+      this.#ring.stopReceiving();
+      throw error;
+    }
+  }
+
+  #allocate(allocate: Allocate, length: number): Uint8Array {
+    try {
+      return allocate(length);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      channelSkip(this.#native.handle);
+      throw tooLong(this.#native.name, length, 'this process has memory for; it is dropped');
+    }
+  }
+
+  /** Takes what has arrived. */
+  #assemble<Result>(whole: (bytes: Uint8Array) => Result): Result | typeof EMPTY {
+    const { handle } = this.#native;
+    const arriving = this.#arriving as Arriving;
+    const { target } = arriving;
+    try {
+      arriving.arrived = channelReceivePart(handle, target, arriving.arrived);
+    } catch (error) {
+      channelSkip(handle);
+      this.#stopArriving();
+      throw error;
+    }
+    if (arriving.arrived >= 0 && arriving.arrived < target.length) return EMPTY;
+    this.#stopArriving();
+    return arriving.arrived < 0 ? EMPTY : whole(target);
+  }
+
+  #stopArriving(): void {
+    this.#arriving = undefined;
+    this.#ring.stopReceiving();
+  }
+
+  /** As {@link take}; what else `tryReceive` has to say is thrown. */
+  takeNow<Result>(use: (from: Writable_) => Result, whole: (bytes: Uint8Array) => Result): Result | typeof EMPTY {
+    const got = this.take(use, whole);
+    if (got === EMPTY) this.#settle(channelLook(this.#native.handle, false, 0));
+    return got;
+  }
+
+  /** Whether all was received and no more will come. */
+  get hasEnded(): boolean {
+    return channelLook(this.#native.handle, false, 0) === ENDED;
+  }
+
+  /** Waits for a message, blocking. */
+  receive<Result>(
+    timeout: number,
+    use: (from: Writable_) => Result,
+    whole: (bytes: Uint8Array) => Result,
+    allocate: Allocate = ownMemory,
+  ): Result | typeof END {
+    this.#check();
+    const { handle } = this.#native;
+    let isFirst = true;
+    while (true) {
+      if (this.#arriving === undefined) {
+        const outcome = channelWait(handle, false, 0, timeout, this.#spin, isFirst);
+        isFirst = false;
+        if (outcome === ENDED) return END;
+        if (outcome !== READY) {
+          this.#settle(outcome, timeout);
+          continue;
+        }
+        if (!this.#enter(timeout)) continue;
+        const got = this.#takeNext(use, whole, allocate);
+        if (got !== EMPTY) return got;
+      } else {
+        const got = this.#assemble(whole);
+        if (got !== EMPTY) return got;
+        if (this.#arriving === undefined) continue;
+        const outcome = channelWait(handle, false, 0, timeout, this.#spin, isFirst);
+        isFirst = false;
+        if (outcome === TIMED_OUT) this.#settle(outcome, timeout);
+      }
+    }
+  }
+
+  /** Takes the lock RECEIVE, blocking for a slice. */
+  #enter(timeout: number): boolean {
+    const outcome = channelEnter(this.#native.handle, false, timeout, false);
+    if (outcome === AGAIN) return false;
+    this.#settle(outcome, timeout);
+    this.#ring.startReceiving();
+    return true;
+  }
+
+  /** Waits for a message without blocking. */
+  async receiveAsync<Result>(
+    wait: CheckedWait,
+    use: (from: Writable_) => Result,
+    whole: (bytes: Uint8Array) => Result,
+    allocate: Allocate = ownMemory,
+  ): Promise<Result | typeof END> {
+    const { name } = this.#native;
+    if (wait.signal?.aborted === true) throw aborted(name, wait.signal);
+    const attempt = () => {
+      if (this.#isHeld) return undefined;
+      const got = this.take(use, whole, allocate);
+      return got === EMPTY ? undefined : { got };
+    };
+    this.#join();
+    const first = this.#queue.length === 0 ? attempt() : undefined;
+    if (first !== undefined) return first.got;
+    if (wait.timeout === 0) {
+      if (this.#settle(channelLook(this.#native.handle, false, 0)) === ENDED) return END;
+      throw timedOut(name, 'message', 0);
+    }
+    const { got } = await this.#queue.wait<{ got: Result | typeof END }>(wait, attempt, (outcome) => {
+      if (this.#arriving !== undefined) return attempt();
+      return this.#settle(outcome) === ENDED ? { got: END } : undefined;
+    });
+    return got;
+  }
+
+  /** Receives as many messages as are there, up to `max`, under one lock; fragments end the batch. */
+  takeMany(max: number, values: T[]): void {
+    if (!this.#enterMany()) return;
+    const ring = this.#ring;
+    try {
+      while (values.length < max && ring.next() === MESSAGE) {
+        ring.consume();
+        values.push(this.decode(ring.piece));
+      }
+    } catch (error) {
+      // What was received before must not be lost: the error comes again when this message is the first.
+      if (values.length === 0) throw error;
+      if (ring.receives) ring.keep();
+    } finally {
+      if (ring.receives) ring.giveRoom();
+    }
+  }
+
+  /** Gives every message that is there to `each`, up to `max`, under one lock; fragments end it. */
+  drain(max: number, each: (bytes: Uint8Array, start: number, length: number) => void): number {
+    if (!this.#enterMany()) return 0;
+    const ring = this.#ring;
+    let count = 0;
+    this.#isHeld = true;
+    try {
+      while (count < max && ring.next() === MESSAGE) {
+        ring.touch();
+        ring.consume();
+        count += 1;
+        each(ring.all, ring.piece.start, ring.piece.length);
+      }
+    } finally {
+      if (this.#isHeld) {
+        this.#isHeld = false;
+        ring.giveRoom();
+      }
+    }
+    return count;
+  }
+
+  #enterMany(): boolean {
+    if (!this.#hasJoined || this.#isHeld) this.#check();
+    return this.#arriving === undefined && this.#ring.tryReceive();
+  }
+
+  /** Keeps the message that {@link take} gave in place: for use within its `use`. */
+  hold(): boolean {
+    const { wasTouched } = this.#ring;
+    this.#ring.touch();
+    this.#isHeld = true;
+    // `take` releases the lock unless it is told that there is nothing to release.
+    this.#ring.receives = false;
+    return wasTouched;
+  }
+
+  /** Ends the use of the message in place. */
+  release(isConsumed: boolean): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#ring.receives = true;
+    if (isConsumed) this.#ring.giveRoom();
+    else this.#ring.stopReceiving();
+    this.#queue.wake();
+  }
+
+  /** The channel is about to be closed. */
+  close(error: () => Error): void {
+    this.#queue.close(error);
+    if (this.#arriving !== undefined) this.#stopArriving();
+    this.release(false);
+  }
+
+  /** Throws unless this instance may receive. */
+  #check(): void {
+    if (this.#isHeld) throw busy(this.#native.name, 'message');
+    this.#join();
+  }
+
+  #join(): void {
+    if (this.#hasJoined) return;
+    channelJoin(this.#native.handle, false);
+    this.#hasJoined = true;
+  }
+
+  #settle(outcome: number, timeout = 0): number {
+    if (outcome === TIMED_OUT) throw timedOut(this.#native.name, 'message', timeout);
+    if (outcome !== DIED) return outcome;
+    const producers = channelMourn(this.#native.handle);
+    if (producers > 0) throw died(this.#native.name, producers);
+    return AGAIN;
+  }
+}

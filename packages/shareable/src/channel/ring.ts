@@ -1,0 +1,302 @@
+/**
+ * The fast path: messages in one piece, written to and read from the ring over views, without a call to Rust. All that it
+ * knows of the layout it has from there. What it cannot do in a few accesses is left to Rust: waiting, recovery,
+ * fragments.
+ *
+ * Bytes in the segment are written by untrusted processes: each word is read once, and checked against the positions and
+ * the end of the ring before it is used. Typed arrays never read outside themselves in any case.
+ */
+import type { Writable_ } from '../codec/codec.js';
+import type { NativeChannel } from '../native/binding.js';
+import {
+  channelEnter,
+  channelLayout,
+  channelLeave,
+  channelLook,
+  channelMustStandBack,
+  channelNotify,
+  channelSated,
+  losses,
+} from '../native/binding.js';
+import { corrupt } from './errors.js';
+
+const { tail: TAIL, head: HEAD, send: SEND, receive: RECEIVE, receivers: RECEIVERS, senders: SENDERS } = channelLayout;
+const { state: STATE, isShut: IS_SHUT, whole: WHOLE, padding: PADDING, touched: TOUCHED, ring: RING } = channelLayout;
+const HUNGRY_RECEIVER = RECEIVERS + channelLayout.hungry;
+const HUNGRY_SENDER = SENDERS + channelLayout.hungry;
+const UNIT = 8;
+/** The ring, in elements of 32 bits. */
+const RING_WORD = RING / 4;
+
+/** Words for a channel that is closed: no lock is free, so that Rust is asked, which knows that it is closed. */
+const GONE = new Int32Array(RING_WORD).fill(-1);
+const NO_BYTES = Buffer.alloc(0);
+
+/** A piece that moves along the ring. */
+class Cursor implements Writable_ {
+  bytes: Buffer;
+  data: DataView;
+  start = 0;
+  length = 0;
+
+  constructor(buffer: ArrayBuffer) {
+    this.bytes = Buffer.from(buffer);
+    this.data = new DataView(buffer);
+  }
+}
+
+/** What {@link Ring.next} finds. */
+export const NOTHING = 0;
+export const MESSAGE = 1;
+export const FRAGMENT = 2;
+
+/** One participant's view of a ring. */
+export class Ring {
+  readonly name: string;
+  readonly handle: NativeChannel['handle'];
+  /** The longest message in one piece, in bytes. */
+  readonly longest: number;
+  /** The message that {@link next} has found, or the room that {@link place} has found. */
+  readonly piece: Cursor;
+  /** The whole segment, as a plain array: `slice` of a Buffer would not copy. */
+  all: Uint8Array;
+  /** Whether this instance has the lock SEND, or RECEIVE. */
+  sends = false;
+  receives = false;
+  /** Whether somebody had the message that {@link next} has found before. */
+  wasTouched = false;
+
+  readonly #seat: number;
+  readonly #capacity: number;
+  readonly #mask: number;
+  #words: Int32Array;
+  /** The frames that are being written, or read: where the next one goes, or is. */
+  #write = 0;
+  #read = 0;
+  /** What the other end was when it was last looked at, and the own end then: others may have moved it meanwhile. */
+  #seenHead = 0;
+  #ownTail = 0;
+  #seenTail = 0;
+  #ownHead = 0;
+  /** Where the frame in {@link piece} lies, and where the one after it does. */
+  #at = 0;
+  #after = 0;
+  #losses = losses[0];
+
+  constructor(native: NativeChannel, buffer: ArrayBuffer) {
+    this.name = native.name;
+    this.handle = native.handle;
+    this.longest = native.capacity / UNIT;
+    this.#seat = native.seat;
+    this.#capacity = native.capacity / UNIT;
+    this.#mask = this.#capacity - 1;
+    this.#words = new Int32Array(buffer, 0, (RING + native.capacity) / 4);
+    this.piece = new Cursor(buffer);
+    this.all = new Uint8Array(buffer);
+    this.#ownTail = ~(this.#words[TAIL] as number);
+    this.#ownHead = ~(this.#words[HEAD] as number);
+  }
+
+  /** Bytes that wait to be received. */
+  get used(): number {
+    const used = ((this.#words[TAIL] as number) - (this.#words[HEAD] as number)) >>> 0;
+    return Math.min(used, this.#capacity) * UNIT;
+  }
+
+  /** Forgets the segment, which is about to be closed. */
+  close(): void {
+    this.#words = GONE;
+    this.piece.bytes = NO_BYTES;
+    this.all = NO_BYTES;
+  }
+
+  /** Whether it was said that nobody sends any more. */
+  get isShut(): boolean {
+    return ((this.#words[STATE] as number) & IS_SHUT) !== 0;
+  }
+
+  // ---- sending
+
+  /** Takes the lock SEND if it is free and no other waiter comes first. */
+  trySend(): boolean {
+    const words = this.#words;
+    if (Atomics.compareExchange(words, SEND, 0, this.#seat) !== 0 && channelEnter(this.handle, true, 0, true) !== 0) {
+      return false;
+    }
+    this.startSending();
+    if (words[HUNGRY_SENDER] === 0 || !channelMustStandBack(this.handle, true)) return true;
+    this.stopSending();
+    return false;
+  }
+
+  /** Prepares for {@link place}; the lock SEND was taken. */
+  startSending(): void {
+    if (this.#losses !== losses[0]) this.#checkLosses(true);
+    this.sends = true;
+    this.#write = this.#words[TAIL] as number;
+  }
+
+  /** Finds room for `length` bytes, at most {@link longest}; `false` when there is none. */
+  place(length: number): boolean {
+    const words = this.#words;
+    const capacity = this.#capacity;
+    const tail = this.#write;
+    const needed = 1 + ((length + 7) >>> 3);
+    const at = tail & this.#mask;
+    const toEnd = capacity - at;
+    const total = needed > toEnd ? toEnd + needed : needed;
+    let free = capacity - ((tail - this.#seenHead) >>> 0);
+    if (free < total || tail !== this.#ownTail) {
+      this.#seenHead = Atomics.load(words, HEAD);
+      const used = (tail - this.#seenHead) >>> 0;
+      if (used > capacity) throw corrupt(this.name);
+      free = capacity - used;
+      if (free < total) return false;
+    }
+    const { piece } = this;
+    piece.length = length;
+    if (needed <= toEnd) {
+      this.#at = tail;
+      piece.start = RING + UNIT * (at + 1);
+      return true;
+    }
+    const word = RING_WORD + 2 * at;
+    words[word] = (toEnd - 1) * UNIT;
+    words[word + 1] = PADDING | (this.#seat << 16);
+    this.#at = (tail + toEnd) | 0;
+    piece.start = RING + UNIT;
+    return true;
+  }
+
+  /** Finishes the message of `length` bytes that was written where {@link place} has found room. */
+  finish(length: number): void {
+    const words = this.#words;
+    const word = RING_WORD + 2 * (this.#at & this.#mask);
+    words[word] = length;
+    words[word + 1] = WHOLE | (this.#seat << 16);
+    this.#write = (this.#at + 1 + ((length + 7) >>> 3)) | 0;
+    this.#ownTail = this.#write;
+  }
+
+  /** Makes what was finished visible, releases the lock SEND, and wakes those who wait for messages. */
+  publish(): void {
+    const words = this.#words;
+    Atomics.store(words, TAIL, this.#write);
+    this.stopSending();
+    if (words[RECEIVERS] !== 0) channelNotify(this.handle, false);
+    if (words[HUNGRY_SENDER] === this.#seat) channelSated(this.handle, true);
+  }
+
+  /** Releases the lock SEND. What was not published never shows. */
+  stopSending(): void {
+    this.sends = false;
+    // Where the next one begins is the tail, not what was given up.
+    if (this.#words[TAIL] !== this.#ownTail) this.#ownTail = ~(this.#words[TAIL] as number);
+    if (Atomics.compareExchange(this.#words, SEND, this.#seat, 0) !== this.#seat) channelLeave(this.handle, true);
+  }
+
+  // ---- receiving
+
+  /** Takes the lock RECEIVE if it is free and no other waiter comes first. */
+  tryReceive(): boolean {
+    const words = this.#words;
+    if (
+      Atomics.compareExchange(words, RECEIVE, 0, this.#seat) !== 0 &&
+      channelEnter(this.handle, false, 0, true) !== 0
+    ) {
+      return false;
+    }
+    this.startReceiving();
+    if (words[HUNGRY_RECEIVER] === 0 || !channelMustStandBack(this.handle, false)) return true;
+    this.stopReceiving();
+    return false;
+  }
+
+  /** Prepares for {@link next}; the lock RECEIVE was taken. */
+  startReceiving(): void {
+    if (this.#losses !== losses[0]) this.#checkLosses(false);
+    this.receives = true;
+    this.#read = this.#words[HEAD] as number;
+    // Others may have received more than was there when this instance looked last.
+    if (this.#read !== this.#ownHead) this.#seenTail = Atomics.load(this.#words, TAIL);
+  }
+
+  /** Finds the next message, which is in {@link piece} then. */
+  next(): number {
+    const words = this.#words;
+    for (let frames = 0; frames < 2; frames++) {
+      const head = this.#read;
+      if (head === this.#seenTail) {
+        this.#seenTail = Atomics.load(words, TAIL);
+        if (head === this.#seenTail) return NOTHING;
+      }
+      const used = (this.#seenTail - head) >>> 0;
+      const at = head & this.#mask;
+      const room = Math.min(used, this.#capacity - at);
+      const word = RING_WORD + 2 * at;
+      const length = (words[word] as number) >>> 0;
+      const kind = (words[word + 1] as number) & 0xffff;
+      if (used > this.#capacity || length > (room - 1) * UNIT) throw corrupt(this.name);
+      const after = (head + 1 + ((length + 7) >>> 3)) | 0;
+      if (kind === PADDING) {
+        this.#read = after;
+        continue;
+      }
+      if ((kind & ~TOUCHED) !== WHOLE) return FRAGMENT;
+      this.wasTouched = kind !== WHOLE;
+      this.#at = head;
+      this.#after = after;
+      this.piece.start = RING + UNIT * (at + 1);
+      this.piece.length = length;
+      return MESSAGE;
+    }
+    throw corrupt(this.name);
+  }
+
+  /** Marks the message that {@link next} has found as one that somebody has had. */
+  touch(): void {
+    const word = RING_WORD + 2 * (this.#at & this.#mask) + 1;
+    this.#words[word] = (this.#words[word] as number) | TOUCHED;
+  }
+
+  /** Goes past the message that {@link next} has found. */
+  consume(): void {
+    this.#read = this.#after;
+  }
+
+  /** Leaves the message that was consumed last where it is. */
+  keep(): void {
+    this.#read = this.#at;
+  }
+
+  /** Gives back the room of what was consumed, releases the lock RECEIVE, and wakes those who wait for room. */
+  giveRoom(): void {
+    const words = this.#words;
+    Atomics.store(words, HEAD, this.#read);
+    this.#ownHead = this.#read;
+    this.stopReceiving();
+    // Not for every message: each sleeper that wakes should find room for several.
+    if (words[SENDERS] !== 0 && 4 * ((this.#seenTail - this.#read) >>> 0) <= 3 * this.#capacity) {
+      channelNotify(this.handle, true);
+    }
+    if (words[HUNGRY_RECEIVER] === this.#seat) channelSated(this.handle, false);
+  }
+
+  /** Releases the lock RECEIVE. What was not consumed stays. */
+  stopReceiving(): void {
+    this.receives = false;
+    if (Atomics.compareExchange(this.#words, RECEIVE, this.#seat, 0) !== this.#seat) channelLeave(this.handle, false);
+  }
+
+  /** Some segment of this process was truncated: throws if it is this one. */
+  #checkLosses(isSending: boolean): void {
+    try {
+      channelLook(this.handle, false, 0);
+      this.#losses = losses[0];
+    } catch (error) {
+      if (isSending) this.stopSending();
+      else this.stopReceiving();
+      throw error;
+    }
+  }
+}

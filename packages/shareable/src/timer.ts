@@ -1,0 +1,22 @@
+/** Timers without the limits of `setTimeout`. */
+
+/** The longest delay of a timer, in milliseconds; longer ones are made of several. */
+const LONGEST_DELAY = 2 ** 31 - 1;
+
+/** Calls `ring` after so many milliseconds, never if they are infinite; returns what stops that. */
+export function startTimer(milliseconds: number, ring: () => void): () => void {
+  if (milliseconds === Infinity) return () => {};
+  const end = performance.now() + milliseconds;
+  let timer: NodeJS.Timeout;
+  const next = (): void => {
+    const left = end - performance.now();
+    // A timer may ring up to a millisecond early.
+    if (left < 1) ring();
+    else start(left);
+  };
+  const start = (left: number): void => {
+    timer = setTimeout(next, Math.min(left, LONGEST_DELAY));
+  };
+  start(milliseconds);
+  return () => clearTimeout(timer);
+}
