@@ -175,6 +175,15 @@ describe('within one process', () => {
     expect(channel.receive()).toBe(5);
   });
 
+  test('null is a message like any other, for iterators too', async () => {
+    using channel = Channel.create<number | null>({ producers: 1 });
+    for (let i = 0; i < 100; i++) channel.send(i % 2 === 0 ? null : i);
+    channel.end();
+    const got: (number | null)[] = [];
+    for await (const value of channel) got.push(value);
+    expect(got).toHaveLength(100);
+  });
+
   test('Web Streams in and out', async () => {
     using source = Channel.create<number>({ producers: 1 });
     using sink = Channel.create<number>({ producers: 1 });

@@ -12,7 +12,9 @@ export function* iterate<T extends {} | null>(channel: Channel<T>): Generator<T,
 export async function* iterateAsync<T extends {} | null>(channel: Channel<T>): AsyncGenerator<T, void, undefined> {
   while (true) {
     if (isTurnDue()) await takeTurn();
-    const value = channel.tryReceive() ?? (await channel.receiveAsync());
+    // Not by `??`: null is a message.
+    let value = channel.tryReceive();
+    if (value === undefined) value = await channel.receiveAsync();
     if (value === undefined) return;
     yield value;
   }
