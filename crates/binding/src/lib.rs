@@ -17,5 +17,6 @@ mod list;
 mod lock;
 mod manager;
 mod segment;
+mod text;
 mod tracker;
 mod value;

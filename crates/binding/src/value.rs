@@ -1,11 +1,12 @@
 //! Values of a list, to and from JavaScript.
 
 use napi::bindgen_prelude::{BigInt, FromNapiValue, Null, ToNapiValue, Uint8ArraySlice, Unknown};
-use napi::{Env, JsString, JsValue, Result, ValueType};
+use napi::{Env, JsValue, Result, ValueType};
 use shareable_core::layout::{Input, MAX_SAFE_INTEGER, Value};
 use shareable_core::{Error, Kind};
 
 use crate::error::throw;
+use crate::text;
 
 /// A value from JavaScript, copied, so that nobody changes it while it is checked and stored.
 pub(crate) enum Owned {
@@ -29,7 +30,7 @@ impl Owned {
                 )),
             },
             ValueType::Boolean => bool::from_unknown(value).map(Self::Bool),
-            ValueType::String => Ok(Self::Str(JsString::from_unknown(value)?.into_utf8()?.into_owned()?)),
+            ValueType::String => text::from_js(env, value).map(Self::Str),
             ValueType::Null => Ok(Self::Null),
             _ if value.is_typedarray()? => Ok(Self::Bytes(Uint8ArraySlice::from_unknown(value)?.to_vec())),
             other => {
@@ -56,7 +57,7 @@ pub(crate) fn to_js<'env>(env: &'env Env, value: Value<'_>) -> Result<Unknown<'e
         Value::Int(n) => integer_to_js(env, n),
         Value::Float(n) => n.into_unknown(env),
         Value::Bool(b) => b.into_unknown(env),
-        Value::Str(text) => text.into_unknown(env),
+        Value::Str(text) => text::to_js(env, text),
         Value::Bytes(bytes) => Uint8ArraySlice::copy_from(env, bytes)?.into_unknown(env),
         Value::None => Null.into_unknown(env),
     }

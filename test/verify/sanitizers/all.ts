@@ -167,7 +167,8 @@ if (chosen.has('thread')) {
 function addonUnderAddressSanitizer(): { LD_PRELOAD: string; SHAREABLE_ADDON: string } {
   const env = { ...process.env, ...buildEnvironment('address') };
   const build = ['build', '--locked', '--package', 'shareable-binding', '--target', triple];
-  spawnSync('cargo', build, { cwd: root, env, stdio: 'inherit' });
+  const { status } = spawnSync('cargo', build, { cwd: root, env, stdio: 'inherit' });
+  if (status !== 0) throw new Error(`the addon cannot be built: cargo ended with ${status}`);
   // Node recognizes an addon by the end of its name.
   const addon = join(work('address'), 'shareable.node');
   copyFileSync(join(work('address'), triple, 'debug/libshareable_binding.so'), addon);
