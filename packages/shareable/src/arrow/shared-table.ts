@@ -64,7 +64,7 @@ export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, Asy
 
   /**
    * The table over the segment's own bytes. After {@link close} every column that came from it, by slicing too, throws
-   * {@link SegmentClosedError}.
+   * `SegmentClosedError`.
    *
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
@@ -85,6 +85,7 @@ export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, Asy
     return `SharedTable(${columns}; ${numRows} rows, name='${this.name}'${this.shm.closed ? ', closed' : ''})`;
   }
 
+  /** What `console.log` and `util.inspect` print. */
   [inspect.custom](): string {
     return this.toString();
   }
