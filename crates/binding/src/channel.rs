@@ -49,7 +49,7 @@ pub struct NativeChannel {
     pub producers: u32,
     /// Bytes of one message at most; 0: no limit.
     pub max_message: f64,
-    /// The descriptor of the file whose bell rings; -1 where there is none.
+    /// The descriptor of the file whose bell rings; -1 without one.
     pub bell: i32,
 }
 
@@ -398,7 +398,7 @@ pub struct NativeChannelSummary {
     pub is_shut: bool,
 }
 
-/// Looks at the channel in a segment, and changes nothing; `null` when there is none.
+/// Looks at the channel in a segment, and changes nothing; `null` for a segment without one.
 #[napi(catch_unwind)]
 pub fn find_channel(env: &Env, segment: &External<Segment>) -> Result<Option<NativeChannelSummary>> {
     match segment.mapping().bytes().and_then(layout::Summary::read) {

@@ -3,7 +3,7 @@
 /** The longest delay of a timer, in milliseconds; longer ones are made of several. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
-/** Calls `ring` after so many milliseconds, never if they are infinite; returns what stops that. */
+/** Calls `ring` after a number of milliseconds, or never for `Infinity`. Returns a function that cancels it. */
 export function startTimer(milliseconds: number, ring: () => void): () => void {
   if (milliseconds === Infinity) return () => {};
   const end = performance.now() + milliseconds;

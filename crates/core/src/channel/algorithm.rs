@@ -2,7 +2,7 @@
 //! from how memory, sleep and seats are had, so that `model.rs` can check it under every schedule.
 //!
 //! **Sleep.** A waiter sets its bits in the flags of its side, looks once more, and sleeps on the flags for as long as they
-//! keep that value. Whoever moves a position looks at the flags afterwards, clears them and wakes all. Sleeping on a
+//! keep that value. A participant that moves a position looks at the flags afterwards, clears them and wakes all. Sleeping on a
 //! position instead loses wake-ups, because a waiter may have read the position before its flags were seen.
 //!
 //! **Fairness.** A waiter of more than a millisecond writes its seat beside the flags. Others then take nothing until it
@@ -68,7 +68,7 @@ pub(super) trait World {
 pub enum Look {
     /// There is a message, or room.
     Ready,
-    /// There is none.
+    /// No message.
     Nothing,
     /// There never will be.
     Ended,
@@ -103,7 +103,7 @@ pub(super) fn notify_all(world: &impl World) {
 
 /// What a receiver finds; it was told of `told` deaths before.
 pub(super) fn look_for_message(world: &impl World, told: u32) -> Look {
-    // Before the positions: whoever ended, shut down or died did so after its last message.
+    // Before the positions: a participant ends, shuts down or dies after its last message.
     let state = State(world.load(Word::State));
     if state.is_discarded() {
         return Look::Ended;

@@ -1,6 +1,6 @@
 //! Messages longer than an eighth of the ring, which stream through it under the lock SEND. Whatever releases the lock before the
-//! last fragment, a death, a time-out or an abort, cuts the message: the next frame is no fragment of it, or there is none
-//! and nobody sends. Receivers drop what was cut.
+//! last fragment, a death, a time-out or an abort, cuts the message: the next frame is not a fragment of it, or no
+//! frame follows and no process sends. Receivers drop what was cut.
 
 use super::algorithm::{self, Side, Word, World};
 use super::shared::Shared;
@@ -16,9 +16,9 @@ const SCRAP: usize = 256;
 pub enum Found {
     /// Nothing that can be received.
     Nothing,
-    /// A message in one piece, of so many bytes.
+    /// A message in one piece, with its number of bytes.
     Whole(u32),
-    /// The first fragment of a message of so many bytes.
+    /// The first fragment of a message, with the number of bytes of the message.
     First(u64),
 }
 
@@ -58,7 +58,7 @@ impl Channel {
         let prefix = (message.len() as u64).to_le_bytes();
         let prefix = if *sent == 0 { &prefix[..] } else { &[] };
         let rest = message.len() - *sent;
-        // The least that is worth a fragment; whoever waits for room waits for at least as much.
+        // The least that is worth a fragment: a sender waits for at least this much room.
         #[expect(clippy::cast_possible_truncation, reason = "both are small")]
         let least = (rest.min(SCRAP) + prefix.len()) as u32;
         let at_end = to_end - HEADER_UNITS;

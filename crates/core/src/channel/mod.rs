@@ -187,7 +187,7 @@ impl Channel {
         self.segment.mapping()
     }
 
-    /// The file whose bell rings when something was sent or received; see [`Channel::arm`]. `None` where there is none.
+    /// The file whose bell rings when something was sent or received; see [`Channel::arm`]. `None` without such a file.
     ///
     /// # Errors
     /// [`Kind::Closed`] after close.

@@ -19,7 +19,7 @@ pub struct Peers {
     pub undecided: u32,
 }
 
-/// Takes a place in the roster. The caller has the seat; whoever had it before and left something there has died.
+/// Takes a place in the roster. The caller has the seat, so an earlier owner that left something there has died.
 pub(super) fn sit_down(shared: &Shared<'_>, seat: u16) -> Result<()> {
     let before = Role(shared.words.role(seat)?.swap(Role::ATTACHED, SeqCst));
     if before.is_producing() {

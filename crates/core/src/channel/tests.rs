@@ -83,7 +83,7 @@ fn a_message_whose_sender_gives_up_is_cut() {
     let mut target = vec![0; 10_000];
     assert_eq!(receiver.receive_part(&mut target, 0).unwrap(), Part::Arrived(sent));
     sender.give_up();
-    // The dead sender's lock is recovered by whoever waits.
+    // A waiter recovers the dead sender's lock.
     assert_eq!(wait(&receiver, Duration::from_millis(300)), Waited::TimedOut);
     assert_eq!(receiver.receive_part(&mut target, sent).unwrap(), Part::Cut);
     receiver.leave(Side::Receivers).unwrap();

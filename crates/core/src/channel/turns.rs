@@ -263,7 +263,7 @@ impl Channel {
             }),
         };
         match found {
-            // Whoever has the lock is served now.
+            // The holder of the lock is served now.
             Look::Ready if shared.lock(side).holder() != Some(self.seat()) && self.stands_back(shared, state, side) => {
                 Waited::Again
             }
@@ -278,7 +278,7 @@ impl Channel {
     fn look_after(&self, shared: &Shared<'_>, state: &mut State, side: Side) -> Result<()> {
         state.looked_after = Some(Instant::now());
         roster::look_after(shared, self.seat())?;
-        // Of the other side: whoever waits on this one takes the lock itself, and finds a dead holder then.
+        // Of the other side. A waiter of this side takes the lock itself, and then finds a dead holder.
         let other = if side == Side::Receivers { Side::Senders } else { Side::Receivers };
         if shared.lock(other).free_dead() {
             algorithm::notify_all(shared);

@@ -273,7 +273,7 @@ export class Channel<T extends {} | null = unknown & {}>
   }
 
   /**
-   * Receives the next message if there is one; `undefined` when there is none: see {@link ended}.
+   * Receives the next message if there is one; otherwise returns `undefined`: see {@link ended}.
    *
    * @throws as {@link receive}, but for the time-out
    */

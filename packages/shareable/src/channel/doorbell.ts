@@ -1,6 +1,6 @@
 /**
- * How a process hears of another one's messages without a thread: whoever sends touches the times of the segment's file,
- * and this watches the file through its open descriptor. Where that cannot be had, nobody hears and callers poll.
+ * Tells a process about messages of others without a thread: a sender changes the times of the segment's file, and this
+ * watches the file through its open descriptor. Where that is not possible, callers poll.
  */
 import type { FSWatcher } from 'node:fs';
 import { watch } from 'node:fs';

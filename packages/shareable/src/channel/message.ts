@@ -15,7 +15,7 @@ export interface MessagePlace<T> {
   end(isConsumed: boolean): void;
 }
 
-/** Where a reservation lies, and how it ends: with the length of the message, or `undefined` when there is none. */
+/** The position of a reservation, and how it ends: with the length of the message, or `undefined` without a message. */
 export interface ReservationPlace {
   readonly bytes: Uint8Array;
   end(length: number | undefined): void;

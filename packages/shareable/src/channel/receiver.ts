@@ -22,7 +22,7 @@ import type { CheckedWait } from './wait-options.js';
 
 /** There is no message now. */
 export const EMPTY: unique symbol = Symbol('empty');
-/** There is none, and there never will be. */
+/** No message is left, and none will come. */
 export const END: unique symbol = Symbol('end');
 
 /** A message that arrives in fragments; this instance has the lock RECEIVE meanwhile. */
@@ -31,7 +31,7 @@ interface Arriving {
   arrived: number;
 }
 
-/** Where fragments go: memory for so many bytes, or `undefined` to leave the message where it is. */
+/** Allocates memory for the bytes of a message, or returns `undefined` to leave the message in the ring. */
 type Allocate = (length: number) => Uint8Array;
 
 const ownMemory: Allocate = (length) => new Uint8Array(length);
@@ -114,7 +114,7 @@ export class Receiver<T> {
     return EMPTY;
   }
 
-  /** Begins to assemble a message; `false` when there is none, after what is left of one that was cut. */
+  /** Begins to assemble a message; `false` without a message, after it skips the rest of one that was cut. */
   #begin(allocate: Allocate): boolean {
     const { handle, name, maxMessage } = this.#native;
     try {

@@ -136,7 +136,7 @@ export class Ring {
     this.#write = this.#words[TAIL] as number;
   }
 
-  /** Finds room for `length` bytes, at most {@link longest}; `false` when there is none. */
+  /** Finds room for `length` bytes, at most {@link longest}; `false` without room. */
   place(length: number): boolean {
     const words = this.#words;
     const capacity = this.#capacity;

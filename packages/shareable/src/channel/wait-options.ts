@@ -20,7 +20,7 @@ export interface CheckedWait {
   signal: AbortSignal | undefined;
 }
 
-/** Checks a time-out; gives it in milliseconds, `Infinity` if there is none. */
+/** Checks a time-out. Returns it in milliseconds, or `Infinity` for none. */
 export function checkTimeout(options: Timeout | undefined): number {
   const timeout: unknown = checkOptions<Wait>(options, ['timeout', 'signal']).timeout;
   if (timeout === undefined) return Infinity;

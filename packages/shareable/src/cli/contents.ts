@@ -13,7 +13,7 @@ export interface Contents {
   readonly array: NativeArray | undefined;
   /** The channel in it, if it is one. */
   readonly channel: NativeChannelSummary | undefined;
-  /** The reason why it is none of them. */
+  /** The reason why it is neither a list, an array nor a channel. */
   readonly layoutError: LayoutError | undefined;
   /** In bytes. */
   readonly size: number;

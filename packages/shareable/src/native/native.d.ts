@@ -197,7 +197,7 @@ export declare function endManagerLater(manager: ExternalObject<Manager>): Promi
 /** Finds the array in a segment of `size` bytes by a copy of its first bytes. */
 export declare function findArray(head: Uint8Array, size: number, segment: string): NativeArray
 
-/** Looks at the channel in a segment, and changes nothing; `null` when there is none. */
+/** Looks at the channel in a segment, and changes nothing; `null` for a segment without one. */
 export declare function findChannel(segment: ExternalObject<Segment>): NativeChannelSummary | null
 
 /** Adds to an integer in a slot and returns the sum. */
@@ -307,7 +307,7 @@ export interface NativeChannel {
   producers: number
   /** Bytes of one message at most; 0: no limit. */
   maxMessage: number
-  /** The descriptor of the file whose bell rings; -1 where there is none. */
+  /** The descriptor of the file whose bell rings; -1 without one. */
   bell: number
 }
 

@@ -66,7 +66,7 @@ impl Frame {
     }
 }
 
-/// Units of so many bytes.
+/// The number of bytes of a unit.
 #[must_use]
 pub fn units(bytes: u32) -> u32 {
     bytes.div_ceil(8)
@@ -107,7 +107,7 @@ impl<'a> Ring<'a> {
         if used > self.capacity() { Err(corrupt("its ends are too far apart")) } else { Ok(used) }
     }
 
-    /// The frame at `head`, after padding; `None` when there is none before `tail`.
+    /// The frame at `head`, after padding; `None` without a frame before `tail`.
     ///
     /// # Errors
     /// [`Kind::Layout`](crate::Kind::Layout) when the bytes there are no frame.

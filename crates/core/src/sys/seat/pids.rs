@@ -102,7 +102,7 @@ impl Seating for Seat {
     /// Nobody hears it.
     fn ring(&self) {}
 
-    /// There is none.
+    /// Not available here.
     fn bell(&self) -> Option<i32> {
         None
     }
