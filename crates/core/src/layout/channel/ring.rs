@@ -66,7 +66,7 @@ impl Frame {
     }
 }
 
-/// The number of bytes of a unit.
+/// Returns the number of units that `bytes` bytes take.
 #[must_use]
 pub fn units(bytes: u32) -> u32 {
     bytes.div_ceil(8)
