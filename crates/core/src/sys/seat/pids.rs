@@ -179,7 +179,7 @@ mod tests {
 
     use super::*;
     use crate::sys::memory::{create, unlink};
-    use crate::{Lifetime, Umask};
+    use crate::{Lifetime, Memory, Umask};
 
     /// A segment that has room for a table, until the value drops.
     struct Fresh {
@@ -193,7 +193,8 @@ mod tests {
             let name = Name::random().unwrap();
             let size = NonZeroUsize::new(BYTES.end).unwrap();
             let mode = (0o600, Umask::default());
-            let (mapping, identity) = create(&name, size, mode, Lifetime::Detached, &mut |_, _| Ok(())).unwrap();
+            let (mapping, identity) =
+                create(&name, size, mode, Lifetime::Detached, &Memory::default(), &mut |_, _| Ok(())).unwrap();
             Self { name, mapping, identity }
         }
 
