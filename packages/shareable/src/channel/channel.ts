@@ -474,6 +474,7 @@ export class Channel<T extends {} | null = unknown & {}>
     return `Channel('${this.name}', ${state})`;
   }
 
+  /** What `console.log` and `util.inspect` print. */
   [inspect.custom](): string {
     return this.toString();
   }
