@@ -15,6 +15,8 @@ interface Got {
 }
 
 const SIZE = 1 << 20;
+/** Rounds of random kills, three in each. */
+const ROUNDS = Number(process.env['SHAREABLE_ONCE_ROUNDS'] ?? 4);
 const fill = (create: (size: number) => SharedMemory) => void create(SIZE).buf.fill(7);
 const peers = (count: number) => Array.from({ length: count }, () => forkFixture('memory/once.ts'));
 
@@ -192,14 +194,15 @@ describe('once', () => {
 
   test(
     'survives makers that are killed at random moments: nobody ever gets half a segment',
-    { timeout: 120_000 },
+    { timeout: 60_000 + 10_000 * ROUNDS },
     async () => {
       const names: string[] = [];
-      const rounds = Number(process.env['SHAREABLE_ONCE_ROUNDS'] ?? 4);
-      for (let round = 0; round < rounds; round++) {
+      for (let round = 0; round < ROUNDS; round++) {
         const name = freshName();
         names.push(name);
         const children = peers(4);
+        // Once all have loaded what they need, so that the kills fall into the making.
+        await Promise.all(children.map((child) => child.ask('dispose')));
         const outcomes = children.map((child) => child.ask<Got>('get', name, 4 * SIZE).catch(() => undefined));
         // Three of four are killed, at a moment somewhere between their start and their end.
         for (const child of children.slice(0, 3)) {
