@@ -34,6 +34,7 @@ describe.skipIf(!platform.hasSweep)('shareable ls', () => {
       isTracked: true,
       isInUse: true,
       owner: { pid: process.pid, isAlive: true },
+      origin: expect.stringMatching(/ls\.test\.ts:\d+:\d+$/),
       uid: process.getuid?.(),
       mode: '0600',
       createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
@@ -75,6 +76,20 @@ describe.skipIf(!platform.hasSweep)('shareable ls', () => {
       expect(rowOf((await shareable(['ls'])).stdout, name)?.[6]).toBe(`${pid} (dead)`);
     } finally {
       rmSync(pathOf(name));
+    }
+  });
+
+  test.skipIf(!platform.hasProc)('names the owner and the line of segments with random and chosen names', async () => {
+    using random = SharedMemory.create(8);
+    using chosen = SharedMemory.create(8, { name: freshName() });
+    using detached = SharedMemory.create(8, { track: false });
+    const owner = { pid: process.pid, isAlive: true };
+    const origin = expect.stringMatching(/ls\.test\.ts:\d+:\d+$/);
+    try {
+      for (const { name } of [random, chosen]) expect(await listed(name)).toMatchObject({ owner, origin });
+      expect(await listed(detached.name)).toMatchObject({ origin: null });
+    } finally {
+      detached.unlink();
     }
   });
 

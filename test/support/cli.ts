@@ -59,6 +59,7 @@ export interface SegmentShape {
   isTracked: boolean;
   isInUse: boolean | null;
   owner: { pid: number; isAlive: boolean } | null;
+  origin: string | null;
   uid: number;
   mode: string;
   createdAt: string;

@@ -39,13 +39,12 @@ describe.skipIf(!platform.hasProc)('the helper', () => {
     expect(warningsIn(owner.stderr)).toMatchObject([{ count: 1, leaks: [{ name }] }]);
   });
 
-  test('is replaced when its process finds that the socket is closed, and nothing is lost', async () => {
+  test('still learns of every segment after its process has closed the socket by mistake', async () => {
     await using owner = forkFixture(FIXTURE);
     await owner.ask('closeTrackersSocket');
     const first = helperOf(owner.process.pid);
     const [second = ''] = await owner.ask<string[]>('own', 1);
-    expect(isAlive(first)).toBe(false);
-    helperOf(owner.process.pid);
+    expect(helperOf(owner.process.pid)).toBe(first);
     const names = await owner.ask<string[]>('held');
     expect([names.length, names.includes(second), names.every(exists)]).toEqual([2, true, true]);
     await owner.kill();
@@ -82,7 +81,12 @@ describe.skipIf(!platform.hasProc)('the helper', () => {
     // A sweep has a file open now and then.
     await expect
       .poll(() => filesOf(helper), { timeout: 10_000 })
-      .toEqual({ 0: expect.stringMatching(/^socket:/), 1: '/dev/null', 2: filesOf(owner.process.pid ?? 0)['2'] });
+      .toEqual({
+        0: expect.stringMatching(/^socket:/),
+        1: '/dev/null',
+        2: filesOf(owner.process.pid ?? 0)['2'],
+        3: expect.stringContaining('shareable-ledger'),
+      });
     await owner.kill();
   });
 
@@ -132,16 +136,15 @@ describe.skipIf(!platform.hasProc)('a helper that is killed', () => {
 });
 
 describe.skipIf(!platform.hasProc)('a helper that is stopped', () => {
-  test('delays its process for a moment at most, then is replaced', async () => {
+  test('never holds its process up, and learns of everything once it is continued', async () => {
     await using owner = forkFixture(FIXTURE);
     const names = await owner.ask<string[]>('own', 1);
     const first = helperOf(owner.process.pid);
     process.kill(first, 'SIGSTOP');
-    // More than its socket takes.
     names.push(...(await owner.ask<string[]>('own', 3000)));
-    expect(helperOf(owner.process.pid)).not.toBe(first);
-    expect(isAlive(first)).toBe(false);
+    expect(helperOf(owner.process.pid)).toBe(first);
     expect(names.filter(exists)).toHaveLength(3001);
+    owner.process.once('exit', () => process.kill(first, 'SIGCONT'));
     await owner.kill();
     expect(names.filter(exists)).toEqual([]);
     expect(warningsIn(owner.stderr)).toMatchObject([{ count: 3001 }]);
@@ -240,8 +243,11 @@ describe.skipIf(!platform.hasProc)('a helper that cannot be started', () => {
       expect(outcome).toMatchObject({ name: 'SharedMemoryError', code: 'EMFILE' });
       expect(leaked).toBe(0);
     }
-    // From then on there is one descriptor to the helper.
-    for (const attempt of attempts.slice(enough)) expect(attempt).toEqual({ outcome: 'created', leaked: 1 });
+    // From then on there are the socket, the ledger and, if there was one more to spare, the handle of the process.
+    for (const attempt of attempts.slice(enough)) {
+      expect(attempt).toEqual({ outcome: 'created', leaked: attempts.at(-1)?.leaked });
+      expect([2, 3]).toContain(attempt.leaked);
+    }
     expect(names.filter(exists)).toEqual([]);
     helperOf(owner.process.pid);
     await owner.kill();

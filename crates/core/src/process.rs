@@ -4,8 +4,9 @@ use crate::sys;
 
 /// Makes this process independent of the one that started it: a session of its own, deaf to signals from the terminal
 /// and to polite requests to end, without inherited descriptors but the standard three, and without a hold on a folder.
-pub fn detach() {
-    sys::detach();
+/// With `has_ledger` a tracker keeps the one that it was started with.
+pub fn detach(has_ledger: bool) {
+    sys::detach(has_ledger);
 }
 
 /// Waits until the process that started this one is gone. The end of the connection to it may be a mistake of its own: a

@@ -92,33 +92,19 @@ impl Segment {
         }
         loop {
             let name = options.name.clone().map_or_else(|| Name::random_for(options.lifetime), Ok)?;
-            let mut registered = None;
-            let created = sys::create(
-                &name,
-                bytes,
-                (options.mode, options.umask),
-                options.lifetime,
-                &options.memory,
-                &mut |raw, identity| {
-                    initialize(view(raw))?;
-                    if raw.loss().is_some() {
-                        return Err(sys::fault::unbacked().on_segment(name.as_str()));
-                    }
-                    if options.lifetime == Lifetime::Owned {
-                        tracker::register(Registration {
-                            identity,
-                            size: size as u64,
-                            name: name.as_str().to_owned(),
-                            origin: options.origin.clone(),
-                        })?;
-                        registered = Some(identity);
-                    }
-                    Ok(())
-                },
-            );
-            if let (Err(_), Some(identity)) = (&created, registered) {
-                tracker::forget(identity);
-            }
+            let mut initialize = |raw: &sys::Mapping| {
+                initialize(view(raw))?;
+                match raw.loss() {
+                    Some(_) => Err(sys::fault::unbacked().on_segment(name.as_str())),
+                    None => Ok(()),
+                }
+            };
+            let mode = (options.mode, options.umask);
+            let created = if options.lifetime == Lifetime::Owned {
+                create_owned(&name, bytes, options, &mut initialize)
+            } else {
+                sys::create(&name, bytes, mode, options.lifetime, &options.memory, &mut |raw, _| initialize(raw))
+            };
             match created {
                 Ok((raw, identity)) => {
                     let segment = Self {
@@ -363,6 +349,43 @@ impl Drop for Segment {
             tracker::keep_in_use(self.identity, &self.mapping);
         }
     }
+}
+
+/// Creates a segment that is on record with the tracker before anybody can know of it.
+fn create_owned(
+    name: &Name,
+    size: NonZeroUsize,
+    options: &CreateOptions,
+    initialize: &mut impl FnMut(&sys::Mapping) -> Result<()>,
+) -> Result<(sys::Mapping, Identity)> {
+    let bytes = size.get() as u64;
+    let mode = (options.mode, options.umask);
+    if options.name.is_none()
+        && let Some(ticket) = tracker::announce(name, bytes, &options.origin)?
+    {
+        let segment = sys::create_announced(name, size, mode, &options.memory, &mut |raw, _| initialize(raw));
+        match &segment {
+            Ok((_, identity)) => tracker::identify(&ticket, *identity),
+            Err(_) => tracker::withdraw(&ticket),
+        }
+        return segment;
+    }
+    let mut registered = None;
+    let created = sys::create(name, size, mode, Lifetime::Owned, &options.memory, &mut |raw, identity| {
+        initialize(raw)?;
+        tracker::register(Registration {
+            identity,
+            size: bytes,
+            name: name.as_str().to_owned(),
+            origin: options.origin.clone(),
+        })?;
+        registered = Some(identity);
+        Ok(())
+    });
+    if let (Err(_), Some(identity)) = (&created, registered) {
+        tracker::forget(identity);
+    }
+    created
 }
 
 /// The error for a name that the segment of a dead owner has and keeps.

@@ -35,6 +35,11 @@ fn values_come_back_from_every_list_as_they_went_in() {
 }
 
 #[test]
+fn no_bytes_make_a_ledger_misbehave() {
+    replay("ledger", targets::ledger::run);
+}
+
+#[test]
 fn no_bytes_make_an_array_misbehave() {
     replay("npy", targets::npy::run);
 }

@@ -1,7 +1,8 @@
 //! The helper executable. Its first argument is its role.
 //!
-//! - `tracker`: reads what one process owns from standard input, unlinks it when that process is gone, and warns about it;
-//! - `silent-tracker`: the same without the warning;
+//! - `tracker [ledger]`: unlinks what one process owns when that process is gone, and warns about it. It knows that from a
+//!   ledger, which it gets as descriptor 3, and from standard input;
+//! - `silent-tracker [ledger]`: the same without the warning;
 //! - `manager`: keeps what many processes make, and unlinks it at the end of the one that has started it;
 //! - `sweep`: removes what dead owners left behind, and reports as JSON;
 //! - `list`: reports all segments as JSON;
@@ -12,7 +13,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
-use shareable_core::tracker::{ROLE, SILENT_ROLE, Warnings};
+use shareable_core::tracker::{LEDGER, ROLE, SILENT_ROLE, Warnings};
 
 mod report;
 mod serve;
@@ -24,8 +25,10 @@ fn main() -> ExitCode {
     // Looking whether a segment is in use takes a lease on it, and its signal must not end us.
     shareable_core::process::ignore_lease_signals();
     match arguments[..] {
-        [ROLE] => track::run(Warnings::Written),
-        [SILENT_ROLE] => track::run(Warnings::Silent),
+        [ROLE] => track::run(Warnings::Written, false),
+        [ROLE, LEDGER] => track::run(Warnings::Written, true),
+        [SILENT_ROLE] => track::run(Warnings::Silent, false),
+        [SILENT_ROLE, LEDGER] => track::run(Warnings::Silent, true),
         [shareable_core::manager::ROLE] => serve::run(),
         ["sweep"] => print(&report::sweep()),
         ["list"] => print(&report::list()),

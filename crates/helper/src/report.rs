@@ -56,6 +56,8 @@ pub(crate) struct Segment {
     /// Whether any process has it open or mapped; absent when this user may not know.
     is_in_use: Option<bool>,
     owner: Option<Owner>,
+    /// Where it was created.
+    origin: Option<String>,
 }
 
 /// The process that created a segment.
@@ -84,6 +86,7 @@ pub(crate) fn list() -> Vec<Segment> {
             is_tracked: segment.is_tracked,
             is_in_use: segment.is_in_use,
             owner: segment.owner.map(|Holder { pid, is_alive }| Owner { pid, is_alive }),
+            origin: segment.origin,
         })
         .collect()
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use shareable_core::tracker::protocol::Decoder;
-use shareable_core::tracker::{Ledger, Warnings, warning};
+use shareable_core::tracker::{Ledger, Shared, Warnings, warning};
 
 /// The second line of the warning: how to avoid it.
 const ADVICE: &str = "resource_tracker: They are unlinked now. To avoid this warning, create them with `using`, or dispose \
@@ -17,8 +17,12 @@ const ADVICE: &str = "resource_tracker: They are unlinked now. To avoid this war
 static HURRY: AtomicBool = AtomicBool::new(false);
 
 /// Follows one process until it is gone, then cleans up after it.
-pub(crate) fn run(warnings: Warnings) -> ExitCode {
-    shareable_core::process::detach();
+pub(crate) fn run(warnings: Warnings, has_ledger: bool) -> ExitCode {
+    shareable_core::process::detach(has_ledger);
+    let shared = if has_ledger { Shared::adopt().ok() } else { None };
+    if let Some(shared) = &shared {
+        shared.watch();
+    }
     // What others left behind when everything died at once; beside the main work, so that nobody waits for it.
     // Without a thread to spare the main work goes on.
     let sweep = thread::Builder::new().spawn(|| shareable_core::stale::sweep(&HURRY));
@@ -27,7 +31,8 @@ pub(crate) fn run(warnings: Warnings) -> ExitCode {
         shareable_core::process::wait_for_starter();
     }
     HURRY.store(true, Ordering::Relaxed);
-    let leaked = ledger.clean();
+    let mut leaked = ledger.clean();
+    leaked.extend(shared.iter().flat_map(Shared::clean));
     if let Some(warning) = warning(&leaked).filter(|_| warnings == Warnings::Written) {
         // In one call, or the lines of several trackers run into each other. Standard error may be closed.
         let _ = io::stderr().write_all(format!("{warning}\n{ADVICE}\n").as_bytes());

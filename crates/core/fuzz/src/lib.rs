@@ -5,6 +5,7 @@
 pub mod channel;
 pub mod codec;
 pub mod handshake;
+pub mod ledger;
 pub mod list;
 pub mod manager;
 mod memory;

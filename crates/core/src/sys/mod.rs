@@ -5,6 +5,7 @@
 //! - `seat`: how a lock's participants are told apart, how they sleep, and how a death shows.
 //! - `transport`: what managers talk by.
 //! - `process`: the helper process.
+//! - `ledger`: the memory that a process shares with its tracker.
 //! - `sweep`: what lies in shared memory, and what of it has no owner any more.
 //! - `birth`: which process a number means.
 //! - `limits`: how much memory this process may allocate.
@@ -40,6 +41,7 @@ macro_rules! supplied {
 
 #[cfg(not(backend = "linux"))]
 mod birth;
+mod ledger;
 mod limits;
 mod memory;
 mod process;
@@ -47,15 +49,17 @@ pub(crate) mod seat;
 mod sweep;
 mod transport;
 
+pub(crate) use ledger::Ledger;
 pub use limits::MemoryLimit;
 pub(crate) use limits::memory_limit;
 pub use memory::page_size;
 pub(crate) use memory::{
-    Draft, Hold, LOSSES, Mapping, Region, attach_within, create, draft, is_linked, publish, renew_fault_handler,
-    unlink, unlink_registered,
+    Draft, Hold, LOSSES, Mapping, Region, attach_within, create, create_announced, draft, is_linked, publish,
+    renew_fault_handler, unlink, unlink_announced, unlink_registered,
 };
 pub(crate) use process::{
-    Helper, Supervised, at_exit, detach, effective_user, fall_silent, ignore_lease_signals, wait_for_starter,
+    Helper, Supervised, at_exit, detach, effective_user, fall_silent, ignore_lease_signals, start_time,
+    wait_for_starter,
 };
 pub use sweep::{Fate, Found};
 pub(crate) use sweep::{Standing, list, reclaim, sweep};

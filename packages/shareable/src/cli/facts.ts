@@ -44,6 +44,7 @@ export function toShape(base: Pick<Segment, 'name' | 'size'> & Kind, segment: Se
     isTracked: segment?.isTracked ?? null,
     isInUse: segment?.isInUse ?? null,
     owner: segment?.owner ?? null,
+    origin: segment?.origin ?? null,
     uid: segment?.uid ?? null,
     mode: segment === undefined ? null : formatMode(segment.mode),
     createdAt: segment === undefined ? null : new Date(segment.createdAt).toISOString(),

@@ -24,6 +24,8 @@ export interface Segment {
   isInUse: boolean | null;
   /** The process that created it, or null where that is not recorded. */
   owner: { pid: number; isAlive: boolean } | null;
+  /** The line that created it, or null where its owner did not note that or is gone. */
+  origin: string | null;
 }
 
 /** What a sweep did. */

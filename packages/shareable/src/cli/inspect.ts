@@ -67,11 +67,12 @@ function* describeFacts(name: string, contents: Contents, segment: Segment | und
   else if (list === undefined) yield row('kind', 'raw', { text: ` (${layoutError?.message})`, style: 'dim' });
   else yield row('kind', `list of ${count(list.length, 'slot')}`);
   if (segment === undefined) return;
-  const { residentBytes, isTracked, isInUse, owner, createdAt, uid, mode } = segment;
+  const { residentBytes, isTracked, isInUse, owner, origin, createdAt, uid, mode } = segment;
   yield row('resident', formatBytes(residentBytes));
   yield row('tracked', formatBoolean(isTracked));
   yield row('in use', formatBoolean(isInUse));
   yield row('owner', owner?.isAlive === true ? `${owner.pid} (alive)` : formatOwner(segment));
+  if (origin !== null) yield row('origin', origin);
   yield row('created', `${new Date(createdAt).toISOString()}, ${formatAge(Date.now() - createdAt)} ago`);
   yield row('user', `uid ${uid}, mode ${formatMode(mode)}`);
 }

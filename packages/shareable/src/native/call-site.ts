@@ -1,10 +1,35 @@
 import { fileURLToPath } from 'node:url';
 
 /**
- * Finds the line that creates a segment, for the warning about segments that were left behind. `SHAREABLE_CALL_SITE=off`
- * saves the microseconds that this takes.
+ * Finds the line that creates a segment, for the warning about segments that were left behind and for `shareable ls`. That
+ * takes some microseconds, so a thread does it for its first segments, and after that once per interval.
+ * `SHAREABLE_CALL_SITE=all` does it for each segment, and `SHAREABLE_CALL_SITE=off` for none.
  */
-const isOff = process.env['SHAREABLE_CALL_SITE'] === 'off';
+const setting = process.env['SHAREABLE_CALL_SITE'];
+
+/** The number of segments before the limit on the rate. A program that leaks in a loop shows the line in its first ones. */
+const FIRST = 32;
+
+/** Milliseconds. */
+const INTERVAL = 1;
+
+let count = 0;
+let last = 0;
+
+/** Whether it is time to find another place. */
+function isDue(): boolean {
+  if (setting === 'off') return false;
+  if (setting === 'all') return true;
+  if (count < FIRST) {
+    count += 1;
+    return true;
+  }
+  const now = performance.now();
+  // A program may replace the clock, also by one that goes back.
+  if (Math.abs(now - last) < INTERVAL) return false;
+  last = now;
+  return true;
+}
 
 /** The folder of the package's compiled files. Frames in it are not the caller's. */
 const own = new URL('..', import.meta.url).href;
@@ -18,7 +43,7 @@ const DEPTH = 6;
 /** Returns the file, line and column of the call to `method` of this package, or an empty string. */
 export function callSite(method: (...args: never[]) => unknown): string {
   // Each further frame costs as much as the rest together.
-  return isOff ? '' : (find(1, method) ?? find(DEPTH, callSite) ?? '');
+  return isDue() ? (find(1, method) ?? find(DEPTH, callSite) ?? '') : '';
 }
 
 /** Finds the first frame of a caller among the `depth` frames above a function. */

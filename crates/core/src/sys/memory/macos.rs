@@ -53,6 +53,11 @@ impl Draft {
         InPlace::new(name, size, mode, memory).map(Self)
     }
 
+    /// Every segment is made under its name here.
+    pub(in crate::sys) fn announced(name: &Name, size: NonZeroUsize, mode: u32, memory: &Memory) -> Result<Self> {
+        InPlace::new(name, size, mode, memory).map(Self)
+    }
+
     pub(in crate::sys) fn file(&self) -> BorrowedFd<'_> {
         self.0.file()
     }

@@ -106,6 +106,18 @@ supplied! {
         /// `Exists` when the name was taken meanwhile, and what else the system says.
         fn publish(draft: Draft, name: &Name) -> Result<()>;
 
+        /// Creates a segment as `create` does, under a random name that the tracker knows already, without hiding the segment while it is made.
+        ///
+        /// # Errors
+        /// As for `create`.
+        fn create_announced(
+            name: &Name,
+            size: NonZeroUsize,
+            mode: (u32, Umask),
+            memory: &Memory,
+            before_publish: BeforePublish<'_>,
+        ) -> Result<(Mapping, Identity)>;
+
         /// Maps an existing segment, and changes nothing but this process. Waits up to `patience` for one that has no
         /// size yet.
         ///
@@ -127,6 +139,9 @@ supplied! {
 
         /// The same for a tracker. Returns whether it removed anything.
         fn unlink_registered(name: &str, identity: Identity) -> bool;
+
+        /// For a tracker, by a random name alone, which only its process can have used. Returns whether it removed anything.
+        fn unlink_announced(name: &str) -> bool;
 
         /// Whether the name is still that segment's, as far as an identity can tell.
         fn is_linked(name: &Name, identity: Identity) -> bool;

@@ -102,6 +102,20 @@ pub(crate) fn is_linked(_name: &Name, _identity: Identity) -> bool {
     false
 }
 
+pub(crate) fn create_announced(
+    name: &Name,
+    _size: NonZeroUsize,
+    _mode: (u32, Umask),
+    _memory: &Memory,
+    _before_publish: BeforePublish<'_>,
+) -> Result<(Mapping, Identity)> {
+    Err(unsupported(name))
+}
+
+pub(crate) fn unlink_announced(_name: &str) -> bool {
+    false
+}
+
 pub(crate) fn unlink_registered(_name: &str, _identity: Identity) -> bool {
     false
 }

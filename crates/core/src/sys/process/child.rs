@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Supervised;
+use crate::sys::Ledger;
 
 /// A running helper process.
 #[derive(Debug)]
@@ -16,7 +17,7 @@ pub(crate) struct Helper {
 
 impl Supervised for Helper {
     /// Starts `program` with one argument, its role.
-    fn spawn(program: &Path, role: &str) -> io::Result<Self> {
+    fn spawn(program: &Path, role: &str, _ledger: Option<&Ledger>) -> io::Result<Self> {
         let mut command = Command::new(program);
         command.arg(role).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit());
         in_own_group(&mut command);
@@ -76,7 +77,7 @@ fn in_own_group(command: &mut Command) {
 }
 
 /// See [`crate::process::detach`]: the process that started this one has done everything.
-pub(crate) fn detach() {}
+pub(crate) fn detach(_: bool) {}
 
 /// There is no sweep here that would go on for longer.
 pub(crate) fn fall_silent() {}
@@ -94,3 +95,8 @@ pub(crate) fn ignore_lease_signals() {}
 
 /// A pipe does not tell who was at its other end.
 pub(crate) fn wait_for_starter() {}
+
+/// Nothing tells here.
+pub(crate) fn start_time(_: u32) -> Option<u64> {
+    None
+}

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
-use super::Os;
+use super::{Ledger, Os};
 
 #[cfg(backend = "portable")]
 mod child;
@@ -39,8 +39,9 @@ pub(crate) use platform::Helper;
 /// A helper process that this process has started. The drop kills it and waits for its end, but never for one that could
 /// not be killed.
 pub(crate) trait Supervised: Debug + Send + Sync + Sized {
-    /// Starts `program` with one argument, its role, such that nothing that ends this process's group or session ends it.
-    fn spawn(program: &Path, role: &str) -> io::Result<Self>;
+    /// Starts `program` with its role, such that nothing that ends this process's group or session ends it. A tracker gets a
+    /// ledger where there is one.
+    fn spawn(program: &Path, role: &str, ledger: Option<&Ledger>) -> io::Result<Self>;
 
     /// Sends a whole frame. After an error the helper must be given up.
     fn send(&self, frame: &[u8]) -> io::Result<()>;
@@ -58,14 +59,17 @@ pub(crate) trait Supervised: Debug + Send + Sync + Sized {
 supplied! {
     /// What a process does to itself, see [`crate::process`].
     pub(crate) trait Duties {
-        /// Makes this process independent of its starter.
-        fn detach();
+        /// Makes this process independent of its starter. A tracker keeps its ledger.
+        fn detach(has_ledger: bool);
 
         /// Gives up standard error.
         fn fall_silent();
 
         /// Ignores the signal that says that a lease is in somebody's way.
         fn ignore_lease_signals();
+
+        /// When a process started, in the system's ticks; `None` where that is not known, or for one that has ended.
+        fn start_time(pid: u32) -> Option<u64>;
 
         /// Waits for the end of the process that started this one; returns at once where that cannot be known.
         fn wait_for_starter();

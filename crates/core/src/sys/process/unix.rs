@@ -1,7 +1,7 @@
 //! The helper process: started in a session of its own, so that what kills this process or its group passes it by, and
 //! connected by a socket whose end of file tells it that this process is gone, however it went.
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -22,9 +22,16 @@ use super::handle::Child;
 #[cfg(not(backend = "linux"))]
 use super::number::Child;
 use super::os;
+use crate::sys::Ledger;
 
 /// How long a helper may leave its socket full. It reads at once, so a longer time means that it was stopped.
 const MAX_FULL: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+
+/// The argument of a helper that has a ledger.
+const LEDGER: &CStr = c"ledger";
+
+/// The first descriptor that a helper does not get: it has the standard three, and perhaps a ledger.
+const FIRST_FREE: i32 = 4;
 
 /// A running helper process.
 #[derive(Debug)]
@@ -50,18 +57,20 @@ impl Helper {
 }
 
 impl Supervised for Helper {
-    /// Starts `program` with one argument, its role.
-    fn spawn(program: &Path, role: &str) -> io::Result<Self> {
+    /// Starts `program` with its role, and a second argument if it gets a ledger.
+    fn spawn(program: &Path, role: &str, ledger: Option<&Ledger>) -> io::Result<Self> {
         let (ours, theirs) = os::socket_pair()?;
         let program = CString::new(program.as_os_str().as_bytes())?;
         let role = CString::new(role)?;
-        let arguments = [program.as_ptr().cast_mut(), role.as_ptr().cast_mut(), ptr::null_mut()];
+        let second = if ledger.is_some() { LEDGER.as_ptr().cast_mut() } else { ptr::null_mut() };
+        let arguments = [program.as_ptr().cast_mut(), role.as_ptr().cast_mut(), second, ptr::null_mut()];
         let environment: [*mut c_char; 1] = [ptr::null_mut()];
         let attributes = Attributes::own_session()?;
         // Node marks its own standard error close-on-exec; a copy that the spawn puts in place is not.
         let input = copy(&theirs)?;
         let errors = copy(rustix::stdio::stderr()).ok();
-        let actions = Actions::stdio(&input, errors.as_ref())?;
+        let ledger = ledger.map(shared).transpose()?;
+        let actions = Actions::stdio(&input, errors.as_ref(), ledger.as_ref())?;
         let mut pid = 0;
         // SAFETY: `attributes` and `actions` are initialized, `arguments` and `environment` end in a null pointer, and
         // everything they point to lives until the call returns.
@@ -124,9 +133,21 @@ pub(crate) fn at_exit(f: extern "C" fn()) {
     let _ = unsafe { libc::atexit(f) };
 }
 
-/// A copy above the standard three, so that none of the spawn's steps overwrites what a later one needs.
+/// A copy above those that a helper gets, so that none of the spawn's steps overwrites what a later one needs.
 fn copy(file: impl AsFd) -> io::Result<OwnedFd> {
-    Ok(rustix::io::fcntl_dupfd_cloexec(file, 3)?)
+    Ok(rustix::io::fcntl_dupfd_cloexec(file, FIRST_FREE)?)
+}
+
+/// The ledger for a helper.
+#[cfg(backend = "linux")]
+fn shared(ledger: &Ledger) -> io::Result<OwnedFd> {
+    copy(ledger)
+}
+
+/// There are no ledgers here.
+#[cfg(not(backend = "linux"))]
+fn shared(_: &Ledger) -> io::Result<OwnedFd> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// posix_spawn reports errors by value.
@@ -161,7 +182,7 @@ struct Actions(libc::posix_spawn_file_actions_t);
 
 impl Actions {
     /// The socket as standard input, no output, and our standard error, if there is one, for the warning.
-    fn stdio(input: &OwnedFd, errors: Option<&OwnedFd>) -> io::Result<Self> {
+    fn stdio(input: &OwnedFd, errors: Option<&OwnedFd>, ledger: Option<&OwnedFd>) -> io::Result<Self> {
         let mut actions = MaybeUninit::uninit();
         // SAFETY: the call initializes what it points to.
         check(unsafe { libc::posix_spawn_file_actions_init(actions.as_mut_ptr()) })?;
@@ -170,6 +191,9 @@ impl Actions {
         actions.put(input, 0)?;
         if let Some(errors) = errors {
             actions.put(errors, 2)?;
+        }
+        if let Some(ledger) = ledger {
+            actions.put(ledger, FIRST_FREE - 1)?;
         }
         // SAFETY: `actions` is initialized, and the path a C string, which the call copies.
         check(unsafe {
@@ -191,10 +215,10 @@ impl Drop for Actions {
     }
 }
 
-pub(crate) use super::os::wait_for_starter;
+pub(crate) use super::os::{start_time, wait_for_starter};
 
 /// See [`crate::process::detach`].
-pub(crate) fn detach() {
+pub(crate) fn detach(has_ledger: bool) {
     // Fails where we lead a session already, which is how we are started.
     let _ = rustix::process::setsid();
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGPIPE, libc::SIGTSTP] {
@@ -203,9 +227,13 @@ pub(crate) fn detach() {
     ignore_lease_signals();
     // A descriptor that slipped through would keep somebody's pipe open for as long as we live.
     #[cfg(target_os = "linux")]
-    // SAFETY: at the start of the process nothing of ours has a descriptor above the standard three.
+    let first = if has_ledger { FIRST_FREE } else { FIRST_FREE - 1 };
+    #[cfg(not(target_os = "linux"))]
+    let _ = has_ledger;
+    #[cfg(target_os = "linux")]
+    // SAFETY: at the start of the process nothing of ours has another descriptor than those that it was started with.
     unsafe {
-        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0);
+        libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0);
     }
     let _ = rustix::process::chdir("/");
 }

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::Supervised;
+use crate::sys::Ledger;
 
 /// Cannot exist: nothing makes one.
 #[derive(Debug)]
 pub(crate) struct Helper(Infallible);
 
 impl Supervised for Helper {
-    fn spawn(_program: &Path, _role: &str) -> io::Result<Self> {
+    fn spawn(_program: &Path, _role: &str, _ledger: Option<&Ledger>) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -39,10 +40,15 @@ pub(crate) fn effective_user() -> u32 {
     0
 }
 
-pub(crate) fn detach() {}
+pub(crate) fn detach(_: bool) {}
 
 pub(crate) fn fall_silent() {}
 
 pub(crate) fn wait_for_starter() {}
 
 pub(crate) fn ignore_lease_signals() {}
+
+/// Nothing tells here.
+pub(crate) fn start_time(_: u32) -> Option<u64> {
+    None
+}

@@ -10,6 +10,7 @@
 //! A write lease, fcntl(2) `F_SETLEASE`, is granted only while nobody else has the file open or mapped. An owner has its
 //! segment mapped until it unlinks it or dies.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -20,9 +21,13 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::{Fate, Found, Standing};
+use crate::ownership::Holder;
+use crate::sys::ledger::ledgers;
 use crate::sys::memory::os::mark::{creator, has_owner, is_marked, open, signature};
 use crate::sys::memory::os::{MOUNT, identity, is_segment};
-use crate::{Lifetime, Name};
+use crate::sys::start_time;
+use crate::tracker::ledger;
+use crate::{Identity, Lifetime, Name};
 
 /// How long a segment has to look stale before it is removed. Its owner may have died this moment: then its tracker is
 /// about to remove it, and to say so.
@@ -223,10 +228,12 @@ impl Drop for Lease<'_> {
 /// All segments of the mount.
 pub(crate) fn list() -> Vec<Found> {
     let user = geteuid().as_raw();
+    let records = records();
     segments()
         .map(|(name, stat)| {
             let is_tracked = is_marked(&name, &stat);
             let file = open(&name).ok();
+            let record = records.get(&identity(&stat));
             let is_in_use = file.as_ref().filter(|_| stat.st_uid == user).and_then(|file| match Lease::take(file) {
                 Ok(_lease) => Some(false),
                 Err(Errno::AGAIN) => Some(true),
@@ -243,8 +250,25 @@ pub(crate) fn list() -> Vec<Found> {
                 created_at: stat.st_ctime as f64 + stat.st_ctime_nsec as f64 / 1e9,
                 is_tracked,
                 is_in_use,
-                owner: file.as_ref().and_then(creator),
+                owner: record.map(|(owner, _)| *owner).or_else(|| file.as_ref().and_then(creator)),
+                origin: record.map(|(_, origin)| origin.clone()).filter(|origin| !origin.is_empty()),
             }
         })
         .collect()
+}
+
+/// What the ledgers of this user's processes say about segments: who owns each, and where it was created.
+fn records() -> BTreeMap<Identity, (Holder, String)> {
+    let mut records = BTreeMap::new();
+    for shared in ledgers() {
+        let Some(owner) = ledger::owner(shared.slot(0)) else { continue };
+        let holder = Holder { pid: owner.pid, is_alive: start_time(owner.pid) == Some(owner.start) };
+        let entries = (1..shared.len()).filter_map(|slot| ledger::read(shared.slot(slot)));
+        records.extend(
+            entries
+                .filter(|entry| entry.is_live)
+                .map(|ledger::Entry { segment, .. }| (segment.identity, (holder, segment.origin))),
+        );
+    }
+    records
 }

@@ -80,4 +80,6 @@ pub struct Found {
     pub is_in_use: Option<bool>,
     /// The process that created it, where that is on record.
     pub owner: Option<Holder>,
+    /// Where in its owner's program it was created, as long as that process lives and for as far as it noted the place.
+    pub origin: Option<String>,
 }

@@ -1,6 +1,5 @@
 //! The marks of an owned segment, see [`crate::mark`], and what a segment says about its creator.
 
-use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
@@ -13,6 +12,7 @@ use rustix::process::geteuid;
 
 use super::{MOUNT, identity, is_segment};
 use crate::ownership::Holder;
+use crate::sys::start_time;
 use crate::{Lifetime, Name, mark};
 
 /// The sticky bit.
@@ -116,7 +116,7 @@ pub(in crate::sys) fn has_owner(file: BorrowedFd<'_>) -> bool {
 /// What the creator of a segment has noted about itself and it.
 pub(in crate::sys) struct Signature {
     pub(in crate::sys) pid: u32,
-    start: String,
+    start: u64,
     is_owned: bool,
 }
 
@@ -127,23 +127,12 @@ pub(in crate::sys) fn signature(file: &OwnedFd) -> Option<Signature> {
     let (pid, start, inode, lifetime) = (words.next()?, words.next()?, words.next()?, words.next()?);
     // A copy with all attributes, as by `cp -a`, is not the segment.
     (identity(&fstat(file).ok()?).inode.to_string() == inode).then_some(())?;
-    Some(Signature { pid: pid.parse().ok()?, start: start.to_owned(), is_owned: lifetime == word(true) })
+    Some(Signature { pid: pid.parse().ok()?, start: start.parse().ok()?, is_owned: lifetime == word(true) })
 }
 
 pub(in crate::sys) fn creator(file: &OwnedFd) -> Option<Holder> {
     let Signature { pid, start, .. } = signature(file)?;
     Some(Holder { pid, is_alive: start_time(pid).is_some_and(|now| now == start) })
-}
-
-/// When a process started, in the kernel's ticks: field 22 of proc_pid_stat(5). A zombie does not live.
-fn start_time(pid: u32) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field may hold anything, parentheses and spaces among it.
-    let mut fields = stat.get(stat.rfind(')')? + 2..)?.split(' ');
-    if matches!(fields.next()?, "Z" | "X") {
-        return None;
-    }
-    fields.nth(18).map(str::to_owned)
 }
 
 pub(in crate::sys) fn open(name: &str) -> Result<OwnedFd, Errno> {

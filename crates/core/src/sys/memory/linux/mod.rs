@@ -83,6 +83,12 @@ impl Draft {
         }
     }
 
+    /// A segment with a random name that is on record with the tracker. It shows up half made in listings, but nobody can know
+    /// its name, and the name is its mark.
+    pub(in crate::sys) fn announced(name: &Name, size: NonZeroUsize, mode: u32, memory: &Memory) -> Result<Self> {
+        InPlace::new(name, size, mode | mark::OWNED, memory).map(Self::InPlace)
+    }
+
     pub(in crate::sys) fn file(&self) -> BorrowedFd<'_> {
         match self {
             Self::Unnamed(file) => file.as_fd(),

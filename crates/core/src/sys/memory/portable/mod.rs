@@ -170,6 +170,22 @@ pub(crate) fn attach_within(
     }
 }
 
+/// Nothing is announced here.
+pub(crate) fn create_announced(
+    name: &Name,
+    size: NonZeroUsize,
+    mode: (u32, Umask),
+    memory: &Memory,
+    before_publish: BeforePublish<'_>,
+) -> Result<(Mapping, Identity)> {
+    create(name, size, mode, Lifetime::Owned, memory, before_publish)
+}
+
+/// As for [`create_announced`].
+pub(crate) fn unlink_announced(_: &str) -> bool {
+    false
+}
+
 pub(crate) fn unlink_registered(name: &str, identity: Identity) -> bool {
     Name::new(name).and_then(|name| unlink(&name, identity)).is_ok()
 }

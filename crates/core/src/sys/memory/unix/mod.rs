@@ -38,7 +38,27 @@ pub(crate) fn create(
     memory: &Memory,
     before_publish: BeforePublish<'_>,
 ) -> Result<(Mapping, Identity)> {
-    let draft = os::Draft::new(name, size, mode, lifetime, memory)?;
+    complete(os::Draft::new(name, size, mode, lifetime, memory)?, name, size, (mode, umask), before_publish)
+}
+
+/// See the backend contract.
+pub(crate) fn create_announced(
+    name: &Name,
+    size: NonZeroUsize,
+    (mode, umask): (u32, Umask),
+    memory: &Memory,
+    before_publish: BeforePublish<'_>,
+) -> Result<(Mapping, Identity)> {
+    complete(os::Draft::announced(name, size, mode, memory)?, name, size, (mode, umask), before_publish)
+}
+
+fn complete(
+    draft: os::Draft,
+    name: &Name,
+    size: NonZeroUsize,
+    (mode, umask): (u32, Umask),
+    before_publish: BeforePublish<'_>,
+) -> Result<(Mapping, Identity)> {
     let stat = stat(draft.file(), name)?;
     let mapping = map(draft.file(), size.get(), Access::ReadWrite, name, is_sparse(&stat))?;
     if umask == Umask::Ignored {
@@ -158,6 +178,12 @@ pub(crate) fn is_linked(name: &Name, identity: Identity) -> bool {
         Ok(found) => found.is_none_or(|found| found == identity),
         Err(errno) => errno != Errno::NOENT,
     }
+}
+
+/// The same for a random name of which the tracker knows only that its process was about to use it.
+pub(crate) fn unlink_announced(name: &str) -> bool {
+    Name::lifetime_of(name) == Some(Lifetime::Owned)
+        && Name::new(name).is_ok_and(|name| os::is_owned_by_us(&name) && os::remove(&name).is_ok())
 }
 
 /// A tracker may have more rights than the process that it follows has by now, so it removes only what is this library's

@@ -25,7 +25,7 @@ pub(crate) struct Server {
 impl Serving for Server {
     /// Starts `program` with one argument, the role of a server.
     fn spawn(program: &Path, role: &str) -> io::Result<Self> {
-        let process = Helper::spawn(program, role)?;
+        let process = Helper::spawn(program, role, None)?;
         let socket = rustix::io::fcntl_dupfd_cloexec(process.socket(), 3)?;
         Ok(Self { stream: Stream::new(socket, String::new())?, _process: process })
     }

@@ -33,7 +33,7 @@ impl Serving for Server {
     fn spawn(program: &Path, role: &str) -> io::Result<Self> {
         let address = Address::Pipe(fresh_name("shareable-starter-")?);
         let Address::Pipe(name) = &address else { return Err(io::ErrorKind::InvalidInput.into()) };
-        let process = Helper::spawn(program, role)?;
+        let process = Helper::spawn(program, role, None)?;
         process.send(format!("{name}\n").as_bytes())?;
         let deadline = Instant::now() + SERVER_TIMEOUT;
         loop {

@@ -1,0 +1,329 @@
+//! The owner's side: keeps the record, and keeps a tracker alive that reads it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+use super::ledger::{self, Owner, Watch};
+use super::protocol::{Frame, Registration};
+use super::{ROLE, SILENT_ROLE, Warnings};
+use crate::sys::Supervised as _;
+use crate::{Error, Identity, Kind, Mapping, Name, Result, sys};
+
+/// How long the end of this process waits for its trackers to clean up.
+const TRACKER_TIMEOUT: Duration = Duration::from_secs(1);
+
+#[allow(clippy::zero_sized_map_values, reason = "where there is no sweep, there are no holds")]
+static CLIENT: Mutex<Client> = Mutex::new(Client {
+    process: 0,
+    program: None,
+    role: ROLE,
+    trackers: BTreeMap::new(),
+    segments: BTreeMap::new(),
+    holds: BTreeMap::new(),
+});
+
+/// What this process owns, and who cleans up after it.
+#[allow(clippy::zero_sized_map_values, reason = "where there is no sweep, there are no holds")]
+struct Client {
+    /// The process that all of this is about. A child of fork(2) has a copy, and owns nothing of it.
+    process: u32,
+    program: Option<PathBuf>,
+    role: &'static str,
+    /// By the effective user that this process had when it started each: a tracker must not have other rights than the
+    /// process has whose word it acts on.
+    trackers: BTreeMap<u32, Tracker>,
+    /// What is on record, with the user whose tracker knows it.
+    segments: BTreeMap<Identity, (u32, Record)>,
+    /// What keeps segments in use that this process has closed but not unlinked.
+    holds: BTreeMap<Identity, sys::Hold>,
+}
+
+struct Tracker {
+    helper: sys::Helper,
+    /// Where the system has no such memory, the helper is told everything by messages.
+    books: Option<Books>,
+}
+
+/// Where a segment is on record.
+enum Record {
+    /// In the ledger, in this slot.
+    Noted(usize),
+    /// With the helper, which was told this. A new one has to be told again.
+    Told(Registration),
+}
+
+/// A slot of the ledger that has a name and waits for the segment.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    user: u32,
+    slot: usize,
+    turn: u64,
+}
+
+fn client() -> MutexGuard<'static, Client> {
+    // A panic elsewhere leaves the table whole: each change to it is one call.
+    let mut client = CLIENT.lock().unwrap_or_else(PoisonError::into_inner);
+    client.start_anew_after_fork();
+    client
+}
+
+/// Says where the helper executable is, and whether it warns. A host that never does has no tracker: what it owns and leaves
+/// behind stays.
+pub fn set_program(program: PathBuf, warnings: Warnings) {
+    let mut client = client();
+    client.program = Some(program);
+    client.role = match warnings {
+        Warnings::Written => ROLE,
+        Warnings::Silent => SILENT_ROLE,
+    };
+}
+
+/// Where the helper executable is, if that was said.
+pub(crate) fn program() -> Option<PathBuf> {
+    client().program.clone()
+}
+
+/// Puts an owned segment on record. When this returns, the segment is cleaned up however this process ends.
+pub(crate) fn register(segment: Registration) -> Result<()> {
+    let mut client = client();
+    let identity = segment.identity;
+    let user = sys::effective_user();
+    if let Some(books) = client.books(user)? {
+        let (slot, turn) = books.take()?;
+        ledger::register(books.ledger.slot(slot), turn, &segment);
+        client.segments.insert(identity, (user, Record::Noted(slot)));
+        return Ok(());
+    }
+    let frame = Frame::Register(segment.clone());
+    client.segments.insert(identity, (user, Record::Told(segment)));
+    client.tell(user, &frame).inspect_err(|_| {
+        client.segments.remove(&identity);
+    })
+}
+
+/// Puts the random name of a segment on record that is about to be made. `None` where there is no ledger.
+pub(crate) fn announce(name: &Name, size: u64, origin: &str) -> Result<Option<Ticket>> {
+    let mut client = client();
+    let user = sys::effective_user();
+    let Some(books) = client.books(user)? else { return Ok(None) };
+    let (slot, turn) = books.take()?;
+    ledger::announce(books.ledger.slot(slot), turn, name.as_str(), size, origin);
+    Ok(Some(Ticket { user, slot, turn }))
+}
+
+/// Says which segment an announced name has become.
+pub(crate) fn identify(ticket: &Ticket, identity: Identity) {
+    let mut client = client();
+    let Client { trackers, segments, .. } = &mut *client;
+    if let Some(books) = trackers.get(&ticket.user).and_then(|tracker| tracker.books.as_ref()) {
+        ledger::identify(books.ledger.slot(ticket.slot), ticket.turn, identity);
+        segments.insert(identity, (ticket.user, Record::Noted(ticket.slot)));
+    }
+}
+
+/// Takes an announcement back: the segment was not made.
+pub(crate) fn withdraw(ticket: &Ticket) {
+    client().free(ticket.user, ticket.slot);
+}
+
+/// Everything that this process owns.
+pub(crate) fn owned() -> Vec<Registration> {
+    let client = client();
+    let noted = |user, slot: usize| {
+        let books = client.trackers.get(user).and_then(|tracker| tracker.books.as_ref())?;
+        ledger::read(books.ledger.slot(slot)).map(|entry| entry.segment)
+    };
+    let segments = client.segments.values();
+    segments
+        .filter_map(|(user, record)| match record {
+            Record::Noted(slot) => noted(user, *slot),
+            Record::Told(segment) => Some(segment.clone()),
+        })
+        .collect()
+}
+
+/// Takes a segment off the record: it was unlinked, or never got its name.
+pub(crate) fn forget(identity: Identity) {
+    let mut client = client();
+    client.holds.remove(&identity);
+    match client.segments.remove(&identity) {
+        Some((user, Record::Noted(slot))) => client.free(user, slot),
+        // Without a tracker there is nobody to tell; the next registration starts one.
+        Some((user, Record::Told(_))) => drop(client.tell(user, &Frame::Forget(identity))),
+        None => {}
+    }
+}
+
+/// Keeps a segment on record in use until it is forgotten or this process ends, though its mapping is about to go:
+/// otherwise a sweep would take it for one whose owner is dead.
+pub(crate) fn keep_in_use(identity: Identity, mapping: &Mapping) {
+    let mut client = client();
+    if client.segments.contains_key(&identity)
+        && let Some(hold) = mapping.hold()
+    {
+        client.holds.insert(identity, hold);
+    }
+}
+
+/// Ends this process's trackers and waits for that: each unlinks and reports what is still on record. Called at the end of
+/// the process, because a tracker that outlives it would stay on record as a zombie where the first process of a container
+/// does not ask for children that it has not started.
+pub(crate) fn finish() {
+    let mut client = match CLIENT.try_lock() {
+        Ok(client) => client,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        // Another thread is in the middle of something, and goes with the process.
+        Err(TryLockError::WouldBlock) => return,
+    };
+    client.start_anew_after_fork();
+    let deadline = Instant::now() + TRACKER_TIMEOUT;
+    for (user, Tracker { mut helper, .. }) in std::mem::take(&mut client.trackers) {
+        let has_ended = helper.send(&Frame::Finish.encode()).is_ok() && helper.has_ended(deadline);
+        let owns_nothing = client.segments.values().all(|(owner, _)| *owner != user);
+        if !has_ended && !owns_nothing {
+            // It cleans up as soon as it can.
+            helper.let_go();
+        }
+    }
+    // What the trackers have unlinked is nobody's concern.
+    client.segments.clear();
+}
+
+extern "C" fn finish_at_exit() {
+    finish();
+}
+
+impl Client {
+    fn start_anew_after_fork(&mut self) {
+        let process = std::process::id();
+        if self.process != process {
+            self.process = process;
+            self.segments.clear();
+            self.holds.clear();
+            // They are the parent's: only this process's copies are given up.
+            for tracker in std::mem::take(&mut self.trackers).into_values() {
+                tracker.helper.disown();
+            }
+        }
+    }
+
+    /// The ledger that a living tracker of this user shares; `None` where there is none.
+    fn books(&mut self, user: u32) -> Result<Option<&mut Books>> {
+        let is_dead = self.trackers.get_mut(&user).is_none_or(Tracker::is_dead);
+        if is_dead && let Some(program) = self.program.clone() {
+            self.start(user, &program)?;
+        }
+        Ok(self.trackers.get_mut(&user).and_then(|tracker| tracker.books.as_mut()))
+    }
+
+    fn free(&mut self, user: u32, slot: usize) {
+        if let Some(books) = self.trackers.get_mut(&user).and_then(|tracker| tracker.books.as_mut()) {
+            ledger::clear(books.ledger.slot(slot));
+            books.free.push(slot);
+        }
+    }
+
+    /// Sends a frame, which the table reflects already; to a new helper everything, if the old one is lost.
+    fn tell(&mut self, user: u32, frame: &Frame) -> Result<()> {
+        if let Some(tracker) = self.trackers.get(&user) {
+            if tracker.helper.send(&frame.encode()).is_ok() {
+                return Ok(());
+            }
+            self.trackers.remove(&user);
+        }
+        // Only a process of that user can start a helper that may unlink that user's segments.
+        let is_needed = user == sys::effective_user() && self.segments.values().any(|(owner, _)| *owner == user);
+        match self.program.clone() {
+            Some(program) if is_needed => self.start(user, &program),
+            _ => Ok(()),
+        }
+    }
+
+    /// Starts a helper. One that takes the place of another gets the ledger of that one.
+    fn start(&mut self, user: u32, program: &Path) -> Result<()> {
+        static AT_EXIT: Once = Once::new();
+        let failed = |e: &io::Error| {
+            Error::new(
+                Kind::Tracker,
+                format!("cannot start the resource tracker, {}: {e}; no segment was created", program.display()),
+            )
+            .with_os("posix_spawn", sys::errno_of(e))
+        };
+        AT_EXIT.call_once(|| sys::at_exit(finish_at_exit));
+        // Its drop waits for the end of the old one.
+        let books = match self.trackers.remove(&user) {
+            Some(Tracker { books, .. }) => books,
+            None => Books::create(user).map_err(|e| failed(&e))?,
+        };
+        if let Some(books) = &books {
+            books.ledger.tracker().store(0, Relaxed);
+        }
+        let spawned = sys::Helper::spawn(program, self.role, books.as_ref().map(|books| &books.ledger));
+        let helper = spawned.map_err(|e| failed(&e))?;
+        for (owner, record) in self.segments.values() {
+            if *owner == user
+                && let Record::Told(segment) = record
+            {
+                helper.send(&Frame::Register(segment.clone()).encode()).map_err(|e| failed(&e))?;
+            }
+        }
+        self.trackers.insert(user, Tracker { helper, books });
+        Ok(())
+    }
+}
+
+impl Tracker {
+    /// Whether the helper is known to be gone. Without a ledger, that shows when something is sent.
+    fn is_dead(&mut self) -> bool {
+        match self.books.as_ref().map(|books| Watch::of(books.ledger.tracker().load(Acquire))) {
+            None | Some(Watch::Alive) => false,
+            Some(Watch::Dead) => true,
+            Some(Watch::Starting) => self.helper.has_ended(Instant::now()),
+        }
+    }
+}
+
+/// A ledger with what its owner knows of it.
+struct Books {
+    ledger: sys::Ledger,
+    /// Slots that were used and are free again.
+    free: Vec<usize>,
+    /// The first slot that was never used.
+    fresh: usize,
+    turn: u64,
+}
+
+impl Books {
+    fn create(uid: u32) -> io::Result<Option<Self>> {
+        let Some(ledger) = sys::Ledger::create()? else { return Ok(None) };
+        let pid = std::process::id();
+        ledger::open(ledger.slot(0), Owner { pid, start: sys::start_time(pid).unwrap_or(0), uid });
+        Ok(Some(Self { ledger, free: Vec::new(), fresh: 1, turn: 0 }))
+    }
+
+    /// A free slot, and the turn of the next registration.
+    fn take(&mut self) -> Result<(usize, u64)> {
+        self.turn += 1;
+        if let Some(slot) = self.free.pop() {
+            return Ok((slot, self.turn));
+        }
+        if self.fresh == self.ledger.len() {
+            self.ledger.grow().map_err(|e| {
+                Error::new(
+                    Kind::OutOfSharedMemory,
+                    format!(
+                        "cannot put another segment on record beside {}: {e}; no segment was created",
+                        self.fresh - 1
+                    ),
+                )
+                .with_os("fallocate", sys::errno_of(&e))
+            })?;
+        }
+        self.fresh += 1;
+        Ok((self.fresh - 1, self.turn))
+    }
+}
