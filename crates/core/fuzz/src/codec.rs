@@ -107,7 +107,7 @@ pub fn run(data: &[u8]) {
             (_, input) => stored(input),
         };
         if text(value).is_some_and(|text| text.len() > slot.size) {
-            assert_eq!(written, Err(Kind::OutOfRange));
+            assert_eq!(written, Err(Kind::SlotFull));
         } else {
             assert_eq!(written, Ok(()));
             slot.value = value;
