@@ -211,7 +211,7 @@ impl Client {
         }
     }
 
-    /// The ledger that a living tracker of this user shares; `None` where there is none.
+    /// The ledger that a living tracker of this user shares; `None` without one.
     fn books(&mut self, user: u32) -> Result<Option<&mut Books>> {
         let is_dead = self.trackers.get_mut(&user).is_none_or(Tracker::is_dead);
         if is_dead && let Some(program) = self.program.clone() {

@@ -218,7 +218,7 @@ mod tests {
 
     use super::*;
 
-    /// A slot that can die: after so many stores nothing is stored any more.
+    /// A slot that can die: after that number of stores, nothing is stored any more.
     struct Memory {
         words: [AtomicU64; WORDS],
         left: std::cell::Cell<usize>,

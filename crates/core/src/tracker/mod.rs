@@ -46,7 +46,7 @@ impl Shared {
     /// The ledger that this process was started with.
     ///
     /// # Errors
-    /// When there is none, or it could lose its memory while it is read.
+    /// When it does not exist, or could lose its memory while it is read.
     pub fn adopt() -> io::Result<Self> {
         sys::Ledger::adopt().map(Self)
     }
