@@ -331,8 +331,10 @@ export class Channel<T extends {} | null = unknown & {}>
    * @throws as {@link receive}
    */
   receiveInto(target: Uint8Array, options?: Timeout): number {
+    const timeout = options === undefined ? Infinity : checkTimeout(options);
     const [use, whole, allocate] = this.#into(target);
-    const got = this.#receiver.receive(checkTimeout(options), use, whole, allocate);
+    let got: number | typeof EMPTY | typeof END = this.#receiver.take(use, whole, allocate);
+    if (got === EMPTY) got = this.#receiver.receive(timeout, use, whole, allocate);
     return got === END ? -1 : got;
   }
 
@@ -371,7 +373,9 @@ export class Channel<T extends {} | null = unknown & {}>
    * @throws as {@link receive}
    */
   read(options?: Timeout): Message<T> | undefined {
-    const got = this.#receiver.receive(checkTimeout(options), this.#hold, this.#wrap);
+    const timeout = options === undefined ? Infinity : checkTimeout(options);
+    let got: Message<T> | typeof EMPTY | typeof END = this.#receiver.take(this.#hold, this.#wrap);
+    if (got === EMPTY) got = this.#receiver.receive(timeout, this.#hold, this.#wrap);
     return got === END ? undefined : got;
   }
 
