@@ -82,6 +82,16 @@ describe('shareTable', () => {
     expect(() => attachTable(managed.name)).toFailWith(SegmentNotFoundError, 'ENOENT');
   });
 
+  test('refuses unknown options, and new properties', () => {
+    expect(() => shareTable(tableOf('Int8'), { fromat: 'file' } as never)).toFailWith(
+      TypeError,
+      'ERR_INVALID_ARG_VALUE',
+      'fromat',
+    );
+    using shared = shareTable(tableOf('Int8'));
+    expect(() => Object.assign(shared, { columns: 1 })).toThrow(/not extensible/);
+  });
+
   test('refuses what is not a table, an unknown format and a buffer of 2 GiB, and makes nothing', () => {
     const name = freshName();
     expect(() => shareTable([1] as never, { name })).toFailWith(TypeError, 'ERR_INVALID_ARG_TYPE', 'apache-arrow');

@@ -2,8 +2,10 @@
 import { once } from 'node:events';
 import { MessageChannel, Worker, receiveMessageOnPort } from 'node:worker_threads';
 
+import { tableFromArrays } from 'apache-arrow';
 import type { LockHandle, ShareableListHandle, SharedArrayHandle, SharedMemoryHandle } from 'shareable';
-import { Lock, ShareableList, SharedArray, SharedMemory } from 'shareable';
+import { Channel, Lock, ShareableList, SharedArray, SharedMemory } from 'shareable';
+import { attachTable, shareTable } from 'shareable/arrow';
 import { describe, expect, test } from 'vitest';
 
 import { pathOfFixture } from '../support/fixtures.ts';
@@ -26,6 +28,16 @@ const ways: [string, (value: unknown) => unknown][] = [
 ];
 
 describe.each(ways)('through %s', (_, send) => {
+  test('a channel and a table arrive as something to attach to', () => {
+    using channel = Channel.create<string>();
+    using attached = Channel.attach<string>(send(channel) as ReturnType<typeof channel.toJSON>);
+    channel.send('hello');
+    expect(attached.receive({ timeout: 10_000 })).toBe('hello');
+    using shared = shareTable(tableFromArrays({ x: Int32Array.of(1, 2) }));
+    using table = attachTable(send(shared) as ReturnType<typeof shared.toJSON>);
+    expect(table.table.getChild('x')?.get(1)).toBe(2);
+  });
+
   test('a segment arrives as something to attach to', () => {
     using shm = SharedMemory.create(100);
     shm.buf[99] = 7;

@@ -27,7 +27,7 @@ import { dispose } from '../dispose.js';
 import type { SharedMemoryManager } from '../manager/shared-memory-manager.js';
 import { SharedMemory } from '../memory/shared-memory.js';
 import type { AttachOptions, CreateOptions } from '../options.js';
-import { checkInteger, checkTarget } from '../options.js';
+import { checkInteger, checkOptions, checkTarget } from '../options.js';
 import type { SharedTable, SharedTableHandle } from './shared-table.js';
 import { openTable } from './shared-table.js';
 import type { TableFormat } from './writer.js';
@@ -75,10 +75,13 @@ export type AllocatedTable<S extends Record<string, ColumnType>> = SharedTable<{
   readonly columns: Columns<S>;
 };
 
-function createSegment(size: number, { manager, name, track, mode }: ShareTableOptions): SharedMemory {
-  if (manager !== undefined) return manager.sharedMemory(size);
-  return SharedMemory.create(size, { name, track, mode });
+function createSegment(size: number, { manager, format: _format, ...options }: ShareTableOptions): SharedMemory {
+  if (manager === undefined) return SharedMemory.create(size, options);
+  // A manager decides on all else.
+  return manager.sharedMemory(size, options);
 }
+
+const OPTIONS = ['format', 'manager', 'name', 'track', 'mode', 'exactMode'] as const;
 
 function checkFormat(format: unknown): TableFormat {
   if (format === undefined || format === 'file' || format === 'stream') return format ?? 'file';
@@ -90,7 +93,7 @@ function write<T extends TypeMap>(
   options: ShareTableOptions,
   bodies: 'copy' | 'skip',
 ): SharedTable<T> {
-  const format = checkFormat(options.format);
+  const format = checkFormat(checkOptions(options, OPTIONS).format);
   const shm = createSegment(sizeOfTable(table as unknown as Table, format), options);
   try {
     writeTable(table as unknown as Table, format, shm.buf, bodies);
@@ -123,7 +126,7 @@ export function shareTable<T extends TypeMap>(table: Table<T>, options: ShareTab
       `table must be a Table of apache-arrow; got ${inspect(table, { depth: 0 })}`,
     );
   }
-  return write(table, options, 'copy');
+  return Object.preventExtensions(write(table, options, 'copy'));
 }
 
 /**
@@ -160,7 +163,7 @@ export function allocateTable<const S extends Record<string, ColumnType>>(
   for (const [i, [name]] of entries.entries())
     views[name] = (shared.table as unknown as Table).batches[0]?.data.children[i]?.values;
   Object.defineProperty(shared, 'columns', { value: Object.freeze(views), enumerable: true });
-  return shared;
+  return Object.preventExtensions(shared);
 }
 
 function typeOf(name: string, type: string): (typeof types)[ColumnType] {
@@ -187,7 +190,7 @@ export function attachTable<T extends TypeMap = TypeMap>(
 ): SharedTable<T> {
   const shm = SharedMemory.attach(checkTarget(target, 'SharedTable'), options);
   try {
-    return openTable<T>(shm);
+    return Object.preventExtensions(openTable<T>(shm));
   } catch (error) {
     shm.close();
     throw error;

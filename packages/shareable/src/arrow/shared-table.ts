@@ -31,6 +31,10 @@ export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, Asy
   readonly shm: SharedMemory;
   /** Which of Arrow's two formats the segment has. */
   readonly format: TableFormat;
+  /** With {@link name}, what makes a structured clone of the instance a handle: `worker.postMessage(shared)` sends one. */
+  readonly type = 'SharedTable';
+  /** The name of the table's segment. */
+  readonly name: string;
 
   readonly #table: Table<T>;
   readonly #guard = new Guard();
@@ -39,6 +43,7 @@ export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, Asy
   constructor(key: typeof internal, shm: SharedMemory) {
     checkInternal(key, 'shareTable(), allocateTable() or attachTable()');
     this.shm = shm;
+    this.name = shm.name;
     if (shm.size > constants.MAX_LENGTH) {
       throw new SharedMemoryError(
         `segment '${shm.name}' has ${shm.size} bytes; a buffer of this runtime has at most ${constants.MAX_LENGTH}`,
@@ -55,11 +60,6 @@ export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, Asy
     const wrong = checkColumns(this.#table as unknown as Table);
     if (wrong !== undefined) throw notATable(shm.name, wrong);
     this.#guard.protect(this.#table as unknown as Table);
-  }
-
-  /** The name of the table's segment. */
-  get name(): string {
-    return this.shm.name;
   }
 
   /**

@@ -4,6 +4,7 @@ import { isUint8Array } from 'node:util/types';
 
 import type { Codec, Writable_ } from '../codec/codec.js';
 import { checkInternal, internal } from '../construct.js';
+import { asyncDispose, dispose } from '../dispose.js';
 import { SegmentExistsError, SegmentNotFoundError, closed } from '../errors.js';
 import type { NativeChannel } from '../native/binding.js';
 import {
@@ -67,6 +68,8 @@ export class Channel<T extends {} | null = unknown & {}>
 {
   /** The name of the channel's segment. */
   readonly name: string;
+  /** With {@link name}, what makes a structured clone of the channel a handle: `worker.postMessage(channel)` sends one. */
+  readonly type = 'Channel';
   /** Bytes of the ring: a power of two. */
   readonly capacity: number;
 
@@ -93,6 +96,7 @@ export class Channel<T extends {} | null = unknown & {}>
     });
     this.#sender = new Sender(this.#ring, codec, native, spin ?? SPIN, this.#bell);
     this.#receiver = new Receiver(this.#ring, codec, native, spin ?? SPIN, this.#bell);
+    Object.preventExtensions(this);
   }
 
   /**
@@ -484,13 +488,13 @@ export class Channel<T extends {} | null = unknown & {}>
   }
 
   /** Closes; the owner also unlinks, quietly if that was done before. */
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.#end(() => disposeChannel(this.#native.handle));
   }
 
   /** As `[Symbol.dispose]`. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this[Symbol.dispose]();
+  async [asyncDispose](): Promise<void> {
+    this[dispose]();
   }
 
   readonly #decodeWhole = (bytes: Uint8Array): T => this.#receiver.decodeWhole(bytes);

@@ -1,4 +1,5 @@
 /** What lies in the ring while it is written or read there. */
+import { dispose } from '../dispose.js';
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -64,7 +65,7 @@ export class Message<T> implements Disposable {
   }
 
   /** Consumes the message: its room is free for others. */
-  [Symbol.dispose](): void {
+  [dispose](): void {
     this.#end(true);
   }
 
@@ -106,7 +107,7 @@ export class Reservation implements Disposable {
   }
 
   /** Gives the room back unless the message was sent. */
-  [Symbol.dispose](): void {
+  [dispose](): void {
     const place = this.#place;
     this.#place = undefined;
     place?.end(undefined);
