@@ -9,6 +9,7 @@ import { parseArgs, promisify } from 'node:util';
 
 import { ShareableList } from 'shareable';
 
+import { WAYS, measureOvertaking } from '../lock/overtaking.ts';
 import { OPERATIONS, build, countOne, key, versions } from './counts.ts';
 import { FAST_PATH } from './fast-path.ts';
 
@@ -27,6 +28,11 @@ const OTHER_COMPILER_MARGIN = 0.3;
 const FACTOR = 3;
 /** The part by which operations may differ that must cost the same at any length. */
 const GROWTH = 0.02;
+
+/** How often a waiter may be overtaken, and how that is measured: milliseconds, and microseconds of one turn. */
+const OVERTAKEN = { p99: 4, most: 16 };
+const OVERTAKING_TIME = 1000;
+const OVERTAKING_HOLD = 2000;
 
 const execute = promisify(execFile);
 const file = new URL('figures.json', import.meta.url);
@@ -99,7 +105,21 @@ const handles = [10, 100_000].map((length) => {
 });
 judge(handles[0] === handles[1], `a handle has ${handles[0]} characters at any length`);
 
-// Checks the guard itself: it must notice an operation done twice, and a slow fast path.
+// Fairness: turns are counted, not time, and a waiter that the machine does not let run counts as waiting.
+for (const way of WAYS) {
+  const { p99, most } = await measureOvertaking(way, OVERTAKING_TIME, OVERTAKING_HOLD);
+  judge(
+    p99 <= OVERTAKEN.p99 && most <= OVERTAKEN.most,
+    `a waiter is overtaken by ${way}: p99 ${p99} (at most ${OVERTAKEN.p99}), most ${most} (at most ${OVERTAKEN.most}) turns`,
+  );
+}
+const forced = await measureOvertaking('by force', OVERTAKING_TIME, OVERTAKING_HOLD);
+judge(
+  forced.p99 > OVERTAKEN.p99,
+  `a waiter that is overtaken without bounds would be noticed: p99 ${forced.p99} turns`,
+);
+
+// The guard itself: it has to notice what is done twice, and a fast path that has become slow.
 const [first] = OPERATIONS;
 if (first !== undefined) {
   const doubled = 2 * (await countOne(first));

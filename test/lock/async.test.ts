@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
-import { Lock, LockAbortedError, LockTimeoutError, SegmentClosedError } from 'shareable';
-import { describe, expect, test } from 'vitest';
+import { Lock, LockAbortedError, LockTimeoutError, SegmentClosedError, SharedMemoryError } from 'shareable';
+import { describe, expect, test, vi } from 'vitest';
 
 import { forkFixture } from '../support/fork-fixture.ts';
 
@@ -109,7 +110,7 @@ describe('acquireAsync', () => {
     const second = lock.acquireAsync();
     const reason = new Error('changed my mind');
     controller.abort(reason);
-    await expect(first).rejects.toMatchObject({ name: 'LockAbortedError', code: 'ABORT_ERR', cause: reason });
+    await expect(first).rejects.toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: reason });
     await holder.ask('release');
     (await second).release();
     await holder.ask('acquire', 5_000);
@@ -129,11 +130,108 @@ describe('acquireAsync', () => {
     }
   });
 
-  test('rejects while this thread holds the lock', async () => {
+  test('waits its turn while another task of the same thread holds the lock', async () => {
     using lock = Lock.create();
-    using _guard = lock.acquire();
-    await expect(lock.acquireAsync()).rejects.toMatchObject({ code: 'ERR_SHM_LOCK_HELD' });
+    const order: number[] = [];
+    const tasks = Array.from({ length: 10 }, async (_, index) => {
+      using _held = await lock.acquireAsync();
+      order.push(index);
+      await setImmediate();
+    });
+    await Promise.all(tasks);
+    expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
+
+  test('waits for a guard of acquire, while a second acquire throws', async () => {
+    using lock = Lock.create();
+    const guard = lock.acquire();
+    const waiting = lock.acquireAsync();
+    expect(() => lock.acquire()).toFailWith(SharedMemoryError, 'ERR_SHM_LOCK_HELD');
+    expect(lock.tryAcquire()).toBeNull();
+    guard.release();
+    using second = await waiting;
+    expect(second.recovered).toBe(false);
+  });
+
+  test('keeps one order for all instances of the lock in a thread', async () => {
+    using lock = Lock.create();
+    using other = Lock.attach(lock.name);
+    const order: number[] = [];
+    const tasks = Array.from({ length: 10 }, async (_, index) => {
+      using _held = await (index % 2 === 0 ? lock : other).acquireAsync();
+      order.push(index);
+      await setImmediate();
+    });
+    await Promise.all(tasks);
+    expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    lock.acquire().release();
+    other.acquire().release();
+  });
+
+  test('that waits behind its own thread times out, is aborted, and ends with its instance', async () => {
+    using lock = Lock.create();
+    const other = Lock.attach(lock.name);
+    using guard = lock.acquire();
+    const abort = AbortSignal.timeout(20);
+    const waiting = Promise.allSettled([
+      lock.acquireAsync({ timeout: 10 }),
+      lock.acquireAsync({ signal: abort }),
+      other.acquireAsync(),
+    ]);
+    other.close();
+    const last = lock.acquireAsync();
+    expect(await waiting).toMatchObject([
+      { reason: { code: 'ETIMEDOUT' } },
+      { reason: { code: 'ABORT_ERR' } },
+      { reason: { code: 'ERR_SHM_CLOSED' } },
+    ]);
+    guard.release();
+    (await last).release();
+  });
+
+  test('tasks of one thread that pass the lock on let another process have its turn', async () => {
+    await using stack = new AsyncDisposableStack();
+    const { lock, holder } = await heldElsewhere(stack);
+    await holder.ask('release');
+    const over = new AbortController();
+    const busy = Array.from({ length: 4 }, async () => {
+      while (!over.signal.aborted) {
+        using _held = await lock.acquireAsync();
+        await setImmediate();
+      }
+    });
+    for (let round = 0; round < 20; round++) {
+      expect(await holder.ask('acquire', 20_000)).toEqual({ recovered: false });
+      await holder.ask('release');
+    }
+    over.abort();
+    await Promise.all(busy);
+  });
+
+  test.each(['performance.now', 'Date.now', 'setTimeout'] as const)(
+    'and acquire keep their time-outs when %s is a toy',
+    async (what) => {
+      await using stack = new AsyncDisposableStack();
+      const { lock, holder } = await heldElsewhere(stack);
+      let time = 1e6;
+      const back = () => (time -= 100);
+      const spy =
+        what === 'performance.now'
+          ? vi.spyOn(performance, 'now').mockImplementation(back)
+          : what === 'Date.now'
+            ? vi.spyOn(Date, 'now').mockImplementation(back)
+            : vi.spyOn(globalThis, 'setTimeout').mockImplementation((() => 0) as never);
+      try {
+        expect(() => lock.acquire({ timeout: 60 })).toFailWith(LockTimeoutError, 'ETIMEDOUT');
+        await expect(lock.acquireAsync({ timeout: 60 })).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+      } finally {
+        spy.mockRestore();
+      }
+      const waiting = lock.acquireAsync({ timeout: 20_000 });
+      await holder.ask('release');
+      (await waiting).release();
+    },
+  );
 
   test('rejects when the lock is closed during the wait', async () => {
     await using stack = new AsyncDisposableStack();

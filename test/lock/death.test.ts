@@ -1,9 +1,11 @@
+import type { LockGuard } from 'shareable';
 import { Lock } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 import { platform } from '../support/platform.ts';
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
+import { until } from '../support/until.ts';
 
 async function expectAbort(child: Child): Promise<unknown> {
   await expect(child.ask('abort')).rejects.toThrow('SIGABRT');
@@ -44,6 +46,36 @@ describe('a holder', () => {
     const second = lock.acquire();
     expect(second.recovered).toBe(false);
     second.release();
+  });
+
+  test.each([
+    ['tryAcquire()', (lock: Lock) => lock.tryAcquire()],
+    ['acquire({ timeout: 0 })', (lock: Lock) => lock.acquire({ timeout: 0 })],
+    ['acquireAsync({ timeout: 0 })', async (lock: Lock) => lock.acquireAsync({ timeout: 0 })],
+  ])('that is killed frees the lock for the next %s, at the first try', async (_, acquire) => {
+    using lock = Lock.create();
+    await using child = forkFixture('lock/peer.ts');
+    await child.ask('attach', lock.toJSON());
+    await child.ask('acquire');
+    await child.kill('SIGKILL');
+    const guard = await acquire(lock);
+    expect(guard?.recovered).toBe(true);
+    guard?.release();
+    using second = lock.tryAcquire();
+    expect(second?.recovered).toBe(false);
+  });
+
+  test('that is killed after a poll found it alive frees the lock for later polls', async () => {
+    using lock = Lock.create();
+    await using child = forkFixture('lock/peer.ts');
+    await child.ask('attach', lock.toJSON());
+    await child.ask('acquire');
+    expect(lock.tryAcquire()).toBeNull();
+    await child.kill('SIGKILL');
+    let guard: LockGuard | null = null;
+    await until(() => (guard = lock.tryAcquire()) !== null);
+    expect(guard).toMatchObject({ recovered: true });
+    (guard as LockGuard | null)?.release();
   });
 
   test.each(deaths)('that %s frees the lock for an asynchronous wait', async (_, die) => {

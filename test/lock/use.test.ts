@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { Worker } from 'node:worker_threads';
 
@@ -18,6 +19,7 @@ import {
 } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { copyOfPackage } from '../support/copy-of-package.ts';
 import { platform } from '../support/platform.ts';
 import { exists, freshName, pathOf } from '../support/segments.ts';
 
@@ -161,6 +163,98 @@ describe('attaching', () => {
     expect(open()).toBe(before + 10);
     for (const other of others) other.close();
     expect(open()).toBe(before);
+  });
+});
+
+describe('createOrAttach', () => {
+  test('creates once, and then attaches', () => {
+    const name = freshName();
+    using first = Lock.createOrAttach(name);
+    using second = Lock.createOrAttach(name, { mode: 0o600 });
+    expect([first.name, second.name]).toEqual([name, name]);
+    using _guard = first.acquire();
+    expect(second.tryAcquire()).toBeNull();
+  });
+
+  test('belongs to the one that created it', () => {
+    const name = freshName();
+    const first = Lock.createOrAttach(name);
+    Lock.createOrAttach(name)[Symbol.dispose]();
+    expect(exists(name)).toBe(true);
+    first[Symbol.dispose]();
+    expect(exists(name)).toBe(false);
+  });
+
+  test('of something else is a LayoutError and leaves that alone', () => {
+    using small = SharedMemory.create(1);
+    using list = ShareableList.create([1, 2, 3]);
+    for (const { name } of [small, list]) {
+      expect(() => Lock.createOrAttach(name)).toFailWith(LayoutError, 'ERR_SHM_LAYOUT', 'lock');
+      expect(exists(name)).toBe(true);
+    }
+  });
+});
+
+describe('run', () => {
+  test('holds the lock until what the function returns is settled', async () => {
+    using lock = Lock.create();
+    const order: string[] = [];
+    const first = lock.run(async (guard) => {
+      expect(guard.recovered).toBe(false);
+      order.push('first begins');
+      await setImmediate();
+      order.push('first ends');
+      return 1;
+    });
+    const second = lock.run(() => {
+      order.push('second');
+      return 2;
+    });
+    expect(await Promise.all([first, second])).toEqual([1, 2]);
+    expect(order).toEqual(['first begins', 'first ends', 'second']);
+    expect(lock.tryAcquire()?.release()).toBeUndefined();
+  });
+
+  test('releases when the function throws or rejects, and passes that on', async () => {
+    using lock = Lock.create();
+    const oops = new Error('oops');
+    await expect(
+      lock.run(() => {
+        throw oops;
+      }),
+    ).rejects.toBe(oops);
+    await expect(lock.run(async () => Promise.reject(oops))).rejects.toBe(oops);
+    lock.acquire().release();
+  });
+
+  test('does not call the function when the wait ends early, or when it is no function', async () => {
+    using lock = Lock.create();
+    using _guard = lock.acquire();
+    const never = () => expect.unreachable();
+    await expect(lock.run(never, { timeout: 5 })).rejects.toBeInstanceOf(LockTimeoutError);
+    await expect(lock.run(never, { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ABORT_ERR' });
+    await expect(lock.run(5 as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
+  });
+});
+
+describe('two copies of the package in one process', () => {
+  test('agree that this thread holds the lock', async () => {
+    // Two of everything: the addon is loaded from another file, too.
+    using folder = copyOfPackage();
+    const { Lock: Other } = (await import(folder.index)) as { Lock: typeof Lock };
+    expect(Other).not.toBe(Lock);
+    using lock = Lock.create();
+    using other = Other.attach(lock.toJSON());
+    const guard = lock.acquire();
+    expect(() => other.acquire()).toThrow(expect.objectContaining({ code: 'ERR_SHM_LOCK_HELD' }));
+    expect(() => other.acquire({ timeout: 50 })).toThrow(expect.objectContaining({ code: 'ERR_SHM_LOCK_HELD' }));
+    expect(other.tryAcquire()).toBeNull();
+    const waiting = other.acquireAsync();
+    guard.release();
+    const second = await waiting;
+    expect(() => lock.acquire()).toFailWith(SharedMemoryError, 'ERR_SHM_LOCK_HELD');
+    second.release();
+    lock.acquire().release();
   });
 });
 

@@ -9,8 +9,8 @@ use napi::bindgen_prelude::{External, Unknown};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Env, Result, Status};
 use napi_derive::napi;
-use shareable_core::lock::{LONGEST_SLICE, Lock, Taken, Waiter};
-use shareable_core::{AttachOptions, Error, Kind, Name};
+use shareable_core::lock::{Lock, Progress, Taken, Waiter};
+use shareable_core::{Access, AttachOptions, Error, Foreign, Kind, Name};
 
 use crate::buffer::{SharedBuffer, detach, external};
 use crate::error::OrThrow;
@@ -18,6 +18,8 @@ use crate::segment::NativeCreateOptions;
 
 /// The lock is another's.
 const NOT_TAKEN: i32 = -1;
+/// The lock is another's, and there is time left to wait for it.
+const AGAIN: i32 = -2;
 
 /// Calls back with the number of a lock; keeps no event loop alive.
 type OnGrant = ThreadsafeFunction<u32, (), u32, Status, false, true>;
@@ -113,9 +115,29 @@ pub fn create_lock(
 
 /// Attaches to a lock.
 #[napi(catch_unwind)]
-pub fn attach_lock(env: &Env, environment: &External<LockEnvironment>, name: String) -> Result<NativeLock> {
-    let attach = || Lock::attach(&Name::new(&name)?, AttachOptions::default());
+pub fn attach_lock(
+    env: &Env,
+    environment: &External<LockEnvironment>,
+    name: String,
+    allow_foreign: bool,
+) -> Result<NativeLock> {
+    let foreign = if allow_foreign { Foreign::Allow } else { Foreign::Refuse };
+    let attach = || Lock::attach(&Name::new(&name)?, AttachOptions { access: Access::ReadWrite, foreign });
     let lock = Arc::new(attach().or_throw(env)?);
+    environment.0.borrow_mut().add(&lock);
+    Ok((&lock).into())
+}
+
+/// Attaches to a lock, or creates it.
+#[napi(catch_unwind)]
+pub fn create_or_attach_lock(
+    env: &Env,
+    environment: &External<LockEnvironment>,
+    name: String,
+    options: NativeCreateOptions,
+) -> Result<NativeLock> {
+    let open = || Lock::create_or_attach(&Name::new(&name)?, &options.check()?);
+    let lock = Arc::new(open().or_throw(env)?);
     environment.0.borrow_mut().add(&lock);
     Ok((&lock).into())
 }
@@ -138,16 +160,41 @@ pub fn lock_try(env: &Env, lock: &External<Arc<Lock>>) -> Result<i32> {
     lock.try_acquire().or_throw(env).map(to_number)
 }
 
-/// As [`lock_try`], blocking for at most `budget` milliseconds, and never more than 50, so that a thread that is told to
-/// end can. `waited` is how long the calls before have taken.
+/// As [`lock_try`], blocking until the lock is free or `timeout` milliseconds have passed since the call with `is_first`.
+/// Every 50 ms it returns -2, so that a thread that is told to end can, and is to be called again.
 #[napi(catch_unwind)]
-pub fn lock_acquire(env: &Env, lock: &External<Arc<Lock>>, waited: f64, budget: f64) -> Result<i32> {
-    lock.acquire(duration(waited, Duration::MAX), duration(budget, LONGEST_SLICE)).or_throw(env).map(to_number)
+pub fn lock_acquire(env: &Env, lock: &External<Arc<Lock>>, timeout: f64, is_first: bool) -> Result<i32> {
+    let progress = lock.acquire_in_slices(duration(timeout), is_first).or_throw(env)?;
+    Ok(match progress {
+        Progress::Taken(taken) => to_number(Some(taken)),
+        Progress::TimedOut => NOT_TAKEN,
+        Progress::Again => AGAIN,
+    })
 }
 
-/// Milliseconds as a duration, at most `longest`.
-fn duration(milliseconds: f64, longest: Duration) -> Duration {
-    Duration::try_from_secs_f64(milliseconds / 1000.0).map_or(longest, |duration| duration.min(longest))
+/// Milliseconds as a duration; infinity, and what is too long for one, as the longest.
+fn duration(milliseconds: f64) -> Duration {
+    Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or(Duration::MAX)
+}
+
+/// Calls the environment's callback with `id` after so many milliseconds, until [`lock_silence`].
+#[napi(catch_unwind)]
+pub fn lock_alarm(env: &Env, environment: &External<LockEnvironment>, id: u32, milliseconds: f64) -> Result<()> {
+    let alarm = || environment.0.borrow_mut().waiter()?.alarm(id, duration(milliseconds)).map_err(not_started);
+    alarm().or_throw(env)
+}
+
+/// Takes back what [`lock_alarm`] began.
+#[napi(catch_unwind)]
+pub fn lock_silence(env: &Env, environment: &External<LockEnvironment>, id: u32) -> Result<()> {
+    environment.0.borrow_mut().waiter().or_throw(env)?.silence(id);
+    Ok(())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what map_err gives")]
+fn not_started(error: std::io::Error) -> Error {
+    Error::new(Kind::System, format!("the thread that waits for locks cannot be started: {error}"))
+        .with_os("clone", error.raw_os_error())
 }
 
 /// Releases the lock. `false` when it was no longer held.
@@ -164,12 +211,7 @@ pub fn lock_want(
     lock: &External<Arc<Lock>>,
     id: u32,
 ) -> Result<()> {
-    let want = || {
-        environment.0.borrow_mut().waiter()?.want(id, lock).map_err(|e| {
-            Error::new(Kind::System, format!("the thread that waits for locks cannot be started: {e}"))
-                .with_os("clone", e.raw_os_error())
-        })
-    };
+    let want = || environment.0.borrow_mut().waiter()?.want(id, lock).map_err(not_started);
     want().or_throw(env)
 }
 

@@ -59,7 +59,7 @@ impl Fresh {
 fn child_that_holds_a_lock() {
     let Ok(name) = env::var(HOLD) else { return };
     let lock = Lock::attach(&Name::new(&name).unwrap(), AttachOptions::default()).unwrap();
-    lock.acquire(Duration::ZERO, LONG).unwrap().unwrap();
+    lock.acquire(LONG).unwrap().unwrap();
     println!("held");
     thread::sleep(LONG);
 }
@@ -71,9 +71,9 @@ fn a_process_that_is_killed_frees_its_lock_and_the_next_one_is_told() {
     for _ in 0..5 {
         let mut child = lock.held_by_another();
         assert_eq!(lock.0.try_acquire().unwrap(), None);
-        assert_eq!(lock.0.acquire(Duration::ZERO, Duration::from_millis(20)).unwrap(), None);
+        assert_eq!(lock.0.acquire(Duration::from_millis(20)).unwrap(), None);
         child.kill().unwrap();
-        assert_eq!(lock.0.acquire(Duration::ZERO, LONG).unwrap(), RECOVERED);
+        assert_eq!(lock.0.acquire(LONG).unwrap(), RECOVERED);
         lock.0.release();
         assert_eq!(lock.0.try_acquire().unwrap(), CLEAN);
         lock.0.release();
@@ -89,9 +89,9 @@ fn a_living_holder_that_has_other_folders_is_not_taken_for_dead() {
     let lock = fresh();
     let mut child = lock.held_by_another_in(Path::new(env!("CARGO_TARGET_TMPDIR")));
     // Longer than the longest pause between two looks at a holder.
-    assert_eq!(lock.0.acquire(Duration::ZERO, Duration::from_millis(200)).unwrap(), None);
+    assert_eq!(lock.0.acquire(Duration::from_millis(200)).unwrap(), None);
     child.kill().unwrap();
-    assert_eq!(lock.0.acquire(Duration::ZERO, LONG).unwrap(), RECOVERED);
+    assert_eq!(lock.0.acquire(LONG).unwrap(), RECOVERED);
     lock.0.release();
     child.wait().unwrap();
 }
@@ -107,7 +107,7 @@ fn kill_to_acquire() {
             let mut child = lock.held_by_another();
             let start = Instant::now();
             child.kill().unwrap();
-            assert_eq!(lock.0.acquire(Duration::ZERO, LONG).unwrap(), RECOVERED);
+            assert_eq!(lock.0.acquire(LONG).unwrap(), RECOVERED);
             let time = start.elapsed();
             lock.0.release();
             child.wait().unwrap();

@@ -37,7 +37,7 @@ export {
 } from './errors.js';
 export type { SharedMemoryErrorDetails } from './errors.js';
 export { Lock } from './lock/lock.js';
-export type { AcquireAsyncOptions, AcquireOptions, LockHandle } from './lock/lock.js';
+export type { AcquireAsyncOptions, AcquireOptions, LockAttachOptions, LockHandle } from './lock/lock.js';
 export { LockGuard } from './lock/guard.js';
 export type { AttachOptions, CreateOptions } from './options.js';
 export { SharedMemoryManager } from './manager/shared-memory-manager.js';

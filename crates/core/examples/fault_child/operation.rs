@@ -71,16 +71,16 @@ fn prepare_in(held: &mut Held, operation: &str, name: &str, victim: &str) -> Res
         "lock-create" => {}
         "lock-acquire-recovered" => {
             held.join_lock(name, 2)?;
-            held.locks[1].acquire(Duration::ZERO, MAX_WAIT)?;
+            held.locks[1].acquire(MAX_WAIT)?;
             held.locks[1].give_up();
         }
         "lock-acquire-taken" | "lock-wait" => {
             held.join_lock(name, 2)?;
-            held.locks[1].acquire(Duration::ZERO, MAX_WAIT)?;
+            held.locks[1].acquire(MAX_WAIT)?;
         }
         "lock-release" => {
             held.join_lock(name, 1)?;
-            held.locks[0].acquire(Duration::ZERO, MAX_WAIT)?;
+            held.locks[0].acquire(MAX_WAIT)?;
         }
         _ if operation.starts_with("lock-") => held.join_lock(name, 1)?,
         "blocks-create" => held.blocks = Some(Arc::default()),
@@ -180,13 +180,13 @@ fn use_lock(operation: &str, name: &str, held: &mut Held) -> Result<()> {
     match operation {
         "lock-create" => held.locks.push(Arc::new(Lock::create(&owned(name))?)),
         "lock-attach" => held.locks.push(Arc::new(Lock::attach(&named(name), AttachOptions::default())?)),
-        "lock-acquire" => drop(held.locks[0].acquire(Duration::ZERO, MAX_WAIT)?.expect("a lock that is free")),
+        "lock-acquire" => drop(held.locks[0].acquire(MAX_WAIT)?.expect("a lock that is free")),
         "lock-acquire-recovered" => {
-            let taken = held.locks[0].acquire(Duration::ZERO, MAX_WAIT)?.expect("the lock of the dead");
+            let taken = held.locks[0].acquire(MAX_WAIT)?.expect("the lock of the dead");
             assert!(taken.recovered, "the holder has died");
         }
         "lock-acquire-taken" => {
-            assert!(held.locks[0].acquire(Duration::ZERO, MOMENT)?.is_none(), "the lock is another's");
+            assert!(held.locks[0].acquire(MOMENT)?.is_none(), "the lock is another's");
         }
         "lock-release" => assert!(held.locks[0].release(), "the lock was held"),
         "lock-close" => held.locks[0].close(),

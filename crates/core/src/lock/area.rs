@@ -2,10 +2,10 @@
 //! that they have for all the locks of the segment.
 
 use std::hint;
-use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
 use super::algorithm::{self, Attempt, Turn};
+use super::words::Words;
 use super::{LONGEST_SLICE, Shared, Taken, word};
 use crate::sys::seat::Seating;
 use crate::{Result, SharedBytes, sys};
@@ -18,7 +18,7 @@ const LOOKS: u32 = 8;
 
 /// One participant's lock.
 pub(crate) struct Area<'a> {
-    word: &'a AtomicU32,
+    words: Words<'a>,
     seat: &'a sys::seat::Seat,
 }
 
@@ -46,17 +46,16 @@ pub(crate) enum Progress {
 impl<'a> Area<'a> {
     /// The lock in the area at `start`; `None` where that leaves the view.
     pub(crate) fn new(bytes: SharedBytes<'a>, start: usize, seat: &'a sys::seat::Seat) -> Option<Self> {
-        let words = bytes.words32(start..start.checked_add(BYTES)?)?;
-        Some(Self { word: words.first()?, seat })
+        Some(Self { words: Words::new(bytes, start, BYTES)?, seat })
     }
 
     /// Who has the lock.
     pub(crate) fn holder(&self) -> Option<u16> {
-        word::holder(self.word.load(std::sync::atomic::Ordering::SeqCst))
+        word::holder(self.words.word().load(std::sync::atomic::Ordering::SeqCst))
     }
 
     fn world(&self) -> Shared<'a> {
-        Shared { word: self.word, seat: self.seat }
+        Shared { words: self.words, seat: self.seat }
     }
 
     /// Takes the lock, blocking for at most [`LONGEST_SLICE`]; to be called until it comes to an end, at first with
@@ -78,7 +77,8 @@ impl<'a> Area<'a> {
             Ok(Progress::Taken(taken))
         };
         if is_first {
-            *turn = Turn::new(self.seat.number());
+            // A wait that ended in an error may have left its place.
+            turn.leave(&world);
         }
         for look in 0..if is_first { LOOKS } else { 1 } {
             if let Some(it) = turn.try_once(&world) {
@@ -88,7 +88,7 @@ impl<'a> Area<'a> {
                 hint::spin_loop();
             }
         }
-        let found = turn.try_forgotten(&world).or_else(|| turn.recover(&world)).or_else(|| turn.reclaim(&world));
+        let found = turn.recover(&world).or_else(|| turn.reclaim(&world));
         if let Some(it) = found {
             return taken(turn, it);
         }
@@ -100,17 +100,16 @@ impl<'a> Area<'a> {
                 turn.leave(&world);
                 return Ok(Progress::TimedOut);
             }
-            let seen = match turn.attempt(&world, waited) {
+            let sleep = match turn.attempt(&world, waited) {
                 Attempt::Taken(it) => return taken(turn, it),
-                Attempt::Busy(seen) => seen,
+                Attempt::Busy(sleep) => sleep,
             };
             let rest = LONGEST_SLICE.saturating_sub(start.elapsed());
             if rest.is_zero() {
                 return Ok(Progress::Again);
             }
             let pause = algorithm::slice(waited).min(left).min(rest);
-            let is_over = !sys::seat::wait(&[(self.word, seen)], pause);
-            turn.slept();
+            let is_over = !sys::seat::wait(&[self.words.sleep(sleep)], pause);
             if is_over && let Some(it) = turn.recover(&world) {
                 return taken(turn, it);
             }
@@ -120,7 +119,7 @@ impl<'a> Area<'a> {
 
     /// Releases the lock. `false` when this participant did not have it.
     pub(crate) fn release(&self) -> bool {
-        algorithm::release(&self.world(), self.seat.number())
+        algorithm::release(&self.world(), self.seat.number(), false)
     }
 
     /// To be called by a participant that has just taken its seat: if the lock names that seat, its holder has died.

@@ -1,8 +1,9 @@
 //! Where things lie in a lock's segment. Pure.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
+use super::words::Words;
 use crate::sys::seat::TABLE;
 use crate::{Error, Result, SharedBytes};
 
@@ -12,13 +13,15 @@ pub(super) const SIZE: usize = match TABLE {
     None => LOCK,
 };
 
-/// The bytes of the lock itself. What is written often has a cache line of its own.
-const LOCK: usize = 256;
+/// The bytes of the lock itself.
+const LOCK: usize = WORD + WORDS;
 
-/// Where the lock word lies.
+/// Where the words of the lock lie, the lock word first; they have cache lines of their own.
 pub(super) const WORD: usize = 128;
+/// The bytes of the words: 15 places for waiters.
+const WORDS: usize = 128;
 
-const MAGIC: u64 = u64::from_le_bytes(*b"SHRLOCK\x01");
+const MAGIC: u64 = u64::from_le_bytes(*b"SHRLOCK\x02");
 const MAGIC_AT: usize = 0;
 /// A number that no other lock has.
 const IDENTIFIER_AT: usize = 8;
@@ -36,23 +39,22 @@ pub(super) fn write(bytes: SharedBytes<'_>, identifier: u64) -> Result<()> {
 /// Checks that the segment is a lock's, and gives the lock's number.
 pub(super) fn read(bytes: SharedBytes<'_>) -> Result<u64> {
     if bytes.len() < SIZE || word64(bytes, MAGIC_AT)?.load(Acquire) != MAGIC {
-        return Err(Error::layout("this segment does not hold a lock, or one of another version of this library"));
+        return Err(Error::layout(
+            "this segment does not hold a lock, or holds one of another version of this library",
+        ));
     }
     Ok(word64(bytes, IDENTIFIER_AT)?.load(Relaxed))
 }
 
-/// Returns the seat to try first, a different one each time. Any value is valid, so an untrusted writer does no harm.
+/// A seat to try first, another one each time. Any value that an untrusted writer leaves there will do.
 pub(super) fn next_seat(bytes: SharedBytes<'_>) -> Result<u16> {
     #[expect(clippy::cast_possible_truncation, reason = "any 16 bits will do")]
     Ok(word64(bytes, NEXT_SEAT_AT)?.fetch_add(1, Relaxed) as u16)
 }
 
-/// The lock word.
-pub(super) fn lock_word<'a>(bytes: SharedBytes<'a>) -> Result<&'a AtomicU32> {
-    let word: &'a [AtomicU8] = bytes.bytes(WORD..WORD + size_of::<AtomicU32>()).ok_or_else(too_short)?;
-    // SAFETY: the four bytes lie in the view for all of 'a; a view starts at a multiple of 8, and so does WORD. Everybody
-    // reaches these bytes as one atomic word of 32 bits, and no other way.
-    Ok(unsafe { AtomicU32::from_ptr(word.as_ptr().cast_mut().cast()) })
+/// The words of the lock.
+pub(super) fn words(bytes: SharedBytes<'_>) -> Result<Words<'_>> {
+    Words::new(bytes, WORD, WORDS).ok_or_else(too_short)
 }
 
 fn word64(bytes: SharedBytes<'_>, at: usize) -> Result<&AtomicU64> {
@@ -74,7 +76,7 @@ mod tests {
         let view = SharedBytes::from_words(&mut memory);
         write(view, 42).unwrap();
         assert_eq!(read(view).unwrap(), 42);
-        assert_eq!(lock_word(view).unwrap().load(Relaxed), 0);
+        assert_eq!(words(view).unwrap().word().load(Relaxed), 0);
         assert_ne!(next_seat(view).unwrap(), next_seat(view).unwrap());
     }
 
@@ -88,6 +90,6 @@ mod tests {
         for memory in [&mut [0; SIZE / 8][..], &mut [u64::MAX; SIZE / 8], &mut [MAGIC; SIZE / 8 - 1]] {
             assert_eq!(read(SharedBytes::from_words(memory)).unwrap_err().kind(), Kind::Layout);
         }
-        assert_eq!(lock_word(SharedBytes::from_words(&mut [0; 2])).unwrap_err().kind(), Kind::Layout);
+        assert_eq!(words(SharedBytes::from_words(&mut [0; 2])).err().unwrap().kind(), Kind::Layout);
     }
 }

@@ -1,7 +1,8 @@
 //! A lock in shared memory that outlives the death of its holder.
 //!
-//! - `word.rs`: the word of memory that says who holds it; `algorithm.rs`: how it changes; `model.rs` checks that;
-//! - `header.rs`: where things lie in the segment;
+//! - `word.rs`: the word of memory that says who holds it; `queue.rs`: the places of those who wait; `algorithm.rs`: how both
+//!   change; `model.rs` checks that;
+//! - `words.rs`: these words in a segment, any segment; `header.rs`: the segment of a lock;
 //! - this file: one participant, which is a thread of JavaScript or a user of this crate;
 //! - `waiter.rs`: a thread that waits for those who must not block.
 
@@ -10,39 +11,47 @@ pub(crate) mod area;
 mod header;
 #[cfg(all(test, feature = "model"))]
 mod model;
+mod queue;
 #[cfg(test)]
 mod tests;
 mod waiter;
 mod word;
+mod words;
 
 use std::hint;
 use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use algorithm::Taken;
-use algorithm::{Attempt, Turn, World};
+use algorithm::{Attempt, Sleep, Turn, ticks};
 pub use waiter::Waiter;
+use words::{Shared, Words};
 
 use crate::sys::seat::Seating as _;
 use crate::{AttachOptions, CreateOptions, Error, Kind, Mapping, Name, Result, Segment, sys};
 
-/// The longest that one call of [`Lock::acquire`] should be asked to block where the caller's thread can be told to end.
+/// The longest that one call of [`Lock::acquire_in_slices`] blocks: between two calls the caller's thread can be told to end.
 pub const LONGEST_SLICE: Duration = Duration::from_millis(50);
 
-/// Looks before the first sleep; about a microsecond.
-const SPINS: u32 = 24;
+/// Looks before the first sleep, with pauses that double: about 5 us.
+const LOOKS: u32 = 8;
+
+/// How long what was seen of a holder that lives counts for those who only try.
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// One participant in a lock. It has a seat of its own, which the system frees when the process dies.
 ///
-/// For exclusion, a participant counts as one. A caller that uses it from several threads must make sure that only one of
-/// them acquires.
+/// A participant is one for the purpose of exclusion: if several threads use it, they have to agree that only one of them
+/// acquires.
 #[derive(Debug)]
 pub struct Lock {
     segment: Segment,
     seat: u16,
     state: Mutex<State>,
+    /// When this participant last came here, in ticks; most of its turns pass this code by.
+    last_call: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -55,30 +64,24 @@ struct State {
     granted: Option<Taken>,
     /// Whether the owner is in [`Lock::acquire`], so that the waiter must keep still.
     is_blocking: bool,
+    /// How far the wait is.
+    turn: Turn,
+    /// Since when the waiter, and the owner, wait.
+    wanted_since: Option<Instant>,
+    blocked_since: Option<Instant>,
+    /// The word of the holder that was last found alive by a try, and when.
+    glance: Option<(u32, Instant)>,
 }
 
-/// The word in the segment, and the seats that the system keeps.
-struct Shared<'a> {
-    word: &'a AtomicU32,
-    seat: &'a sys::seat::Seat,
-}
-
-impl World for Shared<'_> {
-    fn load(&self) -> u32 {
-        self.word.load(Acquire)
-    }
-
-    fn replace(&self, from: u32, to: u32) -> bool {
-        self.word.compare_exchange(from, to, AcqRel, Acquire).is_ok()
-    }
-
-    fn wake(&self) -> bool {
-        sys::seat::wake_one(self.word)
-    }
-
-    fn in_seat<T>(&self, seat: u16, f: impl FnOnce() -> T) -> Option<T> {
-        self.seat.in_other(seat, f)
-    }
+/// What came of a slice of [`Lock::acquire_in_slices`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Acquired.
+    Taken(Taken),
+    /// The lock was not free in time.
+    TimedOut,
+    /// There is time left: call again.
+    Again,
 }
 
 /// What a waiter finds when it looks after a lock.
@@ -88,8 +91,22 @@ enum Poll {
     Idle,
     /// Acquired: the owner has to be told.
     Granted,
-    /// Held by somebody; the word has this value.
-    Busy(u32),
+    /// Held by somebody: where to sleep, and for how long the lock has been waited for.
+    Busy(Sleep, Duration),
+}
+
+/// Keeps the waiter from acquiring the lock while its owner blocks. Puts the turn back in whichever way that ends.
+struct Blocking<'a> {
+    lock: &'a Lock,
+    turn: Turn,
+}
+
+impl Drop for Blocking<'_> {
+    fn drop(&mut self) {
+        let mut state = self.lock.state();
+        state.is_blocking = false;
+        state.turn = self.turn;
+    }
 }
 
 impl Lock {
@@ -102,16 +119,17 @@ impl Lock {
     /// # Errors
     /// As [`Segment::create`], and [`Kind::System`] when the process has no file descriptor left. Nothing stays behind.
     pub fn create(options: &CreateOptions) -> Result<Self> {
-        let identifier = getrandom::u64()
-            .map_err(|e| Error::new(Kind::System, format!("the system gives no random numbers: {e}")))?;
-        let segment = Segment::create_with(header::SIZE, options, |bytes| header::write(bytes, identifier))?;
-        let joined = Self::take_seat(&segment, identifier);
-        if joined.is_err() {
-            // The error to report is the one that came first.
-            let _ = segment.unlink();
-            segment.close();
-        }
-        Ok(Self::new(segment, joined?))
+        let identifier = random()?;
+        Self::join(Segment::create_with(header::SIZE, options, |bytes| header::write(bytes, identifier))?)
+    }
+
+    /// Joins the lock called `name`, or creates it, without a race between the two.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create) and [`attach`](Self::attach).
+    pub fn create_or_attach(name: &Name, options: &CreateOptions) -> Result<Self> {
+        let options = CreateOptions { name: Some(name.clone()), ..options.clone() };
+        Segment::open_or_create(name, Self::join, || Self::create(&options))
     }
 
     /// Joins the lock in an existing segment.
@@ -120,31 +138,51 @@ impl Lock {
     /// As [`Segment::attach`]; [`Kind::Layout`] when the segment does not hold a lock, [`Kind::System`] when the process
     /// has no file descriptor left or all 65,535 seats are taken.
     pub fn attach(name: &Name, options: AttachOptions) -> Result<Self> {
-        let segment = Segment::attach(name, options)?;
-        let seat = header::read(segment.mapping().bytes()?)
-            .map_err(|e| e.on_segment(name.as_str()))
-            .and_then(|identifier| Self::take_seat(&segment, identifier))?;
-        Ok(Self::new(segment, seat))
+        Self::join(Segment::attach(name, options)?)
+    }
+
+    /// Takes a seat. If that fails, a segment that was just created goes again.
+    fn join(segment: Segment) -> Result<Self> {
+        let joined = segment
+            .mapping()
+            .bytes()
+            .and_then(header::read)
+            .map_err(|e| e.on_segment(segment.name().as_str()))
+            .and_then(|identifier| Self::take_seat(&segment, identifier));
+        match joined {
+            Ok(seat) => Ok(Self::new(segment, seat)),
+            Err(e) => {
+                // The error to report is the one that came first.
+                let _ = segment.dispose();
+                Err(e)
+            }
+        }
     }
 
     fn take_seat(segment: &Segment, identifier: u64) -> Result<sys::seat::Seat> {
         let bytes = segment.mapping().bytes()?;
         let first = header::next_seat(bytes)?;
         let seat = sys::seat::Seat::take(segment.name(), segment.identity(), identifier, first)?;
-        algorithm::disown(&Shared { word: header::lock_word(bytes)?, seat: &seat }, seat.number());
+        algorithm::disown(&Shared { words: header::words(bytes)?, seat: &seat }, seat.number());
         Ok(seat)
     }
 
     fn new(segment: Segment, seat: sys::seat::Seat) -> Self {
+        let number = seat.number();
         Self {
             segment,
-            seat: seat.number(),
+            seat: number,
             state: Mutex::new(State {
                 seat: Some(Arc::new(seat)),
                 is_wanted: false,
                 granted: None,
                 is_blocking: false,
+                turn: Turn::new(number),
+                wanted_since: None,
+                blocked_since: None,
+                glance: None,
             }),
+            last_call: AtomicU32::new(0),
         }
     }
 
@@ -176,79 +214,124 @@ impl Lock {
         }
     }
 
-    /// Acquires the lock if it is free. This participant must not hold it.
+    /// Acquires the lock if it is free, or its holder is dead. This participant must not hold it.
     ///
     /// # Errors
     /// [`Kind::Closed`] after close, [`Kind::Truncated`] when another process has truncated the segment.
     pub fn try_acquire(&self) -> Result<Option<Taken>> {
-        let state = self.state();
+        let mut state = self.state();
         if state.granted.is_some() {
-            // A waiter of this process has it.
+            // The one that waited for it has it.
             return Ok(None);
         }
-        let seat = state.seat.as_ref().ok_or_else(|| self.closed())?;
-        let shared = Shared { word: self.word()?, seat };
-        let turn = Turn::new(self.seat);
-        let taken = turn.try_once(&shared).or_else(|| turn.try_forgotten(&shared)).or_else(|| turn.reclaim(&shared));
+        let seat = state.seat.clone().ok_or_else(|| self.closed())?;
+        let shared = Shared { words: self.words()?, seat: &seat };
+        let taken = self.try_in(&mut state, &shared);
         self.segment.mapping().check().map_err(|e| self.located(e))?;
         Ok(taken)
     }
 
-    /// Acquires the lock, blocking for at most `budget`; `None` when that was too short. The caller may go on with another
-    /// call, to which `waited` tells how long it has waited before. This participant must not hold the lock.
+    fn try_in(&self, state: &mut State, shared: &Shared<'_>) -> Option<Taken> {
+        self.last_call.store(ticks(sys::seat::clock()), Relaxed);
+        if let Some(taken) = state.turn.try_once(shared) {
+            return Some(taken);
+        }
+        let seen = shared.words.word().load(Relaxed);
+        let now = Instant::now();
+        // Asking for a seat is a system call: whoever polls without a pause does not make it each time.
+        if state.glance.is_some_and(|(word, at)| word == seen && now.saturating_duration_since(at) < GLANCE) {
+            return None;
+        }
+        let taken = state.turn.recover(shared).or_else(|| state.turn.reclaim(shared));
+        state.glance = taken.is_none().then_some((seen, now));
+        taken
+    }
+
+    /// Acquires the lock, blocking for at most `timeout`; `None` when that was too short. This participant must not hold
+    /// the lock.
     ///
     /// What a [`Waiter`] has acquired for this participant meanwhile is taken over: the thread that would have to be told
     /// of it is the one that waits here.
     ///
     /// # Errors
     /// As [`try_acquire`](Self::try_acquire).
-    pub fn acquire(&self, waited: Duration, budget: Duration) -> Result<Option<Taken>> {
-        let seat = {
-            let mut state = self.state();
-            if let Some(taken) = state.granted.take() {
-                return Ok(Some(taken));
+    pub fn acquire(&self, timeout: Duration) -> Result<Option<Taken>> {
+        let mut is_first = true;
+        loop {
+            match self.acquire_in_slices(timeout, is_first)? {
+                Progress::Taken(taken) => return Ok(Some(taken)),
+                Progress::TimedOut => return Ok(None),
+                Progress::Again => is_first = false,
             }
-            state.is_blocking = true;
-            state.seat.clone()
-        };
-        let taken = seat.ok_or_else(|| self.closed()).and_then(|seat| self.block(&seat, waited, budget));
-        self.state().is_blocking = false;
-        taken
+        }
     }
 
-    fn block(&self, seat: &sys::seat::Seat, waited: Duration, budget: Duration) -> Result<Option<Taken>> {
-        let word = self.word()?;
-        let shared = Shared { word, seat };
-        let mut turn = Turn::new(self.seat);
-        if waited.is_zero() {
-            for _ in 0..SPINS {
+    /// As [`acquire`](Self::acquire), for callers that cannot block for longer than [`LONGEST_SLICE`]: to be called until it
+    /// comes to an end, at first with `is_first`. Time is counted from then on.
+    ///
+    /// # Errors
+    /// As [`try_acquire`](Self::try_acquire).
+    pub fn acquire_in_slices(&self, timeout: Duration, is_first: bool) -> Result<Progress> {
+        let (seat, since, mut blocking) = {
+            let mut state = self.state();
+            if let Some(taken) = state.granted.take() {
+                return Ok(Progress::Taken(taken));
+            }
+            let seat = state.seat.clone().ok_or_else(|| self.closed())?;
+            let shared = Shared { words: self.words()?, seat: &seat };
+            if is_first && let Some(taken) = self.try_in(&mut state, &shared) {
+                drop(state);
+                return self.checked(taken);
+            }
+            let since = state.blocked_since.filter(|_| !is_first).unwrap_or_else(Instant::now);
+            state.blocked_since = Some(since);
+            state.is_blocking = true;
+            (seat, since, Blocking { lock: self, turn: state.turn })
+        };
+        self.block(&seat, since, timeout, is_first, &mut blocking.turn)
+    }
+
+    fn block(
+        &self,
+        seat: &sys::seat::Seat,
+        since: Instant,
+        timeout: Duration,
+        is_first: bool,
+        turn: &mut Turn,
+    ) -> Result<Progress> {
+        let words = self.words()?;
+        let shared = Shared { words, seat };
+        if is_first && !timeout.is_zero() {
+            for look in 0..LOOKS {
+                for _ in 0..1 << look {
+                    hint::spin_loop();
+                }
                 if let Some(taken) = turn.try_once(&shared) {
                     return self.checked(taken);
                 }
-                hint::spin_loop();
             }
-        } else {
-            turn.slept();
         }
         let start = Instant::now();
         loop {
-            let elapsed = start.elapsed();
-            let seen = match turn.attempt(&shared, waited + elapsed) {
-                Attempt::Taken(taken) => return self.checked(taken),
-                Attempt::Busy(seen) => seen,
-            };
-            if word::holder(seen) == Some(self.seat)
-                && let Some(taken) = turn.reclaim(&shared)
-            {
-                return self.checked(taken);
-            }
-            let left = budget.saturating_sub(elapsed);
+            let (waited, slept) = (since.elapsed(), start.elapsed());
+            let left = timeout.saturating_sub(waited);
             if left.is_zero() {
                 turn.leave(&shared);
-                return Ok(None);
+                return Ok(Progress::TimedOut);
             }
-            let is_over = !sys::seat::wait(&[(word, seen)], algorithm::slice(waited + elapsed).min(left));
-            turn.slept();
+            let sleep = match turn.attempt(&shared, waited) {
+                Attempt::Taken(taken) => return self.checked(taken),
+                Attempt::Busy(sleep) => sleep,
+            };
+            if let Some(taken) = turn.reclaim(&shared) {
+                return self.checked(taken);
+            }
+            let rest = LONGEST_SLICE.saturating_sub(slept);
+            if rest.is_zero() {
+                return Ok(Progress::Again);
+            }
+            let pause = algorithm::slice(waited).min(left).min(rest);
+            let is_over = !sys::seat::wait(&[words.sleep(sleep)], pause);
             if is_over && let Some(taken) = turn.recover(&shared) {
                 return self.checked(taken);
             }
@@ -256,12 +339,15 @@ impl Lock {
         }
     }
 
-    /// Releases the lock. `false` when this participant does not hold it, because an untrusted writer changed the segment or
-    /// the lock is closed; that is harmless.
+    /// Releases the lock, which this participant holds. `false` when it does not, because an untrusted writer changed the
+    /// segment or the lock is closed; that harms nobody.
     pub fn release(&self) -> bool {
         let state = self.state();
-        let (Some(seat), Ok(word)) = (&state.seat, self.word()) else { return false };
-        algorithm::release(&Shared { word, seat }, self.seat)
+        let (Some(seat), Ok(words)) = (&state.seat, self.words()) else { return false };
+        let shared = Shared { words, seat };
+        let now = ticks(sys::seat::clock());
+        let is_long = self.last_call.swap(now, Relaxed) != now;
+        algorithm::release(&shared, self.seat, is_long)
     }
 
     /// Drops this participant's part in the lock, and its seat: if it holds the lock, the next one finds that it has died.
@@ -306,7 +392,9 @@ impl Lock {
 
     /// Has a waiter acquire the lock.
     fn want(&self) {
-        self.state().is_wanted = true;
+        let mut state = self.state();
+        state.is_wanted = true;
+        state.wanted_since.get_or_insert_with(Instant::now);
     }
 
     /// Keeps a waiter from acquiring the lock; releases what it has acquired already.
@@ -314,6 +402,13 @@ impl Lock {
         let is_granted = {
             let mut state = self.state();
             state.is_wanted = false;
+            state.wanted_since = None;
+            if !state.is_blocking
+                && let Some(seat) = state.seat.clone()
+                && let Ok(words) = self.words()
+            {
+                state.turn.leave(&Shared { words, seat: &seat });
+            }
             state.granted.take().is_some()
         };
         if is_granted {
@@ -324,46 +419,48 @@ impl Lock {
     /// Takes over what a waiter has acquired.
     fn take_grant(&self) -> Result<Option<Taken>> {
         let granted = self.state().granted.take();
-        self.word()?;
+        self.words()?;
         Ok(granted)
     }
 
-    /// A waiter's look, `waited` after it was asked.
-    fn poll(&self, turn: Turn, waited: Duration, is_over: bool) -> Poll {
+    /// A waiter's look; `is_over` when it has slept without being woken.
+    fn poll(&self, is_over: bool) -> Poll {
         let mut state = self.state();
         if !state.is_wanted || state.is_blocking || state.granted.is_some() {
             return Poll::Idle;
         }
         let Some(seat) = state.seat.clone() else { return Poll::Idle };
-        let Ok(word) = self.word() else {
+        let Ok(words) = self.words() else {
             // The owner finds out when it takes the grant.
             state.granted = Some(Taken { recovered: false });
             return Poll::Granted;
         };
-        let shared = Shared { word, seat: &seat };
-        if is_over && let Some(taken) = turn.recover(&shared) {
-            state.granted = Some(taken);
-            return Poll::Granted;
-        }
-        match turn.attempt(&shared, waited) {
-            Attempt::Busy(seen) => Poll::Busy(seen),
+        let shared = Shared { words, seat: &seat };
+        let waited = state.wanted_since.get_or_insert_with(Instant::now).elapsed();
+        let taken = if is_over { state.turn.recover(&shared) } else { None };
+        let attempt = taken.map_or_else(|| state.turn.attempt(&shared, waited), Attempt::Taken);
+        match attempt {
+            Attempt::Busy(sleep) => Poll::Busy(sleep, waited),
             Attempt::Taken(taken) => {
                 state.granted = Some(taken);
+                // If the lock is wanted again afterwards, that is another wait.
+                state.wanted_since = None;
                 Poll::Granted
             }
         }
     }
 
-    /// The lock word, once the segment is known to be in order.
-    fn word(&self) -> Result<&AtomicU32> {
+    /// The words of the lock, once the segment is known to be in order.
+    fn words(&self) -> Result<Words<'_>> {
         let bytes = self.segment.mapping().bytes().map_err(|e| self.located(e))?;
-        header::lock_word(bytes)
+        header::words(bytes)
     }
 
     /// A lock that was taken in a segment that is still there: in one that was truncated it was only taken here.
-    fn checked(&self, taken: Taken) -> Result<Option<Taken>> {
+    fn checked(&self, taken: Taken) -> Result<Progress> {
+        self.last_call.store(ticks(sys::seat::clock()), Relaxed);
         self.segment.mapping().check().map_err(|e| self.located(e))?;
-        Ok(Some(taken))
+        Ok(Progress::Taken(taken))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -378,4 +475,9 @@ impl Lock {
     fn closed(&self) -> Error {
         self.located(Error::closed("this lock"))
     }
+}
+
+/// A number that no other lock has.
+fn random() -> Result<u64> {
+    getrandom::u64().map_err(|e| Error::new(Kind::System, format!("the system gives no random numbers: {e}")))
 }

@@ -11,11 +11,13 @@ use std::env;
 use std::process::Command;
 
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::AtomicU32;
-use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
+use loom::sync::atomic::{AtomicU32, fence};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
 
+use super::algorithm::World;
+use super::word::HOLDER;
 use super::*;
 
 /// What is wrong.
@@ -30,8 +32,18 @@ enum Mutant {
     OnlyLooks,
     /// A new participant does not look whether the word names the dead whose seat it has taken.
     KeepsDead,
-    /// A sleeper does not compare the word before it sleeps.
+    /// A sleeper does not compare its word before it sleeps.
     SleepsBlindly,
+    /// A waiter that has taken its place looks at a word that it read before.
+    Unfenced,
+    /// A participant that only tries does not look at the queue.
+    Barges,
+    /// A dead waiter's place stays taken.
+    KeepsPlace,
+    /// A waiter that gives up does not pass its call on.
+    LeavesSilently,
+    /// The lock is reserved for a waiter that has had its turn already.
+    CallsTheGone,
 }
 
 /// The sleeps that may be over before anybody else does anything.
@@ -40,11 +52,15 @@ const SHORT_NAPS: u32 = 1;
 /// Seats 1 to 3, as the kernel keeps them.
 const SEATS: usize = 4;
 
+/// What a clock shows, all the time.
+const NOW: u32 = 1 << 20;
+
 struct Memory {
     word: AtomicU32,
+    places: Vec<Place>,
     seats: Mutex<[bool; SEATS]>,
-    /// How often anybody was woken, and how many sleep: what a futex keeps.
-    sleepers: Mutex<Sleepers>,
+    /// How often anybody was woken, and how many sleep, for the word and for each place: what futexes keep.
+    sleepers: Mutex<Vec<Sleepers>>,
     wake_up: Condvar,
     /// Whether sleeps end by themselves.
     has_slices: bool,
@@ -53,7 +69,13 @@ struct Memory {
     mutant: Mutant,
 }
 
-#[derive(Default)]
+struct Place {
+    seat: AtomicU32,
+    /// Only orders the queue, whatever its value is: no atomic of loom, which would try each order of its accesses.
+    since: std::sync::atomic::AtomicU32,
+}
+
+#[derive(Clone, Default)]
 struct Sleepers {
     asleep: u32,
     woken: u32,
@@ -69,17 +91,8 @@ impl World for Memory {
         self.word.compare_exchange(from, to, order, Relaxed).is_ok()
     }
 
-    fn wake(&self) -> bool {
-        if self.mutant == Mutant::Silent {
-            return true;
-        }
-        let mut sleepers = self.sleepers.lock().unwrap();
-        if sleepers.asleep == sleepers.woken {
-            return false;
-        }
-        sleepers.woken += 1;
-        self.wake_up.notify_all();
-        true
+    fn wake(&self) {
+        self.wake_at(0);
     }
 
     fn in_seat<T>(&self, seat: u16, f: impl FnOnce() -> T) -> Option<T> {
@@ -94,19 +107,76 @@ impl World for Memory {
         self.stand_up(seat);
         Some(result)
     }
+
+    fn places(&self) -> usize {
+        self.places.len()
+    }
+
+    fn place(&self, index: usize) -> u32 {
+        self.places[index].seat.load(Acquire)
+    }
+
+    fn replace_place(&self, index: usize, from: u32, to: u32) -> bool {
+        if self.mutant == Mutant::KeepsPlace && to == 0 && from & HOLDER == 2 {
+            return false;
+        }
+        let is_done = self.places[index].seat.compare_exchange(from, to, AcqRel, Acquire).is_ok();
+        is_done || (self.mutant == Mutant::CallsTheGone && to & queue::CALLED != 0)
+    }
+
+    fn wake_place(&self, index: usize) {
+        self.wake_at(index + 1);
+    }
+
+    fn since(&self, index: usize) -> u32 {
+        self.places[index].since.load(Relaxed)
+    }
+
+    fn set_since(&self, index: usize, ticks: u32) {
+        self.places[index].since.store(ticks, Relaxed);
+    }
+
+    fn called_at(&self) -> u32 {
+        NOW
+    }
+
+    fn set_called_at(&self, _: u32) {}
+
+    fn now(&self) -> u32 {
+        NOW
+    }
+
+    fn fence(&self) {
+        if self.mutant != Mutant::Unfenced {
+            fence(SeqCst);
+        }
+    }
 }
 
 impl Memory {
-    fn new(has_slices: bool, mutant: Mutant) -> Self {
+    fn new(places: usize, has_slices: bool, mutant: Mutant) -> Self {
+        let place = || Place { seat: AtomicU32::new(0), since: std::sync::atomic::AtomicU32::new(0) };
         Self {
             word: AtomicU32::new(0),
+            places: (0..places).map(|_| place()).collect(),
             seats: Mutex::new([false; SEATS]),
-            sleepers: Mutex::default(),
+            sleepers: Mutex::new(vec![Sleepers::default(); places + 1]),
             wake_up: Condvar::new(),
             has_slices,
             data: UnsafeCell::new(0),
             recoveries: AtomicU32::new(0),
             mutant,
+        }
+    }
+
+    fn wake_at(&self, index: usize) {
+        if self.mutant == Mutant::Silent || self.has_slices {
+            return;
+        }
+        let mut sleepers = self.sleepers.lock().unwrap();
+        if sleepers[index].asleep > sleepers[index].woken {
+            sleepers[index].woken += 1;
+            self.wake_up.notify_all();
         }
     }
 
@@ -120,7 +190,7 @@ impl Memory {
     }
 
     /// As futex(2): the comparison and the falling asleep are one step for those who wake.
-    fn sleep(&self, seen: u32, nap: u32) {
+    fn sleep(&self, sleep: Sleep, nap: u32) {
         if self.has_slices {
             // loom goes on with a thread that yields when the others cannot; the first sleeps may end at any moment.
             if nap >= SHORT_NAPS {
@@ -128,16 +198,20 @@ impl Memory {
             }
             return;
         }
+        let (word, seen, index) = match sleep {
+            Sleep::OnWord(seen) => (&self.word, seen, 0),
+            Sleep::OnPlace(index, seen) => (&self.places[index].seat, seen, index + 1),
+        };
         let mut sleepers = self.sleepers.lock().unwrap();
-        if self.word.load(Relaxed) != seen && self.mutant != Mutant::SleepsBlindly {
+        if word.load(Relaxed) != seen && self.mutant != Mutant::SleepsBlindly {
             return;
         }
-        sleepers.asleep += 1;
-        while sleepers.woken == 0 {
+        sleepers[index].asleep += 1;
+        while sleepers[index].woken == 0 {
             sleepers = self.wake_up.wait(sleepers).unwrap();
         }
-        sleepers.woken -= 1;
-        sleepers.asleep -= 1;
+        sleepers[index].woken -= 1;
+        sleepers[index].asleep -= 1;
     }
 
     /// A participant takes its place.
@@ -155,9 +229,8 @@ impl Memory {
         let taken = loop {
             match turn.attempt(self, waited) {
                 Attempt::Taken(taken) => break taken,
-                Attempt::Busy(seen) => {
-                    self.sleep(seen, naps.next().unwrap());
-                    turn.slept();
+                Attempt::Busy(sleep) => {
+                    self.sleep(sleep, naps.next().unwrap());
                     if self.has_slices
                         && let Some(taken) = turn.recover(self)
                     {
@@ -180,10 +253,14 @@ impl Memory {
         });
     }
 
+    fn release(&self, seat: u16) {
+        assert!(algorithm::release(self, seat, false));
+    }
+
     fn round(&self, seat: u16, waited: Duration) {
         self.acquire(seat, waited);
         self.work();
-        assert!(algorithm::release(self, seat));
+        self.release(seat);
     }
 }
 
@@ -198,9 +275,9 @@ const FRESH: Duration = Duration::ZERO;
 const STARVED: Duration = Duration::from_millis(2);
 
 /// Two or three take the lock `rounds` times each and nobody dies: all come to an end, one after the other.
-fn all_get_it(mutant: Mutant, waits: &'static [Duration], rounds: u32, preemptions: usize) {
+fn all_get_it(mutant: Mutant, places: usize, waits: &'static [Duration], rounds: u32, preemptions: usize) {
     check(preemptions, move || {
-        let memory = Arc::new(Memory::new(false, mutant));
+        let memory = Arc::new(Memory::new(places, false, mutant));
         let threads: Vec<_> = (1..)
             .zip(waits)
             .map(|(seat, &waited)| {
@@ -228,7 +305,7 @@ fn all_get_it(mutant: Mutant, waits: &'static [Duration], rounds: u32, preemptio
 /// One has died in the lock; two others come at once, and one of them is told.
 fn one_is_told(mutant: Mutant) {
     check(2, move || {
-        let memory = Arc::new(Memory::new(true, mutant));
+        let memory = Arc::new(Memory::new(2, true, mutant));
         memory.join(1);
         memory.acquire(1, FRESH);
         memory.work();
@@ -250,7 +327,7 @@ fn one_is_told(mutant: Mutant) {
 /// One dies in the lock while another one waits, at any moment of that.
 fn a_death_is_noticed(mutant: Mutant) {
     check(4, move || {
-        let memory = Arc::new(Memory::new(true, mutant));
+        let memory = Arc::new(Memory::new(2, true, mutant));
         memory.join(1);
         memory.join(2);
         memory.acquire(1, FRESH);
@@ -268,7 +345,7 @@ fn a_death_is_noticed(mutant: Mutant) {
 /// One dies in the lock, and a new one takes its very seat and the lock, while a third one waits.
 fn an_heir_is_no_holder(mutant: Mutant) {
     check(5, move || {
-        let memory = Arc::new(Memory::new(true, mutant));
+        let memory = Arc::new(Memory::new(2, true, mutant));
         memory.join(1);
         memory.join(2);
         memory.acquire(1, FRESH);
@@ -295,7 +372,7 @@ fn an_heir_is_no_holder(mutant: Mutant) {
 /// One gives up waiting at the moment at which it is woken, and another one sleeps.
 fn giving_up_passes_the_turn_on(mutant: Mutant) {
     check(3, move || {
-        let memory = Arc::new(Memory::new(false, mutant));
+        let memory = Arc::new(Memory::new(2, false, mutant));
         for seat in 1..4 {
             memory.join(seat);
         }
@@ -304,12 +381,15 @@ fn giving_up_passes_the_turn_on(mutant: Mutant) {
             let memory = Arc::clone(&memory);
             thread::spawn(move || {
                 let mut turn = Turn::new(2);
-                if let Attempt::Busy(seen) = turn.attempt(&*memory, FRESH) {
-                    memory.sleep(seen, 0);
-                    turn.slept();
-                    turn.leave(&*memory);
+                if let Attempt::Busy(sleep) = turn.attempt(&*memory, STARVED) {
+                    memory.sleep(sleep, 0);
+                    if mutant == Mutant::LeavesSilently {
+                        queue::clear(&*memory, 2);
+                    } else {
+                        turn.leave(&*memory);
+                    }
                 } else {
-                    algorithm::release(&*memory, 2);
+                    memory.release(2);
                 }
             })
         };
@@ -317,26 +397,100 @@ fn giving_up_passes_the_turn_on(mutant: Mutant) {
             let memory = Arc::clone(&memory);
             thread::spawn(move || memory.round(3, FRESH))
         };
-        algorithm::release(&*memory, 1);
+        memory.release(1);
         impatient.join().unwrap();
         patient.join().unwrap();
     });
 }
 
+/// One has waited for long when the lock is released; another that only tries, again and again, does not get it before.
+fn nobody_passes_the_one_that_starves(mutant: Mutant) {
+    check(3, move || {
+        let memory = Arc::new(Memory::new(2, false, mutant));
+        for seat in 1..4 {
+            memory.join(seat);
+        }
+        memory.acquire(1, FRESH);
+        let mut turn = Turn::new(2);
+        let Attempt::Busy(sleep) = turn.attempt(&*memory, STARVED) else { panic!("the lock is held") };
+        let starving = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || {
+                let mut sleep = sleep;
+                loop {
+                    memory.sleep(sleep, 0);
+                    match turn.attempt(&*memory, STARVED) {
+                        Attempt::Taken(_) => break,
+                        Attempt::Busy(again) => sleep = again,
+                    }
+                }
+                memory.work();
+                memory.release(2);
+            })
+        };
+        memory.release(1);
+        for _ in 0..2 {
+            let mut turn = Turn::new(3);
+            let taken = if mutant == Mutant::Barges {
+                let seen = memory.load();
+                word::holder(seen).is_none() && memory.replace(seen, 3)
+            } else {
+                turn.try_once(&*memory).is_some()
+            };
+            if taken {
+                memory.data.with(|data| {
+                    // SAFETY: loom checks that nobody writes meanwhile.
+                    assert_eq!(unsafe { *data }, 1, "the one that has waited for long was passed");
+                });
+                memory.release(3);
+            }
+        }
+        starving.join().unwrap();
+    });
+}
+
+/// One that has waited for long dies before it gets the lock; another one that only tries gets it all the same.
+fn a_dead_waiter_keeps_nothing(mutant: Mutant) {
+    check(3, move || {
+        let memory = Arc::new(Memory::new(2, true, mutant));
+        for seat in 1..4 {
+            memory.join(seat);
+        }
+        memory.acquire(1, FRESH);
+        let mut turn = Turn::new(2);
+        assert!(matches!(turn.attempt(&*memory, STARVED), Attempt::Busy(_)));
+        let dying = {
+            let memory = Arc::clone(&memory);
+            thread::spawn(move || memory.stand_up(2))
+        };
+        memory.release(1);
+        dying.join().unwrap();
+        let mut turn = Turn::new(3);
+        assert!(turn.try_once(&*memory).is_some(), "kept for the dead");
+        memory.release(3);
+        assert_eq!(memory.load(), 0);
+    });
+}
+
 #[test]
 fn two_exclude_each_other_and_both_get_the_lock_each_time() {
-    all_get_it(Mutant::None, &[FRESH, FRESH], 2, 4);
+    all_get_it(Mutant::None, 2, &[FRESH, FRESH], 2, 3);
 }
 
 #[test]
 fn three_exclude_each_other_and_all_get_the_lock() {
-    all_get_it(Mutant::None, &[FRESH, FRESH, FRESH], 1, 2);
+    all_get_it(Mutant::None, 2, &[FRESH, FRESH, FRESH], 1, 2);
 }
 
 #[test]
 fn nobody_is_lost_where_some_starve() {
-    all_get_it(Mutant::None, &[STARVED, FRESH], 2, 3);
-    all_get_it(Mutant::None, &[STARVED, STARVED, FRESH], 1, 2);
+    all_get_it(Mutant::None, 2, &[STARVED, FRESH], 2, 2);
+    all_get_it(Mutant::None, 2, &[STARVED, STARVED, FRESH], 1, 2);
+}
+
+#[test]
+fn nobody_is_lost_where_the_queue_is_full() {
+    all_get_it(Mutant::None, 1, &[STARVED, STARVED, FRESH], 1, 2);
 }
 
 #[test]
@@ -353,6 +507,16 @@ fn a_process_in_a_dead_ones_seat_is_not_mistaken_for_it() {
 #[test]
 fn giving_up_a_wait_loses_no_wake_up() {
     giving_up_passes_the_turn_on(Mutant::None);
+}
+
+#[test]
+fn one_that_has_waited_long_is_not_passed_by_one_that_polls() {
+    nobody_passes_the_one_that_starves(Mutant::None);
+}
+
+#[test]
+fn a_lock_is_not_kept_for_a_dead_waiter() {
+    a_dead_waiter_keeps_nothing(Mutant::None);
 }
 
 /// Runs a test of this file that must fail, in a process of its own, because loom ends the process on some failures; gives
@@ -374,6 +538,11 @@ fn every_mutant_is_caught() {
         ("mutant_that_falls_asleep_without_another_look", "deadlock"),
         ("mutant_that_recovers_without_the_dead_ones_seat", "Causality violation|assertion"),
         ("mutant_that_takes_a_seat_without_a_look_at_the_word", "assertion|exceeded"),
+        ("mutant_that_looks_at_the_word_as_it_was_before", "deadlock"),
+        ("mutant_that_does_not_look_at_the_queue", "was passed"),
+        ("mutant_that_keeps_a_dead_waiters_place", "kept for the dead"),
+        ("mutant_that_gives_up_without_a_word", "deadlock"),
+        ("mutant_that_keeps_the_lock_for_one_that_has_gone", "deadlock"),
     ];
     for (test, reasons) in mutants {
         let said = failure_of(test);
@@ -384,19 +553,19 @@ fn every_mutant_is_caught() {
 #[test]
 #[ignore = "must fail: see every_mutant_is_caught"]
 fn mutant_that_orders_no_memory() {
-    all_get_it(Mutant::Unordered, &[FRESH, FRESH], 1, 3);
+    all_get_it(Mutant::Unordered, 2, &[FRESH, FRESH], 1, 3);
 }
 
 #[test]
 #[ignore = "must fail: see every_mutant_is_caught"]
 fn mutant_that_wakes_nobody() {
-    all_get_it(Mutant::Silent, &[FRESH, FRESH], 1, 3);
+    all_get_it(Mutant::Silent, 2, &[FRESH, FRESH], 1, 3);
 }
 
 #[test]
 #[ignore = "must fail: see every_mutant_is_caught"]
 fn mutant_that_falls_asleep_without_another_look() {
-    all_get_it(Mutant::SleepsBlindly, &[FRESH, FRESH], 1, 3);
+    all_get_it(Mutant::SleepsBlindly, 2, &[FRESH, FRESH], 1, 3);
 }
 
 #[test]
@@ -409,4 +578,35 @@ fn mutant_that_recovers_without_the_dead_ones_seat() {
 #[ignore = "must fail: see every_mutant_is_caught"]
 fn mutant_that_takes_a_seat_without_a_look_at_the_word() {
     an_heir_is_no_holder(Mutant::KeepsDead);
+}
+
+#[test]
+#[ignore = "must fail: see every_mutant_is_caught"]
+fn mutant_that_looks_at_the_word_as_it_was_before() {
+    all_get_it(Mutant::Unfenced, 2, &[FRESH, FRESH], 1, 3);
+    all_get_it(Mutant::Unfenced, 2, &[FRESH, FRESH, FRESH], 1, 3);
+}
+
+#[test]
+#[ignore = "must fail: see every_mutant_is_caught"]
+fn mutant_that_does_not_look_at_the_queue() {
+    nobody_passes_the_one_that_starves(Mutant::Barges);
+}
+
+#[test]
+#[ignore = "must fail: see every_mutant_is_caught"]
+fn mutant_that_keeps_a_dead_waiters_place() {
+    a_dead_waiter_keeps_nothing(Mutant::KeepsPlace);
+}
+
+#[test]
+#[ignore = "must fail: see every_mutant_is_caught"]
+fn mutant_that_gives_up_without_a_word() {
+    giving_up_passes_the_turn_on(Mutant::LeavesSilently);
+}
+
+#[test]
+#[ignore = "must fail: see every_mutant_is_caught"]
+fn mutant_that_keeps_the_lock_for_one_that_has_gone() {
+    all_get_it(Mutant::CallsTheGone, 1, &[STARVED, STARVED, FRESH], 1, 2);
 }

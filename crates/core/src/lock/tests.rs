@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::mpsc;
 use std::thread;
 
-use super::word::{DIED, HOLDER, STARVING, WAITERS};
+use super::word::{DIED, HOLDER, RESERVED, WAITERS};
 use super::*;
 use crate::Lifetime;
 
@@ -33,12 +33,12 @@ impl Fresh {
     }
 
     fn word(&self) -> &AtomicU32 {
-        self.0.word().unwrap()
+        self.0.words().unwrap().word()
     }
 }
 
 fn acquire(lock: &Lock) -> Option<Taken> {
-    lock.acquire(Duration::ZERO, LONG).unwrap()
+    lock.acquire(LONG).unwrap()
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn only_one_participant_has_the_lock() {
     assert_ne!(lock.0.seat(), other.seat());
     assert_eq!(acquire(&lock.0), CLEAN);
     assert_eq!(other.try_acquire().unwrap(), None);
-    assert_eq!(other.acquire(Duration::ZERO, Duration::from_millis(5)).unwrap(), None);
+    assert_eq!(other.acquire(Duration::from_millis(5)).unwrap(), None);
     assert!(!other.release());
     lock.0.release();
     assert_eq!(acquire(&other), CLEAN);
@@ -151,10 +151,10 @@ fn any_word_that_a_stranger_writes_is_taken_over_or_waited_for_in_vain() {
     let lock = fresh();
     let other = lock.join();
     let (mine, others) = (u32::from(lock.0.seat()), u32::from(other.seat()));
-    let words = [0, 1, 2, 0x1234, HOLDER, WAITERS, STARVING, DIED, 1 << 19, 1 << 31, u32::MAX, mine, others];
-    for word in words.into_iter().flat_map(|word| [word, word | WAITERS, word | STARVING | WAITERS, word | 1 << 30]) {
+    let words = [0, 1, 2, 0x1234, HOLDER, WAITERS, RESERVED, DIED, 1 << 19, 1 << 31, u32::MAX, mine, others];
+    for word in words.into_iter().flat_map(|word| [word, word | WAITERS, word | RESERVED | WAITERS, word | 1 << 30]) {
         lock.word().store(word, SeqCst);
-        let taken = lock.0.acquire(Duration::ZERO, Duration::from_millis(20)).unwrap();
+        let taken = lock.0.acquire(Duration::from_millis(20)).unwrap();
         assert_eq!(taken.is_none(), word & HOLDER == others, "{word:#x}");
         assert_eq!(lock.0.release(), taken.is_some(), "{word:#x}");
         lock.word().store(word, SeqCst);
@@ -165,10 +165,10 @@ fn any_word_that_a_stranger_writes_is_taken_over_or_waited_for_in_vain() {
 #[test]
 fn a_lock_that_is_kept_for_a_sleeper_who_died_can_be_taken_by_who_only_tries() {
     let lock = fresh();
-    lock.word().store(STARVING, SeqCst);
+    lock.word().store(RESERVED, SeqCst);
     assert_eq!(lock.0.try_acquire().unwrap(), CLEAN);
     lock.0.release();
-    lock.word().store(STARVING | WAITERS | DIED, SeqCst);
+    lock.word().store(RESERVED | WAITERS | DIED, SeqCst);
     assert_eq!(lock.0.try_acquire().unwrap(), RECOVERED);
 }
 
@@ -188,7 +188,7 @@ fn a_lock_full_of_noise_ends_no_process() {
             }
         });
         for _ in 0..200 {
-            let _ = other.acquire(Duration::ZERO, Duration::from_millis(1)).unwrap();
+            let _ = other.acquire(Duration::from_millis(1)).unwrap();
             let _ = other.try_acquire().unwrap();
             other.release();
         }
@@ -203,7 +203,7 @@ fn after_close_every_use_is_an_error_or_nothing() {
     other.close();
     other.close();
     assert_eq!(other.try_acquire().unwrap_err().kind(), Kind::Closed);
-    assert_eq!(other.acquire(Duration::ZERO, LONG).unwrap_err().kind(), Kind::Closed);
+    assert_eq!(other.acquire(LONG).unwrap_err().kind(), Kind::Closed);
     assert!(!other.release());
     assert_eq!(acquire(&lock.0), CLEAN);
 }
@@ -306,4 +306,113 @@ fn slices_grow_from_half_a_millisecond_to_twenty() {
     assert_eq!(algorithm::slice(Duration::ZERO), Duration::from_micros(500));
     assert_eq!(algorithm::slice(Duration::from_millis(160)), Duration::from_millis(10));
     assert_eq!(algorithm::slice(LONG), Duration::from_millis(20));
+}
+
+/// Leaves word that `lock` has waited for two milliseconds, and does nothing more, as a stopped process would.
+fn wait_and_stop(lock: &Lock) {
+    let mut state = lock.state();
+    let seat = state.seat.clone().unwrap();
+    let shared = Shared { words: lock.words().unwrap(), seat: &seat };
+    assert!(matches!(state.turn.attempt(&shared, Duration::from_millis(2)), Attempt::Busy(_)));
+}
+
+#[test]
+fn a_lock_is_reserved_for_a_waiter_and_kept_from_those_that_try() {
+    let lock = fresh();
+    let (waiter, other) = (lock.join(), lock.join());
+    acquire(&lock.0).unwrap();
+    wait_and_stop(&waiter);
+    lock.0.release();
+    assert_eq!(other.try_acquire().unwrap(), None);
+    assert_eq!(other.acquire(Duration::ZERO).unwrap(), None);
+    assert_eq!(waiter.try_acquire().unwrap(), CLEAN);
+    waiter.release();
+    assert_eq!(other.try_acquire().unwrap(), CLEAN);
+}
+
+#[test]
+fn a_waiter_that_is_stopped_delays_others_once() {
+    let lock = fresh();
+    let (stopped, other) = (lock.join(), lock.join());
+    acquire(&lock.0).unwrap();
+    wait_and_stop(&stopped);
+    lock.0.release();
+    assert_eq!(acquire(&other), CLEAN);
+    other.release();
+    assert_eq!(lock.0.try_acquire().unwrap(), CLEAN);
+    lock.0.release();
+    // It goes on where it was.
+    assert_eq!(acquire(&stopped), CLEAN);
+}
+
+#[test]
+fn a_waiter_that_dies_delays_nobody() {
+    let lock = fresh();
+    let (dead, other) = (lock.join(), lock.join());
+    acquire(&lock.0).unwrap();
+    wait_and_stop(&dead);
+    dead.give_up();
+    lock.0.release();
+    assert_eq!(other.try_acquire().unwrap(), CLEAN);
+}
+
+#[test]
+fn the_oldest_waiter_is_first_and_more_waiters_than_places_are_all_served() {
+    let lock = fresh();
+    acquire(&lock.0).unwrap();
+    let waiters: Vec<_> = (0..40).map(|_| lock.join()).collect();
+    thread::scope(|scope| {
+        for waiter in &waiters {
+            scope.spawn(|| {
+                assert_eq!(acquire(waiter), CLEAN);
+                assert!(waiter.release());
+            });
+        }
+        lock.0.release();
+    });
+    assert_eq!(acquire(&lock.0), CLEAN);
+}
+
+#[test]
+fn a_try_recovers_a_dead_holders_lock() {
+    let lock = fresh();
+    for timeout in [None, Some(Duration::ZERO)] {
+        let victim = lock.join();
+        acquire(&victim).unwrap();
+        victim.give_up();
+        let taken = timeout.map_or_else(|| lock.0.try_acquire(), |timeout| lock.0.acquire(timeout));
+        assert_eq!(taken.unwrap(), RECOVERED);
+        lock.0.release();
+    }
+}
+
+#[test]
+fn a_panic_ends_neither_the_waiters_thread_nor_other_waits() {
+    let lock = fresh();
+    let mine = Arc::new(lock.join());
+    let (granted, grants) = mpsc::channel();
+    let is_first = AtomicBool::new(true);
+    let mut waiter = Waiter::new(move |id| {
+        granted.send(id).unwrap();
+        assert!(!is_first.swap(false, SeqCst), "a panic on purpose");
+    });
+    waiter.want(1, &mine).unwrap();
+    for _ in 0..2 {
+        assert_eq!(grants.recv_timeout(LONG), Ok(1));
+        assert_eq!(waiter.take(&mine).unwrap(), CLEAN);
+        mine.release();
+    }
+}
+
+#[test]
+fn an_alarm_rings_once_and_one_that_was_taken_back_does_not() {
+    let (rang, rings) = mpsc::channel();
+    let mut waiter = Waiter::new(move |id| rang.send(id).unwrap());
+    waiter.alarm(1, Duration::MAX).unwrap();
+    waiter.alarm(2, Duration::from_millis(20)).unwrap();
+    waiter.alarm(3, Duration::from_millis(40)).unwrap();
+    waiter.silence(2);
+    assert_eq!(rings.recv_timeout(LONG), Ok(3));
+    drop(waiter);
+    assert!(rings.recv().is_err());
 }

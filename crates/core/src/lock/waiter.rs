@@ -2,18 +2,25 @@
 
 use std::io;
 use std::mem;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::algorithm::{Turn, slice};
+use super::algorithm::{Sleep, slice};
 use super::{Lock, Poll, Taken};
 use crate::{Result, sys};
 
-/// What the thread sleeps when there is nothing to wait for; new work wakes it.
+/// What the thread sleeps when there is nothing to wait for; everything that concerns it wakes it.
 const IDLE: Duration = Duration::from_hours(1);
+
+/// The shortest sleep.
+const SHORTEST: Duration = Duration::from_micros(100);
+
+/// A pause after a panic, so that one that comes again and again does not take a whole processor.
+const AFTER_PANIC: Duration = Duration::from_millis(10);
 
 const STACK: usize = 256 * 1024;
 
@@ -27,21 +34,27 @@ struct Shared {
     /// Changes whenever the thread has to look around.
     signal: AtomicU32,
     is_stopping: AtomicBool,
-    queue: Mutex<Vec<Entry>>,
+    queue: Mutex<Queue>,
     on_grant: Box<dyn Fn(u32) + Send + Sync>,
+}
+
+#[derive(Default)]
+struct Queue {
+    entries: Vec<Entry>,
+    /// When to call whom, whatever the locks do.
+    alarms: Vec<(u32, Instant)>,
 }
 
 struct Entry {
     id: u32,
     lock: Arc<Lock>,
-    turn: Turn,
-    since: Instant,
-    /// When to look after the holder.
-    next_look: Instant,
+    /// When to look after the holder; `None` before the first sleep.
+    next_look: Option<Instant>,
 }
 
 impl Waiter {
-    /// `on_grant` is called on the waiter's thread, with the number of a lock that has just been acquired; it must not block.
+    /// `on_grant` is called on the waiter's thread, with the number of a lock that has just been acquired or of an
+    /// [alarm](Self::alarm); it must not block.
     pub fn new(on_grant: impl Fn(u32) + Send + Sync + 'static) -> Self {
         let shared = Shared {
             signal: AtomicU32::new(0),
@@ -58,17 +71,11 @@ impl Waiter {
     /// # Errors
     /// When the thread cannot be started.
     pub fn want(&mut self, id: u32, lock: &Arc<Lock>) -> io::Result<()> {
-        if self.thread.is_none() {
-            let shared = Arc::clone(&self.shared);
-            let builder = thread::Builder::new().name("shareable-lock".to_owned()).stack_size(STACK);
-            self.thread = Some(builder.spawn(move || shared.run())?);
-        }
+        self.start()?;
         lock.want();
         let mut queue = self.shared.queue();
-        if queue.iter().all(|entry| entry.id != id) {
-            let now = Instant::now();
-            let turn = Turn::new(lock.seat());
-            queue.push(Entry { id, lock: Arc::clone(lock), turn, since: now, next_look: now });
+        if queue.entries.iter().all(|entry| entry.id != id) {
+            queue.entries.push(Entry { id, lock: Arc::clone(lock), next_look: None });
         }
         drop(queue);
         self.shared.wake();
@@ -78,8 +85,26 @@ impl Waiter {
     /// Gives up waiting for `lock`, and releases it if it was just acquired.
     pub fn unwant(&self, id: u32, lock: &Lock) {
         lock.unwant();
-        self.shared.queue().retain(|entry| entry.id != id);
+        self.shared.queue().entries.retain(|entry| entry.id != id);
         self.shared.wake();
+    }
+
+    /// Calls `on_grant` with `id` once, after `delay`, by the clock of the system. A delay past the clock's end never ends.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn alarm(&mut self, id: u32, delay: Duration) -> io::Result<()> {
+        self.start()?;
+        if let Some(end) = Instant::now().checked_add(delay) {
+            self.shared.queue().alarms.push((id, end));
+            self.shared.wake();
+        }
+        Ok(())
+    }
+
+    /// Takes an [alarm](Self::alarm) back.
+    pub fn silence(&self, id: u32) {
+        self.shared.queue().alarms.retain(|&(other, _)| other != id);
     }
 
     /// Takes over the lock of which `on_grant` has told. `None` when it is another's by now.
@@ -91,6 +116,15 @@ impl Waiter {
         self.shared.wake();
         taken
     }
+
+    fn start(&mut self) -> io::Result<()> {
+        if self.thread.is_none() {
+            let shared = Arc::clone(&self.shared);
+            let builder = thread::Builder::new().name("shareable-lock".to_owned()).stack_size(STACK);
+            self.thread = Some(builder.spawn(move || shared.run())?);
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Waiter {
@@ -101,14 +135,14 @@ impl Drop for Waiter {
             // A panic there has been reported already.
             let _ = thread.join();
         }
-        for Entry { lock, .. } in mem::take(&mut *self.shared.queue()) {
+        for Entry { lock, .. } in mem::take(&mut self.shared.queue().entries) {
             lock.unwant();
         }
     }
 }
 
 impl Shared {
-    fn queue(&self) -> MutexGuard<'_, Vec<Entry>> {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
         // Each change is one call.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -118,43 +152,57 @@ impl Shared {
         sys::seat::wake_one(&self.signal);
     }
 
+    /// Goes on after a panic, which ends what caused it and not the waits of all others.
     fn run(&self) {
+        while panic::catch_unwind(AssertUnwindSafe(|| self.rounds())).is_err() {
+            thread::sleep(AFTER_PANIC);
+        }
+    }
+
+    fn rounds(&self) {
         loop {
             let signal = self.signal.load(Acquire);
             if self.is_stopping.load(Acquire) {
                 return;
             }
             let (busy, timeout) = self.look();
-            let locks = busy.iter().filter_map(|(lock, seen)| Some((lock.word().ok()?, *seen)));
+            let locks = busy.iter().filter_map(|(lock, sleep)| Some(lock.words().ok()?.sleep(*sleep)));
             let words: Vec<_> = [(&self.signal, signal)].into_iter().chain(locks).collect();
             sys::seat::wait(&words, timeout);
         }
     }
 
     /// Tries every lock. Gives those that others hold, and how long to sleep.
-    fn look(&self) -> (Vec<(Arc<Lock>, u32)>, Duration) {
+    fn look(&self) -> (Vec<(Arc<Lock>, Sleep)>, Duration) {
         let mut busy = Vec::new();
         let mut timeout = IDLE;
-        for entry in &mut *self.queue() {
-            let now = Instant::now();
-            let waited = now - entry.since;
-            let pause = slice(waited);
-            let is_over = now >= entry.next_look;
-            if is_over {
-                entry.next_look = now + pause;
-            }
-            match entry.lock.poll(entry.turn, waited, is_over && !waited.is_zero()) {
-                Poll::Idle => {}
+        let mut queue = self.queue();
+        let now = Instant::now();
+        let due: Vec<_> = queue.alarms.extract_if(.., |&mut (_, end)| end <= now).collect();
+        for &(_, end) in &queue.alarms {
+            timeout = timeout.min(end.saturating_duration_since(now));
+        }
+        for entry in &mut queue.entries {
+            let is_over = entry.next_look.is_some_and(|look| now >= look);
+            match entry.lock.poll(is_over) {
+                Poll::Idle => entry.next_look = None,
                 Poll::Granted => {
-                    (entry.turn, entry.since) = (Turn::new(entry.lock.seat()), now);
+                    entry.next_look = None;
                     (self.on_grant)(entry.id);
                 }
-                Poll::Busy(seen) => {
-                    entry.turn.slept();
-                    busy.push((Arc::clone(&entry.lock), seen));
+                Poll::Busy(sleep, waited) => {
+                    if is_over || entry.next_look.is_none() {
+                        entry.next_look = now.checked_add(slice(waited));
+                    }
+                    let pause = entry.next_look.map_or(IDLE, |look| look.saturating_duration_since(now));
+                    timeout = timeout.min(pause.max(SHORTEST));
+                    busy.push((Arc::clone(&entry.lock), sleep));
                 }
             }
-            timeout = timeout.min(entry.next_look.saturating_duration_since(now).max(Duration::from_micros(100)));
+        }
+        drop(queue);
+        for (id, _) in due {
+            (self.on_grant)(id);
         }
         (busy, timeout)
     }

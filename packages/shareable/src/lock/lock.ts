@@ -6,6 +6,7 @@ import {
   closeLock,
   createLock,
   disposeLock,
+  createOrAttachLock,
   lockAcquire,
   lockBuffer,
   lockRelease,
@@ -15,38 +16,57 @@ import {
 } from '../native/binding.js';
 import { checkInternal, internal } from '../construct.js';
 import { dispose } from '../dispose.js';
-import { closed } from '../errors.js';
+import { closed, invalidType } from '../errors.js';
 import { aborted, heldHere, timedOut } from './errors.js';
 import type { LockGuard, Releasable } from './guard.js';
 import { makeGuard } from './guard.js';
 import type { AcquireAsyncOptions, AcquireOptions } from './options.js';
 import { checkTimeout, checkWait } from './options.js';
-import { LockQueue, getEnvironment } from './queue.js';
-import type { CreateOptions, Handle } from '../options.js';
-import { checkCreateOptions, checkTarget } from '../options.js';
+import type { LockQueue, Member } from './queue.js';
+import { getEnvironment } from './queue.js';
+import { forgetQueue, isHeldHere, queueOf } from './siblings.js';
+import type { AttachOptions, CreateOptions, Handle } from '../options.js';
+import {
+  checkBoolean,
+  checkCreateOptions,
+  checkName,
+  checkNamelessOptions,
+  checkOptions,
+  checkTarget,
+} from '../options.js';
 
 export type { AcquireAsyncOptions, AcquireOptions } from './options.js';
 
-/** What {@link Lock.toJSON} returns and {@link Lock.attach} accepts. */
+/** How to attach to a lock. A lock cannot be attached read-only. */
+export type LockAttachOptions = Pick<AttachOptions, 'allowForeign'>;
+
+/** What {@link Lock.toJSON} gives and {@link Lock.attach} takes back. */
 export type LockHandle = Handle<'Lock'>;
 
-/** The longest time that one native call blocks, in milliseconds. Between two calls, a worker can be terminated. */
-const SLICE = 50;
+/** What a native call says when the lock is another's, and there is time left to wait. */
+const AGAIN = -2;
 
 /** The word of a closed lock, which is never free. */
 const GONE = Int32Array.of(-1);
 
-/** The locks of this thread by segment, so that two instances of one lock do not wait for each other. */
-const siblings = new Map<string, Set<WeakRef<Lock>>>();
+/**
+ * How often the lock is taken without a look at the queue of those who wait: seldom so when there may be some, because one
+ * that was woken and is not scheduled can say nothing.
+ */
+const QUIET = 2 ** 30;
+const CONTENDED = 32;
+
+/** Sees to it that tasks do not wait for an instance that was collected while it held the lock. */
+const collected = new FinalizationRegistry<LockQueue>((queue) => queue.advance());
 
 /**
  * Provides mutual exclusion between processes, and between the threads of a process.
  *
- * The holder sees everything that earlier holders wrote, in any segment. When a holder dies without releasing, in any
- * way, the lock becomes free, and {@link LockGuard.recovered} tells the next holder. A stopped process keeps the lock.
- * `docs/platforms.md` says how platforms differ.
+ * The holder of the lock sees everything that earlier holders wrote, in any segment. A holder that dies without
+ * releasing, in whichever way, frees it: the next one finds {@link LockGuard.recovered} set. A holder that is stopped
+ * keeps it. On macOS and Windows see `docs/lock.md`.
  *
- * Not re-entrant: a thread that holds the lock cannot acquire it again, not even through another instance.
+ * Not re-entrant: in a thread that holds it `acquire` throws, through another instance too; `acquireAsync` waits its turn.
  *
  * @example
  * ```ts
@@ -69,12 +89,14 @@ export class Lock implements Disposable {
   readonly #buffer: ArrayBuffer;
   readonly #seat: number;
   readonly #queue: LockQueue;
-  readonly #self: WeakRef<Lock>;
+  readonly #self: Member & { word: Int32Array; isHeld: boolean };
+  readonly #reference: WeakRef<Member>;
   readonly #releasable: Releasable;
   #word: Int32Array;
-  #held = false;
   #closed = false;
-  /** The value of the counter of truncated segments when this one was last known to be whole. */
+  /** How often the lock may still be taken without a look at the queue. */
+  #credit = QUIET;
+  /** The state of the counter of truncated segments at which this one was last known to be whole. */
   #losses = losses[0];
 
   private constructor(key: typeof internal, native: NativeLock) {
@@ -84,13 +106,23 @@ export class Lock implements Disposable {
     this.#seat = native.seat;
     this.#buffer = lockBuffer(native.handle);
     this.#word = new Int32Array(this.#buffer).subarray(native.word, native.word + 1);
-    this.#queue = new LockQueue(native);
     this.#releasable = { release: () => this.#release() };
-    this.#self = new WeakRef(this);
-    const others = siblings.get(native.identity) ?? new Set();
-    for (const other of others) if (other.deref() === undefined) others.delete(other);
-    siblings.set(native.identity, others.add(this.#self));
+    this.#self = { native, word: this.#word, isHeld: false };
+    this.#reference = new WeakRef(this.#self);
+    this.#queue = queueOf(native.identity);
+    this.#queue.add(this.#reference);
+    collected.register(this, this.#queue, this.#self);
     Object.preventExtensions(this);
+  }
+
+  static #open(native: NativeLock): Lock {
+    try {
+      return new Lock(internal, native);
+    } catch (error) {
+      // What was created goes again.
+      disposeLock(native.handle);
+      throw error;
+    }
   }
 
   /**
@@ -103,13 +135,7 @@ export class Lock implements Disposable {
    * @throws {SharedMemoryError} `EMFILE` when the process has no file descriptor left; each lock uses one
    */
   static create(options?: CreateOptions): Lock {
-    const native = createLock(getEnvironment(), checkCreateOptions(options, Lock.create));
-    try {
-      return new Lock(internal, native);
-    } catch (error) {
-      disposeLock(native.handle);
-      throw error;
-    }
+    return Lock.#open(createLock(getEnvironment(), checkCreateOptions(options, Lock.create)));
   }
 
   /**
@@ -120,8 +146,19 @@ export class Lock implements Disposable {
    * @throws {LayoutError} `ERR_SHM_LAYOUT` when the segment does not hold a lock
    * @throws {SharedMemoryError} `EMFILE` when the process has no file descriptor left; each lock uses one
    */
-  static attach(target: string | LockHandle): Lock {
-    return new Lock(internal, attachLock(getEnvironment(), checkTarget(target, 'Lock')));
+  static attach(target: string | LockHandle, options?: LockAttachOptions): Lock {
+    const name = checkTarget(target, 'Lock');
+    return Lock.#open(attachLock(getEnvironment(), name, checkForeign(options)));
+  }
+
+  /**
+   * Opens the lock called `name`, or creates it, without a race between the two.
+   *
+   * @throws what {@link create} and {@link attach} throw
+   */
+  static createOrAttach(name: string, options?: Omit<CreateOptions, 'name'>): Lock {
+    const checked = checkNamelessOptions(options, Lock.createOrAttach);
+    return Lock.#open(createOrAttachLock(getEnvironment(), checkName(name), checked));
   }
 
   /** Whether {@link close} was called. */
@@ -142,36 +179,37 @@ export class Lock implements Disposable {
   acquire(options?: AcquireOptions): LockGuard {
     if (options === undefined && this.#takeIfFree()) return this.#guard(false);
     const timeout = checkTimeout(options);
-    this.#checkUse();
+    if (this.#closed) throw closed('lock', this.name);
+    if (isHeldHere(this.#native.identity)) throw heldHere(this.name, 'a lock is not re-entrant');
     const { handle } = this.#native;
-    const start = performance.now();
-    for (let waited = 0; ; waited = performance.now() - start) {
-      const left = timeout - waited;
-      const taken = left > 0 ? lockAcquire(handle, waited, Math.min(left, SLICE)) : lockTry(handle);
-      if (taken >= 0) return this.#guard(taken === 1);
-      if (left <= 0) throw timedOut(this.name, timeout);
-    }
+    let taken = lockAcquire(handle, timeout, true);
+    while (taken === AGAIN) taken = lockAcquire(handle, timeout, false);
+    if (taken < 0) throw timedOut(this.name, timeout);
+    return this.#nativeGuard(taken);
   }
 
   /**
-   * Acquires the lock if it is free. Never waits.
+   * Acquires the lock if it is free, or if its holder is dead. Never waits.
    *
-   * @returns `null` when the lock is held, by another process or by this thread
+   * @returns `null` when another process or thread holds the lock, when this thread holds it, or when another has waited
+   *   for it for more than a millisecond
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
   tryAcquire(): LockGuard | null {
     if (this.#takeIfFree()) return this.#guard(false);
     if (this.#closed) throw closed('lock', this.name);
-    if (this.#held) return null;
+    if (this.#self.isHeld) return null;
     const taken = lockTry(this.#native.handle);
-    return taken < 0 ? null : this.#guard(taken === 1);
+    return taken < 0 ? null : this.#nativeGuard(taken);
   }
 
   /**
-   * Acquires the lock without blocking this thread: a native thread waits. The calls of one thread get the lock in
-   * order. A pending promise keeps the process alive.
+   * Acquires the lock without blocking the event loop. The tasks of one thread get the lock in the order in which they asked,
+   * also while another task of the thread holds it. The process stays alive while any task waits.
    *
-   * The promise rejects with the errors of {@link acquire}, and also with:
+   * A task that holds the lock and asks for it again waits for itself: set a time-out where that could happen.
+   *
+   * What `acquire` throws, the promise rejects with, apart from `ERR_SHM_LOCK_HELD`; also:
    *
    * @throws {LockAbortedError} `ABORT_ERR` when the signal is aborted; its reason is the `cause`
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` also when the lock is closed during the wait
@@ -179,27 +217,53 @@ export class Lock implements Disposable {
   async acquireAsync(options?: AcquireAsyncOptions): Promise<LockGuard> {
     const { timeout, signal } = checkWait(options);
     if (signal?.aborted === true) throw aborted(this.name, signal);
-    this.#checkUse();
-    if (this.#queue.length === 0) {
+    if (this.#closed) throw closed('lock', this.name);
+    if (this.#queue.length === 0 && !this.#queue.isHeld) {
       const taken = lockTry(this.#native.handle);
-      if (taken >= 0) return this.#guard(taken === 1);
+      if (taken >= 0) return this.#nativeGuard(taken);
     }
     if (timeout === 0) throw timedOut(this.name, timeout);
-    return this.#queue.wait(timeout, signal, (recovered) => this.#guard(recovered));
+    return this.#queue.wait(this.#self, timeout, signal, (recovered) => this.#guard(recovered));
+  }
+
+  /**
+   * Acquires the lock as {@link acquireAsync} does, calls `fn`, and releases the lock when what `fn` returns is settled.
+   *
+   * @param fn gets the guard; what it returns or throws is what `run` resolves or rejects with
+   * @throws what {@link acquireAsync} throws; `fn` is not called then
+   *
+   * @example
+   * ```ts
+   * const total = await lock.run(async ({ recovered }) => {
+   *   if (recovered) await repair(list);
+   *   return list.add(0, 1);
+   * }, { timeout: 1000 });
+   * ```
+   */
+  async run<Result>(fn: (guard: LockGuard) => Result, options?: AcquireAsyncOptions): Promise<Awaited<Result>> {
+    if (typeof fn !== 'function') {
+      throw invalidType('ERR_INVALID_ARG_TYPE', `fn must be a function, not ${inspect(fn, { depth: 0 })}`);
+    }
+    const guard = await this.acquireAsync(options);
+    try {
+      return await fn(guard);
+    } finally {
+      guard.release();
+    }
   }
 
   /**
    * Closes the lock in this process and frees its file descriptor. Pending promises of {@link acquireAsync} reject.
    * Idempotent.
    *
-   * @throws {SharedMemoryError} `ERR_SHM_LOCK_HELD` when this thread holds the lock, which then stays open
+   * @throws {SharedMemoryError} `ERR_SHM_LOCK_HELD` when this instance holds the lock; it stays open then
    */
   close(): void {
     if (!this.#closed) this.#end(() => {});
   }
 
   /**
-   * Removes the name of the lock's segment at once, so that no process can attach. Existing attachments keep working.
+   * Removes the name of the lock's segment at once: nobody can attach any more. Existing attachments keep working.
    *
    * @throws {SegmentNotFoundError} `ENOENT` when a process has unlinked it before
    * @throws {SegmentAccessError} `EACCES` or `EPERM` when this user is not allowed to
@@ -214,7 +278,7 @@ export class Lock implements Disposable {
   }
 
   toString(): string {
-    return `Lock('${this.name}'${this.#closed ? ', closed' : this.#held ? ', held' : ''})`;
+    return `Lock('${this.name}'${this.#closed ? ', closed' : this.#self.isHeld ? ', held' : ''})`;
   }
 
   /** What `console.log` and `util.inspect` print. */
@@ -225,7 +289,7 @@ export class Lock implements Disposable {
   /**
    * Closes the lock. The owner also unlinks it, without an error if that was done before.
    *
-   * @throws {SharedMemoryError} `ERR_SHM_LOCK_HELD` when this thread holds the lock; then nothing is closed or unlinked
+   * @throws {SharedMemoryError} `ERR_SHM_LOCK_HELD` when this instance holds the lock; nothing is closed or unlinked then
    */
   [dispose](): void {
     this.#end(() => disposeLock(this.#native.handle));
@@ -233,23 +297,24 @@ export class Lock implements Disposable {
 
   /** Closes, after `finish`, which can fail. */
   #end(finish: () => void): void {
-    if (this.#held) throw heldHere(this.name, 'release it before closing it');
+    if (this.#self.isHeld) throw heldHere(this.name, 'release it before closing it');
     const { handle, identity } = this.#native;
-    this.#closed = true;
-    this.#word = GONE;
-    this.#queue.close(() => closed('lock', this.name));
+    if (!this.#closed) {
+      this.#closed = true;
+      this.#word = this.#self.word = GONE;
+      collected.unregister(this.#self);
+      if (this.#queue.remove(this.#reference, () => closed('lock', this.name))) forgetQueue(identity);
+    }
     try {
       finish();
     } finally {
-      siblings.get(identity)?.delete(this.#self);
-      if (siblings.get(identity)?.size === 0) siblings.delete(identity);
       closeLock(handle, this.#buffer);
     }
   }
 
   /** The fast path: one compare-and-swap. */
   #takeIfFree(): boolean {
-    if (Atomics.compareExchange(this.#word, 0, 0, this.#seat) !== 0) return false;
+    if (--this.#credit < 0 || Atomics.compareExchange(this.#word, 0, 0, this.#seat) !== 0) return false;
     if (this.#losses === losses[0]) return true;
     // A segment of this process was truncated. If it is this one, only private zeros were locked.
     lockRelease(this.#native.handle);
@@ -258,23 +323,28 @@ export class Lock implements Disposable {
   }
 
   #guard(recovered: boolean): LockGuard {
-    this.#held = true;
+    this.#self.isHeld = true;
     return makeGuard(this.#releasable, recovered);
   }
 
-  #release(): void {
-    this.#held = false;
-    if (Atomics.compareExchange(this.#word, 0, this.#seat, 0) !== this.#seat) {
-      lockRelease(this.#native.handle);
-    }
+  /** The guard for what a native call has taken, after a look at the queue. */
+  #nativeGuard(taken: number): LockGuard {
+    this.#credit = this.#word[0] === this.#seat ? QUIET : CONTENDED;
+    return this.#guard(taken === 1);
   }
 
-  /** Throws unless this thread may wait for the lock. */
-  #checkUse(): void {
-    if (this.#closed) throw closed('lock', this.name);
-    for (const sibling of siblings.get(this.#native.identity) ?? []) {
-      const lock = sibling.deref();
-      if (lock !== undefined && lock.#held) throw heldHere(this.name, 'a lock is not re-entrant');
+  #release(): void {
+    this.#self.isHeld = false;
+    const queue = this.#queue;
+    if (queue.length > 0 && queue.handOver(this.#self)) return;
+    if (Atomics.compareExchange(this.#word, 0, this.#seat, 0) !== this.#seat) {
+      lockRelease(this.#native.handle);
+      this.#credit = CONTENDED;
     }
+    if (queue.length > 0) queue.advance();
   }
+}
+
+function checkForeign(options: LockAttachOptions | undefined): boolean {
+  return checkBoolean('option allowForeign', checkOptions(options, ['allowForeign']).allowForeign, false);
 }

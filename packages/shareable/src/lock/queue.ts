@@ -1,144 +1,201 @@
 /**
- * The waits of this thread for a lock, in order. One native thread waits for all locks of this JavaScript thread, and
- * calls back for each lock that it has acquired.
+ * The tasks of this thread that wait for a lock without blocking, in their order, whichever instances they wait by.
+ *
+ * While this thread has the lock, it is handed from task to task here. Otherwise a native thread, one for all locks of this
+ * thread of JavaScript, waits on behalf of the first task, and tells when it has acquired the lock.
  */
+import { clearInterval, setInterval } from 'node:timers';
+
 import type { NativeLock } from '../native/binding.js';
-import { lockEnvironment, lockTake, lockUnwant, lockWant } from '../native/binding.js';
+import { lockAlarm, lockEnvironment, lockSilence, lockTake, lockUnwant, lockWant } from '../native/binding.js';
 import { aborted, timedOut } from './errors.js';
 
-/** The longest delay of a timer, in milliseconds. Longer delays use several timers. */
+/** The longest delay of a timer, in milliseconds. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
 /** The native state of this thread, created with its first lock. */
 let environment: ReturnType<typeof lockEnvironment> | undefined;
 
-/** All queues that are not empty, by their numbers. */
-const waiting = new Map<number, LockQueue>();
+/** What the native side's calls mean, by their numbers. */
+const calls = new Map<number, () => void>();
 let numbers = 0;
 
-/** Keeps the event loop alive while a queue is not empty, as a file read would. */
+/** How many queues wait natively, and what keeps the event loop alive meanwhile, as a read of a file would. */
+let pending = 0;
 let pulse: NodeJS.Timeout | undefined;
 
 /** Returns the native state of this thread. */
 export function getEnvironment(): ReturnType<typeof lockEnvironment> {
-  return (environment ??= lockEnvironment((id) => waiting.get(id)?.granted()));
+  return (environment ??= lockEnvironment((id) => calls.get(id)?.()));
 }
 
-/** How a wait ends. */
+function register(call: () => void): number {
+  do numbers = (numbers + 1) >>> 0;
+  while (calls.has(numbers));
+  calls.set(numbers, call);
+  return numbers;
+}
+
+/** An instance of a lock, as the queue sees it. */
+export interface Member {
+  readonly native: NativeLock;
+  /** The lock word. */
+  readonly word: Int32Array;
+  readonly isHeld: boolean;
+}
+
+/** A task that waits. */
 interface Waiting {
+  readonly member: Member;
   resolve(recovered: boolean): void;
   reject(error: unknown): void;
 }
 
-/** The queue for one lock. */
+/** The queue for one lock in this thread, and the lock's instances here. */
 export class LockQueue {
-  readonly #name: string;
-  readonly #handle: NativeLock['handle'];
+  readonly #members = new Set<WeakRef<Member>>();
   readonly #waiting: Waiting[] = [];
-  readonly #id: number;
-
-  constructor(native: NativeLock) {
-    this.#name = native.name;
-    this.#handle = native.handle;
-    numbers = (numbers + 1) >>> 0;
-    this.#id = numbers;
-  }
+  /** The task for which the native side waits, and by what number. */
+  #first: Waiting | undefined;
+  #id = 0;
 
   /** The number of waits. */
   get length(): number {
     return this.#waiting.length;
   }
 
+  /** Whether this thread has the lock, by whichever instance. */
+  get isHeld(): boolean {
+    for (const member of this.#members) if (member.deref()?.isHeld === true) return true;
+    return false;
+  }
+
+  add(member: WeakRef<Member>): void {
+    for (const other of this.#members) if (other.deref() === undefined) this.#members.delete(other);
+    this.#members.add(member);
+  }
+
+  /** Ends the instance's waits. Returns whether it was the last one. */
+  remove(reference: WeakRef<Member>, error: () => Error): boolean {
+    this.#members.delete(reference);
+    const member = reference.deref();
+    for (const task of this.#waiting.filter((one) => one.member === member)) this.#giveUp(task, error());
+    return this.#members.size === 0;
+  }
+
   /**
    * Waits until the lock is acquired for the caller.
    *
-   * @param granted takes the lock over; called synchronously, before other code of this thread can acquire it
+   * @param granted takes the lock over; called synchronously, before anything else in this thread can acquire it
    */
   async wait<Guard>(
+    member: Member,
     timeout: number,
     signal: AbortSignal | undefined,
     granted: (recovered: boolean) => Guard,
   ): Promise<Guard> {
-    if (this.#waiting.length === 0) this.#start();
+    const { name } = member.native;
     let abort: (() => void) | undefined;
-    let stopTimer: (() => void) | undefined;
+    let alarm = 0;
     try {
       return await new Promise<Guard>((resolve, reject) => {
-        const entry: Waiting = { resolve: (recovered) => resolve(granted(recovered)), reject };
-        this.#waiting.push(entry);
-        abort = () => this.#giveUp(entry, aborted(this.#name, signal as AbortSignal));
+        const task: Waiting = { member, resolve: (recovered) => resolve(granted(recovered)), reject };
+        this.#waiting.push(task);
+        abort = () => this.#giveUp(task, aborted(name, signal as AbortSignal));
         signal?.addEventListener('abort', abort, { once: true });
-        stopTimer = startTimer(timeout, () => this.#giveUp(entry, timedOut(this.#name, timeout)));
+        if (timeout !== Infinity) {
+          alarm = register(() => this.#giveUp(task, timedOut(name, timeout)));
+          lockAlarm(getEnvironment(), alarm, timeout);
+        }
+        retain();
+        this.advance();
       });
     } finally {
-      stopTimer?.();
+      if (alarm !== 0) {
+        calls.delete(alarm);
+        lockSilence(getEnvironment(), alarm);
+      }
       if (abort !== undefined) signal?.removeEventListener('abort', abort);
     }
   }
 
-  #giveUp(entry: Waiting, error: Error): void {
-    const index = this.#waiting.indexOf(entry);
-    if (index === -1) return;
-    this.#waiting.splice(index, 1);
-    if (this.#waiting.length === 0) this.#stop();
-    entry.reject(error);
-  }
-
-  /** Ends all waits. */
-  close(error: () => Error): void {
-    const ended = this.#waiting.splice(0);
-    if (ended.length === 0) return;
-    this.#stop();
-    for (const { reject } of ended) reject(error());
-  }
-
-  /** Gives the lock, which the native thread has acquired, to the first wait. */
-  granted(): void {
+  /**
+   * Gives the lock, which `from` has and is about to release, to the first task. Only where nobody in another thread waits:
+   * that is for the native side to put in order.
+   */
+  handOver(from: Member): boolean {
     const [first] = this.#waiting;
+    if (first === undefined || this.#first !== undefined) return false;
+    const { seat } = from.native;
+    if (Atomics.compareExchange(from.word, 0, seat, first.member.native.seat) !== seat) return false;
+    this.#remove(first);
+    first.resolve(false);
+    return true;
+  }
+
+  /** Has the native side wait for the first task, unless it does or this thread has the lock. */
+  advance(): void {
+    const [first] = this.#waiting;
+    if (first === this.#first || this.isHeld) return;
+    this.#stop();
+    if (first === undefined) return;
+    this.#id = register(() => this.#granted());
+    this.#first = first;
+    try {
+      lockWant(getEnvironment(), first.member.native.handle, this.#id);
+    } catch (error) {
+      this.#giveUp(first, error);
+    }
+  }
+
+  /** The native side has acquired the lock for the first task. */
+  #granted(): void {
+    const first = this.#first;
     if (first === undefined) return;
     let taken: number;
     try {
-      taken = lockTake(getEnvironment(), this.#handle);
+      taken = lockTake(getEnvironment(), first.member.native.handle);
     } catch (error) {
-      this.close(() => error as Error);
+      this.#giveUp(first, error);
       return;
     }
     // A blocking acquire of this thread was faster.
     if (taken < 0) return;
-    this.#waiting.shift();
-    if (this.#waiting.length === 0) this.#stop();
+    this.#stop();
+    this.#remove(first);
     first.resolve(taken === 1);
   }
 
-  #start(): void {
-    lockWant(getEnvironment(), this.#handle, this.#id);
-    waiting.set(this.#id, this);
-    pulse ??= setInterval(() => {}, LONGEST_DELAY);
+  #giveUp(task: Waiting, error: unknown): void {
+    if (!this.#remove(task)) return;
+    task.reject(error);
+    this.advance();
+  }
+
+  #remove(task: Waiting): boolean {
+    const index = this.#waiting.indexOf(task);
+    if (index === -1) return false;
+    this.#waiting.splice(index, 1);
+    release();
+    return true;
   }
 
   #stop(): void {
-    lockUnwant(getEnvironment(), this.#handle, this.#id);
-    waiting.delete(this.#id);
-    if (waiting.size > 0) return;
-    clearInterval(pulse);
-    pulse = undefined;
+    if (this.#first === undefined) return;
+    lockUnwant(getEnvironment(), this.#first.member.native.handle, this.#id);
+    calls.delete(this.#id);
+    this.#first = undefined;
   }
 }
 
-/** Calls `ring` after a number of milliseconds. Returns a function that cancels it. */
-function startTimer(milliseconds: number, ring: () => void): () => void {
-  if (milliseconds === Infinity) return () => {};
-  const end = performance.now() + milliseconds;
-  let timer: NodeJS.Timeout;
-  const start = (left: number) => {
-    timer = setTimeout(next, Math.min(left, LONGEST_DELAY));
-  };
-  const next = () => {
-    const left = end - performance.now();
-    // A timer may ring up to a millisecond early.
-    if (left < 1) ring();
-    else start(left);
-  };
-  start(milliseconds);
-  return () => clearTimeout(timer);
+function retain(): void {
+  pending += 1;
+  pulse ??= setInterval(() => {}, LONGEST_DELAY);
+}
+
+function release(): void {
+  pending -= 1;
+  if (pending > 0) return;
+  clearInterval(pulse);
+  pulse = undefined;
 }

@@ -18,7 +18,7 @@ export declare function attachChannel(environment: ExternalObject<ChannelEnviron
 export declare function attachList(segment: ExternalObject<Segment>): NativeList
 
 /** Attaches to a lock. */
-export declare function attachLock(environment: ExternalObject<LockEnvironment>, name: string): NativeLock
+export declare function attachLock(environment: ExternalObject<LockEnvironment>, name: string, allowForeign: boolean): NativeLock
 
 /** Attaches to a segment. */
 export declare function attachSegment(name: string, readOnly: boolean, allowForeign: boolean): NativeSegment
@@ -161,6 +161,9 @@ export declare function createManager(): NativeManager
 /** Attaches to the list that the options name, or creates it as [`create_list`] does. */
 export declare function createOrAttachList(numbers: Float64Array, indexes: Uint32Array, others: unknown[], sizes: Uint32Array, options: NativeCreateOptions): NativeListInSegment
 
+/** Attaches to a lock, or creates it. */
+export declare function createOrAttachLock(environment: ExternalObject<LockEnvironment>, name: string, options: NativeCreateOptions): NativeLock
+
 /** Attaches to a segment, or creates it. */
 export declare function createOrAttachSegment(name: string, size: number, options: NativeCreateOptions): NativeSegment
 
@@ -225,10 +228,13 @@ export declare function listLayout(): NativeLayout
 export declare function listSet(list: ExternalObject<List>, index: number, value: unknown): void
 
 /**
- * As [`lock_try`], blocking for at most `budget` milliseconds, and never more than 50, so that a thread that is told to
- * end can. `waited` is how long the calls before have taken.
+ * As [`lock_try`], blocking until the lock is free or `timeout` milliseconds have passed since the call with `is_first`.
+ * Every 50 ms it returns -2, so that a thread that is told to end can, and is to be called again.
  */
-export declare function lockAcquire(lock: ExternalObject<Lock>, waited: number, budget: number): number
+export declare function lockAcquire(lock: ExternalObject<Lock>, timeout: number, isFirst: boolean): number
+
+/** Calls the environment's callback with `id` after so many milliseconds, until [`lock_silence`]. */
+export declare function lockAlarm(environment: ExternalObject<LockEnvironment>, id: number, milliseconds: number): void
 
 /** Makes an ArrayBuffer over the lock's segment. To be made once a lock. */
 export declare function lockBuffer(lock: ExternalObject<Lock>): ArrayBuffer
@@ -241,6 +247,9 @@ export declare function lockEnvironment(onGrant: (id: number) => void): External
 
 /** Releases the lock. `false` when it was no longer held. */
 export declare function lockRelease(lock: ExternalObject<Lock>): boolean
+
+/** Takes back what [`lock_alarm`] began. */
+export declare function lockSilence(environment: ExternalObject<LockEnvironment>, id: number): void
 
 /** Takes over what the waiter has acquired: 0, or 1 when the last holder died inside; -1 when there is nothing any more. */
 export declare function lockTake(environment: ExternalObject<LockEnvironment>, lock: ExternalObject<Lock>): number

@@ -144,6 +144,11 @@ fn timespec(duration: Duration) -> Timespec {
     Timespec { tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX), tv_nsec: duration.subsec_nanos().into() }
 }
 
+pub(crate) fn clock() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs().try_into().unwrap_or(0))
+}
+
 /// Not private to the process, so that others wake.
 pub(crate) fn wake_one(word: &AtomicU32) -> bool {
     futex::wake(word, futex::Flags::empty(), 1).is_ok_and(|woken| woken > 0)

@@ -68,5 +68,8 @@ supplied! {
 
         /// Wakes all threads, of any process, that sleep on the word.
         fn wake_all(word: &AtomicU32);
+
+        /// The time since some moment that is the same for all processes.
+        fn clock() -> Duration;
     }
 }

@@ -1,0 +1,18 @@
+/** A second copy of the package, as two dependencies that each bring their own have it. */
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const source = fileURLToPath(new URL('../../packages/shareable/', import.meta.url));
+
+/** Copies what the package consists of; `index` is what to import. The copy goes at the end of the scope. */
+export function copyOfPackage(): Disposable & { index: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'shareable-copy-'));
+  for (const part of ['package.json', 'dist', 'native'])
+    cpSync(join(source, part), join(folder, part), { recursive: true });
+  return {
+    index: pathToFileURL(join(folder, 'dist/index.js')).href,
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
