@@ -11,6 +11,7 @@ use crate::tracker::ledger::WORDS;
 pub(crate) struct Ledger(Infallible);
 
 impl Ledger {
+    #[allow(clippy::unnecessary_wraps, reason = "Linux can fail here")]
     pub(crate) fn create() -> io::Result<Option<Self>> {
         Ok(None)
     }
