@@ -12,7 +12,7 @@ import { checkTypes } from './check-types.ts';
 import type { Packed } from './pack.ts';
 import { folderOf, packLocal, packMain, packPlatform, readManifest, root, targets } from './pack.ts';
 
-const LIMITS = { addon: 1_500_000, helper: 1_000_000, main: 150_000 };
+const LIMITS = { addon: 1_500_000, helper: 1_000_000, main: 400_000 };
 /** The smallest plausible size of an addon or helper. */
 const LEAST = 100_000;
 
