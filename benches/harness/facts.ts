@@ -70,9 +70,9 @@ export const facts: Readonly<Record<string, (report: Report) => string>> = {
     const [ours, sent, json] = ['in-place', 'advanced', 'json'].map((one) => valueAt(report, 'hand-over', one, at));
     if (ours === undefined || sent === undefined || json === undefined) return '';
     return (
-      `To hand ${pointName(at, SIZES)} of numbers to another process takes ${duration(ours)} where they lie in a segment, ` +
+      `Handing ${pointName(at, SIZES)} of numbers to another process takes ${duration(ours)} when they are made in a segment, ` +
       `${duration(sent)} (${ratio(sent / ours)}) by \`process.send\` with advanced serialization, ` +
-      `${duration(json)} (${ratio(json / ours)}) as JSON.`
+      `and ${duration(json)} (${ratio(json / ours)}) as JSON.`
     );
   },
 };
