@@ -11,7 +11,7 @@ const root = process.argv[2] ?? join(import.meta.dirname, '..');
 const CORE: readonly (readonly string[])[] = [
   ['error', 'identity', 'page', 'bytes'],
   ['ownership'],
-  ['mark'],
+  ['mark', 'ledger'],
   ['name'],
   ['sys'],
   ['mapping', 'process', 'limits', 'layout'],
@@ -25,7 +25,7 @@ const CORE: readonly (readonly string[])[] = [
 
 /** The folders of `sys`, in the same order. `process` is below `transport` because a server is a helper process. */
 const SYS: readonly (readonly string[])[] = [
-  ['limits', 'birth'],
+  ['limits', 'birth', 'ledger'],
   ['memory'],
   ['sweep', 'seat', 'process'],
   ['transport'],

@@ -18,6 +18,7 @@ mod held;
 mod identity;
 mod keeper;
 pub mod layout;
+pub mod ledger;
 pub mod limits;
 mod list;
 mod list_view;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::Identity;
+
 /// What an attachment may do to the segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
@@ -63,4 +65,17 @@ pub enum Umask {
     Applies,
     /// Nothing: the segment has exactly the mode that was asked for.
     Ignored,
+}
+
+/// A segment that has an owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Which segment.
+    pub identity: Identity,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its name.
+    pub name: String,
+    /// Where in the program it was created; empty when that is not known.
+    pub origin: String,
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use shareable_core::tracker::ledger::{self, WORDS};
+use shareable_core::ledger::{self, WORDS};
 
 /// Reads `data` as a slot and as a header, and writes what was read to another slot.
 pub fn run(data: &[u8]) {

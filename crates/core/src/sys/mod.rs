@@ -39,7 +39,6 @@ macro_rules! supplied {
     };
 }
 
-#[cfg(not(backend = "linux"))]
 mod birth;
 mod ledger;
 mod limits;
@@ -49,6 +48,7 @@ pub(crate) mod seat;
 mod sweep;
 mod transport;
 
+pub(crate) use birth::start_time;
 pub(crate) use ledger::Ledger;
 pub use limits::MemoryLimit;
 pub(crate) use limits::memory_limit;
@@ -58,8 +58,7 @@ pub(crate) use memory::{
     renew_fault_handler, unlink, unlink_announced, unlink_registered,
 };
 pub(crate) use process::{
-    Helper, Supervised, at_exit, detach, effective_user, fall_silent, ignore_lease_signals, start_time,
-    wait_for_starter,
+    Helper, Supervised, at_exit, detach, effective_user, fall_silent, ignore_lease_signals, wait_for_starter,
 };
 pub use sweep::{Fate, Found};
 pub(crate) use sweep::{Standing, list, reclaim, sweep};

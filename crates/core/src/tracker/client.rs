@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use super::ledger::{self, Owner, Watch};
 use super::protocol::{Frame, Registration};
 use super::{ROLE, SILENT_ROLE, Warnings};
+use crate::ledger::{self, Owner, Watch};
 use crate::sys::Supervised as _;
 use crate::{Error, Identity, Kind, Mapping, Name, Result, sys};
 

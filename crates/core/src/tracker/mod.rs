@@ -5,7 +5,6 @@
 //! segment. On Linux the record is a [ledger] in shared memory; elsewhere it is what the tracker was told by [messages](protocol).
 
 mod client;
-pub mod ledger;
 #[cfg(all(test, feature = "model"))]
 mod model;
 pub mod protocol;
@@ -59,11 +58,11 @@ impl Shared {
     /// Unlinks everything that is still there, oldest first, and gives what was. See [`Ledger::clean`].
     #[must_use]
     pub fn clean(&self) -> Vec<Registration> {
-        let mut entries: Vec<_> = (1..self.0.len()).filter_map(|slot| ledger::read(self.0.slot(slot))).collect();
+        let mut entries: Vec<_> = (1..self.0.len()).filter_map(|slot| crate::ledger::read(self.0.slot(slot))).collect();
         entries.sort_unstable_by_key(|entry| entry.turn);
         entries
             .into_iter()
-            .filter(|ledger::Entry { is_live, segment, .. }| {
+            .filter(|crate::ledger::Entry { is_live, segment, .. }| {
                 if *is_live {
                     sys::unlink_registered(&segment.name, segment.identity)
                 } else {

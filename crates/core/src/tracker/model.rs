@@ -16,9 +16,9 @@ use loom::sync::atomic::{AtomicBool, AtomicU64, fence};
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
-use super::ledger::{Entry, Slot, announce, clear, identify, read, register};
 use super::protocol::Registration;
 use crate::Identity;
+use crate::ledger::{Entry, Slot, announce, clear, identify, read, register};
 
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

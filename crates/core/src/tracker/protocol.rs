@@ -13,6 +13,7 @@
 use std::fmt;
 
 use crate::Identity;
+pub use crate::ownership::Registration;
 
 /// The largest frame that is accepted, with its length. A pipe or socket takes it in one piece.
 pub const MAX_FRAME: usize = 2048;
@@ -32,19 +33,6 @@ pub enum Frame {
     Forget(Identity),
     /// The sender is about to end and waits for its tracker: clean up now.
     Finish,
-}
-
-/// A segment that has an owner.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Registration {
-    /// Which segment.
-    pub identity: Identity,
-    /// Its size in bytes.
-    pub size: u64,
-    /// Its name.
-    pub name: String,
-    /// Where in the program it was created; empty when that is not known.
-    pub origin: String,
 }
 
 /// Bytes that are no frame.

@@ -1,7 +1,5 @@
 //! Which process a number means. The system gives the number of a process that has ended to another one, so a process is
 //! known by its number and the time of its start.
-//!
-//! Not built for Linux, whose seats are locks that the kernel frees, unless with the portable backend.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -44,6 +42,16 @@ supplied! {
 
         /// Which numbering of processes this one is in, such as a namespace of Linux: in another one the same number means
         /// another process. Never 0; `None` when the system does not say.
+        #[cfg_attr(backend = "linux", allow(dead_code, reason = "the seats of Linux are locks that the kernel frees"))]
         fn numbering() -> Option<u64>;
+    }
+}
+
+/// When the process that has the number `pid` started, in a unit of the system's; `None` where that is not known, and for
+/// a process that has ended.
+pub(crate) fn start_time(pid: u32) -> Option<u64> {
+    match life_of(pid) {
+        Life::Since(start) => Some(start),
+        Life::Over | Life::Unknown => None,
     }
 }

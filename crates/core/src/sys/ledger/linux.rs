@@ -14,7 +14,7 @@ use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use rustix::process::{Resource, getrlimit};
 
-use crate::tracker::ledger::{SLOT, TRACKER, WORDS};
+use crate::ledger::{SLOT, TRACKER, WORDS};
 
 /// The descriptor by which a tracker gets the ledger.
 pub(in crate::sys) const DESCRIPTOR: i32 = 3;

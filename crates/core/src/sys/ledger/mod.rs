@@ -1,4 +1,4 @@
-//! The memory that a process shares with its tracker, see [`crate::tracker::ledger`].
+//! The memory that a process shares with its tracker, see [`crate::ledger`].
 
 #[cfg(backend = "linux")]
 mod linux;

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use crate::tracker::ledger::WORDS;
+use crate::ledger::WORDS;
 
 /// Cannot exist: nothing makes one.
 #[derive(Debug)]

@@ -95,8 +95,3 @@ pub(crate) fn ignore_lease_signals() {}
 
 /// A pipe does not tell who was at its other end.
 pub(crate) fn wait_for_starter() {}
-
-/// Nothing tells here.
-pub(crate) fn start_time(_: u32) -> Option<u64> {
-    None
-}

@@ -34,14 +34,3 @@ pub(crate) fn wait_for_starter() {
         let _ = retry_on_intr(|| poll(&mut [PollFd::new(&handle, PollFlags::IN)], None));
     }
 }
-
-/// When a process started, in the kernel's ticks: field 22 of proc_pid_stat(5). A zombie does not live.
-pub(crate) fn start_time(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field may hold anything, parentheses and spaces among it.
-    let mut fields = stat.get(stat.rfind(')')? + 2..)?.split(' ');
-    if matches!(fields.next()?, "Z" | "X") {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
-}

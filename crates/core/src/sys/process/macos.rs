@@ -33,8 +33,3 @@ pub(in crate::sys) const MOST_DESCRIPTORS: Option<u64> = Some(10_240);
 
 /// The end of the connection has to be proof enough here.
 pub(crate) fn wait_for_starter() {}
-
-/// Nothing tells here.
-pub(crate) fn start_time(_: u32) -> Option<u64> {
-    None
-}

@@ -68,9 +68,6 @@ supplied! {
         /// Ignores the signal that says that a lease is in somebody's way.
         fn ignore_lease_signals();
 
-        /// When a process started, in the system's ticks; `None` where that is not known, or for one that has ended.
-        fn start_time(pid: u32) -> Option<u64>;
-
         /// Waits for the end of the process that started this one; returns at once where that cannot be known.
         fn wait_for_starter();
 

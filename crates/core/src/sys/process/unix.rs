@@ -215,7 +215,7 @@ impl Drop for Actions {
     }
 }
 
-pub(crate) use super::os::{start_time, wait_for_starter};
+pub(crate) use super::os::wait_for_starter;
 
 /// See [`crate::process::detach`].
 pub(crate) fn detach(has_ledger: bool) {

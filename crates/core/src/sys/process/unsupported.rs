@@ -47,8 +47,3 @@ pub(crate) fn fall_silent() {}
 pub(crate) fn wait_for_starter() {}
 
 pub(crate) fn ignore_lease_signals() {}
-
-/// Nothing tells here.
-pub(crate) fn start_time(_: u32) -> Option<u64> {
-    None
-}

@@ -21,12 +21,12 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use super::{Fate, Found, Standing};
+use crate::ledger;
 use crate::ownership::Holder;
+use crate::sys::birth::start_time;
 use crate::sys::ledger::ledgers;
 use crate::sys::memory::os::mark::{creator, has_owner, is_marked, open, signature};
 use crate::sys::memory::os::{MOUNT, identity, is_segment};
-use crate::sys::start_time;
-use crate::tracker::ledger;
 use crate::{Identity, Lifetime, Name};
 
 /// How long a segment has to look stale before it is removed. Its owner may have died this moment: then its tracker is

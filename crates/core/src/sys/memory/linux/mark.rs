@@ -12,7 +12,7 @@ use rustix::process::geteuid;
 
 use super::{MOUNT, identity, is_segment};
 use crate::ownership::Holder;
-use crate::sys::start_time;
+use crate::sys::birth::start_time;
 use crate::{Lifetime, Name, mark};
 
 /// The sticky bit.

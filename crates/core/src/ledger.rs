@@ -12,8 +12,8 @@
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU64, fence};
 
-use super::protocol::Registration;
 use crate::Identity;
+use crate::ownership::Registration;
 
 /// Words of a slot.
 pub const WORDS: usize = 64;
