@@ -118,7 +118,7 @@ describe.skipIf(!platform.hasSweep)('shareable inspect, of bytes that are not a 
     });
     expect(bytes?.hex).toBe(Buffer.from(list.shm.buf).toString('hex'));
     const { stdout, code } = await shareable(['inspect', list.name]);
-    expect(stdout).toContain('kind      raw (this segment does not hold a list: its length says 1099511627776');
+    expect(stdout).toContain('kind      raw (this segment does not hold a list: its length is 1099511627776');
     expect(code).toBe(0);
   });
 

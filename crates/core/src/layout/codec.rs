@@ -1,13 +1,13 @@
-//! One slot: reading it, writing it, comparing it.
+//! One slot: how it is read, written and compared.
 //!
-//! A reader that races a writer without a lock sees the old value or the new one, and never anything outside the slot.
-//! Values of one word that keep their type are stored in one go. For all others the writer first takes the slot by
-//! putting [`WRITING`] in its format, then writes, then puts the new format there. Readers look at the format before and
-//! after the value, and then at both again, [`CONFIRMATIONS`] times: the layout has no room for a version number, and a
-//! writer that goes back and forth between two values can be there each time a reader looks.
+//! A reader that races a writer without a lock sees the old value or the new one, and nothing outside of the slot. A
+//! value of one word that keeps its type is one store. For any other value, the writer first claims the slot by putting
+//! [`WRITING`] into its format, then writes the value, then writes the new format. Readers check the format before and
+//! after the value, and then check both again, [`CONFIRMATIONS`] times: the layout has no room for a version number,
+//! and a writer that alternates between two values can have the same one there at every check.
 //!
-//! The mark keeps two writers apart too, unless one of them is at a store in one go while the other changes the type, or
-//! one was taken for dead. Who changes types from several processes needs a lock, as with CPython.
+//! The mark also keeps two writers apart, with two exceptions: one writes by a single store while the other changes the
+//! type, or one was believed dead. If several processes change the type of a slot, they need a lock, as with CPython.
 
 use std::hint;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
@@ -18,24 +18,24 @@ use super::value::{Input, Value};
 use crate::bytes::WORD;
 use crate::{Error, Kind, Result};
 
-/// Looks at a slot, after the first, that have to find the same. Beside a writer that does nothing but go back and forth,
-/// one read in 10^5 to 10^2 was a mixture with none of them, 14 in 46 million with one, and none in several 10^8 with two.
+/// How many checks after the first must find the same. Beside a writer that only alternates, one read in 10^5 to 10^2
+/// was a mixture without further checks, 14 in 46 million with one, and none in several 10^8 with two.
 pub const CONFIRMATIONS: usize = 3;
 
-/// Looks at a format and a code that do not go together before they count as wrong. CPython stores them one after the
-/// other, about a microsecond apart.
+/// How often a format and a code that do not match are read again before they count as wrong. CPython stores them one
+/// after the other, about a microsecond apart.
 const DOUBTS: usize = 64;
 
-/// What one try at a slot came to.
+/// The result of one try at a slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Attempt<T> {
     /// It is done.
     Done(T),
-    /// A writer is at the slot, or just was; the caller decides how long to try again.
+    /// A writer has claimed the slot, or just had; the caller decides how long to try again.
     Busy,
 }
 
-/// What [`Slot::read`] found; text and bytes are in the caller's buffer.
+/// What [`Slot::read`] found. Text and bytes are in the caller's buffer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Held {
     /// A number, a bool or nothing.
@@ -47,7 +47,7 @@ pub enum Held {
 }
 
 impl Held {
-    /// The value in slot `index`, given the buffer that [`Slot::read`] filled.
+    /// Returns the value of slot `index`, given the buffer that [`Slot::read`] filled.
     ///
     /// # Errors
     /// [`Kind::Layout`] for text that is not UTF-8.
@@ -76,7 +76,7 @@ pub struct Slot<'a> {
     code: &'a AtomicU8,
 }
 
-/// What a slot said of itself at one look.
+/// The contents of a slot at one check.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     format: u64,
@@ -84,7 +84,7 @@ struct Seen {
     content: Content,
 }
 
-/// What a slot's format and code together say it holds.
+/// The content that a format and a code mean together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Content {
     Int,
@@ -101,7 +101,7 @@ impl<'a> Slot<'a> {
         Self { index, words, format, code }
     }
 
-    /// The size of the slot in bytes.
+    /// Returns the size of the slot in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         size_of_val(self.words)
@@ -118,10 +118,10 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Reads the value; the bytes of text replace what is in `text`.
+    /// Reads the value. Its text or bytes replace the contents of `text`.
     ///
     /// # Errors
-    /// [`Kind::Layout`] when format or code are not what a list holds.
+    /// [`Kind::Layout`] when the format or the code is not one that lists have.
     pub fn read(&self, text: &mut Vec<u8>) -> Result<Attempt<Held>> {
         let Attempt::Done(seen) = self.look()? else {
             return Ok(Attempt::Busy);
@@ -134,10 +134,10 @@ impl<'a> Slot<'a> {
         Ok(held.map_or(Attempt::Busy, Attempt::Done))
     }
 
-    /// Whether the slot holds `value`; bytes are copied to `text` only where they might be equal.
+    /// Returns whether the slot holds `value`. Copies bytes to `text` only if they might be equal.
     ///
     /// # Errors
-    /// As [`read`](Self::read), but text need not be UTF-8 to be different.
+    /// As [`read`](Self::read); text that differs need not be UTF-8.
     pub fn holds(&self, value: &Value<'_>, text: &mut Vec<u8>) -> Result<Attempt<bool>> {
         let Attempt::Done(seen) = self.look()? else {
             return Ok(Attempt::Busy);
@@ -152,7 +152,7 @@ impl<'a> Slot<'a> {
         Ok(is_equal.map_or(Attempt::Busy, Attempt::Done))
     }
 
-    /// Reads what the slot says it holds.
+    /// Reads the format and the code, and the value that they mean.
     fn look(&self) -> Result<Attempt<Seen>> {
         let format = self.format.load(Acquire);
         if is_writing(format) {
@@ -175,14 +175,14 @@ impl<'a> Slot<'a> {
         self.format.load(Acquire) == format && self.code.load(Acquire) == code
     }
 
-    /// Whether more looks at the slot find what the first one found: format, code, and these leading words.
+    /// Returns whether further checks of the slot find the same format, code and leading words.
     fn confirms(&self, seen: &Seen, words: &[[u8; WORD]]) -> bool {
         let words_stand = || self.words.iter().zip(words).all(|(now, then)| now.load(Acquire).to_le_bytes() == *then);
         let format_stands = || self.still_says(seen.format, seen.code);
         format_stands() && (0..CONFIRMATIONS).all(|_| words_stand() && format_stands())
     }
 
-    /// The scalar in the slot; `None` when a writer came in between.
+    /// Returns the scalar in the slot; `None` when a writer interfered.
     fn scalar(&self, seen: &Seen) -> Option<Value<'static>> {
         let word = self.words[0].load(Acquire);
         let value = match seen.content {
@@ -194,7 +194,7 @@ impl<'a> Slot<'a> {
         self.confirms(seen, &[word.to_le_bytes()]).then_some(value)
     }
 
-    /// Copies text or bytes, all from one moment; `false` when a writer came in between.
+    /// Copies text or bytes, all from one moment. Returns `false` when a writer interfered.
     fn copy_text(&self, seen: &Seen, copy: &mut Vec<u8>) -> bool {
         let (len, is_padded) = match seen.content {
             Content::Str(format) | Content::Bytes(format) => {
@@ -218,7 +218,7 @@ impl<'a> Slot<'a> {
         true
     }
 
-    /// What `format` and `code` mean together, if the slot is large enough for it.
+    /// Returns what `format` and `code` mean together, if the slot is large enough for it.
     fn content(&self, format: u64, code: u8) -> Result<Content> {
         let decoded = Format::decode(format).ok_or_else(|| self.bad_format(format))?;
         let content = match (decoded, Code::decode(code)) {
@@ -256,7 +256,7 @@ impl<'a> Slot<'a> {
         ))
     }
 
-    /// The error for a slot that stayed [`Attempt::Busy`] for too long.
+    /// Makes the error for a slot that stayed [`Attempt::Busy`] too long.
     pub(crate) fn stuck(&self) -> Error {
         Error::layout(format!(
             "slot {} of the list stays half written: its writer has stopped, or never pauses; if it is gone, write the \
@@ -265,7 +265,7 @@ impl<'a> Slot<'a> {
         ))
     }
 
-    /// Writes a value into a fresh slot of zeros that nobody else sees.
+    /// Writes a value into a new slot of zeros that no other process sees yet.
     pub(super) fn fill(&self, value: &Value<'_>) -> Result<()> {
         let format = value.format_in(self.bytes(), self.index)?;
         self.store(value);
@@ -282,7 +282,7 @@ impl<'a> Slot<'a> {
         self.write_over(self.format.load(Acquire), input, false)
     }
 
-    /// Writes a value also when another writer has taken the slot: for when that one is believed dead.
+    /// Writes a value even if another writer has claimed the slot: for when that writer is believed dead.
     ///
     /// # Errors
     /// As [`write`](Self::write).
@@ -326,19 +326,19 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Adds `delta` to the number in the slot, atomically, and returns the sum as the slot holds it. A double counts as
-    /// the integer that it is; it stays a double.
+    /// Adds `delta` to the number in the slot, atomically, and returns the sum as the slot holds it. A double must have
+    /// an integer value, and stays a double.
     ///
     /// # Errors
-    /// [`Kind::InvalidType`] when the slot holds no integer, [`Kind::OutOfRange`] when the sum does not fit 64 bits, or is
-    /// no double in a slot that holds one; the slot keeps its value.
+    /// [`Kind::InvalidType`] when the slot holds no integer, [`Kind::OutOfRange`] when the sum does not fit 64 bits, or
+    /// when the slot holds a double and no double is exactly the sum. The slot then keeps its value.
     pub fn add(&self, delta: i64) -> Result<Attempt<Value<'static>>> {
         loop {
             let Attempt::Done(seen) = self.look()? else {
                 return Ok(Attempt::Busy);
             };
             let word = self.words[0].load(Acquire);
-            // Of a type that is changing, the word may be something else already.
+            // While its type changes, the word may already hold something else.
             if !self.still_says(seen.format, seen.code) {
                 return Ok(Attempt::Busy);
             }
@@ -366,7 +366,7 @@ impl<'a> Slot<'a> {
 
     fn float_sum(&self, current: f64, delta: i64) -> Result<Value<'static>> {
         let start = whole(current).ok_or_else(|| self.not_an_integer(&format!("the double {current:?}")))?;
-        // Neither of the two passes 2^63, so their sum does not pass 128 bits.
+        // Neither operand exceeds 2^63, so their sum fits 128 bits.
         let sum = start + i128::from(delta);
         #[expect(clippy::cast_precision_loss, reason = "kept only where it is exact")]
         let rounded = sum as f64;
@@ -387,14 +387,14 @@ impl<'a> Slot<'a> {
     }
 }
 
-/// The integer that a double is, if it is one that fits 64 bits.
+/// Returns the integer value of a double, if it has one that fits 64 bits.
 #[expect(clippy::cast_possible_truncation, reason = "in range, by the guard")]
 fn whole(float: f64) -> Option<i128> {
     const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
     (float.fract() == 0.0 && (-TWO_TO_63..TWO_TO_63).contains(&float)).then_some(float as i128)
 }
 
-/// A format field as text for a message, whatever its bytes.
+/// Formats a format field for a message, whatever its bytes are.
 fn format_text(word: u64) -> String {
     let bytes = word.to_le_bytes();
     let end = bytes.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);

@@ -1,4 +1,4 @@
-//! What a slot holds, as the list writes it down: an eight-byte struct format and a one-byte code.
+//! The type of a slot's value, as a list stores it: an eight-byte struct format and a one-byte code.
 //!
 //! Source: `Lib/multiprocessing/shared_memory.py` of CPython 3.9 to 3.14, `ShareableList._types_mapping` and
 //! `_extract_recreation_code`; the formats are those of Python's `struct` module.
@@ -6,7 +6,7 @@
 use std::fmt;
 use std::io::Write;
 
-/// A slot's struct format. Anything else that stands in a format field is not a list's.
+/// A slot's struct format. A format field with any other contents is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// `q`: a signed 64-bit integer.
@@ -19,17 +19,18 @@ pub enum Format {
     None,
     /// `%ds`: text or bytes; NULs at the end are padding.
     Padded(usize),
-    /// `%ds%dx`: text or bytes that end in NUL, with their exact length. CPython reads it, and at its next write puts
-    /// the slot's whole size in its place, because the format does not end in `s`.
+    /// `%ds%dx`: text or bytes that end in NUL, with their exact length. CPython reads it. When CPython next writes the
+    /// slot, it replaces it by the slot's whole size, because the format does not end in `s`.
     Exact {
         /// Bytes of the value.
         len: usize,
         /// Bytes after it.
         pad: usize,
     },
-    /// `%dsx`: the same with one pad byte, where the number of all pad bytes would need more than eight characters.
+    /// `%dsx`: as above, but with one pad byte, where the number of all pad bytes would need more than eight
+    /// characters.
     ExactBrief(usize),
-    /// `%ds` and a space, which `struct` skips: the same in a slot that the value fills, where `%ds0x` would need more
+    /// `%ds` and a space, which `struct` skips: as above, in a slot that the value fills, where `%ds0x` would need more
     /// than eight characters.
     ExactFull(usize),
 }
@@ -37,18 +38,18 @@ pub enum Format {
 /// The bytes of a format field.
 pub const FORMAT_BYTES: usize = 8;
 
-/// Stands in a format field while a value of more than one word, or of another type than before, is being written. It
-/// is no struct format, so a CPython reader raises rather than see half a value.
+/// The format field of a slot while its value is being written, if the value has more than one word or a new type. It
+/// is not a struct format, so a CPython reader raises an exception and never sees half a value.
 pub const WRITING: u64 = u64::from_le_bytes(*b"writing\0");
 
-/// Whether a format field says that a writer is at the slot. Its lower half alone says so: JavaScript, whose atomic
-/// operations on 64 bits are slow, marks no more than that where the upper half stays as it is.
+/// Returns whether a format field marks the slot as being written. Its lower half suffices: JavaScript's atomic
+/// operations on 64 bits are slow, so it marks only the lower half when the upper half does not change.
 #[must_use]
 pub(super) const fn is_writing(word: u64) -> bool {
     low_half(word) == low_half(WRITING)
 }
 
-/// The first four characters of a format field.
+/// Returns the first four characters of a format field.
 #[must_use]
 pub const fn low_half(word: u64) -> u32 {
     let [a, b, c, d, ..] = word.to_le_bytes();
@@ -61,7 +62,7 @@ impl Format {
     const BOOL: u64 = u64::from_le_bytes(*b"xxxxxxx?");
     const NONE: u64 = u64::from_le_bytes(*b"xxxxxx?x");
 
-    /// The field's word, or `None` when the format has more than eight characters.
+    /// Returns the field's word; `None` when the format has more than eight characters.
     #[must_use]
     pub fn encode(self) -> Option<u64> {
         let mut field = [0; FORMAT_BYTES];
@@ -75,8 +76,8 @@ impl Format {
         Some(u64::from_le_bytes(field))
     }
 
-    /// The format for a value of `len` bytes that ends in NUL, in a slot that has `pad` bytes more. From 1,000,000 bytes
-    /// it cannot be encoded.
+    /// Returns the format for a value of `len` bytes that ends in NUL, in a slot that has `pad` bytes more. It cannot
+    /// be encoded from 1,000,000 bytes on.
     pub(super) fn exact(len: usize, pad: usize) -> Self {
         let format = Self::Exact { len, pad };
         match pad {
@@ -86,8 +87,7 @@ impl Format {
         }
     }
 
-    /// Decodes a field, or returns `None` when a list does not use that format, or not in the way that
-    /// [`encode`](Self::encode) writes it.
+    /// Decodes a field. Returns `None` for any format that [`encode`](Self::encode) does not write.
     #[must_use]
     pub fn decode(word: u64) -> Option<Self> {
         match word {
@@ -116,7 +116,7 @@ impl Format {
         }
     }
 
-    /// The bytes that a value in this format takes.
+    /// Returns the bytes that a value in this format takes.
     #[must_use]
     pub fn size(self) -> usize {
         match self {
@@ -127,7 +127,7 @@ impl Format {
         }
     }
 
-    /// The exact length of text or bytes that this format records; `None` for padded ones and scalars.
+    /// Returns the exact length of text or bytes that this format records; `None` for padded values and scalars.
     #[must_use]
     pub fn exact_len(self) -> Option<usize> {
         match self {
@@ -152,7 +152,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// The decimal number at the start of `field`, without leading zeros, and what follows it.
+/// Parses the decimal number at the start of `field`, without leading zeros. Returns it and what follows.
 fn leading_number(field: &[u8]) -> Option<(usize, &[u8])> {
     let digits = field.iter().take_while(|b| b.is_ascii_digit()).count();
     let (number, rest) = field.split_at(digits);
@@ -177,7 +177,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// The code in a code field, or `None` when there is no such code.
+    /// Returns the code in a code field; `None` when it is not a code.
     #[must_use]
     pub fn decode(byte: u8) -> Option<Self> {
         match byte {

@@ -5,8 +5,8 @@
 //! 0                          8        N, the number of slots: int64
 //! 8                          8(N+1)   where each slot starts in the data area, and where the last one ends: int64
 //! 8(N+2)                     D        the data area: slots, each a multiple of 8 bytes
-//! 8(N+2) + D                 8N       a struct format a slot, padded with NULs
-//! 8(N+2) + D + 8N            N        a code a slot
+//! 8(N+2) + D                 8N       one struct format per slot, padded with NULs
+//! 8(N+2) + D + 8N            N        one code per slot
 //! ```
 //!
 //! Source: `Lib/multiprocessing/shared_memory.py`, class `ShareableList`. CPython 3.8 wrote N lengths in place of N+1
@@ -38,12 +38,12 @@ use crate::{Error, Kind, Result, SharedBytes};
 /// Slots start and end at multiples of this, CPython's `_alignment`.
 pub const SLOT_ALIGNMENT: usize = 8;
 
-/// Lists of at most this many slots have all their offsets checked at attach; longer ones have each slot's checked when
-/// it is used. Either way attaching takes constant time.
+/// Attaching checks all offsets of lists of at most this many slots. In longer lists, each slot's offsets are checked
+/// when the slot is used. So attaching takes constant time.
 pub const EAGER_CHECK_SLOTS: usize = 4096;
 
-/// Where the parts of a list lie, in bytes from the start of the segment. [`plan`] and [`Header::read`] make them, and
-/// see to it that the sums below fit an address space.
+/// The offsets of a list's parts, in bytes from the start of the segment. [`plan`] and [`Header::read`] make headers,
+/// and ensure that the sums below fit an address space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Header {
@@ -54,34 +54,34 @@ pub struct Header {
 }
 
 impl Header {
-    /// Where the offsets start.
+    /// Returns where the offsets start.
     pub const OFFSETS_START: usize = WORD;
 
-    /// Where the data area starts.
+    /// Returns where the data area starts.
     #[must_use]
     pub fn data_start(self) -> usize {
         (self.len + 2) * WORD
     }
 
-    /// Where the formats start.
+    /// Returns where the formats start.
     #[must_use]
     pub fn formats_start(self) -> usize {
         self.data_start() + self.data_bytes
     }
 
-    /// Where the codes start.
+    /// Returns where the codes start.
     #[must_use]
     pub fn codes_start(self) -> usize {
         self.formats_start() + self.len * FORMAT_BYTES
     }
 
-    /// The size of the whole list.
+    /// Returns the size of the whole list.
     #[must_use]
     pub fn total(self) -> usize {
         self.codes_start() + self.len
     }
 
-    /// The header for `len` slots over `data_bytes`, unless the list would not fit an address space.
+    /// Returns the header for `len` slots over `data_bytes`, or `None` if the list would not fit an address space.
     fn checked(len: usize, data_bytes: usize) -> Option<Self> {
         let fixed = len.checked_mul(2 * WORD + 1)?.checked_add(2 * WORD)?;
         let total = fixed.checked_add(data_bytes)?;
@@ -89,23 +89,22 @@ impl Header {
         Some(Self { len, data_bytes })
     }
 
-    /// Reads the header of the list in `bytes` and checks that the list fits them, in constant time.
+    /// Reads the header of the list in `bytes` and checks, in constant time, that the list fits them.
     ///
     /// # Errors
     /// [`Kind::Layout`] when these are not the bytes of a list.
     pub fn read(bytes: SharedBytes<'_>) -> Result<Self> {
         let word = |at: usize| bytes.words(at..at + WORD).map(|word| word[0].load(Acquire));
         let claim = word(0).ok_or_else(|| not_a_list("it has fewer than 8 bytes"))?;
-        let too_long = || {
-            not_a_list(&format!("its length says {}, which does not fit {} bytes", claim.cast_signed(), bytes.len()))
-        };
+        let too_long =
+            || not_a_list(&format!("its length is {}, which does not fit {} bytes", claim.cast_signed(), bytes.len()));
         let len = usize::try_from(claim).map_err(|_| too_long())?;
         let bare = Self::checked(len, 0).filter(|bare| bare.total() <= bytes.len()).ok_or_else(too_long)?;
         let (Some(first), Some(end)) = (word(Self::OFFSETS_START), word(bare.data_start() - WORD)) else {
             return Err(too_long());
         };
         if first != 0 {
-            return Err(not_a_list("its first offset is not 0; CPython 3.8 wrote lists in another way"));
+            return Err(not_a_list("its first offset is not 0; lists of CPython 3.8 have another layout"));
         }
         usize::try_from(end)
             .ok()
@@ -122,7 +121,7 @@ impl Header {
     }
 }
 
-/// A list's parts in memory.
+/// The parts of a list in memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout<'a> {
     offsets: &'a [AtomicU64],
@@ -145,25 +144,25 @@ impl<'a> Layout<'a> {
                 codes: bytes.bytes(header.codes_start()..header.total())?,
             })
         };
-        parts().ok_or_else(|| not_a_list("it is shorter than its header says"))
+        parts().ok_or_else(|| not_a_list("it is shorter than its header requires"))
     }
 
-    /// The number of slots.
+    /// Returns the number of slots.
     #[must_use]
     pub fn len(&self) -> usize {
         self.codes.len()
     }
 
-    /// Whether there are no slots.
+    /// Returns whether there are no slots.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.codes.is_empty()
     }
 
-    /// The slot at `index`, with its offsets checked: an untrusted writer may have changed them, and may change them at any time.
+    /// Returns the slot at `index`. Checks its offsets, because an untrusted writer can change them at any time.
     ///
     /// # Errors
-    /// [`Kind::OutOfRange`] for an index past the end, [`Kind::Layout`] for offsets that make no slot.
+    /// [`Kind::OutOfRange`] for an index past the end, [`Kind::Layout`] for offsets that do not describe a slot.
     pub fn slot(&self, index: usize) -> Result<Slot<'a>> {
         if index >= self.len() {
             let length = self.len();
@@ -180,7 +179,7 @@ impl<'a> Layout<'a> {
         let words = words().ok_or_else(|| {
             let size = size_of_val(self.data);
             Error::layout(format!(
-                "slot {index} of the list lies at {} to {} of a data area of {size} bytes: not a list's offsets",
+                "slot {index} of the list lies at {} to {} of a data area of {size} bytes, which is not possible",
                 start.cast_signed(),
                 end.cast_signed()
             ))
@@ -188,7 +187,7 @@ impl<'a> Layout<'a> {
         Ok(Slot::new(index, words, &self.formats[index], &self.codes[index]))
     }
 
-    /// Checks every slot's offsets, if there are no more than [`EAGER_CHECK_SLOTS`].
+    /// Checks every slot's offsets, if there are at most [`EAGER_CHECK_SLOTS`].
     ///
     /// # Errors
     /// As [`slot`](Self::slot).
@@ -202,17 +201,17 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// The values of a list to be made, by index, so that they need not be gathered first.
+/// The values of a new list, by index, so that they need not be collected first.
 pub trait Values {
-    /// How many there are.
+    /// Returns how many there are.
     fn len(&self) -> usize;
-    /// The value at `index`, which is less than [`len`](Self::len).
+    /// Returns the value at `index`, which is less than [`len`](Self::len).
     fn get(&self, index: usize) -> Value<'_>;
-    /// The bytes that the slot at `index` should have at least; 0 where what its value needs will do.
+    /// Returns the minimum size of the slot at `index` in bytes; 0 to fit the value.
     fn reserved(&self, _index: usize) -> usize {
         0
     }
-    /// Whether the list has no slots.
+    /// Returns whether the list has no slots.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -228,7 +227,7 @@ impl Values for [Value<'_>] {
     }
 }
 
-/// The size of a fresh slot for `value`, for which its creator may have reserved more than it needs now.
+/// Returns the size of a new slot for `value`, for which the creator may have reserved more than the value needs now.
 fn slot_bytes(value: &Value<'_>, reserved: usize) -> Option<usize> {
     if reserved == 0 {
         return Some(value.fresh_slot_bytes());
@@ -236,11 +235,11 @@ fn slot_bytes(value: &Value<'_>, reserved: usize) -> Option<usize> {
     reserved.checked_next_multiple_of(SLOT_ALIGNMENT)
 }
 
-/// Works out the header of a list of `values`.
+/// Plans a list of `values`, and returns its header.
 ///
 /// # Errors
-/// [`Kind::OutOfRange`] for text, bytes or a reserved size whose format would need more than eight characters, or too
-/// much in all; [`Kind::SlotFull`] for a value that does not fit what was reserved for it.
+/// [`Kind::OutOfRange`] for text, bytes or a reserved size whose format would need more than eight characters, or for a
+/// list that is too large; [`Kind::SlotFull`] for a value that does not fit its reserved size.
 pub fn plan(values: &(impl Values + ?Sized)) -> Result<Header> {
     let too_large = || Error::new(Kind::OutOfRange, "the list would be larger than any address space");
     let mut data_bytes = 0_usize;
@@ -257,11 +256,11 @@ pub fn plan(values: &(impl Values + ?Sized)) -> Result<Header> {
     Header::checked(values.len(), data_bytes).ok_or_else(too_large)
 }
 
-/// Writes a whole list into `bytes`, which are zero and nobody else's yet.
+/// Writes a whole list into `bytes`, which are zero and not yet shared.
 ///
 /// # Errors
-/// [`Kind::Layout`] when `bytes` is smaller than `header` says or `header` is not that of [`plan`] for these `values`,
-/// [`Kind::OutOfRange`] as [`plan`].
+/// [`Kind::Layout`] when `bytes` is smaller than `header` requires or `header` is not that of [`plan`] for these
+/// `values`, [`Kind::OutOfRange`] as [`plan`].
 pub fn build(bytes: SharedBytes<'_>, header: Header, values: &(impl Values + ?Sized)) -> Result<()> {
     let layout = Layout::new(bytes, header)?;
     let (mut start, mut end) = (0, 0);
@@ -274,7 +273,7 @@ pub fn build(bytes: SharedBytes<'_>, header: Header, values: &(impl Values + ?Si
         Slot::new(index, words, format, code).fill(&value)?;
         start = end;
     }
-    // Last, for a reader that meets the list half made where the system cannot hide it: until now it was empty.
+    // Last: where the system cannot hide an unfinished list, readers see an empty list until now.
     let length = bytes.words(0..WORD).ok_or_else(|| not_a_list("it has no length"))?;
     length[0].store(header.len as u64, Release);
     Ok(())

@@ -1,4 +1,4 @@
-//! Looking for a value in a whole list: a quick word-by-word no for most slots, and the careful way for the rest.
+//! The search for a value in a whole list: a fast word-by-word comparison excludes most slots, and the others are read.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU8, AtomicU64};
@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicU8, AtomicU64};
 use super::{Code, Format, Layout, Value};
 use crate::bytes::WORD;
 
-/// A value that is looked for.
+/// A value to look for.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     /// The value itself.
     pub value: Value<'a>,
-    /// The integer slot that equals it.
+    /// The word of an integer slot that equals it.
     int: Option<i64>,
-    /// The double slot that equals it.
+    /// The word of a double slot that equals it.
     float: Option<f64>,
 }
 
 impl<'a> Wanted<'a> {
-    /// Prepares the search for `value`.
+    /// Prepares a search for `value`.
     #[must_use]
     pub fn new(value: Value<'a>) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "kept only where it is exact")]
@@ -33,8 +33,8 @@ impl<'a> Wanted<'a> {
 }
 
 impl Layout<'_> {
-    /// The first slot from `from` on that may hold what is wanted, or that has to be examined for another reason: all
-    /// before it are numbers that surely do not equal it.
+    /// Returns the first slot from `from` on that may hold the value or must be read to know. All slots before it are
+    /// numbers that differ from the value.
     #[must_use]
     pub fn next_candidate(&self, from: usize, wanted: &Wanted<'_>) -> Option<usize> {
         let slots = self.offsets.iter().zip(self.formats).zip(self.codes).skip(from);

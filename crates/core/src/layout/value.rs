@@ -1,4 +1,4 @@
-//! Values: what callers give, what slots hold, and when two are the same.
+//! Values: the ones callers pass, the ones slots hold, and when two are equal.
 
 use super::SLOT_ALIGNMENT;
 use super::format::{Code, Format};
@@ -21,23 +21,23 @@ pub enum Value<'a> {
     None,
 }
 
-/// The largest integer up to which every one is a double, JavaScript's `Number.MAX_SAFE_INTEGER`.
+/// The largest integer below which every integer is a double: JavaScript's `Number.MAX_SAFE_INTEGER`.
 pub const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 
-/// The largest slot: its format, `9999992s`, has eight characters.
+/// The size of the largest slot: its format, `9999992s`, has eight characters.
 pub const MAX_SLOT_BYTES: usize = 9_999_992;
 
-/// A value as a caller gives it: JavaScript's numbers do not say whether they are integers.
+/// A value as a caller passes it: a JavaScript number does not tell whether it is an integer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Input<'a> {
-    /// A number: an integer if it is a safe one, else a double.
+    /// A number: stored as an integer if it is a safe one, else as a double.
     Number(f64),
-    /// Anything whose type is plain.
+    /// A value whose type is known.
     Typed(Value<'a>),
 }
 
 impl<'a> Input<'a> {
-    /// The value to store in a fresh slot.
+    /// Returns the value to store in a new slot.
     #[must_use]
     pub fn into_value(self) -> Value<'a> {
         match self {
@@ -46,7 +46,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// The value to store in a slot that has `format`: a number stays a double where there is one.
+    /// Returns the value to store in a slot that has `format`: a number stays a double if the slot holds one.
     pub(super) fn into_value_over(self, format: Option<Format>) -> Value<'a> {
         match (self, format) {
             (Self::Number(n), Some(Format::Float)) => Value::Float(n),
@@ -55,7 +55,8 @@ impl<'a> Input<'a> {
     }
 }
 
-/// The integer that a number is, if it is a safe one. There and back, because `fract` is a call on older processors.
+/// Returns the integer that a number is, if it is a safe one. Converts there and back, because `fract` is a call on
+/// older processors.
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::float_cmp, reason = "compared after")]
 fn safe_integer(n: f64) -> Option<i64> {
     let integer = n as i64;
@@ -81,11 +82,11 @@ impl Value<'_> {
         }
     }
 
-    /// The word of a scalar, as `struct` packs it.
+    /// Returns the word of a scalar, as `struct` packs it.
     pub(super) fn scalar_word(&self) -> u64 {
         match *self {
             Self::Int(n) => n.cast_unsigned(),
-            // Of all the bits that mean NaN, the ones that CPython writes.
+            // Of all bit patterns of NaN, the one that CPython writes.
             Self::Float(n) if n.is_nan() => f64::NAN.to_bits(),
             Self::Float(n) => n.to_bits(),
             Self::Bool(b) => u64::from_le_bytes([0, 0, 0, 0, 0, 0, 0, u8::from(b)]),
@@ -93,13 +94,13 @@ impl Value<'_> {
         }
     }
 
-    /// The size of a slot made for this value, CPython's formula over bytes. It cannot overflow: a slice has at most
-    /// `isize::MAX` bytes.
+    /// Returns the size of a slot made for this value, by CPython's formula over bytes. It cannot overflow: a slice has
+    /// at most `isize::MAX` bytes.
     pub(super) fn fresh_slot_bytes(&self) -> usize {
         self.text().map_or(SLOT_ALIGNMENT, |text| (text.len() / SLOT_ALIGNMENT + 1) * SLOT_ALIGNMENT)
     }
 
-    /// The format field of this value in slot `index`, which has `slot_bytes`.
+    /// Returns the format field of this value in slot `index`, which has `slot_bytes`.
     pub(super) fn format_in(&self, slot_bytes: usize, index: usize) -> Result<u64> {
         let full = |why| Error::new(Kind::SlotFull, why).with_remedy(Remedy::ReserveLargerSlot);
         let format = match self {
@@ -138,7 +139,8 @@ impl Value<'_> {
         })
     }
 
-    /// Whether both are the same value: numbers by value whatever their type, NaN like NaN, text and bytes by content.
+    /// Returns whether both are the same value: numbers by value whatever their type, NaN like NaN, text and bytes by
+    /// content.
     #[expect(clippy::float_cmp, reason = "whether they are the same is the question")]
     pub(super) fn equals(&self, other: &Self) -> bool {
         match (*self, *other) {
@@ -154,7 +156,7 @@ impl Value<'_> {
     }
 }
 
-/// Whether `float` is exactly `int`, which casting alone would not tell past 2^53.
+/// Returns whether `float` is exactly `int`, which a cast alone cannot tell past 2^53.
 #[expect(clippy::cast_possible_truncation, reason = "in range, by the guard")]
 fn equals_integer(float: f64, int: i64) -> bool {
     const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;

@@ -1,4 +1,4 @@
-//! What stands before the ring.
+//! The header, which precedes the ring.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
@@ -15,7 +15,7 @@ const PRODUCERS_AT: usize = 32;
 const CODEC_AT: usize = 36;
 const NEXT_SEAT_AT: usize = 64;
 
-/// What does not change about a channel.
+/// The part of a channel's header that never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// A number that no other channel has.
@@ -24,7 +24,7 @@ pub struct Header {
     pub capacity: u64,
     /// Bytes of one message at most; 0: no limit.
     pub max_message: u64,
-    /// How many producers there will be; 0: not known.
+    /// How many producers there will be; 0: unknown.
     pub producers: u32,
     /// The codec's number.
     pub codec: u32,
@@ -47,7 +47,7 @@ impl Header {
         word64(bytes, MAX_MESSAGE_AT)?.store(self.max_message, Relaxed);
         word32(bytes, PRODUCERS_AT)?.store(self.producers, Relaxed);
         word32(bytes, CODEC_AT)?.store(self.codec, Relaxed);
-        // Last, for systems on which others can see the segment already.
+        // Last: on some systems, other processes can see the segment already.
         word64(bytes, MAGIC_AT)?.store(MAGIC, Release);
         Ok(())
     }
@@ -55,7 +55,8 @@ impl Header {
     /// Reads and checks the header of a segment.
     ///
     /// # Errors
-    /// [`Kind::Layout`](crate::Kind::Layout) when the segment does not hold a channel, or less of it than its header says.
+    /// [`Kind::Layout`](crate::Kind::Layout) when the segment does not hold a channel, or is smaller than its header
+    /// needs.
     pub fn read(bytes: SharedBytes<'_>) -> Result<Self> {
         if bytes.len() < RING || word64(bytes, MAGIC_AT)?.load(Acquire) != MAGIC {
             return Err(Error::layout(
@@ -80,72 +81,72 @@ impl Header {
     }
 }
 
-/// What one seat does, in its byte of the roster.
+/// What the participant with one seat does: its byte of the roster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Role(pub u8);
 
 impl Role {
-    /// Somebody has the seat.
+    /// A participant has the seat.
     pub const ATTACHED: u8 = 1;
     /// It has sent.
     pub const PRODUCER: u8 = 2;
     /// It has received.
     pub const CONSUMER: u8 = 4;
-    /// It sends no more.
+    /// It has ended: it sends no more.
     pub const ENDED: u8 = 8;
 
-    /// Whether it sends, and has not said that it sends no more.
+    /// Whether it has sent and has not ended.
     #[must_use]
     pub fn is_producing(self) -> bool {
         self.0 & (Self::PRODUCER | Self::ENDED) == Self::PRODUCER
     }
 
-    /// Whether it receives.
+    /// Whether it has received.
     #[must_use]
     pub fn is_consumer(self) -> bool {
         self.0 & Self::CONSUMER != 0
     }
 
-    /// Whether it has done neither yet.
+    /// Whether it has neither sent nor received.
     #[must_use]
     pub fn is_undecided(self) -> bool {
         self.0 & (Self::PRODUCER | Self::CONSUMER) == 0
     }
 }
 
-/// What was said to all.
+/// What holds for the whole channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct State(pub u32);
 
 impl State {
-    /// Nobody sends any more.
+    /// All sending has ended.
     pub const SHUT: u32 = 1;
-    /// What waits is discarded.
+    /// Waiting messages are discarded.
     pub const DISCARD: u32 = 2;
-    /// There was a consumer.
+    /// There has been a consumer.
     pub const HAD_CONSUMER: u32 = 4;
 
-    /// Whether nobody sends any more.
+    /// Whether all sending has ended.
     #[must_use]
     pub fn is_shut(self) -> bool {
         self.0 & Self::SHUT != 0
     }
 
-    /// Whether what waits is discarded.
+    /// Whether waiting messages are discarded.
     #[must_use]
     pub fn is_discarded(self) -> bool {
         self.0 & Self::DISCARD != 0
     }
 }
 
-/// The words that change.
+/// The words of a channel that change.
 #[derive(Clone, Copy)]
 pub struct Words<'a> {
     bytes: SharedBytes<'a>,
 }
 
 impl<'a> Words<'a> {
-    /// The words of a channel, whose header was read from the same bytes.
+    /// Finds the words of a channel. Its header was read from the same bytes.
     #[must_use]
     pub fn new(bytes: SharedBytes<'a>) -> Self {
         Self { bytes }
@@ -159,19 +160,19 @@ impl<'a> Words<'a> {
         word32(self.bytes, offset)
     }
 
-    /// What the seat does.
+    /// Returns what the participant with this seat does.
     ///
     /// # Errors
-    /// When there is no such seat.
+    /// When the seat does not exist.
     pub fn role(self, seat: u16) -> Result<&'a AtomicU8> {
         let at = at::ROSTER + usize::from(seat);
         if seat >= SEATS {
-            return Err(Error::layout("a channel has no such seat"));
+            return Err(Error::layout("this channel has no such seat"));
         }
         self.bytes.bytes(at..at + 1).and_then(<[_]>::first).ok_or_else(too_short)
     }
 
-    /// A seat to try first, another one each time.
+    /// Returns the seat to try first, a different one at each call.
     ///
     /// # Errors
     /// When the segment is too small.
@@ -194,23 +195,23 @@ fn too_short() -> Error {
     Error::layout("this segment is too small for a channel")
 }
 
-/// What can be seen of a channel without taking part in it.
+/// What an observer can see of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// What does not change.
+    /// The part of the header that never changes.
     pub header: Header,
-    /// Bytes that wait, with their frames.
+    /// Bytes of the waiting messages, with their frames.
     pub used: u64,
-    /// Those who have sent, and have not said that they send no more; also dead ones of whom nobody has noticed it yet.
+    /// Participants that have sent and not ended, including dead ones whose death no process has noticed yet.
     pub producers: u32,
-    /// Those who have received; also dead ones of whom nobody has noticed it yet.
+    /// Participants that have received, including dead ones whose death no process has noticed yet.
     pub consumers: u32,
-    /// Whether nobody sends any more.
+    /// Whether all sending has ended.
     pub is_shut: bool,
 }
 
 impl Summary {
-    /// Looks at a channel, and changes nothing.
+    /// Observes a channel without changing it.
     ///
     /// # Errors
     /// As [`Header::read`].

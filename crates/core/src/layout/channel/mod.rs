@@ -38,14 +38,14 @@ pub use ring::{Frame, HEADER_UNITS, Kind, Ring, TOUCHED, UNIT, units};
 
 use crate::Error;
 
-/// Where the ring begins.
+/// The offset of the ring.
 pub const RING: usize = 10_240;
-/// Seats are numbered from 1 to less than this.
+/// The first number past the seats, which are numbered from 1.
 pub const SEATS: u16 = 1024;
-/// Bytes of the smallest and the largest ring.
+/// The sizes of the smallest and the largest ring, in bytes.
 pub const CAPACITY: std::ops::RangeInclusive<u64> = 4096..=1 << 31;
 
-/// The offsets of words, for those who read them without this module.
+/// The offsets of words, for code that reads them without this module.
 pub mod at {
     /// See the table above.
     pub const TAIL: usize = 128;
@@ -61,7 +61,7 @@ pub mod at {
     pub const RECEIVERS: usize = 8576;
     /// See the table above.
     pub const SENDERS: usize = 8640;
-    /// From the flags of waiters to the seat of the one that must not be overtaken.
+    /// The offset, from the flags of waiters, of the seat that must not be overtaken.
     pub const HUNGRY: usize = 4;
     /// See the table above.
     pub const ENDED: usize = 8704;
@@ -75,7 +75,7 @@ pub mod at {
     pub const ROSTER: usize = 8768;
 }
 
-/// The error for a ring whose bytes contradict each other.
+/// Makes the error for a ring whose bytes contradict each other.
 pub(crate) fn corrupt(what: &str) -> Error {
     Error::layout(format!("the ring of this channel is damaged: {what}; an untrusted process may have written to it"))
 }

@@ -11,7 +11,7 @@ use crate::{Error, Result, SharedBytes};
 pub const UNIT: usize = 8;
 /// Units of a frame's header.
 pub const HEADER_UNITS: u32 = 1;
-/// Set in the kind of a frame that somebody has had in its hands without consuming it.
+/// Set in the kind of a frame that a consumer has started to read and has not consumed.
 pub const TOUCHED: u16 = 0x100;
 
 /// What a frame is.
@@ -20,13 +20,13 @@ pub const TOUCHED: u16 = 0x100;
 pub enum Kind {
     /// A message.
     Whole = 1,
-    /// The first fragment of a message: the length of the whole, 8 bytes, and its beginning.
+    /// The first fragment of a message: the length of the whole message, 8 bytes, and its beginning.
     First = 2,
     /// A fragment.
     Middle = 3,
     /// The last fragment.
     Last = 4,
-    /// Nothing, up to the end of the ring.
+    /// Padding up to the end of the ring.
     Padding = 5,
 }
 
@@ -46,20 +46,20 @@ impl Kind {
 /// A frame whose header was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// Where it lies.
+    /// Its position.
     pub position: u32,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Whether somebody had it before.
+    /// Whether a consumer had started to read it.
     pub is_touched: bool,
-    /// Who sent it, as it says itself.
+    /// The seat of its sender, as the frame claims.
     pub seat: u16,
     /// Bytes of its payload.
     pub length: u32,
 }
 
 impl Frame {
-    /// Where the next one lies.
+    /// Returns the position of the next frame.
     #[must_use]
     pub fn end(&self) -> u32 {
         self.position.wrapping_add(HEADER_UNITS).wrapping_add(units(self.length))
@@ -80,7 +80,7 @@ pub struct Ring<'a> {
 }
 
 impl<'a> Ring<'a> {
-    /// The ring that a header tells of.
+    /// Finds the ring that a header describes.
     ///
     /// # Errors
     /// When the segment is too small.
@@ -92,25 +92,25 @@ impl<'a> Ring<'a> {
         Ok(Self { words, mask })
     }
 
-    /// Units of the ring.
+    /// Returns the units of the ring.
     #[must_use]
     pub fn capacity(self) -> u32 {
         self.mask + 1
     }
 
-    /// Units between two positions.
+    /// Returns the units between two positions.
     ///
     /// # Errors
-    /// [`Kind::Layout`](crate::Kind::Layout) when that is more than the ring has.
+    /// [`Kind::Layout`](crate::Kind::Layout) when that exceeds the ring.
     pub fn used(self, head: u32, tail: u32) -> Result<u32> {
         let used = tail.wrapping_sub(head);
         if used > self.capacity() { Err(corrupt("its ends are too far apart")) } else { Ok(used) }
     }
 
-    /// The frame at `head`, after padding; `None` without a frame before `tail`.
+    /// Reads the frame at `head`, after padding. Returns `None` if there is no frame before `tail`.
     ///
     /// # Errors
-    /// [`Kind::Layout`](crate::Kind::Layout) when the bytes there are no frame.
+    /// [`Kind::Layout`](crate::Kind::Layout) when the bytes there are not a frame.
     pub fn frame(self, head: u32, tail: u32) -> Result<Option<Frame>> {
         let mut position = head;
         // Padding is followed by a frame at the beginning of the ring.
@@ -140,14 +140,14 @@ impl<'a> Ring<'a> {
         Ok(frame)
     }
 
-    /// Marks the frame as one that somebody has had.
+    /// Marks the frame as one that a consumer has started to read.
     pub fn touch(self, frame: &Frame) {
         let kind = frame.kind as u16 | TOUCHED;
         self.words[(frame.position & self.mask) as usize].store(header(frame.length, kind, frame.seat), Relaxed);
     }
 
-    /// Where a payload of `length` bytes would go that follows `tail`, and where it would end; `None` when it does not fit
-    /// now. What it needs is checked against the whole ring by the caller.
+    /// Returns the position of a payload of `length` bytes that follows `tail`, and where it would end; `None` when it
+    /// does not fit now. The caller has checked that it fits an empty ring.
     ///
     /// # Errors
     /// [`Kind::Layout`](crate::Kind::Layout) when the positions are wrong.
@@ -159,7 +159,7 @@ impl<'a> Ring<'a> {
         Ok((padding + needed <= free).then(|| tail.wrapping_add(padding)))
     }
 
-    /// Bytes that a payload at `tail` can have at most, without padding; `None` when there is no room for any.
+    /// Returns the most bytes that a payload at `tail` can have without padding; `None` when there is no room at all.
     ///
     /// # Errors
     /// [`Kind::Layout`](crate::Kind::Layout) when the positions are wrong.
@@ -169,8 +169,8 @@ impl<'a> Ring<'a> {
         Ok(contiguous.checked_sub(HEADER_UNITS).map(|units| units * 8))
     }
 
-    /// Writes a frame at `position`, which [`place`](Self::place) gave for `tail`, and padding before it if there is a gap.
-    /// It is there for others once TAIL has moved to what is returned.
+    /// Writes a frame at `position`, which [`place`](Self::place) returned for `tail`, and fills a gap before it with
+    /// padding. Other processes see the frame once TAIL has moved to the returned position.
     #[must_use]
     pub fn write(self, tail: u32, position: u32, kind: Kind, seat: u16, parts: [&[u8]; 2]) -> u32 {
         let gap = position.wrapping_sub(tail);
@@ -198,8 +198,8 @@ impl<'a> Ring<'a> {
         position.wrapping_add(HEADER_UNITS).wrapping_add(units(length))
     }
 
-    /// Copies the payload of a frame from `skip` units on; gives the bytes copied, which are fewer than those of the
-    /// payload when `target` is shorter.
+    /// Copies the payload of a frame from `skip` units on. Returns the number of bytes copied, which is smaller than
+    /// the payload when `target` is shorter.
     pub fn copy(self, frame: &Frame, skip: u32, target: &mut [u8]) -> usize {
         let length = (frame.length as usize).saturating_sub(skip as usize * UNIT).min(target.len());
         let at = ((frame.position & self.mask) + HEADER_UNITS + skip) as usize;

@@ -1,20 +1,21 @@
-//! Reading and writing a `.npy` file's header.
+//! How the header of a `.npy` file is read and written.
 
 use super::literal::{Literal, Reader};
 use super::{Array, DATA_ALIGNMENT, DATA_START, Dtype, MAGIC, MAX_DIMENSIONS, Order, count};
 use crate::{Error, Result};
 
-/// The most bytes before the elements that are read. NumPy itself refuses headers of more than 10,000 characters.
+/// The maximum number of bytes before the elements. NumPy itself refuses headers of more than 10,000 characters.
 pub const MAX_HEADER: usize = 16_384;
 
 /// Where the text of a header of version 1.0 starts.
 const TEXT_START: usize = 10;
 
-/// Finds the array in a segment of `size` bytes, from `head`, a private copy of its first [`MAX_HEADER`] bytes, or of all
+/// Finds the array in a segment of `size` bytes. `head` is a private copy of its first [`MAX_HEADER`] bytes, or of all
 /// if there are fewer.
 ///
 /// # Errors
-/// [`Kind::Layout`](crate::Kind::Layout) when there is no array that the segment has room for, or one that no typed array can show.
+/// [`Kind::Layout`](crate::Kind::Layout) when the segment does not hold a whole array, or when no typed array can show
+/// it.
 pub fn read(head: &[u8], size: usize) -> Result<Array> {
     let (text, data_start) = split(head)?;
     let entries = Reader::new(text).dict().map_err(|why| not_an_array(&format!("its header is malformed: {why}")))?;
@@ -61,10 +62,10 @@ pub fn read(head: &[u8], size: usize) -> Result<Array> {
     Ok(array)
 }
 
-/// The text of the header, and where the elements start.
+/// Returns the text of the header, and where the elements start.
 fn split(head: &[u8]) -> Result<(&str, usize)> {
     if head.get(..MAGIC.len()) != Some(&MAGIC) {
-        return Err(not_an_array("it does not begin as a .npy file"));
+        return Err(not_an_array("it does not begin like a .npy file"));
     }
     let short = || not_an_array("it ends within its header");
     let (start, length) = match (head.get(6), head.get(7)) {
@@ -77,14 +78,16 @@ fn split(head: &[u8]) -> Result<(&str, usize)> {
             (12, usize::try_from(u32::from_le_bytes(bytes)).map_err(|_| short())?)
         }
         (Some(major), Some(minor)) => {
-            return Err(not_an_array(&format!("it has version {major}.{minor} of the format; 1.0 to 3.0 are known")));
+            return Err(not_an_array(&format!(
+                "it has version {major}.{minor} of the format; 1.0 to 3.0 are supported"
+            )));
         }
         _ => return Err(short()),
     };
     let end = start.checked_add(length).filter(|end| *end <= MAX_HEADER);
     let end = end.ok_or_else(|| not_an_array(&format!("its header has more than {MAX_HEADER} bytes")))?;
     let text = head.get(start..end).ok_or_else(short)?;
-    // Names beyond ASCII occur in structures only, in Latin-1 (1.0, 2.0) or UTF-8 (3.0).
+    // Only names in structures can have characters beyond ASCII, in Latin-1 (1.0, 2.0) or UTF-8 (3.0).
     let text = std::str::from_utf8(text).map_err(|_| not_an_array("its header is not ASCII"))?;
     Ok((text, end))
 }
@@ -93,7 +96,7 @@ fn not_an_array(why: &str) -> Error {
     Error::layout(format!("this segment does not hold an array: {why}"))
 }
 
-/// The dict, as NumPy writes it.
+/// Returns the dict as NumPy writes it.
 fn dict(array: &Array) -> String {
     let lengths: Vec<String> = array.shape.iter().map(u64::to_string).collect();
     let shape = match lengths.as_slice() {
@@ -104,13 +107,14 @@ fn dict(array: &Array) -> String {
     format!("{{'descr': '{}', 'fortran_order': {order}, 'shape': ({shape}), }}", array.dtype.descr())
 }
 
-/// Where the elements of `array` start.
+/// Returns where the elements of `array` start.
 pub(super) fn data_start(array: &Array) -> usize {
     let needed = TEXT_START + dict(array).len() + 1;
     needed.next_multiple_of(DATA_ALIGNMENT).max(DATA_START)
 }
 
-/// The bytes before the elements, of version 1.0: the text of [`MAX_DIMENSIONS`] lengths is far shorter than its 64 KiB.
+/// Returns the bytes before the elements, in version 1.0. The text of [`MAX_DIMENSIONS`] lengths is far shorter than
+/// its limit of 64 KiB.
 pub(super) fn write(array: &Array) -> Vec<u8> {
     let text_bytes = data_start(array) - TEXT_START;
     let mut header = Vec::with_capacity(TEXT_START + text_bytes);

@@ -1,4 +1,4 @@
-//! The part of Python's literals that stands in the header of a `.npy` file.
+//! The Python literals that the header of a `.npy` file can contain.
 
 use super::MAX_LENGTH;
 
@@ -11,11 +11,11 @@ pub(super) enum Literal<'a> {
     Bool(bool),
     /// A tuple of non-negative integers up to [`MAX_LENGTH`].
     Tuple(Vec<u64>),
-    /// A list, of which NumPy makes structures. What is in it does not matter.
+    /// A list, which NumPy uses for structures. Its contents do not matter.
     List,
 }
 
-/// Reads literals from the start of a text that shrinks. Every method returns what is wrong as a phrase.
+/// Parses literals from the start of a text, which shrinks. Every method returns an error as a phrase.
 pub(super) struct Reader<'a> {
     rest: &'a str,
 }
@@ -27,7 +27,7 @@ impl<'a> Reader<'a> {
         Self { rest: text }
     }
 
-    /// The entries of the dict that is all there is. Stops at the first list.
+    /// Parses a dict that is the whole text, and returns its entries. Stops at the first list.
     pub(super) fn dict(&mut self) -> Read<Vec<(&'a str, Literal<'a>)>> {
         let mut entries = Vec::new();
         if !self.accept('{') {

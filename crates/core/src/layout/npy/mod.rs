@@ -9,10 +9,11 @@
 //! 10 + H          …       the elements, side by side
 //! ```
 //!
-//! The elements of an array made here start at [`DATA_START`], or at the next multiple of [`DATA_ALIGNMENT`] when the
-//! shape has many dimensions and its text needs the room.
+//! The elements of an array that this library creates start at [`DATA_START`], or at a later multiple of
+//! [`DATA_ALIGNMENT`] when the shape has many dimensions and its text needs the room.
 //!
-//! Source: NumPy, `numpy/lib/format.py` (NEP 1). NumPy aligns the elements to 64 bytes since 1.14, to 16 before.
+//! Source: NumPy, `numpy/lib/format.py` (NEP 1). NumPy has aligned the elements to 64 bytes since 1.14, and to 16
+//! before.
 
 mod header;
 mod literal;
@@ -27,16 +28,16 @@ pub use header::{MAX_HEADER, read};
 /// The first bytes of every `.npy` file.
 pub const MAGIC: [u8; 6] = *b"\x93NUMPY";
 
-/// Where the elements of an array made here start, in bytes.
+/// Where the elements of a new array start, in bytes.
 pub const DATA_START: usize = 128;
 
 /// What the start of the elements is a multiple of, in bytes.
 pub const DATA_ALIGNMENT: usize = 64;
 
-/// The most dimensions that an array has. NumPy's own limit is 64 since 2.0, and was 32 before.
+/// The maximum number of dimensions. NumPy's own limit is 64 since 2.0, and was 32 before.
 pub const MAX_DIMENSIONS: usize = 64;
 
-/// The largest length of a dimension, and number of elements: JavaScript's largest safe integer.
+/// The maximum length of a dimension, and the maximum number of elements: JavaScript's largest safe integer.
 pub const MAX_LENGTH: u64 = (1 << 53) - 1;
 
 /// The type of an array's elements.
@@ -74,19 +75,19 @@ impl Dtype {
         Self::Bool,
     ];
 
-    /// NumPy's name of the type.
+    /// Returns NumPy's name of the type.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.names().0
     }
 
-    /// NumPy's description of the type in a header, such as `<f8`: byte order, kind, bytes per element.
+    /// Returns NumPy's description of the type in a header, such as `<f8`: byte order, kind, bytes per element.
     #[must_use]
     pub fn descr(self) -> &'static str {
         self.names().1
     }
 
-    /// Bytes per element: 1, 2, 4 or 8.
+    /// Returns the bytes per element: 1, 2, 4 or 8.
     #[must_use]
     pub fn item_bytes(self) -> usize {
         self.names().2
@@ -109,19 +110,20 @@ impl Dtype {
         }
     }
 
-    /// The type called `name`.
+    /// Returns the type called `name`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|dtype| dtype.name() == name)
     }
 
-    /// The type that a header describes as `descr`.
+    /// Returns the type that a header describes as `descr`.
     ///
     /// # Errors
-    /// [`Kind::Layout`] for a type that no typed array has; the message says which kind of type it is.
+    /// [`Kind::Layout`] for a type that no typed array has; the message names the kind of type.
     pub(crate) fn from_descr(descr: &str) -> Result<Self> {
         let (order, code) = descr.split_at_checked(1).unwrap_or(("", descr));
-        // One byte has no order, and `=` is the order of the machine that wrote it: little-endian wherever this runs.
+        // One byte has no order, and `=` is the order of the machine that wrote it: little-endian on every supported
+        // machine.
         let found = Self::ALL.into_iter().find(|dtype| {
             code == &dtype.descr()[1..]
                 && (matches!(order, "<" | "|" | "=") || (order == ">" && dtype.item_bytes() == 1))
@@ -185,13 +187,13 @@ impl Array {
         Ok(array)
     }
 
-    /// The bytes that precede the elements.
+    /// Returns the bytes that precede the elements.
     #[must_use]
     pub fn header(&self) -> Vec<u8> {
         header::write(self)
     }
 
-    /// The size of header and elements in bytes; `None` when no address space holds them.
+    /// Returns the size of header and elements in bytes; `None` when they do not fit an address space.
     #[must_use]
     pub fn total(&self) -> Option<usize> {
         let total = self.length.checked_mul(self.dtype.item_bytes())?.checked_add(self.data_start)?;
@@ -199,8 +201,8 @@ impl Array {
     }
 }
 
-/// The number of elements; `None` when they, or those of a shape whose zeros are ones, exceed an address space. NumPy
-/// refuses the latter too.
+/// Returns the number of elements; `None` when they do not fit an address space, or would not if each length of zero
+/// were one. NumPy refuses the latter too.
 fn count(shape: &[u64], dtype: Dtype) -> Option<usize> {
     let mut product = dtype.item_bytes() as u64;
     for length in shape.iter().filter(|length| **length > 0) {
@@ -212,7 +214,7 @@ fn count(shape: &[u64], dtype: Dtype) -> Option<usize> {
     usize::try_from(product / dtype.item_bytes() as u64).ok()
 }
 
-/// Writes the header of `array` into `bytes`, which are zero and no other process's yet: the elements stay zeros.
+/// Writes the header of `array` into `bytes`, which are zero and not yet shared. The elements stay zeros.
 ///
 /// # Errors
 /// [`Kind::Layout`] when `bytes` is smaller than the array.
@@ -228,7 +230,7 @@ pub fn build(bytes: SharedBytes<'_>, array: &Array) -> Result<()> {
     for (place, byte) in places.iter().zip(rest) {
         place.store(*byte, Relaxed);
     }
-    // Last, for a reader that meets the array half made where the system cannot hide it: until now it was none.
+    // Last: where the system cannot hide an unfinished array, readers find no array until now.
     word[0].store(magic, Release);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The header against NumPy's own bytes, and against bytes that lie.
+//! The header against NumPy's own bytes, and against hostile bytes.
 
 use super::*;
 
@@ -43,7 +43,7 @@ fn every_dtype_order_and_shape_is_read_as_it_was_written() {
                 let total = array.total().unwrap();
                 assert_eq!(array.header().len(), array.data_start);
                 assert_eq!(read(&array.header(), total).unwrap(), array);
-                // A segment may have more bytes, as where the system rounds to pages.
+                // A segment may have more bytes where the system rounds its size up to pages.
                 assert_eq!(read(&array.header(), total + 4096).unwrap(), array);
                 if array.length > 0 {
                     assert_eq!(read(&array.header(), total - 1).unwrap_err().kind(), Kind::Layout);

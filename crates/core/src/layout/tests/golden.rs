@@ -1,4 +1,4 @@
-//! Lists as CPython makes them; `tests/golden/make.py` wrote the files.
+//! Lists that CPython made; `tests/golden/make.py` wrote the files.
 
 use super::*;
 
@@ -17,7 +17,7 @@ const MIXED: &[Value<'_>] = &[
     Value::Int(-7),
 ];
 
-/// Files, and what is in them.
+/// The files, and their values.
 const LISTS: &[(&[u8], &[Value<'_>])] = &[
     (
         include_bytes!("../../../tests/golden/ints.bin"),

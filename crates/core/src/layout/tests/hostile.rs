@@ -1,12 +1,12 @@
-//! Bytes that are no list's, or lie: each is an error, none a panic.
+//! Bytes that are not a list, or a damaged one: each causes an error, and never a panic.
 
 use proptest::prelude::*;
 
 use super::model::{any_input, any_value, borrow};
 use super::*;
 
-/// Does everything that can be done to a list, and checks that errors say what they may. Whatever it writes stays within
-/// the view, which the accessors check and sanitizers watch.
+/// Calls every operation of a list, and checks that only allowed errors occur. Every write stays within the view, which
+/// the accessors check and sanitizers watch.
 fn use_everything(layout: &Layout<'_>, inputs: &[Input<'_>]) {
     let mut text = Vec::new();
     let check = |result: Result<()>| {
@@ -39,7 +39,7 @@ fn use_everything(layout: &Layout<'_>, inputs: &[Input<'_>]) {
     }
 }
 
-/// What attaching and then reading every slot comes to.
+/// Attaches, then reads every slot, and returns the first error.
 fn read_all(memory: &mut Memory) -> Result<()> {
     let layout = layout_of(memory)?;
     for index in 0..layout.len() {
@@ -84,7 +84,7 @@ fn one_slot(format: &[u8], code: u8) -> Memory {
 #[test]
 fn a_length_that_the_bytes_cannot_hold_is_refused() {
     for length in [9, 1 << 28, 1 << 60, i64::MAX, i64::MAX / 17, -1, i64::MIN] {
-        is_no_list(six_slots(&[(0, length)]), &format!("its length says {length}"));
+        is_no_list(six_slots(&[(0, length)]), &format!("its length is {length}"));
     }
 }
 
@@ -168,7 +168,7 @@ fn a_bool_of_another_number_than_one_is_true() {
     assert_reads(&layout_of(&mut memory).unwrap().slot(0).unwrap(), Value::Bool(true));
 }
 
-/// A byte anywhere, or a word of the header, or what might be an offset or a format.
+/// A byte anywhere, or a word of the header, or of what might be an offset or a format.
 fn any_change() -> impl Strategy<Value = (usize, Vec<u8>)> {
     let small_word = (-3_i64..70).prop_map(|n| (n * 8).to_le_bytes().to_vec());
     prop_oneof![

@@ -11,7 +11,7 @@ use std::ptr::NonNull;
 
 use super::*;
 
-/// The bytes of a segment, in memory of its own and of any length.
+/// The bytes of a segment, in private memory of any length.
 struct Memory {
     words: Vec<u64>,
     len: usize,
@@ -61,7 +61,7 @@ fn layout_of(memory: &mut Memory) -> Result<Layout<'_>> {
     Ok(layout)
 }
 
-/// What is left when nobody else is at the slot.
+/// Returns the result of an attempt at a slot that no other thread uses.
 #[track_caller]
 fn done<T>(attempt: Attempt<T>) -> T {
     match attempt {
@@ -82,10 +82,10 @@ fn assert_reads(slot: &Slot<'_>, expected: Value<'_>) {
     assert!(is_identical(found, expected), "{found:?} is not {expected:?}");
 }
 
-/// As `==`, but bit for bit: NaN is NaN, and -0 is not 0.
+/// As `==`, but bit for bit: NaN equals NaN, and -0 does not equal 0.
 fn is_identical(a: Value<'_>, b: Value<'_>) -> bool {
     match (a, b) {
-        // Of all NaNs one is stored.
+        // All NaNs are stored as the same one.
         (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(),
         _ => a == b,
     }

@@ -1,4 +1,4 @@
-//! Random lists, and random writes to them against what a plain vector would hold.
+//! Random lists, and random writes to them, against a plain vector.
 
 use proptest::prelude::*;
 
@@ -45,7 +45,7 @@ pub(super) fn any_input() -> impl Strategy<Value = Owned> {
     prop_oneof![3 => any_value(), 1 => any::<f64>().prop_map(Owned::Number), 1 => integer]
 }
 
-/// What a slot of `size` bytes that holds `old` holds after `input`: nothing new when that is too long.
+/// Returns what a slot of `size` bytes that holds `old` holds after `input`: `old` when `input` is too long.
 fn expect<'a>(old: Value<'a>, size: usize, input: Input<'a>) -> Option<Value<'a>> {
     let value = match (old, input) {
         (Value::Float(_), Input::Number(n)) => Value::Float(n),

@@ -9,8 +9,8 @@ use super::*;
 const READERS: usize = 3;
 const READS: usize = 50_000;
 
-/// One writer goes through `values` again and again until every reader has had its reads; each of them has to find one
-/// of the values, whole.
+/// One writer cycles through `values` until every reader has done its reads. Each read must find one of the values,
+/// whole.
 fn toggle(values: &[Value<'_>]) {
     let longest = values.iter().max_by_key(|value| value.fresh_slot_bytes()).unwrap();
     let (mut memory, _) = list_of(&[*longest]);
@@ -28,7 +28,7 @@ fn toggle(values: &[Value<'_>]) {
                 for _ in 0..READS {
                     if let Attempt::Done(held) = slot.read(&mut text).unwrap() {
                         let value = held.into_value(0, &text).unwrap();
-                        assert!(values.contains(&value), "read {value:?}, which nobody wrote");
+                        assert!(values.contains(&value), "read {value:?}, which no thread wrote");
                         found.fetch_add(1, Relaxed);
                     }
                 }
@@ -39,14 +39,14 @@ fn toggle(values: &[Value<'_>]) {
             for value in values {
                 set(&slot, Input::Typed(*value)).unwrap();
             }
-            // Otherwise a writer of long text leaves a reader next to no time.
+            // Otherwise a writer of long text leaves readers almost no time.
             thread::yield_now();
         }
     });
     assert!(found.load(Relaxed) > 0, "the writer never let a reader through");
 }
 
-/// Counts a reader as gone also when it panics, so that the writer ends.
+/// Counts a reader as finished even when it panics, so that the writer ends.
 struct Countdown<'a>(&'a AtomicUsize);
 
 impl Drop for Countdown<'_> {

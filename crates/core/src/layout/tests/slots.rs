@@ -1,4 +1,4 @@
-//! What each slot takes, keeps and gives back.
+//! What a slot accepts, keeps and returns.
 
 use super::*;
 use crate::layout::low_half;
@@ -299,7 +299,7 @@ fn an_index_past_the_end_is_out_of_range() {
 fn building_into_too_few_bytes_or_from_other_values_is_refused() {
     let header = plan(&[Value::Int(1), Value::Int(2)][..]).unwrap();
     let short = build(Memory::zeros(header.total() - 1).view(), header, &[Value::None; 2][..]);
-    is_refused(short, Kind::Layout, "shorter than its header says");
+    is_refused(short, Kind::Layout, "shorter than its header requires");
     let longer = [Value::Int(1), Value::Str("more than 8 bytes")];
     is_refused(build(Memory::zeros(header.total()).view(), header, &longer[..]), Kind::Layout, "slot 1");
 }
@@ -314,7 +314,7 @@ fn every_nan_is_stored_with_the_bits_that_cpython_writes() {
     }
 }
 
-/// A value in a slot for which more bytes are reserved.
+/// A value in a slot that reserves more bytes for it.
 struct Reserved<'a>(Value<'a>, usize);
 
 impl Values for Reserved<'_> {

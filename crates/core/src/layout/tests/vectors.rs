@@ -32,7 +32,7 @@ fn vectors() -> Vec<Vector<'static>> {
     VECTORS.lines().map(read).collect()
 }
 
-/// Calls `f` with the value of a vector; `None` for one that cannot be read.
+/// Calls `f` with the value of a vector; with `None` for one that cannot be read.
 fn with_value(vector: &Vector<'_>, f: impl FnOnce(Option<Value<'_>>)) {
     let bytes = if matches!(vector.kind, "float" | "str" | "bytes") { hex(vector.value) } else { Vec::new() };
     f(match vector.kind {
