@@ -1,4 +1,4 @@
-//! CPython's `ShareableList` in a segment: the list's bytes, and the state of the mapping.
+//! CPython's `ShareableList` in a segment: the list's bytes and the segment that holds them.
 
 use std::sync::Arc;
 use std::thread;
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use crate::layout::{self, Header, Input, Value, Values};
 use crate::{Access, CreateOptions, Error, Kind, ListView, Mapping, Name, Result, Segment};
 
-/// How long to wait for a slot that is being written. Writing takes microseconds; a writer that takes longer was stopped or
-/// killed.
+/// How long to wait for a slot that is being written. Writing takes microseconds; a writer that takes longer was
+/// stopped or killed.
 const WRITER_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A fixed number of slots in a segment.
@@ -21,7 +21,7 @@ pub struct List {
 }
 
 impl List {
-    /// Creates a segment that holds `values`. It has its name only when it is complete.
+    /// Creates a segment that holds `values`. The segment gets its name only when it is complete.
     ///
     /// # Errors
     /// [`Kind::OutOfRange`] for a value too long for a slot, and as [`Segment::create`].
@@ -35,15 +35,15 @@ impl List {
     /// Finds the list in `segment`, in constant time.
     ///
     /// # Errors
-    /// [`Kind::Layout`] when it holds none, [`Kind::Closed`] when the segment is closed.
+    /// [`Kind::Layout`] when the segment does not hold a list, [`Kind::Closed`] when the segment is closed.
     pub fn attach(segment: &Segment) -> Result<Self> {
         let header =
             ListView::find_header(segment.mapping().bytes()?).map_err(|e| e.on_segment(segment.name().as_str()))?;
         Ok(Self::over(segment, header))
     }
 
-    /// Attaches to the list called `name`, or creates it of `values`, without a race between the two. Of the options all
-    /// but the name count for a new one.
+    /// Attaches to the list called `name`, or creates it with `values`, without a race between the two. Of the options,
+    /// an existing list uses only the name.
     ///
     /// # Errors
     /// As [`create`](Self::create) and [`attach`](Self::attach); [`Kind::OutOfRange`] when the existing list has fewer
@@ -70,7 +70,7 @@ impl List {
             if found >= least {
                 return Ok(list);
             }
-            // Where the system cannot hide a list that is being made, it looks empty until it is complete.
+            // Where the system cannot hide a list that is being made, the list looks empty until it is complete.
             if found > 0 || Instant::now() > deadline {
                 let name = segment.name();
                 let message = format!("list '{name}' exists with {found} slots, fewer than the {least} values given");
@@ -89,13 +89,13 @@ impl List {
         }
     }
 
-    /// Where the list's parts lie.
+    /// The offsets of the list's parts.
     #[must_use]
     pub fn header(&self) -> Header {
         self.header
     }
 
-    /// Reads the value at `index`; the bytes of text go to `text`.
+    /// Reads the value at `index`. The bytes of text go to `text`.
     ///
     /// # Errors
     /// [`Kind::OutOfRange`] past the end, [`Kind::Layout`] when the slot is damaged or was left half written,
@@ -107,24 +107,23 @@ impl List {
     /// Writes a value to the slot at `index`. Other processes see it at once.
     ///
     /// # Errors
-    /// [`Kind::OutOfRange`] past the end, [`Kind::SlotFull`] for a value that does not fit the slot, which keeps its old
-    /// one then;
-    /// [`Kind::Access`] on a read-only attachment, [`Kind::Closed`] after close.
+    /// [`Kind::OutOfRange`] past the end, [`Kind::SlotFull`] for a value that does not fit the slot, which then keeps
+    /// its old value, [`Kind::Access`] on a read-only attachment, [`Kind::Closed`] after close.
     pub fn set(&self, index: usize, value: Input<'_>) -> Result<()> {
         self.view()?.set(index, value)
     }
 
     /// Adds `delta` to the integer at `index`, atomically across processes, and returns the sum as the slot holds it. A
-    /// double that is an integer counts as one, and stays a double.
+    /// double must have an integer value, and stays a double.
     ///
     /// # Errors
-    /// [`Kind::InvalidType`] when the slot holds no integer, [`Kind::OutOfRange`] past the end, past 64 bits, and for a
-    /// sum that no double is in a slot that holds one; and as [`set`](Self::set).
+    /// [`Kind::InvalidType`] when the slot holds no integer, [`Kind::OutOfRange`] past the end, past 64 bits, and when
+    /// the slot holds a double and no double is exactly the sum; and as [`set`](Self::set).
     pub fn add(&self, index: usize, delta: i64) -> Result<Value<'static>> {
         self.view()?.add(index, delta)
     }
 
-    /// The size of the slot at `index` in bytes: the longest text or bytes that it takes.
+    /// Returns the size of the slot at `index` in bytes: the longest text or bytes that it can hold.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -132,7 +131,7 @@ impl List {
         self.view()?.capacity(index)
     }
 
-    /// The struct formats of all slots, one after the other, as CPython shows them.
+    /// Returns the struct formats of all slots, one after the other, as CPython shows them.
     ///
     /// # Errors
     /// [`Kind::Layout`] for an invalid format, [`Kind::Closed`] after close.
@@ -140,7 +139,7 @@ impl List {
         self.view()?.format()
     }
 
-    /// The index of the first slot from `from` on that holds `value`.
+    /// Returns the index of the first slot from `from` on that holds `value`.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -148,7 +147,7 @@ impl List {
         self.view()?.find(value, from)
     }
 
-    /// The number of slots that hold `value`.
+    /// Returns the number of slots that hold `value`.
     ///
     /// # Errors
     /// As [`get`](Self::get).

@@ -1,4 +1,4 @@
-//! A list over bytes, wherever they are: the layout, plus patience with writers. Knows no segment.
+//! A list over any bytes: the layout, and waiting for writers. It does not know segments.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use crate::layout::{Attempt, Header, Input, Layout, Slot, Value, Wanted};
 use crate::{Access, Error, Kind, Remedy, Result, SharedBytes};
 
-/// Tries before the clock is asked and the processor offered to others.
+/// Tries before it checks the clock and yields the processor.
 const SPINS: u32 = 64;
 
-/// What can be done with the slots of a list.
+/// The operations on the slots of a list.
 #[derive(Clone, Copy, Debug)]
 pub struct ListView<'a> {
     layout: Layout<'a>,
@@ -19,18 +19,18 @@ pub struct ListView<'a> {
 }
 
 impl<'a> ListView<'a> {
-    /// Finds the list in `bytes`, in constant time, and with it where its parts lie.
+    /// Finds the list in `bytes` and the offsets of its parts, in constant time.
     ///
     /// # Errors
-    /// [`Kind::Layout`] when they hold no list.
+    /// [`Kind::Layout`] when `bytes` do not hold a list.
     pub fn find_header(bytes: SharedBytes<'_>) -> Result<Header> {
         let header = Header::read(bytes)?;
         Layout::new(bytes, header)?.check_offsets()?;
         Ok(header)
     }
 
-    /// Views the list in `bytes` that `header` describes. Errors call it `name`. A slot that somebody is writing is waited
-    /// for as long as `patience` lasts.
+    /// Views the list in `bytes` that `header` describes. Errors call it `name`. Waits for a slot that is being
+    /// written, for at most `patience`.
     ///
     /// # Errors
     /// [`Kind::Layout`] when `bytes` is too small for it.
@@ -62,7 +62,7 @@ impl<'a> ListView<'a> {
     pub fn set(&self, index: usize, value: Input<'_>) -> Result<()> {
         let slot = self.slot_to_write(index)?;
         if self.patiently(|| slot.write(value))?.is_none() {
-            // Its writer never finished: that value is lost, and ours repairs the slot.
+            // Its writer never finished, so that value is lost. This write repairs the slot.
             self.settle(&slot, || slot.write_forcibly(value))?;
         }
         Ok(())
@@ -147,12 +147,12 @@ impl<'a> ListView<'a> {
         })
     }
 
-    /// What `attempt` comes to once no writer is in its way.
+    /// Returns the result of `attempt` once no writer interferes.
     fn settle<T>(&self, slot: &Slot<'_>, attempt: impl FnMut() -> Result<Attempt<T>>) -> Result<T> {
         self.patiently(attempt)?.ok_or_else(|| self.located(slot.stuck()))
     }
 
-    /// As [`settle`](Self::settle), but `None` when the writer in the way must be dead.
+    /// As [`settle`](Self::settle), but `None` when the writer that interferes must be dead.
     fn patiently<T>(&self, mut attempt: impl FnMut() -> Result<Attempt<T>>) -> Result<Option<T>> {
         let mut deadline = None;
         for tries in 0_u32.. {

@@ -1,19 +1,19 @@
-//! Taking and releasing a lock: every transition of its words, apart from how memory, sleep and death are had, so that
-//! `model.rs` can check it under every schedule.
+//! How a lock is acquired and released: every transition of its words. Memory, sleep and death are behind a trait, so
+//! that `model.rs` can check the transitions under every schedule.
 //!
-//! **Death.** Each participant has a seat that the kernel frees when it dies, in whichever way. There is one rule: *only
-//! the one that has a seat may change a word that names it as the holder*. The holder has it, so it may release; to
-//! recover a lock one must first get the dead holder's seat, which is impossible while that one lives. While it has the
-//! seat nobody new can take it either, so a word that still names it names the dead. A participant that takes a free seat
-//! looks first whether the word names it. Hence no number, of a process or a seat, is ever mistaken for its
-//! predecessor's, and exactly one participant turns a death into `recovered`.
+//! **Death.** Each participant has a seat, which the kernel frees when it dies. There is one rule: *only the owner of a
+//! seat may change a word that names that seat as the holder*. The holder owns its seat, so it may release. To recover
+//! a lock, a participant must first get the dead holder's seat, which is impossible while the holder lives. While it
+//! has that seat, no new participant can take it, so a word that still names it names the dead holder. A participant
+//! that takes a free seat first checks whether the word names it. So no number of a process or a seat is mistaken for
+//! an earlier one, and exactly one participant turns a death into `recovered`.
 //!
-//! **Sleep.** A waiter takes a place in the queue and says so in the word, and then looks at the word once more. Each sleep
-//! is bounded, so a waiter that somebody was to wake who died wakes by itself.
+//! **Sleep.** A waiter takes a place in the queue, sets a flag in the word, and then reads the word once more. Each
+//! sleep is bounded, so a waiter wakes by itself if the process that should have woken it has died.
 //!
-//! **Fairness.** A running thread may overtake sleeping ones, because handing a lock to a sleeper costs a switch of
-//! context. That ends when the oldest waiter has waited for a millisecond: then everybody else finds the lock reserved,
-//! also those who only try.
+//! **Fairness.** A running thread may overtake sleeping ones, because handing a lock to a sleeper costs a context
+//! switch. This ends when the oldest waiter has waited for a millisecond: from then on all others find the lock
+//! reserved, including those that only try.
 
 use std::time::Duration;
 
@@ -33,24 +33,26 @@ const TICK: u32 = 16;
 /// After this time a waiter may no longer be overtaken: 1.05 ms.
 const PATIENCE: u32 = 16;
 
-/// For how long a free lock is kept for a waiter that was woken and does not come: 100 ms.
+/// How long a free lock is reserved for a waiter that was woken and does not come: 100 ms.
 const GRACE: u32 = 1526;
 
-/// The shortest and the longest sleep between two looks at the holder.
+/// The shortest and the longest sleep between two checks of the holder.
 const SLICES: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
 
-/// How often a change of the word is tried anew before a sleep: more failures than this mean that an untrusted writer is at work.
+/// How often a change of the word is retried before a sleep. More failures than this mean that an untrusted writer
+/// interferes.
 const TRIES: u32 = 1000;
 
-/// What the algorithm stands on.
+/// What the algorithm needs.
 pub(crate) trait World {
-    /// Reads the word; what its last writer did before is visible from then on.
+    /// Reads the word, with everything that its last writer did before.
     fn load(&self) -> u32;
-    /// Writes `to` if the word is `from`; as an acquire and a release at once.
+    /// Writes `to` if the word is `from`, with acquire and release ordering.
     fn replace(&self, from: u32, to: u32) -> bool;
-    /// Wakes one that sleeps on the word.
+    /// Wakes one thread that sleeps on the word.
     fn wake(&self);
-    /// Calls `f` while nobody has, or can take, the seat; `None` when somebody has it, or nobody can tell.
+    /// Calls `f` while no process has or can take the seat. Returns `None` when a process has it, or when that cannot
+    /// be known.
     fn in_seat<T>(&self, seat: u16, f: impl FnOnce() -> T) -> Option<T>;
 
     /// The number of places in the queue.
@@ -59,28 +61,28 @@ pub(crate) trait World {
     fn place(&self, index: usize) -> u32;
     /// As [`replace`](Self::replace).
     fn replace_place(&self, index: usize, from: u32, to: u32) -> bool;
-    /// Wakes the one that sleeps on the place.
+    /// Wakes the waiter that sleeps on the place.
     fn wake_place(&self, index: usize);
-    /// Since when the one in the place waits, in ticks.
+    /// The time at which the waiter in the place began to wait, in ticks.
     fn since(&self, index: usize) -> u32;
     fn set_since(&self, index: usize, ticks: u32);
     /// When a waiter was last called, in ticks.
     fn called_at(&self) -> u32;
     fn set_called_at(&self, ticks: u32);
-    /// Ticks of a clock that all processes share and that does not go back.
+    /// The time in ticks, by a clock that all processes share and that never goes back.
     fn now(&self) -> u32;
-    /// Orders writes before it and reads after it, with those of others who do the same.
+    /// Orders earlier writes before later reads, relative to other threads that call this.
     fn fence(&self);
 }
 
-/// A lock that has been taken.
+/// An acquired lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// The last holder died inside.
+    /// The last holder died while it held the lock.
     pub recovered: bool,
 }
 
-/// Where a waiter sleeps: as long as that word has the value.
+/// Where a waiter sleeps: until that word changes from the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sleep {
     /// On the lock word.
@@ -89,26 +91,26 @@ pub(crate) enum Sleep {
     OnPlace(usize, u32),
 }
 
-/// What came of a try.
+/// The result of a try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attempt {
-    /// The lock is ours.
+    /// The caller has the lock.
     Taken(Taken),
-    /// Somebody has it, or it is reserved.
+    /// Another participant has it, or it is reserved.
     Busy(Sleep),
 }
 
 /// Whether a free lock may be taken.
 enum Permit {
-    /// Yes; with these flags, so that a release finds those who wait.
+    /// Yes, with these flags, so that a release finds the waiters.
     Yes(u32),
-    /// It is reserved for another, and the word says so.
+    /// It is reserved for another participant, and the word has the flag for that.
     No,
-    /// The words have changed: look again.
+    /// The words have changed: check again.
     Unclear,
 }
 
-/// One that wants the lock, and how far it is.
+/// A participant that wants the lock, and the state of its wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
     seat: u32,
@@ -121,7 +123,7 @@ impl Turn {
         Self { seat: u32::from(seat), has_slept: false, place: None }
     }
 
-    /// Takes the lock if it is free and reserved for nobody else.
+    /// Takes the lock if it is free and not reserved for another participant.
     pub(crate) fn try_once(&mut self, world: &impl World) -> Option<Taken> {
         for _ in 0..TRIES {
             let seen = world.load();
@@ -141,15 +143,15 @@ impl Turn {
         None
     }
 
-    /// Takes the lock if possible, and otherwise leaves word that somebody is about to sleep. `waited` is the time since the
-    /// first try.
+    /// Takes the lock if possible, and otherwise sets the flag that a waiter is about to sleep. `waited` is the time
+    /// since the first try.
     pub(crate) fn attempt(&mut self, world: &impl World, waited: Duration) -> Attempt {
         if let Some(taken) = self.try_once(world) {
             return Attempt::Taken(taken);
         }
         self.enter(world, waited);
         self.has_slept = true;
-        // A release that does not find the place has changed the word before; then the next look finds it free.
+        // A release that misses the place has changed the word before, so the next check finds the lock free.
         world.fence();
         let mut seen = world.load();
         for _ in 0..TRIES {
@@ -178,7 +180,7 @@ impl Turn {
         Attempt::Busy(self.place.map_or(Sleep::OnWord(seen), |index| Sleep::OnPlace(index, self.seat)))
     }
 
-    /// Has a place in the queue from here on, if there is a free one.
+    /// Takes a place in the queue, if there is a free one.
     fn enter(&mut self, world: &impl World, waited: Duration) {
         if let Some(index) = self.place
             && queue::renew(world, self.seat, index)
@@ -188,7 +190,7 @@ impl Turn {
         self.place = queue::enter(world, self.seat, world.now().wrapping_sub(ticks(waited)));
     }
 
-    /// Whether the lock, which is free, may be taken.
+    /// Returns whether the lock, which is free, may be taken.
     fn permit(&self, world: &impl World, seen: u32) -> Permit {
         let flags = if self.has_slept { WAITERS } else { seen & WAITERS };
         let Some(heir) = queue::oldest(world) else { return Permit::Yes(flags) };
@@ -205,7 +207,7 @@ impl Turn {
         if seen != reserved && !world.replace(seen, reserved) {
             return Permit::Unclear;
         }
-        // The heir may have had its turn since, and the word the same value again: then it is reserved for nobody.
+        // The waiter may have had its turn meanwhile, and the word the same value again. Then the lock is not reserved.
         if queue::call(world, heir) { Permit::No } else { Permit::Unclear }
     }
 
@@ -224,11 +226,11 @@ impl Turn {
         }
     }
 
-    /// Frees a lock whose holder is dead, and takes it if nobody else has waited longer. To be called after a try that found
-    /// the lock held, or after a sleep that nobody has ended.
+    /// Frees a lock whose holder is dead, and takes it if no other participant has waited longer. Call it after a try
+    /// that found the lock held, or after a sleep that ended without a wake-up.
     pub(crate) fn recover(&mut self, world: &impl World) -> Option<Taken> {
         let dead = holder(world.load())?;
-        // Whether the caller itself holds the lock is not known here: see `reclaim`.
+        // This code does not know whether the caller itself holds the lock: see `reclaim`.
         if u32::from(dead) == self.seat {
             return None;
         }
@@ -236,14 +238,15 @@ impl Turn {
         self.try_once(world)
     }
 
-    /// Takes a lock that names our own seat though we do not hold it: an untrusted writer wrote that.
+    /// Takes a lock that names this participant's seat although it does not hold the lock: an untrusted writer did
+    /// that.
     pub(crate) fn reclaim(&mut self, world: &impl World) -> Option<Taken> {
         let seat = holder(world.load()).filter(|&seat| u32::from(seat) == self.seat)?;
         bury(world, seat);
         self.try_once(world)
     }
 
-    /// Stops waiting. It may have been this one that the last release woke, so another must have its chance.
+    /// Stops waiting. The last release may have woken this waiter, so it must wake another one.
     pub(crate) fn leave(&mut self, world: &impl World) {
         self.exit(world);
         if !std::mem::take(&mut self.has_slept) {
@@ -263,14 +266,14 @@ impl Turn {
     }
 }
 
-/// To be called by a participant that has just taken the free seat `seat`, before it does anything else: if the words name
-/// it, the one that had it before died holding the lock, or waiting for it.
+/// Call this first after taking the free seat `seat`. If the words name the seat, its previous owner died while it held
+/// the lock or waited for it.
 pub(crate) fn disown(world: &impl World, seat: u16) {
     queue::clear(world, seat);
     bury(world, seat);
 }
 
-/// Frees the lock if `dead`, whose seat the caller has, holds it.
+/// Frees the lock if it is held by `dead`, whose seat the caller has.
 fn bury(world: &impl World, dead: u16) {
     for _ in 0..TRIES {
         let seen = world.load();
@@ -287,10 +290,11 @@ fn bury(world: &impl World, dead: u16) {
     }
 }
 
-/// Releases the lock. `false` when the word does not name `seat` as the holder: an untrusted writer was there.
+/// Releases the lock. Returns `false` when the word does not name `seat` as the holder: an untrusted writer has changed
+/// it.
 ///
-/// `is_long` says that the caller's turns are long enough for a call to this function to cost nothing beside them: then
-/// the word goes on saying that somebody waits, so that everybody has to look at the queue first.
+/// `is_long` means that the caller holds the lock for so long that a call to this function costs nothing in comparison.
+/// Then the word keeps its flag for waiters, so that every participant must check the queue first.
 pub(crate) fn release(world: &impl World, seat: u16, is_long: bool) -> bool {
     for _ in 0..TRIES {
         let seen = world.load();
@@ -317,7 +321,7 @@ pub(crate) fn release(world: &impl World, seat: u16, is_long: bool) -> bool {
     false
 }
 
-/// Wakes the one that has waited longest, after the lock has become free.
+/// Wakes the waiter that has waited longest, after the lock has become free.
 fn pass_on(world: &impl World) {
     for _ in 0..TRIES {
         match queue::oldest(world) {
@@ -328,8 +332,8 @@ fn pass_on(world: &impl World) {
     }
 }
 
-/// With nobody in the queue there is nobody to keep a free lock for. One that sleeps on the word, because the queue was
-/// full, is woken; it leaves word for the next.
+/// If the queue is empty, a free lock is not reserved. A waiter that sleeps on the word, because the queue was full, is
+/// woken and sets the flag for the next one.
 fn open(world: &impl World) {
     for _ in 0..TRIES {
         let seen = world.load();
@@ -343,7 +347,7 @@ fn open(world: &impl World) {
     }
 }
 
-/// How long to sleep before the next look at the holder, after having waited for `waited`.
+/// Returns how long to sleep before the next check of the holder, after having waited for `waited`.
 pub(crate) fn slice(waited: Duration) -> Duration {
     (waited / 16).clamp(SLICES.0, SLICES.1)
 }

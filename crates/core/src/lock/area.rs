@@ -1,5 +1,5 @@
-//! A lock in any segment, beside whatever else is there: its words in an area of [`BYTES`], and its participants by a seat
-//! that they have for all the locks of the segment.
+//! A lock in any segment, next to other contents: its words in an area of [`BYTES`]. A participant has one seat for all
+//! locks of the segment.
 
 use std::hint;
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use super::{LONGEST_SLICE, Shared, Taken, word};
 use crate::sys::seat::Seating;
 use crate::{Result, SharedBytes, sys};
 
-/// Bytes of an area: two cache lines, so that what is written often has its own.
+/// Bytes of an area: two cache lines, so that words that change often have their own.
 pub(crate) const BYTES: usize = 128;
 
-/// Looks before the first sleep, with pauses that double: about 5 us.
+/// Checks before the first sleep, with pauses that double: about 5 us.
 const LOOKS: u32 = 8;
 
 /// One participant's lock.
@@ -22,7 +22,7 @@ pub(crate) struct Area<'a> {
     seat: &'a sys::seat::Seat,
 }
 
-/// How far a participant is with waiting for one lock.
+/// The state of a participant's wait for one lock.
 #[derive(Debug)]
 pub(crate) struct AreaTurn(Turn);
 
@@ -32,10 +32,10 @@ impl AreaTurn {
     }
 }
 
-/// What came of a slice of waiting.
+/// The result of a slice of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// The lock is ours.
+    /// This participant has the lock.
     Taken(Taken),
     /// There is time left.
     Again,
@@ -44,12 +44,12 @@ pub(crate) enum Progress {
 }
 
 impl<'a> Area<'a> {
-    /// The lock in the area at `start`; `None` where that leaves the view.
+    /// Finds the lock in the area at `start`; `None` if that leaves the view.
     pub(crate) fn new(bytes: SharedBytes<'a>, start: usize, seat: &'a sys::seat::Seat) -> Option<Self> {
         Some(Self { words: Words::new(bytes, start, BYTES)?, seat })
     }
 
-    /// Who has the lock.
+    /// Returns the seat that holds the lock.
     pub(crate) fn holder(&self) -> Option<u16> {
         word::holder(self.words.word().load(std::sync::atomic::Ordering::SeqCst))
     }
@@ -58,8 +58,8 @@ impl<'a> Area<'a> {
         Shared { words: self.words, seat: self.seat }
     }
 
-    /// Takes the lock, blocking for at most [`LONGEST_SLICE`]; to be called until it comes to an end, at first with
-    /// `is_first`. `since` is when that was, and `check` fails when there is no lock any more.
+    /// Acquires the lock, blocking for at most [`LONGEST_SLICE`]. Call it until it returns a final result, the first
+    /// time with `is_first`. `since` is the time of the first call. `check` fails when the lock no longer exists.
     ///
     /// # Errors
     /// What `check` returns.
@@ -77,7 +77,7 @@ impl<'a> Area<'a> {
             Ok(Progress::Taken(taken))
         };
         if is_first {
-            // A wait that ended in an error may have left its place.
+            // A wait that ended in an error may have left its place in the queue.
             turn.leave(&world);
         }
         for look in 0..if is_first { LOOKS } else { 1 } {
@@ -117,17 +117,17 @@ impl<'a> Area<'a> {
         }
     }
 
-    /// Releases the lock. `false` when this participant did not have it.
+    /// Releases the lock. Returns `false` when this participant did not hold it.
     pub(crate) fn release(&self) -> bool {
         algorithm::release(&self.world(), self.seat.number(), false)
     }
 
-    /// To be called by a participant that has just taken its seat: if the lock names that seat, its holder has died.
+    /// Call this after taking a seat: if the lock names that seat, its holder has died.
     pub(crate) fn disown(&self) {
         algorithm::disown(&self.world(), self.seat.number());
     }
 
-    /// Frees the lock if its holder is dead; whether it was.
+    /// Frees the lock if its holder is dead. Returns whether it did.
     pub(crate) fn free_dead(&self) -> bool {
         Turn::new(self.seat.number()).recover(&self.world()).is_some() && self.release()
     }

@@ -1,4 +1,4 @@
-//! Where things lie in a lock's segment. Pure.
+//! The offsets in a lock's segment. Pure.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -7,7 +7,7 @@ use super::words::Words;
 use crate::sys::seat::TABLE;
 use crate::{Error, Result, SharedBytes};
 
-/// The bytes of a lock's segment: the lock itself, and a table of seats where the system keeps none.
+/// The bytes of a lock's segment: the lock itself, and a table of seats on systems that keep none.
 pub(super) const SIZE: usize = match TABLE {
     Some(table) => table.end,
     None => LOCK,
@@ -16,7 +16,7 @@ pub(super) const SIZE: usize = match TABLE {
 /// The bytes of the lock itself.
 const LOCK: usize = WORD + WORDS;
 
-/// Where the words of the lock lie, the lock word first; they have cache lines of their own.
+/// The offset of the lock's words, the lock word first. They have their own cache lines.
 pub(super) const WORD: usize = 128;
 /// The bytes of the words: 15 places for waiters.
 const WORDS: usize = 128;
@@ -25,18 +25,18 @@ const MAGIC: u64 = u64::from_le_bytes(*b"SHRLOCK\x02");
 const MAGIC_AT: usize = 0;
 /// A number that no other lock has.
 const IDENTIFIER_AT: usize = 8;
-/// Where the next participant begins to look for a seat.
+/// The offset of the seat at which the next participant begins to search.
 const NEXT_SEAT_AT: usize = 64;
 
 /// Writes the header of a new lock.
 pub(super) fn write(bytes: SharedBytes<'_>, identifier: u64) -> Result<()> {
     word64(bytes, IDENTIFIER_AT)?.store(identifier, Relaxed);
-    // Last, for systems on which others can see the segment already.
+    // Last: on some systems, other processes can see the segment already.
     word64(bytes, MAGIC_AT)?.store(MAGIC, Release);
     Ok(())
 }
 
-/// Checks that the segment is a lock's, and gives the lock's number.
+/// Checks that the segment holds a lock, and returns the lock's number.
 pub(super) fn read(bytes: SharedBytes<'_>) -> Result<u64> {
     if bytes.len() < SIZE || word64(bytes, MAGIC_AT)?.load(Acquire) != MAGIC {
         return Err(Error::layout(
@@ -46,13 +46,13 @@ pub(super) fn read(bytes: SharedBytes<'_>) -> Result<u64> {
     Ok(word64(bytes, IDENTIFIER_AT)?.load(Relaxed))
 }
 
-/// A seat to try first, another one each time. Any value that an untrusted writer leaves there will do.
+/// Returns the seat to try first, a different one at each call. An untrusted writer may leave any value there.
 pub(super) fn next_seat(bytes: SharedBytes<'_>) -> Result<u16> {
     #[expect(clippy::cast_possible_truncation, reason = "any 16 bits will do")]
     Ok(word64(bytes, NEXT_SEAT_AT)?.fetch_add(1, Relaxed) as u16)
 }
 
-/// The words of the lock.
+/// Returns the words of the lock.
 pub(super) fn words(bytes: SharedBytes<'_>) -> Result<Words<'_>> {
     Words::new(bytes, WORD, WORDS).ok_or_else(too_short)
 }

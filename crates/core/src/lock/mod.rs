@@ -1,10 +1,9 @@
-//! A lock in shared memory that outlives the death of its holder.
+//! A lock in shared memory that survives the death of its holder.
 //!
-//! - `word.rs`: the word of memory that says who holds it; `queue.rs`: the places of those who wait; `algorithm.rs`: how both
-//!   change; `model.rs` checks that;
+//! - `word.rs`: the word that names the holder; `queue.rs`: the places of waiters; `algorithm.rs`: how both change;
 //! - `words.rs`: these words in a segment, any segment; `header.rs`: the segment of a lock;
 //! - this file: one participant, which is a thread of JavaScript or a user of this crate;
-//! - `waiter.rs`: a thread that waits for those who must not block.
+//! - `waiter.rs`: a thread that waits on behalf of threads that must not block.
 
 mod algorithm;
 pub(crate) mod area;
@@ -32,48 +31,48 @@ use words::{Shared, Words};
 use crate::sys::seat::Seating as _;
 use crate::{AttachOptions, CreateOptions, Error, Kind, Mapping, Name, Result, Segment, sys};
 
-/// The longest that one call of [`Lock::acquire_in_slices`] blocks: between two calls the caller's thread can be told to end.
+/// The longest time that one call of [`Lock::acquire_in_slices`] blocks. Between two calls, the caller's thread can be
+/// told to end.
 pub const LONGEST_SLICE: Duration = Duration::from_millis(50);
 
-/// Looks before the first sleep, with pauses that double: about 5 us.
+/// Checks before the first sleep, with pauses that double: about 5 us.
 const LOOKS: u32 = 8;
 
-/// How long what was seen of a holder that lives counts for those who only try.
+/// How long a `try_acquire` trusts an earlier check that found the holder alive.
 const GLANCE: Duration = Duration::from_millis(1);
 
-/// One participant in a lock. It has a seat of its own, which the system frees when the process dies.
+/// One participant in a lock. It has its own seat, which the system frees when the process dies.
 ///
-/// A participant is one for the purpose of exclusion: if several threads use it, they have to agree that only one of them
-/// acquires.
+/// Exclusion is between participants: if several threads use one, they must agree which of them acquires.
 #[derive(Debug)]
 pub struct Lock {
     segment: Segment,
     seat: u16,
     state: Mutex<State>,
-    /// When this participant last came here, in ticks; most of its turns pass this code by.
+    /// When this participant last called this code, in ticks; most of its turns do not.
     last_call: AtomicU32,
 }
 
 #[derive(Debug)]
 struct State {
-    /// Given up on close.
+    /// Dropped on close.
     seat: Option<Arc<sys::seat::Seat>>,
-    /// Whether a [`Waiter`] is to acquire the lock.
+    /// Whether a [`Waiter`] shall acquire the lock.
     is_wanted: bool,
-    /// What a waiter has acquired, until its owner takes it over.
+    /// The lock that a waiter has acquired, until its owner takes it over.
     granted: Option<Taken>,
-    /// Whether the owner is in [`Lock::acquire`], so that the waiter must keep still.
+    /// Whether the owner is in [`Lock::acquire`], so that the waiter must do nothing.
     is_blocking: bool,
-    /// How far the wait is.
+    /// The state of the wait.
     turn: Turn,
-    /// Since when the waiter, and the owner, wait.
+    /// When the waiter and the owner began to wait.
     wanted_since: Option<Instant>,
     blocked_since: Option<Instant>,
-    /// The word of the holder that was last found alive by a try, and when.
+    /// The word of the holder that a try last found alive, and when.
     glance: Option<(u32, Instant)>,
 }
 
-/// What came of a slice of [`Lock::acquire_in_slices`].
+/// The result of a slice of [`Lock::acquire_in_slices`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// Acquired.
@@ -84,18 +83,18 @@ pub enum Progress {
     Again,
 }
 
-/// What a waiter finds when it looks after a lock.
+/// What a waiter finds when it checks a lock.
 #[derive(Debug)]
 enum Poll {
     /// Nothing to do for now.
     Idle,
-    /// Acquired: the owner has to be told.
+    /// Acquired: the owner must be notified.
     Granted,
-    /// Held by somebody: where to sleep, and for how long the lock has been waited for.
+    /// Held by another participant: where to sleep, and how long the wait has lasted.
     Busy(Sleep, Duration),
 }
 
-/// Keeps the waiter from acquiring the lock while its owner blocks. Puts the turn back in whichever way that ends.
+/// Keeps the waiter from acquiring the lock while its owner blocks. Puts the turn back however that ends.
 struct Blocking<'a> {
     lock: &'a Lock,
     turn: Turn,
@@ -110,11 +109,12 @@ impl Drop for Blocking<'_> {
 }
 
 impl Lock {
-    /// Where the lock word lies in the segment, in bytes: 32 bits, 0 when the lock is free, and [`seat`](Self::seat) when
-    /// this participant has it; any other value is for [`acquire`](Self::acquire) and [`release`](Self::release) to treat.
+    /// The offset of the lock word in the segment, in bytes. It has 32 bits. It is 0 when the lock is free, and
+    /// [`seat`](Self::seat) when this participant holds it. For any other value, call [`acquire`](Self::acquire) and
+    /// [`release`](Self::release).
     pub const WORD: usize = header::WORD;
 
-    /// Creates a lock, which is free, in a segment of its own.
+    /// Creates a lock, which is free, in its own segment.
     ///
     /// # Errors
     /// As [`Segment::create`], and [`Kind::System`] when the process has no file descriptor left. Nothing stays behind.
@@ -141,7 +141,7 @@ impl Lock {
         Self::join(Segment::attach(name, options)?)
     }
 
-    /// Takes a seat. If that fails, a segment that was just created goes again.
+    /// Takes a seat. If that fails, removes a segment that was just created.
     fn join(segment: Segment) -> Result<Self> {
         let joined = segment
             .mapping()
@@ -192,19 +192,20 @@ impl Lock {
         self.segment.name()
     }
 
-    /// What this participant is called in the lock word: 1 to 65535.
+    /// Returns the number of this participant in the lock word: 1 to 65535.
     #[must_use]
     pub fn seat(&self) -> u16 {
         self.seat
     }
 
-    /// The segment's mapping.
+    /// Returns the segment's mapping.
     #[must_use]
     pub fn mapping(&self) -> &Arc<Mapping> {
         self.segment.mapping()
     }
 
-    /// Which segment this is, as a text that no other segment has, now or later, as far as the system can tell.
+    /// Returns a text that identifies the segment: no other segment has it, now or later, as far as the system can
+    /// tell.
     #[must_use]
     pub fn identity(&self) -> String {
         let identity = self.segment.identity();
@@ -221,7 +222,7 @@ impl Lock {
     pub fn try_acquire(&self) -> Result<Option<Taken>> {
         let mut state = self.state();
         if state.granted.is_some() {
-            // The one that waited for it has it.
+            // The thread that waited has the lock.
             return Ok(None);
         }
         let seat = state.seat.clone().ok_or_else(|| self.closed())?;
@@ -238,7 +239,7 @@ impl Lock {
         }
         let seen = shared.words.word().load(Relaxed);
         let now = Instant::now();
-        // Asking for a seat is a system call: whoever polls without a pause does not make it each time.
+        // Asking for a seat is a system call, so a caller that polls without a pause does not make one each time.
         if state.glance.is_some_and(|(word, at)| word == seen && now.saturating_duration_since(at) < GLANCE) {
             return None;
         }
@@ -247,11 +248,11 @@ impl Lock {
         taken
     }
 
-    /// Acquires the lock, blocking for at most `timeout`; `None` when that was too short. This participant must not hold
-    /// the lock.
+    /// Acquires the lock, blocking for at most `timeout`. Returns `None` when that was too short. This participant must
+    /// not hold the lock.
     ///
-    /// What a [`Waiter`] has acquired for this participant meanwhile is taken over: the thread that would have to be told
-    /// of it is the one that waits here.
+    /// If a [`Waiter`] has acquired the lock for this participant meanwhile, takes it over: the thread that the waiter
+    /// would notify is the one that waits here.
     ///
     /// # Errors
     /// As [`try_acquire`](Self::try_acquire).
@@ -266,8 +267,8 @@ impl Lock {
         }
     }
 
-    /// As [`acquire`](Self::acquire), for callers that cannot block for longer than [`LONGEST_SLICE`]: to be called until it
-    /// comes to an end, at first with `is_first`. Time is counted from then on.
+    /// As [`acquire`](Self::acquire), for callers that cannot block for longer than [`LONGEST_SLICE`]. Call it until it
+    /// returns a final result, the first time with `is_first`, which starts the clock.
     ///
     /// # Errors
     /// As [`try_acquire`](Self::try_acquire).
@@ -339,8 +340,8 @@ impl Lock {
         }
     }
 
-    /// Releases the lock, which this participant holds. `false` when it does not, because an untrusted writer changed the
-    /// segment or the lock is closed; that harms nobody.
+    /// Releases the lock, which this participant holds. Returns `false` when it does not, because an untrusted writer
+    /// changed the segment or the lock is closed; that does no harm.
     pub fn release(&self) -> bool {
         let state = self.state();
         let (Some(seat), Ok(words)) = (&state.seat, self.words()) else { return false };
@@ -350,14 +351,14 @@ impl Lock {
         algorithm::release(&shared, self.seat, is_long)
     }
 
-    /// Drops this participant's part in the lock, and its seat: if it holds the lock, the next one finds that it has died.
-    /// Idempotent.
+    /// Ends this participant's use of the lock, and frees its seat. If it holds the lock, the next holder sees that it
+    /// has died. Idempotent.
     pub fn close(&self) {
         self.give_up();
         self.segment.close();
     }
 
-    /// Gives the seat up, as the death of the process would.
+    /// Frees the seat, as the death of the process would.
     pub fn give_up(&self) {
         let mut state = self.state();
         state.is_wanted = false;
@@ -390,14 +391,14 @@ impl Lock {
         }
     }
 
-    /// Has a waiter acquire the lock.
+    /// Makes a waiter acquire the lock.
     fn want(&self) {
         let mut state = self.state();
         state.is_wanted = true;
         state.wanted_since.get_or_insert_with(Instant::now);
     }
 
-    /// Keeps a waiter from acquiring the lock; releases what it has acquired already.
+    /// Keeps a waiter from acquiring the lock. Releases the lock if it has.
     fn unwant(&self) {
         let is_granted = {
             let mut state = self.state();
@@ -416,14 +417,14 @@ impl Lock {
         }
     }
 
-    /// Takes over what a waiter has acquired.
+    /// Takes over the lock that a waiter has acquired.
     fn take_grant(&self) -> Result<Option<Taken>> {
         let granted = self.state().granted.take();
         self.words()?;
         Ok(granted)
     }
 
-    /// A waiter's look; `is_over` when it has slept without being woken.
+    /// One check by a waiter; `is_over` when it has slept without being woken.
     fn poll(&self, is_over: bool) -> Poll {
         let mut state = self.state();
         if !state.is_wanted || state.is_blocking || state.granted.is_some() {
@@ -443,20 +444,21 @@ impl Lock {
             Attempt::Busy(sleep) => Poll::Busy(sleep, waited),
             Attempt::Taken(taken) => {
                 state.granted = Some(taken);
-                // If the lock is wanted again afterwards, that is another wait.
+                // If the owner wants the lock again afterwards, that is a new wait.
                 state.wanted_since = None;
                 Poll::Granted
             }
         }
     }
 
-    /// The words of the lock, once the segment is known to be in order.
+    /// Returns the words of the lock, after checking that the segment is intact.
     fn words(&self) -> Result<Words<'_>> {
         let bytes = self.segment.mapping().bytes().map_err(|e| self.located(e))?;
         header::words(bytes)
     }
 
-    /// A lock that was taken in a segment that is still there: in one that was truncated it was only taken here.
+    /// Returns a lock that was acquired, if the segment is still whole. In a truncated segment it was only acquired in
+    /// this process.
     fn checked(&self, taken: Taken) -> Result<Progress> {
         self.last_call.store(ticks(sys::seat::clock()), Relaxed);
         self.segment.mapping().check().map_err(|e| self.located(e))?;

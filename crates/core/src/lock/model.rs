@@ -1,11 +1,11 @@
-//! The lock's algorithm under every schedule that matters, by the model checker `loom`:
+//! Checks the lock's algorithm under every relevant schedule, by the model checker `loom`:
 //! `cargo test --release --package shareable-core --features model lock::model`.
 //!
-//! The code under test is `algorithm.rs` as it is; memory, sleep and seats are models here. Sleeps have no end of their own
-//! where nobody dies, so that a wake-up that is lost is a deadlock, which loom reports. Where somebody dies each sleep may
-//! end by itself, as slices do. What the lock guards is a cell that loom watches for races.
+//! The code under test is `algorithm.rs`; memory, sleep and seats are models here. If no participant dies, sleeps do
+//! not end by themselves, so a lost wake-up is a deadlock, which loom reports. If one dies, each sleep may end by
+//! itself, as slices do. The lock guards a cell that loom watches for races.
 //!
-//! Mutants are the same algorithm with one thing wrong, by way of the model beneath it: each must be caught.
+//! A mutant is the same algorithm over a model with one fault. The checks must catch each mutant.
 
 use std::env;
 use std::process::Command;
@@ -20,46 +20,46 @@ use super::algorithm::World;
 use super::word::HOLDER;
 use super::*;
 
-/// What is wrong.
+/// The fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mutant {
     None,
-    /// Changes of the word order no other memory.
+    /// Changes of the word do not order other memory.
     Unordered,
-    /// A release wakes nobody.
+    /// A release wakes no thread.
     Silent,
-    /// Seats are looked at, not taken, before a dead holder is replaced.
+    /// A recovering participant checks the dead holder's seat but does not take it.
     OnlyLooks,
-    /// A new participant does not look whether the word names the dead whose seat it has taken.
+    /// A new participant does not check whether the word names the dead owner of its seat.
     KeepsDead,
     /// A sleeper does not compare its word before it sleeps.
     SleepsBlindly,
-    /// A waiter that has taken its place looks at a word that it read before.
+    /// A waiter that has taken its place uses a word that it read before.
     Unfenced,
-    /// A participant that only tries does not look at the queue.
+    /// A participant that only tries does not check the queue.
     Barges,
     /// A dead waiter's place stays taken.
     KeepsPlace,
-    /// A waiter that gives up does not pass its call on.
+    /// A waiter that gives up does not pass its wake-up on.
     LeavesSilently,
-    /// The lock is reserved for a waiter that has had its turn already.
+    /// The lock is reserved for a waiter that has already had its turn.
     CallsTheGone,
 }
 
-/// The sleeps that may be over before anybody else does anything.
+/// The number of sleeps that may end before any other thread runs.
 const SHORT_NAPS: u32 = 1;
 
 /// Seats 1 to 3, as the kernel keeps them.
 const SEATS: usize = 4;
 
-/// What a clock shows, all the time.
+/// What the clock shows, always.
 const NOW: u32 = 1 << 20;
 
 struct Memory {
     word: AtomicU32,
     places: Vec<Place>,
     seats: Mutex<[bool; SEATS]>,
-    /// How often anybody was woken, and how many sleep, for the word and for each place: what futexes keep.
+    /// How often threads were woken, and how many sleep, for the word and for each place: the state of futexes.
     sleepers: Mutex<Vec<Sleepers>>,
     wake_up: Condvar,
     /// Whether sleeps end by themselves.
@@ -71,7 +71,8 @@ struct Memory {
 
 struct Place {
     seat: AtomicU32,
-    /// Only orders the queue, whatever its value is: no atomic of loom, which would try each order of its accesses.
+    /// Only orders the queue and may have any value. It is not an atomic of loom, which would try each order of its
+    /// accesses.
     since: std::sync::atomic::AtomicU32,
 }
 
@@ -189,10 +190,10 @@ impl Memory {
         self.seats.lock().unwrap()[usize::from(seat)] = false;
     }
 
-    /// As futex(2): the comparison and the falling asleep are one step for those who wake.
+    /// As futex(2): for wakers, comparing and falling asleep are one step.
     fn sleep(&self, sleep: Sleep, nap: u32) {
         if self.has_slices {
-            // loom goes on with a thread that yields when the others cannot; the first sleeps may end at any moment.
+            // A thread that yields runs again when the others cannot; loom may end the first sleeps at any moment.
             if nap >= SHORT_NAPS {
                 thread::yield_now();
             }
@@ -222,7 +223,7 @@ impl Memory {
         }
     }
 
-    /// `Lock::block`, with this model's sleep. `waited` is what a clock would say.
+    /// `Lock::block`, with this model's sleep. `waited` is the time that a clock would show.
     fn acquire(&self, seat: u16, waited: Duration) -> Taken {
         let mut turn = Turn::new(seat);
         let mut naps = 0..;
@@ -245,10 +246,10 @@ impl Memory {
         taken
     }
 
-    /// What a holder does; loom fails when two do it at once, or one does not see what the other did.
+    /// What a holder does. loom fails when two do it at once, or when one does not see what the other did.
     fn work(&self) {
         self.data.with_mut(|data| {
-            // SAFETY: loom checks that nobody else has access meanwhile; that is the point of the test.
+            // SAFETY: loom checks that no other thread has access meanwhile; that is the point of the test.
             unsafe { *data += 1 };
         });
     }
@@ -274,7 +275,7 @@ fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
 const FRESH: Duration = Duration::ZERO;
 const STARVED: Duration = Duration::from_millis(2);
 
-/// Two or three take the lock `rounds` times each and nobody dies: all come to an end, one after the other.
+/// Two or three participants take the lock `rounds` times each and none dies: all finish.
 fn all_get_it(mutant: Mutant, places: usize, waits: &'static [Duration], rounds: u32, preemptions: usize) {
     check(preemptions, move || {
         let memory = Arc::new(Memory::new(places, false, mutant));
@@ -302,7 +303,7 @@ fn all_get_it(mutant: Mutant, places: usize, waits: &'static [Duration], rounds:
     });
 }
 
-/// One has died in the lock; two others come at once, and one of them is told.
+/// A holder has died; two others come at once, and exactly one of them learns of it.
 fn one_is_told(mutant: Mutant) {
     check(2, move || {
         let memory = Arc::new(Memory::new(2, true, mutant));
@@ -324,7 +325,7 @@ fn one_is_told(mutant: Mutant) {
     });
 }
 
-/// One dies in the lock while another one waits, at any moment of that.
+/// A holder dies at any moment while another participant waits.
 fn a_death_is_noticed(mutant: Mutant) {
     check(4, move || {
         let memory = Arc::new(Memory::new(2, true, mutant));
@@ -342,7 +343,7 @@ fn a_death_is_noticed(mutant: Mutant) {
     });
 }
 
-/// One dies in the lock, and a new one takes its very seat and the lock, while a third one waits.
+/// A holder dies, and a new participant takes its seat and the lock, while a third one waits.
 fn an_heir_is_no_holder(mutant: Mutant) {
     check(5, move || {
         let memory = Arc::new(Memory::new(2, true, mutant));
@@ -355,7 +356,7 @@ fn an_heir_is_no_holder(mutant: Mutant) {
         };
         memory.work();
         memory.stand_up(1);
-        // The third may be in the dead one's seat for the moment that it takes to recover.
+        // The third may have the dead one's seat for a moment, while it recovers the lock.
         while !memory.sit(1) {
             thread::yield_now();
         }
@@ -369,7 +370,7 @@ fn an_heir_is_no_holder(mutant: Mutant) {
     });
 }
 
-/// One gives up waiting at the moment at which it is woken, and another one sleeps.
+/// A waiter gives up at the moment at which it is woken, while another one sleeps.
 fn giving_up_passes_the_turn_on(mutant: Mutant) {
     check(3, move || {
         let memory = Arc::new(Memory::new(2, false, mutant));
@@ -403,7 +404,8 @@ fn giving_up_passes_the_turn_on(mutant: Mutant) {
     });
 }
 
-/// One has waited for long when the lock is released; another that only tries, again and again, does not get it before.
+/// A participant has waited for long when the lock is released. Another one that only tries, repeatedly, does not get
+/// it first.
 fn nobody_passes_the_one_that_starves(mutant: Mutant) {
     check(3, move || {
         let memory = Arc::new(Memory::new(2, false, mutant));
@@ -439,7 +441,7 @@ fn nobody_passes_the_one_that_starves(mutant: Mutant) {
             };
             if taken {
                 memory.data.with(|data| {
-                    // SAFETY: loom checks that nobody writes meanwhile.
+                    // SAFETY: loom checks that no other thread writes meanwhile.
                     assert_eq!(unsafe { *data }, 1, "the one that has waited for long was passed");
                 });
                 memory.release(3);
@@ -449,7 +451,8 @@ fn nobody_passes_the_one_that_starves(mutant: Mutant) {
     });
 }
 
-/// One that has waited for long dies before it gets the lock; another one that only tries gets it all the same.
+/// A participant that has waited for long dies before it gets the lock. Another one that only tries gets it
+/// nevertheless.
 fn a_dead_waiter_keeps_nothing(mutant: Mutant) {
     check(3, move || {
         let memory = Arc::new(Memory::new(2, true, mutant));
@@ -519,8 +522,8 @@ fn a_lock_is_not_kept_for_a_dead_waiter() {
     a_dead_waiter_keeps_nothing(Mutant::None);
 }
 
-/// Runs a test of this file that must fail, in a process of its own, because loom ends the process on some failures; gives
-/// what it says.
+/// Runs a test of this file that must fail, in its own process, because loom ends the process on some failures. Returns
+/// its output.
 fn failure_of(test: &str) -> String {
     let output = Command::new(env::current_exe().unwrap())
         .args(["--ignored", "--exact", &format!("lock::model::{test}")])

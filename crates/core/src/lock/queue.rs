@@ -1,14 +1,14 @@
-//! The queue of those who wait for a lock. A waiter takes a *place* before it sleeps, and sleeps on that place, so that a
-//! release wakes the one that has waited longest and no other.
+//! The queue of waiters. A waiter takes a *place* before it sleeps, and sleeps on that place, so that a release wakes
+//! the waiter that has waited longest and no other.
 //!
-//! A place says since when its waiter waits. Whoever wants the lock reads that, so a waiter need not run to be respected:
-//! one that the system does not schedule cannot speak up for itself. A waiter that finds no free place sleeps on the lock
-//! word, and is served when nobody has a place.
+//! A place contains the time at which its waiter began to wait. Every participant that wants the lock reads it, so a
+//! waiter that is not scheduled still counts. A waiter that finds no free place sleeps on the lock word, and gets the
+//! lock when all places are free.
 
 use super::algorithm::World;
 use super::word::HOLDER;
 
-/// In a place: its waiter has been woken, and has not looked since.
+/// In a place: its waiter has been woken, and has not checked the lock since.
 pub(crate) const CALLED: u32 = 1 << 16;
 
 /// A waiter that has a place.
@@ -16,7 +16,7 @@ pub(crate) const CALLED: u32 = 1 << 16;
 pub(crate) struct Queued {
     index: usize,
     value: u32,
-    /// For how long it has waited, in ticks.
+    /// How long it has waited, in ticks.
     pub(crate) waited: u32,
 }
 
@@ -44,18 +44,18 @@ pub(crate) fn oldest(world: &impl World) -> Option<Queued> {
     found
 }
 
-/// Takes a place for `seat`, which has waited since `since`; `None` when there is no free one.
+/// Takes a place for `seat`, which has waited since `since`. Returns `None` when no place is free.
 pub(crate) fn enter(world: &impl World, seat: u32, since: u32) -> Option<usize> {
     let index = (0..world.places()).find(|&index| {
         let seen = world.place(index);
         seen & HOLDER == 0 && world.replace_place(index, seen, seat)
     })?;
-    // Between the two, others read an older time: they may reserve the lock too early, which does no harm.
+    // Between the two stores, others read an older time. They may reserve the lock too early, which does no harm.
     world.set_since(index, since);
     Some(index)
 }
 
-/// Whether the place is still that of `seat`. Afterwards a call that came before counts no more.
+/// Returns whether the place still belongs to `seat`. An earlier wake-up no longer counts afterwards.
 pub(crate) fn renew(world: &impl World, seat: u32, index: usize) -> bool {
     let seen = world.place(index);
     if seen & HOLDER != seat {
@@ -64,9 +64,9 @@ pub(crate) fn renew(world: &impl World, seat: u32, index: usize) -> bool {
     seen == seat || world.replace_place(index, seen, seat)
 }
 
-/// Gives the place up.
+/// Frees the place.
 pub(crate) fn exit(world: &impl World, seat: u32, index: usize) {
-    // Others only add the call; what else fails is an untrusted writer's work.
+    // Other participants only set the flag; any other change is an untrusted writer's.
     for _ in 0..3 {
         let seen = world.place(index);
         if seen & HOLDER != seat || world.replace_place(index, seen, 0) {
@@ -75,7 +75,7 @@ pub(crate) fn exit(world: &impl World, seat: u32, index: usize) {
     }
 }
 
-/// Wakes a waiter so that it looks at the lock, unless it was woken already. `false` when it has left its place meanwhile.
+/// Wakes a waiter so that it checks the lock, unless it was woken already. Returns `false` when it has left its place.
 pub(crate) fn call(world: &impl World, queued: Queued) -> bool {
     if queued.value & CALLED != 0 {
         return world.place(queued.index) == queued.value;
@@ -88,8 +88,8 @@ pub(crate) fn call(world: &impl World, queued: Queued) -> bool {
     is_there
 }
 
-/// Takes the place of a waiter that is dead, or that was called more than `grace` ticks ago and has not come: it is stopped,
-/// and comes back when it runs again.
+/// Takes the place of a waiter that is dead, or that was woken more than `grace` ticks ago and has not come. Such a
+/// waiter is stopped, and takes another place when it runs again.
 pub(crate) fn evict(world: &impl World, queued: Queued, grace: u32) -> bool {
     let is_dead = || world.replace_place(queued.index, queued.value, 0);
     if let Some(is_removed) = world.in_seat(queued.seat(), is_dead) {
@@ -99,7 +99,7 @@ pub(crate) fn evict(world: &impl World, queued: Queued, grace: u32) -> bool {
     is_late && world.replace_place(queued.index, queued.value, 0)
 }
 
-/// Clears the places of whoever had the seat before the caller.
+/// Clears the places of the previous owner of the caller's seat.
 pub(crate) fn clear(world: &impl World, seat: u16) {
     for index in 0..world.places() {
         let seen = world.place(index);

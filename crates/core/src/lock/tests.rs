@@ -1,4 +1,4 @@
-//! Participants in threads of one process, which have seats of their own as processes do; `give_up` is what the kernel
+//! Participants in threads of one process, which have their own seats as processes do. `give_up` does what the kernel
 //! does when one dies.
 
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
@@ -14,7 +14,7 @@ const LONG: Duration = Duration::from_secs(20);
 const CLEAN: Option<Taken> = Some(Taken { recovered: false });
 const RECOVERED: Option<Taken> = Some(Taken { recovered: true });
 
-/// A lock whose name goes with it.
+/// A lock whose name is unlinked when the value drops.
 struct Fresh(Lock);
 
 impl Drop for Fresh {
@@ -121,7 +121,7 @@ fn a_seat_that_is_taken_over_does_not_make_the_dead_look_alive() {
         if next.seat() == victim.seat() {
             break next;
         }
-        // Seats are given in turn.
+        // Seats are handed out in turn.
         lock.0.mapping().bytes().unwrap().words(64..72).unwrap()[0].store(victim.seat().into(), SeqCst);
     };
     assert_eq!(lock.word().load(SeqCst), DIED);
@@ -308,7 +308,7 @@ fn slices_grow_from_half_a_millisecond_to_twenty() {
     assert_eq!(algorithm::slice(LONG), Duration::from_millis(20));
 }
 
-/// Leaves word that `lock` has waited for two milliseconds, and does nothing more, as a stopped process would.
+/// Registers `lock` as having waited for two milliseconds, and does nothing more, as a stopped process would.
 fn wait_and_stop(lock: &Lock) {
     let mut state = lock.state();
     let seat = state.seat.clone().unwrap();
@@ -341,7 +341,7 @@ fn a_waiter_that_is_stopped_delays_others_once() {
     other.release();
     assert_eq!(lock.0.try_acquire().unwrap(), CLEAN);
     lock.0.release();
-    // It goes on where it was.
+    // It continues where it was.
     assert_eq!(acquire(&stopped), CLEAN);
 }
 

@@ -1,4 +1,4 @@
-//! A thread that waits for locks on behalf of one that must not block.
+//! A thread that waits for locks on behalf of threads that must not block.
 
 use std::io;
 use std::mem;
@@ -13,25 +13,25 @@ use super::algorithm::{Sleep, slice};
 use super::{Lock, Poll, Taken};
 use crate::{Result, sys};
 
-/// What the thread sleeps when there is nothing to wait for; everything that concerns it wakes it.
+/// How long the thread sleeps when it waits for nothing. Every relevant change wakes it.
 const IDLE: Duration = Duration::from_hours(1);
 
 /// The shortest sleep.
 const SHORTEST: Duration = Duration::from_micros(100);
 
-/// A pause after a panic, so that one that comes again and again does not take a whole processor.
+/// A pause after a panic, so that repeated panics do not use a whole processor.
 const AFTER_PANIC: Duration = Duration::from_millis(10);
 
 const STACK: usize = 256 * 1024;
 
-/// Waits for any number of locks, in one thread that starts with the first of them and ends with the value.
+/// Waits for any number of locks in one thread. The thread starts with the first lock and ends with the value.
 pub struct Waiter {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
-    /// Changes whenever the thread has to look around.
+    /// Changes whenever the thread must check its tables.
     signal: AtomicU32,
     is_stopping: AtomicBool,
     queue: Mutex<Queue>,
@@ -41,20 +41,20 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     entries: Vec<Entry>,
-    /// When to call whom, whatever the locks do.
+    /// The alarms: when to call which, independently of the locks.
     alarms: Vec<(u32, Instant)>,
 }
 
 struct Entry {
     id: u32,
     lock: Arc<Lock>,
-    /// When to look after the holder; `None` before the first sleep.
+    /// When to check the holder; `None` before the first sleep.
     next_look: Option<Instant>,
 }
 
 impl Waiter {
-    /// `on_grant` is called on the waiter's thread, with the number of a lock that has just been acquired or of an
-    /// [alarm](Self::alarm); it must not block.
+    /// Makes a waiter. It calls `on_grant` on its thread, with the number of a lock that it has just acquired or of an
+    /// [alarm](Self::alarm). `on_grant` must not block.
     pub fn new(on_grant: impl Fn(u32) + Send + Sync + 'static) -> Self {
         let shared = Shared {
             signal: AtomicU32::new(0),
@@ -65,7 +65,7 @@ impl Waiter {
         Self { shared: Arc::new(shared), thread: None }
     }
 
-    /// Acquires `lock` again and again, each time that the last one has been [taken over](Self::take) and released, until
+    /// Acquires `lock`, and again each time that it was [taken over](Self::take) and released, until
     /// [`unwant`](Self::unwant). `id` is the caller's name for it.
     ///
     /// # Errors
@@ -82,14 +82,15 @@ impl Waiter {
         Ok(())
     }
 
-    /// Gives up waiting for `lock`, and releases it if it was just acquired.
+    /// Stops waiting for `lock`, and releases it if it was just acquired.
     pub fn unwant(&self, id: u32, lock: &Lock) {
         lock.unwant();
         self.shared.queue().entries.retain(|entry| entry.id != id);
         self.shared.wake();
     }
 
-    /// Calls `on_grant` with `id` once, after `delay`, by the clock of the system. A delay past the clock's end never ends.
+    /// Calls `on_grant` with `id` once, after `delay`, by the clock of the system. A delay past the clock's end never
+    /// ends.
     ///
     /// # Errors
     /// When the thread cannot be started.
@@ -102,12 +103,12 @@ impl Waiter {
         Ok(())
     }
 
-    /// Takes an [alarm](Self::alarm) back.
+    /// Cancels an [alarm](Self::alarm).
     pub fn silence(&self, id: u32) {
         self.shared.queue().alarms.retain(|&(other, _)| other != id);
     }
 
-    /// Takes over the lock of which `on_grant` has told. `None` when it is another's by now.
+    /// Takes over the lock that `on_grant` has announced. Returns `None` when another participant has it by now.
     ///
     /// # Errors
     /// As [`Lock::try_acquire`].
@@ -152,7 +153,7 @@ impl Shared {
         sys::seat::wake_one(&self.signal);
     }
 
-    /// Goes on after a panic, which ends what caused it and not the waits of all others.
+    /// Continues after a panic, which ends the wait that caused it and no other.
     fn run(&self) {
         while panic::catch_unwind(AssertUnwindSafe(|| self.rounds())).is_err() {
             thread::sleep(AFTER_PANIC);
@@ -172,7 +173,7 @@ impl Shared {
         }
     }
 
-    /// Tries every lock. Gives those that others hold, and how long to sleep.
+    /// Tries every lock. Returns those that others hold, and how long to sleep.
     fn look(&self) -> (Vec<(Arc<Lock>, Sleep)>, Duration) {
         let mut busy = Vec::new();
         let mut timeout = IDLE;

@@ -1,5 +1,5 @@
-//! The words that one lock has in a segment: the lock word, and the places of those who wait for it. Any segment can have
-//! any number of such areas; a participant has one seat for all of them.
+//! The words of one lock in a segment: the lock word, and the places of waiters. A segment can have any number of such
+//! areas; a participant has one seat for all of them.
 //!
 //! | bytes of the area | content |
 //! |---|---|
@@ -21,8 +21,8 @@ pub(crate) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    /// The area of `len` bytes at `start`; at least 16 bytes, which is one place. `None` where it leaves the view or is not
-    /// aligned to 8 bytes.
+    /// Finds the area of `len` bytes at `start`. It has at least 16 bytes, which is one place. Returns `None` if it
+    /// leaves the view or is not aligned to 8 bytes.
     pub(crate) fn new(bytes: SharedBytes<'a>, start: usize, len: usize) -> Option<Self> {
         let is_sound = start.is_multiple_of(8) && len.is_multiple_of(8) && len >= 16;
         let all = bytes.words32(start..start.checked_add(len)?)?;
@@ -34,7 +34,7 @@ impl<'a> Words<'a> {
         &self.all[0]
     }
 
-    /// What a waiter sleeps on, and the value during which it does.
+    /// The word that a waiter sleeps on, and the value that keeps it asleep.
     pub(crate) fn sleep(self, sleep: Sleep) -> (&'a AtomicU32, u32) {
         match sleep {
             Sleep::OnWord(seen) => (self.word(), seen),
@@ -47,7 +47,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// The words of a lock, and the seats that the system keeps: what the algorithm stands on outside of its model.
+/// The words of a lock, and the seats that the system keeps: what the algorithm uses outside of its model.
 pub(crate) struct Shared<'a> {
     pub(crate) words: Words<'a>,
     pub(crate) seat: &'a sys::seat::Seat,
