@@ -14,19 +14,19 @@ use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Mapping, Memory, N
 /// How to create a segment.
 #[derive(Clone, Debug)]
 pub struct CreateOptions {
-    /// The name; `None` for a fresh random one.
+    /// The name; `None` for a random one.
     pub name: Option<Name>,
     /// Whether the creator owns it.
     pub lifetime: Lifetime,
-    /// Permission bits, as of shm_open(3). Windows has none.
+    /// Permission bits, as of shm_open(3). Windows does not have them.
     pub mode: u32,
     /// Whether the process's umask takes bits away from `mode`.
     pub umask: Umask,
     /// How it gets its memory.
     pub memory: Memory,
-    /// Where in the program this happens, for the warning about a segment left behind; may be empty.
+    /// Where the program creates it, for the warning about leaked segments; may be empty.
     pub origin: String,
-    /// Who takes an owned segment over as soon as it is made: the instance then is no owner.
+    /// The keeper that takes over an owned segment as soon as it is created: the instance is then not an owner.
     pub keeper: Option<Arc<dyn Keeper>>,
 }
 
@@ -47,9 +47,9 @@ impl Default for CreateOptions {
 /// How to attach to a segment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AttachOptions {
-    /// What the attachment may do.
+    /// The access of the attachment.
     pub access: Access,
-    /// Whether another user's segment will do.
+    /// Whether another user's segment is accepted.
     pub foreign: Foreign,
 }
 
@@ -69,18 +69,18 @@ impl Segment {
     ///
     /// # Errors
     /// [`Kind::OutOfRange`] for a size of zero, [`Kind::Exists`] when the name is taken, [`Kind::OutOfSharedMemory`]
-    /// when there is no room, and whatever else the system says. Nothing stays behind.
+    /// when there is no room, and other errors of the system. Nothing stays behind.
     pub fn create(size: usize, options: &CreateOptions) -> Result<Self> {
         Self::create_with(size, options, |_| Ok(()))
     }
 
-    /// Creates a segment and fills it by `initialize` before it has a name, so that nobody sees it half made.
+    /// Creates a segment and fills it by `initialize` before it has a name, so that no process sees it incomplete.
     ///
     /// # Errors
-    /// As [`create`](Self::create), and whatever `initialize` returns.
+    /// As [`create`](Self::create), and those that `initialize` returns.
     ///
     /// # Platform notes
-    /// Only Linux can hide a segment while it is made; elsewhere its name shows up first.
+    /// Only Linux can hide a segment while it is created; on other systems its name appears first.
     pub fn create_with(
         size: usize,
         options: &CreateOptions,
@@ -118,9 +118,9 @@ impl Segment {
                     held::note(&segment.name, identity, &segment.mapping);
                     return segment.hand_over(options);
                 }
-                // Somebody has our random name, at odds of one in 2^100: try another.
+                // Another segment has our random name, at odds of one in 2^100: try another.
                 Err(e) if e.kind() == Kind::Exists && options.name.is_none() => {}
-                // A dead owner's segment does not keep its name from a new one.
+                // A dead owner's segment does not block its name.
                 Err(e) if e.kind() == Kind::Exists => match sys::reclaim(&name) {
                     Standing::Free => {}
                     Standing::Taken => return Err(e),
@@ -133,7 +133,7 @@ impl Segment {
         }
     }
 
-    /// This process's instance of a [`Draft`](crate::Draft).
+    /// Returns this process's instance of a [`Draft`](crate::Draft).
     pub(crate) fn of_draft(name: &Name, mapping: &Arc<Mapping>, identity: Identity, options: &CreateOptions) -> Self {
         let keeper = options.keeper.clone().filter(|_| options.lifetime == Lifetime::Owned);
         held::note(name, identity, mapping);
@@ -147,12 +147,12 @@ impl Segment {
         }
     }
 
-    /// Gives a new segment to its keeper, if it has one.
+    /// Hands a new segment to its keeper, if it has one.
     fn hand_over(mut self, options: &CreateOptions) -> Result<Self> {
         if let Some(keeper) = options.keeper.as_ref().filter(|_| self.is_owner) {
             let registration = self.registration(&options.origin);
             if let Err(e) = keeper.keep(&registration, &self.mapping) {
-                // The name was never told to anybody; should it be gone already, so much the better.
+                // No other process knows the name, so it does not matter if it no longer exists.
                 let _ = self.dispose();
                 return Err(e.on_segment(self.name.as_str()));
             }
@@ -171,11 +171,11 @@ impl Segment {
         }
     }
 
-    /// Opens the segment called `name`. Never registers, unlinks or changes who owns it.
+    /// Opens the segment called `name`. Never registers or unlinks it, and never changes its owner.
     ///
     /// # Errors
-    /// [`Kind::NotFound`], [`Kind::Access`] when mode or owner forbid it or the name is not a segment's,
-    /// [`Kind::Unsupported`] for read-only access where the system cannot do it safely, and what else the system says.
+    /// [`Kind::NotFound`]; [`Kind::Access`] when mode or owner forbid it or the name is not a segment's;
+    /// [`Kind::Unsupported`] for read-only access where the system cannot do it safely; and other errors of the system.
     pub fn attach(name: &Name, options: AttachOptions) -> Result<Self> {
         let (raw, identity) = sys::attach(name, options.access, options.foreign)?;
         let mapping = Arc::new(Mapping::new(raw));
@@ -183,9 +183,9 @@ impl Segment {
         Ok(Self { name: name.clone(), mapping, identity, is_owner: false, keeper: None, access: options.access })
     }
 
-    /// Attaches to `name`, or creates it with `size` bytes if there is no such segment, without a race between the two.
-    /// Of the options all but the name count for a new one. A segment whose owner is dead is not attached to: it is removed,
-    /// and a new one created.
+    /// Attaches to `name`, or creates it with `size` bytes if it does not exist, without a race between the two. Of the
+    /// options, an existing segment uses only the name. A segment whose owner is dead is not attached to: it is
+    /// removed, and a new one is created.
     ///
     /// # Errors
     /// As [`create`](Self::create) and [`attach`](Self::attach); [`Kind::OutOfRange`] when the existing segment has
@@ -204,14 +204,14 @@ impl Segment {
         Self::open_or_create(name, attach, || Self::create(size, &options))
     }
 
-    /// What `attach` makes of the segment called `name` or, where there is no such segment, what `create` makes, which
+    /// Returns what `attach` makes of the segment called `name` or, if it does not exist, what `create` makes. `create`
     /// fails with [`Kind::Exists`] when another process was first.
     pub(crate) fn open_or_create<T>(
         name: &Name,
         mut attach: impl FnMut(Self) -> Result<T>,
         mut create: impl FnMut() -> Result<T>,
     ) -> Result<T> {
-        // Each round that fails both ways means that others created and unlinked the name in between.
+        // If both fail, other processes have created and unlinked the name in between: try again.
         loop {
             if let Standing::LeftBehind { owner, why } = sys::reclaim(name) {
                 return Err(left_behind(name, owner, &why));
@@ -228,58 +228,58 @@ impl Segment {
         }
     }
 
-    /// The segment's name.
+    /// Returns the segment's name.
     #[must_use]
     pub fn name(&self) -> &Name {
         &self.name
     }
 
-    /// Which segment of that name it is.
+    /// Returns which segment of that name it is.
     pub(crate) fn identity(&self) -> Identity {
         self.identity
     }
 
-    /// Its size in bytes.
+    /// Returns its size in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
         self.mapping.len()
     }
 
-    /// Whether this instance created the segment and has not given it a life of its own.
+    /// Returns whether this instance created the segment and still owns it.
     #[must_use]
     pub fn is_owner(&self) -> bool {
         self.is_owner
     }
 
-    /// What this instance may do.
+    /// Returns the access of this instance.
     #[must_use]
     pub fn access(&self) -> Access {
         self.access
     }
 
-    /// The mapping, to be shared with whatever uses its addresses.
+    /// Returns the mapping, to share with everything that uses its addresses.
     #[must_use]
     pub fn mapping(&self) -> &Arc<Mapping> {
         &self.mapping
     }
 
-    /// Whether this instance was closed.
+    /// Returns whether this instance was closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.mapping.is_retired()
     }
 
-    /// Drops this process's use of the segment. Idempotent.
+    /// Ends this process's use of the segment. Idempotent.
     pub fn close(&self) {
         if self.is_owner && !self.is_closed() {
-            // The name stays for others to attach to, so the segment must go on looking owned.
+            // Other processes can still attach by the name, so the segment must keep looking owned.
             tracker::keep_in_use(self.identity, &self.mapping);
         }
         self.mapping.retire();
     }
 
-    /// As [`close`](Self::close). If nothing else uses the mapping, no buffer and no list, it is unmapped, which takes less
-    /// than the exchange of its pages.
+    /// As [`close`](Self::close), and unmaps the segment if no buffer and no list uses the mapping. That is faster than
+    /// replacing its pages.
     pub fn close_alone(&mut self) {
         if !self.is_closed()
             && let Some(mapping) = Arc::get_mut(&mut self.mapping)
@@ -293,10 +293,10 @@ impl Segment {
         }
     }
 
-    /// Removes the name at once. Mappings live on until they are closed; nobody can attach any more.
+    /// Removes the name at once. Existing mappings keep working; no process can attach any more.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] when it was unlinked before, by anyone, also if another segment has the name by now, and
+    /// [`Kind::NotFound`] when any process has unlinked it before, even if another segment has the name by now, and
     /// [`Kind::Access`] when this user may not.
     pub fn unlink(&self) -> Result<()> {
         let unlinked = sys::unlink(&self.name, self.identity);
@@ -312,10 +312,10 @@ impl Segment {
         unlinked
     }
 
-    /// Closes, and unlinks if this instance is the owner; quietly, if the name is gone already.
+    /// Closes, and unlinks if this instance is the owner. A name that no longer exists is not an error.
     ///
     /// # Errors
-    /// As [`unlink`](Self::unlink), but for [`Kind::NotFound`].
+    /// As [`unlink`](Self::unlink), except [`Kind::NotFound`].
     pub fn dispose(&self) -> Result<()> {
         let unlinked = self.unlink_if_owner();
         self.close();
@@ -342,8 +342,8 @@ impl Segment {
 }
 
 impl Drop for Segment {
-    /// An owner that goes without a word leaves its segment to the tracker, for the end of the process; until then no
-    /// sweep may take it.
+    /// An owner that drops without closing leaves its segment to the tracker, which unlinks it at the end of the
+    /// process. Until then no sweep may remove it.
     fn drop(&mut self) {
         if self.is_owner && !self.is_closed() {
             tracker::keep_in_use(self.identity, &self.mapping);
@@ -351,7 +351,7 @@ impl Drop for Segment {
     }
 }
 
-/// Creates a segment that is on record with the tracker before anybody can know of it.
+/// Creates a segment that is on record with the tracker before any process can know its name.
 fn create_owned(
     name: &Name,
     size: NonZeroUsize,
@@ -388,7 +388,7 @@ fn create_owned(
     created
 }
 
-/// The error for a name that the segment of a dead owner has and keeps.
+/// The error for a name that cannot be freed because the segment of a dead owner has it.
 fn left_behind(name: &Name, owner: Option<u32>, why: &str) -> Error {
     let owner = owner.map_or_else(|| "a process".to_owned(), |pid| format!("process {pid}"));
     Error::new(

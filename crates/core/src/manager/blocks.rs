@@ -1,4 +1,4 @@
-//! What a manager keeps: in the process itself, or in a server for many.
+//! The segments that a manager keeps: in the process itself, or in a server for many processes.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -9,8 +9,7 @@ use super::Keeper;
 use crate::tracker::protocol::Registration;
 use crate::{Access, Error, Foreign, Identity, Kind, Mapping, Name, Result, sys, tracker};
 
-/// The segments of one manager, all of them on record with this process's tracker too, which has the last word if this
-/// process dies.
+/// The segments of one manager. This process's tracker also has them on record, and unlinks them if this process dies.
 #[derive(Debug, Default)]
 pub struct Blocks {
     state: Mutex<State>,
@@ -19,21 +18,21 @@ pub struct Blocks {
 #[derive(Debug, Default)]
 struct State {
     names: BTreeMap<Identity, Name>,
-    /// The block at which the next look for unlinked ones begins.
+    /// The block at which the next search for unlinked blocks begins.
     next_look: Option<Identity>,
     has_ended: bool,
 }
 
-/// How many blocks are checked each time that one is added. More than one, so that unlinked blocks are forgotten faster
-/// than new ones come; few, so that no single call takes long.
+/// How many blocks are checked each time that one is added. It is more than one, so that unlinked blocks are forgotten
+/// faster than new ones come; and small, so that no call takes long.
 const LOOKS: usize = 2;
 
-/// Names of blocks, and where to go on.
+/// Names of blocks, and where to continue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
     /// Some of the names.
     pub names: Vec<String>,
-    /// What [`Blocks::names_after`] takes to give the following names; `None` when there are no more.
+    /// The argument of [`Blocks::names_after`] for the following names; `None` when there are no more.
     pub next: Option<Identity>,
 }
 
@@ -43,10 +42,10 @@ impl Blocks {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over a segment that another process has made and has on record with its own tracker. Never waits.
+    /// Takes over a segment that another process has created and has on record with its own tracker. Never waits.
     ///
     /// # Errors
-    /// When there is no such segment, or it has no size. An errno `EAGAIN` means that a sweep is looking at the segment:
+    /// When the segment does not exist, or has no size. An errno `EAGAIN` means that a sweep is checking the segment:
     /// the caller may try again.
     pub fn take_over(&self, registration: &Registration) -> Result<()> {
         let name = Name::new(&registration.name)?;
@@ -62,7 +61,7 @@ impl Blocks {
         self.keep(registration, &mapping)
     }
 
-    /// Forgets a segment that is not there any more. An existing one is kept, because the request is then wrong.
+    /// Forgets a segment that no longer exists. An existing one is kept, because then the request is wrong.
     pub fn forget_if_gone(&self, identity: Identity) {
         let mut state = self.state();
         if state.names.get(&identity).is_some_and(|name| !sys::is_linked(name, identity)) {
@@ -71,14 +70,14 @@ impl Blocks {
         }
     }
 
-    /// The names of what is there.
+    /// Returns the names of the existing blocks.
     #[must_use]
     pub fn list(&self) -> Vec<String> {
         self.names_after(None, usize::MAX).names
     }
 
-    /// The names of what is there, from the block after `last` on, or from the first one. Looks at no more than `limit`
-    /// blocks, so that it takes little time. Blocks that were unlinked are forgotten.
+    /// Returns the names of the existing blocks, from the block after `last` on, or from the first one. Checks at most
+    /// `limit` blocks, so that it takes little time. Forgets blocks that were unlinked.
     #[must_use]
     pub fn names_after(&self, last: Option<Identity>, limit: usize) -> Names {
         let mut state = self.state();
@@ -87,17 +86,17 @@ impl Blocks {
         Names { names: found.into_iter().filter_map(|(_, name)| name).collect(), next }
     }
 
-    /// Whether nothing can be kept any more.
+    /// Returns whether the manager has ended and keeps nothing more.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.state().has_ended
     }
 
-    /// Unlinks everything; quietly what somebody has unlinked before. Idempotent, but for what could not be unlinked: that is
-    /// tried again.
+    /// Unlinks everything, and ignores blocks that another process has unlinked. Idempotent, except that it retries
+    /// blocks that could not be unlinked.
     ///
     /// # Errors
-    /// The first that a system call gave; everything else is unlinked all the same.
+    /// The first error of a system call. All other blocks are unlinked nevertheless.
     pub fn end(&self) -> Result<()> {
         let mut state = self.state();
         state.has_ended = true;
@@ -116,7 +115,8 @@ impl Blocks {
 }
 
 impl State {
-    /// Looks at up to `limit` blocks after `last`: their names, or `None` for those that are gone, which it forgets.
+    /// Checks up to `limit` blocks after `last`. Returns their names, or `None` for those that no longer exist, which
+    /// it forgets.
     fn look_after(&mut self, last: Option<Identity>, limit: usize) -> Vec<(Identity, Option<String>)> {
         let start = last.map_or(Bound::Unbounded, Bound::Excluded);
         let blocks = self.names.range((start, Bound::Unbounded)).take(limit);
@@ -130,8 +130,8 @@ impl State {
         found
     }
 
-    /// Looks at a few blocks, so that those that somebody unlinked by hand are forgotten in the end: the memory of a block
-    /// is in use for as long as the block is kept.
+    /// Checks a few blocks, so that blocks unlinked by other processes are forgotten eventually: the memory of a block
+    /// is in use as long as the block is kept.
     fn prune_some(&mut self) {
         let found = self.look_after(self.next_look, LOOKS);
         self.next_look = if found.len() < LOOKS { None } else { found.last().map(|(identity, _)| *identity) };
@@ -197,7 +197,7 @@ mod tests {
         let blocks = Arc::new(Blocks::default());
         let (first, second) = (kept(&blocks), kept(&blocks));
         first.unlink().unwrap();
-        // By somebody whom the manager does not know.
+        // As a process would that the manager does not know.
         Segment::attach(second.name(), AttachOptions::default()).unwrap().unlink().unwrap();
         assert_eq!(blocks.list(), [""; 0]);
         blocks.end().unwrap();
@@ -254,7 +254,7 @@ mod tests {
         let registration = Registration { identity, size: 1, name: name.as_str().to_owned(), origin: String::new() };
         let start = std::time::Instant::now();
         assert_eq!(Blocks::default().take_over(&registration).map_err(|e| e.kind()), Err(Kind::Layout));
-        // An attach waits 200 ms for such a segment.
+        // Attaching waits 200 ms for such a segment.
         assert!(start.elapsed() < Duration::from_millis(150), "{:?}", start.elapsed());
         drop(file);
         std::fs::remove_file(path).unwrap();

@@ -1,6 +1,7 @@
 //! A process's connection to a manager's server: as its starter, or as a member.
 //!
-//! Calls wait for the server's answer, which takes microseconds, so what is made is complete when it is returned.
+//! Calls wait for the server's answer, which takes microseconds, so that a segment is kept by the server when a call
+//! returns.
 
 use std::io;
 use std::path::Path;
@@ -15,14 +16,14 @@ use crate::sys::{Connection as _, Serving as _};
 use crate::tracker::protocol::{Frame, Registration};
 use crate::{Error, Identity, Kind, Mapping, Remedy, Result, sys, tracker};
 
-/// How long a server may take to answer. It does nothing that takes long, so a longer time means that it was stopped.
+/// How long a server may take to answer. It never does anything slow, so a longer time means that it was stopped.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often to try when the server closes the connection during the handshake. It does so for a wrong key, when it ends,
-/// and when too many connections without a proof are open.
+/// How often to try when the server closes the connection during the handshake. It does so for a wrong key, when it
+/// ends, and when too many clients without a proof are connected.
 const ATTEMPTS: u32 = 3;
 
-/// How long to ask again for a segment that a sweep holds at that moment, which takes it microseconds.
+/// How long to ask again for a segment that a sweep holds at that moment. A sweep holds it for microseconds.
 const SWEEP_PATIENCE: Duration = Duration::from_millis(200);
 
 /// A connection to a server.
@@ -80,11 +81,12 @@ impl Link {
 }
 
 impl Client {
-    /// Starts a server that listens at `address`, or, without one, at a socket in a fresh folder under `temporary`.
+    /// Starts a server that listens at `address`, or, without one, at a socket in a new folder under `temporary`.
     ///
     /// # Errors
-    /// [`Kind::InvalidValue`] for what is no address; [`Kind::OutOfRange`] for a key too short for TCP; [`Kind::System`] with the reason why the server cannot listen
-    /// there; [`Kind::Tracker`] when the helper executable does not start; [`Kind::Unsupported`] on this system.
+    /// [`Kind::InvalidValue`] for an invalid address; [`Kind::OutOfRange`] for a key too short for TCP;
+    /// [`Kind::System`] with the reason why the server cannot listen there; [`Kind::Tracker`] when the helper
+    /// executable does not start; [`Kind::Unsupported`] on this system.
     pub fn start(address: Option<&str>, key: Key, temporary: &str) -> Result<Self> {
         if let Some(address) = address {
             check_key(&Address::parse(address)?, &key)?;
@@ -110,10 +112,10 @@ impl Client {
     /// Connects to the server at `address`.
     ///
     /// # Errors
-    /// [`Kind::InvalidValue`] for what is no address; [`Kind::OutOfRange`] for a key too short for TCP;
-    /// [`Kind::ManagerClosed`] when nobody listens there, or whatever does closes the connection before it has seen a proof
-    /// of the key; [`Kind::Authentication`] when the keys differ; [`Kind::Version`]; [`Kind::System`] with `ETIMEDOUT` for a
-    /// server that does not answer, and what else the system says.
+    /// [`Kind::InvalidValue`] for an invalid address; [`Kind::OutOfRange`] for a key too short for TCP;
+    /// [`Kind::ManagerClosed`] when no server listens there, or it closes the connection before it has seen a proof of
+    /// the key; [`Kind::Authentication`] when the keys differ; [`Kind::Version`]; [`Kind::System`] with `ETIMEDOUT` for
+    /// a server that does not answer, and for other errors of the system.
     pub fn connect(address: &str, key: &Key) -> Result<Self> {
         let deadline = Instant::now() + REPLY_TIMEOUT;
         let parsed = Address::parse(address)?;
@@ -140,13 +142,13 @@ impl Client {
         Ok(Self { address: address.to_owned(), link: Mutex::new(Some(Link::new(End::Member(stream)))) })
     }
 
-    /// Where the server listens.
+    /// Returns the address of the server.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// The names of what the server keeps.
+    /// Returns the names of the segments that the server keeps.
     ///
     /// # Errors
     /// [`Kind::ManagerClosed`].
@@ -165,11 +167,11 @@ impl Client {
         })
     }
 
-    /// Ends it: the starter the manager, for everybody, and a member its own connection. Idempotent.
+    /// Disconnects. If this process started the server, ends the manager for all members. Idempotent.
     pub fn end(&self) {
         let Some(mut link) = self.link().take() else { return };
         if matches!(link.end, End::Starter(_)) {
-            // A server that does not answer is killed when it drops, and its tracker does the rest.
+            // A server that does not answer is killed on drop, and its tracker cleans up.
             let _ = link.ask(&Request::End);
             drop(link);
             sys::Server::clean_up(&self.address);
@@ -180,7 +182,8 @@ impl Client {
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Talks to the server; after a failure never again, because nobody knows what it heard.
+    /// Sends a request and receives the reply. Never again after a failure, because nothing is known about what the
+    /// server received.
     fn with_link<T>(&self, talk: impl FnOnce(&mut Link) -> io::Result<T>) -> Result<T> {
         let mut guard = self.link();
         let link = guard.as_mut().ok_or_else(super::ended)?;
@@ -210,14 +213,14 @@ impl Keeper for Client {
         let request = Request::Tell(Frame::Register(registration.clone()));
         let deadline = Instant::now() + SWEEP_PATIENCE;
         let mut reply = self.with_link(|link| link.ask(&request))?;
-        // The server waits for nothing, so this process does.
+        // The server never waits, so this process does.
         while is_held(&reply) && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(1));
             reply = self.with_link(|link| link.ask(&request))?;
         }
         match reply {
             Reply::Done => {
-                // From here on it is the server's, and on record with the server's tracker.
+                // From here on the server owns the segment and has it on record with its tracker.
                 tracker::forget(registration.identity);
                 Ok(())
             }
@@ -229,12 +232,12 @@ impl Keeper for Client {
     }
 
     fn unlinked(&self, identity: Identity) {
-        // A server that is gone keeps nothing.
+        // A server that has ended keeps nothing.
         let _ = self.with_link(|link| link.ask(&Request::Tell(Frame::Forget(identity))));
     }
 }
 
-/// Whether the server could not open a segment because a sweep had a lease on it.
+/// Returns whether the server could not open a segment because a sweep had a lease on it.
 fn is_held(reply: &Reply) -> bool {
     matches!(reply, Reply::Refused { errno, .. }
         if io::Error::from_raw_os_error(*errno).kind() == io::ErrorKind::WouldBlock)
@@ -243,13 +246,13 @@ fn is_held(reply: &Reply) -> bool {
 /// Why a handshake failed.
 #[derive(Debug)]
 enum Refusal {
-    /// The other end closed the connection, and not because of the proof.
+    /// The server closed the connection, and not because of the proof.
     HungUp,
-    /// The other end read the proof and closed the connection.
+    /// The server read the proof and closed the connection.
     Rejected,
-    /// The other end answered without proof that it has the key.
+    /// The server answered without a proof that it has the key.
     Unproven,
-    /// The system refused.
+    /// A system call failed.
     Failed(io::Error),
 }
 
@@ -263,7 +266,7 @@ impl From<io::Error> for Refusal {
     }
 }
 
-/// The member's side of the handshake: the server's version, once both have proven to have the key.
+/// The member's side of the handshake. Returns the server's version, once both sides have proven to have the key.
 fn introduce(stream: &sys::Stream, key: &Key, deadline: Instant) -> Result<u16, Refusal> {
     let mut nonce: Nonce = [0; NONCE];
     getrandom::fill(&mut nonce).map_err(io::Error::other)?;
@@ -271,7 +274,8 @@ fn introduce(stream: &sys::Stream, key: &Key, deadline: Instant) -> Result<u16, 
     let transcript =
         Transcript { challenge: &challenge, nonce: &nonce, address: stream.endpoint(), member_version: VERSION };
     stream.send(&transcript.prove(key), deadline)?;
-    // A server that closes before it has read the proof resets the connection; one that has read it only ends it.
+    // A server that closes before it has read the proof resets the connection; a server that has read it only ends the
+    // connection.
     let answer = receive_exactly::<ANSWER>(stream, deadline).map_err(|e| match e.kind() {
         io::ErrorKind::UnexpectedEof => Refusal::Rejected,
         _ => e.into(),
@@ -279,7 +283,7 @@ fn introduce(stream: &sys::Stream, key: &Key, deadline: Instant) -> Result<u16, 
     transcript.check_answer(key, &answer).ok_or(Refusal::Unproven)
 }
 
-/// Checks that a key is long enough for where it is used.
+/// Checks that a key is long enough for its use.
 fn check_key(address: &Address, key: &Key) -> Result<()> {
     let length = key.bytes().len();
     if matches!(address, Address::Tcp(_)) && length < Key::MIN_FOR_TCP {

@@ -1,4 +1,5 @@
-//! How a member and a server prove to each other that they have the same key. Pure: nonces come from the caller.
+//! The handshake, by which a member and a server prove to each other that they have the same key. Pure: nonces come
+//! from the caller.
 //!
 //! ```text
 //! server -> member   challenge: nonce[32]
@@ -9,13 +10,13 @@
 //!
 //! - The member proves first. An untrusted client gets 32 random bytes and then silence, so it learns nothing from the
 //!   server and cannot use it to answer other challenges.
-//! - The role is part of what is proven: what a member says is never what a server would, so neither can be had from one
-//!   to be used on the other.
-//! - The address is part of it as each side knows it: a server that passes a challenge on to a member who wanted
-//!   that server gets a proof for its own address, which is of no use at the other's.
-//! - Both nonces are part of it: nothing said before is of use again.
-//! - These three messages are the same in all versions to come. A server of another version answers, to one who has
-//!   proven to have the key, and both know why they part.
+//! - The role is part of the proof: a member's message is never valid as a server's, so neither can be obtained from
+//! one and used against the other.
+//! - The address is part of the proof, as each side knows it: a server that passes a challenge on to a member gets a
+//! proof for its own address, which is useless at the other server's.
+//! - Both nonces are part of the proof, so no message can be used again.
+//! - These three messages are the same in all future versions. A server of another version answers a member that has
+//! proven to have the key, so that both know why they disconnect.
 
 use std::fmt;
 
@@ -38,7 +39,7 @@ pub const ANSWER: usize = 2 + MAC;
 
 const LABEL: &[u8] = b"shareable manager handshake\0";
 
-/// The secret that members of a manager have in common.
+/// The secret that the members of a manager share.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(Vec<u8>);
 
@@ -46,10 +47,10 @@ impl Key {
     /// The longest key, in bytes.
     pub const MAX: usize = 4096;
 
-    /// The shortest key for a manager that listens on TCP, in bytes: too long to be guessed.
+    /// The shortest key for a manager that listens on TCP, in bytes: long enough that it cannot be guessed.
     pub const MIN_FOR_TCP: usize = 16;
 
-    /// A key of 1 to [`MAX`](Self::MAX) bytes.
+    /// Makes a key of 1 to [`MAX`](Self::MAX) bytes.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Option<Self> {
         (1..=Self::MAX).contains(&bytes.len()).then_some(Self(bytes))
@@ -60,14 +61,14 @@ impl Key {
     }
 }
 
-/// A key is never printed.
+/// Hides the key: it is never printed.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(..)")
     }
 }
 
-/// Fresh random bytes of the system.
+/// Returns fresh random bytes of the system.
 pub type Nonce = [u8; NONCE];
 
 #[derive(Clone, Copy)]
@@ -77,7 +78,7 @@ enum Role {
     Server = b'S',
 }
 
-/// What both sides of one handshake have to agree on, as one of them sees it.
+/// The values on which both sides of one handshake must agree, as one of them sees them.
 #[derive(Clone, Copy, Debug)]
 pub struct Transcript<'a> {
     /// The server's nonce.
@@ -99,12 +100,12 @@ impl Transcript<'_> {
         mac.update(&server_version.to_le_bytes());
         mac.update(self.challenge);
         mac.update(self.nonce);
-        // Last, as the only part whose length varies.
+        // Last, as the only part of variable length.
         mac.update(self.address.as_bytes());
         mac
     }
 
-    /// The member's message.
+    /// Makes the member's message.
     #[must_use]
     pub fn prove(&self, key: &Key) -> [u8; PROOF] {
         let mut proof = [0; PROOF];
@@ -114,7 +115,7 @@ impl Transcript<'_> {
         proof
     }
 
-    /// The server's last message, from a server of this version.
+    /// Makes the server's last message, from a server of this version.
     #[must_use]
     pub fn answer(&self, key: &Key, server_version: u16) -> [u8; ANSWER] {
         let mut answer = [0; ANSWER];
@@ -123,7 +124,7 @@ impl Transcript<'_> {
         answer
     }
 
-    /// The server's version, if its answer proves that it has the key. In constant time.
+    /// Returns the server's version, if its answer proves that it has the key. Takes constant time.
     #[must_use]
     pub fn check_answer(&self, key: &Key, answer: &[u8; ANSWER]) -> Option<u16> {
         let (version, mac) = answer.split_first_chunk()?;
@@ -141,7 +142,7 @@ pub struct Proven {
     pub nonce: Nonce,
 }
 
-/// Checks a member's message against the challenge that it was given. In constant time.
+/// Checks a member's message against the challenge that it received. Takes constant time.
 #[must_use]
 pub fn check_proof(key: &Key, challenge: &Nonce, address: &str, proof: &[u8; PROOF]) -> Option<Proven> {
     let (version, rest) = proof.split_first_chunk()?;
@@ -151,7 +152,7 @@ pub fn check_proof(key: &Key, challenge: &Nonce, address: &str, proof: &[u8; PRO
     transcript.mac(key, Role::Member, 0).verify_slice(mac).is_ok().then_some(Proven { version, nonce: *nonce })
 }
 
-/// What an untrusted client has sent so far. It holds one proof and no more.
+/// The bytes that an untrusted client has sent so far. They never exceed one proof.
 #[derive(Clone, Debug)]
 pub struct Introduction {
     challenge: Nonce,
@@ -166,24 +167,24 @@ impl Introduction {
         Self { challenge, proof: [0; PROOF], filled: 0 }
     }
 
-    /// The challenge.
+    /// Returns the challenge.
     #[must_use]
     pub fn challenge(&self) -> &Nonce {
         &self.challenge
     }
 
-    /// Where the next bytes go; empty when the proof is complete.
+    /// Returns where the next bytes go; empty when the proof is complete.
     pub fn room(&mut self) -> &mut [u8] {
         &mut self.proof[self.filled..]
     }
 
-    /// Notes that `received` more bytes are in the room, and says whether the proof is complete.
+    /// Records that `received` more bytes have arrived, and returns whether the proof is complete.
     pub fn fill(&mut self, received: usize) -> bool {
         self.filled = (self.filled + received).min(PROOF);
         self.filled == PROOF
     }
 
-    /// Whether the proof is one, as [`check_proof`].
+    /// Checks the proof, as [`check_proof`].
     #[must_use]
     pub fn check(&self, key: &Key, address: &str) -> Option<Proven> {
         check_proof(key, &self.challenge, address, &self.proof)
@@ -236,7 +237,7 @@ mod tests {
         answer[..2].copy_from_slice(&proof[..2]);
         answer[2..].copy_from_slice(&proof[2 + NONCE..]);
         assert_eq!(OURS.check_answer(&key, &answer), None);
-        // Nor with the versions that make all other parts the same.
+        // Nor with versions that make all other parts equal.
         answer[..2].copy_from_slice(&[0, 0]);
         assert_eq!(OURS.check_answer(&key, &answer), None);
     }

@@ -1,8 +1,8 @@
-//! Managers: scopes that unlink at their end everything that was created in them, by one process or by many.
+//! Managers: scopes that unlink, at their end, everything that one or many processes created in them.
 //!
-//! A segment is made by the process that wants it, on record with its own tracker, and then handed to a [`Keeper`]:
-//! [`Blocks`] in the same process, or a [`Client`] that hands it on to the server. Only when the server has it on record
-//! is it taken off the maker's. So at every instant, at least one living process unlinks it.
+//! The process that wants a segment creates it, on record with its own tracker, and then hands it to a [`Keeper`]:
+//! [`Blocks`] in the same process, or a [`Client`] that passes it to the server. The creator takes it off its own
+//! record only after the server has it on record. So at every instant, at least one living process will unlink it.
 
 mod blocks;
 mod client;

@@ -1,4 +1,4 @@
-//! What members and server of a manager say to each other once they know one another. Pure.
+//! The messages between the members and the server of a manager after the handshake. Pure.
 //!
 //! ```text
 //! frame    = length:u32 kind:u8 body         length counts kind and body; integers are little-endian
@@ -12,90 +12,91 @@
 //! serving  = 132: address
 //! ```
 //!
-//! Every request has one reply, but for `list`, which has as many `names` as it takes.
+//! Every request has one reply, except `list`, which has one or more `names`.
 
 use std::fmt;
 
 use super::Key;
 use crate::tracker::protocol::{Decoder as TrackerDecoder, Frame};
 
-/// The largest frame that is accepted, without its length. Long lists come in several frames, so nothing needs more.
+/// The largest frame that is accepted, without its length. Long lists come in several frames.
 pub const MAX_FRAME: usize = 64 * 1024;
 
-/// How many names a `names` frame carries at most. A name has up to 255 bytes, so the frame is well below [`MAX_FRAME`].
+/// The maximum number of names in a `names` frame. A name has up to 255 bytes, so the frame is well below
+/// [`MAX_FRAME`].
 pub const NAMES_PER_FRAME: usize = 128;
 
 /// Bytes of the length.
 const PREFIX: usize = size_of::<u32>();
 
-/// What a member says.
+/// A request of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Where to listen, and whom to admit.
+    /// Where to listen, and which key to require.
     Serve(Settings),
-    /// A segment to keep, or to keep no longer.
+    /// A segment to keep, or to stop keeping.
     Tell(Frame),
-    /// Asks for the names of what is kept.
+    /// Asks for the names of the kept segments.
     List,
     /// Ends the manager.
     End,
 }
 
-/// What a server has to know.
+/// The settings of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// What members have to know.
+    /// The key of the members.
     pub key: Key,
-    /// Where to listen; empty for a socket in a folder of its own.
+    /// Where to listen; empty for a socket in its own folder.
     pub address: String,
-    /// Where such a folder may be made.
+    /// Where such a folder may be created.
     pub temporary: String,
 }
 
-/// What a server says.
+/// A reply of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// It is done.
+    /// The request has succeeded.
     Done,
-    /// It could not be done.
+    /// The request has failed.
     Refused {
-        /// What the system said, or 0.
+        /// The errno, or 0.
         errno: i32,
         /// The reason.
         message: String,
     },
-    /// Names of what is kept.
+    /// Names of kept segments.
     Names {
         /// Whether there are no more.
         is_last: bool,
-        /// Some of them.
+        /// Some of the names.
         names: Vec<String>,
     },
     /// The server listens here.
     Serving(String),
 }
 
-/// Bytes that are no frame.
+/// The error for bytes that are not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("these bytes are no frame of the manager's protocol")
+        f.write_str("these bytes are not a frame of the manager's protocol")
     }
 }
 
 impl std::error::Error for Malformed {}
 
-/// What travels in a frame.
+/// A message in a frame.
 pub trait Message: Sized {
-    /// Its kind and its body.
+    /// Returns its kind and its body.
     fn write(&self, frame: &mut Vec<u8>);
 
-    /// Reads what [`write`](Self::write) wrote; `None` for anything else.
+    /// Parses what [`write`](Self::write) wrote; `None` for anything else.
     fn read(kind: u8, body: &[u8]) -> Option<Self>;
 
-    /// The frame's bytes.
+    /// Returns the frame's bytes.
     fn encode(&self) -> Vec<u8> {
         let mut frame = vec![0; PREFIX];
         self.write(&mut frame);
@@ -188,7 +189,7 @@ impl Message for Reply {
     }
 }
 
-/// Appends bytes after their number. What is too long for that is cut off; callers have checked that nothing is.
+/// Appends bytes after their number. Bytes that are too long for it are cut off; callers have checked that none are.
 fn push_sized(frame: &mut Vec<u8>, bytes: &[u8]) {
     let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
     frame.extend(length.to_le_bytes());
@@ -206,19 +207,19 @@ fn text(bytes: &[u8]) -> Option<String> {
     str::from_utf8(bytes).ok().map(str::to_owned)
 }
 
-/// Cuts a stream of bytes into frames. It holds what has come and no more, whatever a length announces.
+/// Cuts a stream of bytes into frames. It holds only the bytes that have arrived, whatever a length announces.
 #[derive(Debug, Default)]
 pub struct Decoder {
     pending: Vec<u8>,
 }
 
 impl Decoder {
-    /// Takes the next bytes of the stream.
+    /// Appends the next bytes of the stream.
     pub fn push(&mut self, bytes: &[u8]) {
         self.pending.extend_from_slice(bytes);
     }
 
-    /// Whether [`take`](Self::take) would give a message or an error without more bytes.
+    /// Returns whether [`take`](Self::take) would return a message or an error without more bytes.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.pending.split_first_chunk::<PREFIX>().is_some_and(|(prefix, rest)| {
@@ -227,11 +228,11 @@ impl Decoder {
         })
     }
 
-    /// The next message, if it is complete.
+    /// Returns the next message, if it is complete.
     ///
     /// # Errors
-    /// [`Malformed`] for bytes that no [`Message::encode`] makes, as soon as that is certain; the stream cannot be
-    /// followed from there on.
+    /// [`Malformed`] for bytes that no [`Message::encode`] makes, as soon as that is certain. The rest of the stream
+    /// cannot be parsed.
     pub fn take<M: Message>(&mut self) -> Result<Option<M>, Malformed> {
         let Some((prefix, rest)) = self.pending.split_first_chunk::<PREFIX>() else { return Ok(None) };
         let length = usize::try_from(u32::from_le_bytes(*prefix)).unwrap_or(usize::MAX);

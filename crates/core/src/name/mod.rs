@@ -1,4 +1,4 @@
-//! Names of segments: what may be one, and fresh ones that nobody can guess.
+//! Names of segments: which are valid, and random ones that cannot be guessed.
 
 use std::fmt;
 
@@ -25,8 +25,8 @@ impl Name {
     /// Checks `name` against the rules of this platform.
     ///
     /// # Errors
-    /// [`Kind::InvalidValue`] for an empty name, `.`, `..`, one with a slash, a control character (NUL and newline
-    /// among them), a character or a name that the platform reserves, and one that is too long.
+    /// [`Kind::InvalidValue`] for an empty name, `.`, `..`, a name with a slash or a control character (including NUL
+    /// and newline), a name or a character that the platform reserves, and a name that is too long.
     pub fn new(name: &str) -> Result<Self> {
         let fault = if name.is_empty() {
             "is empty".to_owned()
@@ -50,16 +50,17 @@ impl Name {
         ))
     }
 
-    /// A fresh name: the platform's prefix (`psm_`, on Windows `wnsm_`, as in CPython) and 26 characters, of which 20 are
-    /// random and 6 follow from them. CPython's names have 32 random bits; 100 leave nothing to guess or to collide with.
+    /// Makes a random name: the platform's prefix (`psm_`, on Windows `wnsm_`, as in CPython) and 26 characters, of
+    /// which 20 are random and 6 follow from them. CPython's names have 32 random bits; 100 cannot be guessed and do
+    /// not collide.
     ///
     /// # Errors
-    /// [`Kind::System`] when the system has no randomness to give.
+    /// [`Kind::System`] when the system cannot supply random numbers.
     pub fn random() -> Result<Self> {
         Self::random_for(Lifetime::Detached)
     }
 
-    /// A fresh name as [`random`](Self::random), which also says how long its segment is meant to live: a sweep goes by it.
+    /// Makes a random name as [`random`](Self::random), which also tells a sweep how long its segment is meant to live.
     ///
     /// # Errors
     /// As [`random`](Self::random).
@@ -76,13 +77,13 @@ impl Name {
         Ok(Self(name))
     }
 
-    /// What a random name says about its segment; `None` for any other name.
+    /// Returns what a random name tells about its segment; `None` for any other name.
     #[cfg_attr(not(backend = "linux"), allow(dead_code, reason = "only a sweep asks"))]
     pub(crate) fn lifetime_of(name: &str) -> Option<Lifetime> {
         mark::lifetime_of(name.strip_prefix(rules::RANDOM_PREFIX)?)
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,21 +1,21 @@
-//! The rules of Windows, where a name is that of a file and of a kernel object.
+//! The rules of Windows, where a name is the name of a file and of a kernel object.
 
-/// How the crate `shared_memory` renames the file of an unlinked segment that is still mapped somewhere.
+/// What the crate `shared_memory` appends to the name of the file of an unlinked segment that is still mapped.
 pub(crate) const UNLINKED: &str = "_deleted";
 
-/// The longest name in bytes: a file name may have 255, of which [`UNLINKED`] needs some.
+/// The longest name in bytes: a file name may have 255, and [`UNLINKED`] needs some of them.
 pub(crate) const MAX: usize = 255 - UNLINKED.len();
 
-/// How CPython's random names begin.
+/// The prefix of CPython's random names.
 pub(crate) const RANDOM_PREFIX: &str = "wnsm_";
 
-/// Whether a file name or the name of a kernel object cannot contain the character.
+/// Returns whether the character is forbidden in the name of a file or of a kernel object.
 pub(crate) fn is_reserved_in_name(c: char) -> bool {
     matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|')
 }
 
-/// Why the name is reserved, if it is: Windows would open something else under it, a device, or the name without its trailing dots or spaces.
-/// Names that end in [`UNLINKED`] are reserved too, because the crate replaces a file of that name.
+/// Returns why the name is reserved, if it is: Windows would open a device, or the name without its trailing dots or
+/// spaces. Names that end in [`UNLINKED`] are reserved too, because the crate replaces a file of that name.
 pub(crate) fn why_reserved(name: &str) -> Option<&'static str> {
     let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_uppercase();
     let is_device = match stem.as_str() {

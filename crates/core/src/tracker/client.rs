@@ -1,4 +1,4 @@
-//! The owner's side: keeps the record, and keeps a tracker alive that reads it.
+//! The owner's side: keeps the record, and keeps a tracker running that reads it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,7 +13,7 @@ use crate::ledger::{self, Owner, Watch};
 use crate::sys::Supervised as _;
 use crate::{Error, Identity, Kind, Mapping, Name, Result, sys};
 
-/// How long the end of this process waits for its trackers to clean up.
+/// How long the end of this process waits until its trackers have cleaned up.
 const TRACKER_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[allow(clippy::zero_sized_map_values, reason = "where there is no sweep, there are no holds")]
@@ -26,25 +26,25 @@ static CLIENT: Mutex<Client> = Mutex::new(Client {
     holds: BTreeMap::new(),
 });
 
-/// What this process owns, and who cleans up after it.
+/// What this process owns, and its trackers.
 #[allow(clippy::zero_sized_map_values, reason = "where there is no sweep, there are no holds")]
 struct Client {
-    /// The process that all of this is about. A child of fork(2) has a copy, and owns nothing of it.
+    /// The process that owns this table. A child of fork(2) has a copy of the table, but owns nothing in it.
     process: u32,
     program: Option<PathBuf>,
     role: &'static str,
-    /// By the effective user that this process had when it started each: a tracker must not have other rights than the
-    /// process has whose word it acts on.
+    /// Trackers, by this process's effective user at the start of each: a tracker must not have other rights than the
+    /// process for which it acts.
     trackers: BTreeMap<u32, Tracker>,
-    /// What is on record, with the user whose tracker knows it.
+    /// The segments on record, with the user whose tracker has them.
     segments: BTreeMap<Identity, (u32, Record)>,
-    /// What keeps segments in use that this process has closed but not unlinked.
+    /// Holds on segments that this process has closed but not unlinked, which keep them in use.
     holds: BTreeMap<Identity, sys::Hold>,
 }
 
 struct Tracker {
     helper: sys::Helper,
-    /// Where the system has no such memory, the helper is told everything by messages.
+    /// Where the system has no shared ledger, messages tell the helper everything.
     books: Option<Books>,
 }
 
@@ -52,11 +52,11 @@ struct Tracker {
 enum Record {
     /// In the ledger, in this slot.
     Noted(usize),
-    /// With the helper, which was told this. A new one has to be told again.
+    /// With the helper, which has received this. A replacement must receive it again.
     Told(Registration),
 }
 
-/// A slot of the ledger that has a name and waits for the segment.
+/// A slot of the ledger with a name whose segment does not exist yet.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     user: u32,
@@ -71,8 +71,8 @@ fn client() -> MutexGuard<'static, Client> {
     client
 }
 
-/// Says where the helper executable is, and whether it warns. A host that never does has no tracker: what it owns and leaves
-/// behind stays.
+/// Sets the path of the helper executable, and whether it warns. Without a call, there is no tracker: segments that the
+/// process owns and leaves behind stay.
 pub fn set_program(program: PathBuf, warnings: Warnings) {
     let mut client = client();
     client.program = Some(program);
@@ -82,7 +82,7 @@ pub fn set_program(program: PathBuf, warnings: Warnings) {
     };
 }
 
-/// Where the helper executable is, if that was said.
+/// Returns the path of the helper executable, if it was set.
 pub(crate) fn program() -> Option<PathBuf> {
     client().program.clone()
 }
@@ -105,7 +105,7 @@ pub(crate) fn register(segment: Registration) -> Result<()> {
     })
 }
 
-/// Puts the random name of a segment on record that is about to be made. `None` where there is no ledger.
+/// Puts the random name of a segment on record before the segment is created. Returns `None` where there is no ledger.
 pub(crate) fn announce(name: &Name, size: u64, origin: &str) -> Result<Option<Ticket>> {
     let mut client = client();
     let user = sys::effective_user();
@@ -115,7 +115,7 @@ pub(crate) fn announce(name: &Name, size: u64, origin: &str) -> Result<Option<Ti
     Ok(Some(Ticket { user, slot, turn }))
 }
 
-/// Says which segment an announced name has become.
+/// Records which segment has the announced name.
 pub(crate) fn identify(ticket: &Ticket, identity: Identity) {
     let mut client = client();
     let Client { trackers, segments, .. } = &mut *client;
@@ -125,12 +125,12 @@ pub(crate) fn identify(ticket: &Ticket, identity: Identity) {
     }
 }
 
-/// Takes an announcement back: the segment was not made.
+/// Withdraws an announcement: the segment was not created.
 pub(crate) fn withdraw(ticket: &Ticket) {
     client().free(ticket.user, ticket.slot);
 }
 
-/// Everything that this process owns.
+/// Returns everything that this process owns.
 pub(crate) fn owned() -> Vec<Registration> {
     let client = client();
     let noted = |user, slot: usize| {
@@ -152,14 +152,14 @@ pub(crate) fn forget(identity: Identity) {
     client.holds.remove(&identity);
     match client.segments.remove(&identity) {
         Some((user, Record::Noted(slot))) => client.free(user, slot),
-        // Without a tracker there is nobody to tell; the next registration starts one.
+        // Without a tracker there is nothing to update; the next registration starts one.
         Some((user, Record::Told(_))) => drop(client.tell(user, &Frame::Forget(identity))),
         None => {}
     }
 }
 
-/// Keeps a segment on record in use until it is forgotten or this process ends, though its mapping is about to go:
-/// otherwise a sweep would take it for one whose owner is dead.
+/// Keeps a segment on record in use until it is forgotten or this process ends, although its mapping is about to end.
+/// Otherwise a sweep would take its owner for dead.
 pub(crate) fn keep_in_use(identity: Identity, mapping: &Mapping) {
     let mut client = client();
     if client.segments.contains_key(&identity)
@@ -169,14 +169,14 @@ pub(crate) fn keep_in_use(identity: Identity, mapping: &Mapping) {
     }
 }
 
-/// Ends this process's trackers and waits for that: each unlinks and reports what is still on record. Called at the end of
-/// the process, because a tracker that outlives it would stay on record as a zombie where the first process of a container
-/// does not ask for children that it has not started.
+/// Ends this process's trackers and waits for them: each unlinks and reports the segments that are still on record.
+/// Call it at the end of the process: in a container whose first process does not reap orphans, a tracker that outlives
+/// its process would remain as a zombie.
 pub(crate) fn finish() {
     let mut client = match CLIENT.try_lock() {
         Ok(client) => client,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-        // Another thread is in the middle of something, and goes with the process.
+        // Another thread is in the middle of a change, and ends with the process.
         Err(TryLockError::WouldBlock) => return,
     };
     client.start_anew_after_fork();
@@ -189,7 +189,7 @@ pub(crate) fn finish() {
             helper.let_go();
         }
     }
-    // What the trackers have unlinked is nobody's concern.
+    // The trackers have unlinked these.
     client.segments.clear();
 }
 
@@ -204,14 +204,14 @@ impl Client {
             self.process = process;
             self.segments.clear();
             self.holds.clear();
-            // They are the parent's: only this process's copies are given up.
+            // They belong to the parent: only this process's copies are dropped.
             for tracker in std::mem::take(&mut self.trackers).into_values() {
                 tracker.helper.disown();
             }
         }
     }
 
-    /// The ledger that a living tracker of this user shares; `None` without one.
+    /// Returns the ledger that a living tracker of this user shares; `None` without one.
     fn books(&mut self, user: u32) -> Result<Option<&mut Books>> {
         let is_dead = self.trackers.get_mut(&user).is_none_or(Tracker::is_dead);
         if is_dead && let Some(program) = self.program.clone() {
@@ -227,7 +227,8 @@ impl Client {
         }
     }
 
-    /// Sends a frame, which the table reflects already; to a new helper everything, if the old one is lost.
+    /// Sends a frame, which the table reflects already. If the old helper is lost, starts a new one and sends it
+    /// everything.
     fn tell(&mut self, user: u32, frame: &Frame) -> Result<()> {
         if let Some(tracker) = self.trackers.get(&user) {
             if tracker.helper.send(&frame.encode()).is_ok() {
@@ -243,7 +244,7 @@ impl Client {
         }
     }
 
-    /// Starts a helper. One that takes the place of another gets the ledger of that one.
+    /// Starts a helper. A replacement gets the ledger of the previous one.
     fn start(&mut self, user: u32, program: &Path) -> Result<()> {
         static AT_EXIT: Once = Once::new();
         let failed = |e: &io::Error| {
@@ -254,7 +255,7 @@ impl Client {
             .with_os("posix_spawn", sys::errno_of(e))
         };
         AT_EXIT.call_once(|| sys::at_exit(finish_at_exit));
-        // Its drop waits for the end of the old one.
+        // Its drop waits until the old one has ended.
         let books = match self.trackers.remove(&user) {
             Some(Tracker { books, .. }) => books,
             None => Books::create(user).map_err(|e| failed(&e))?,
@@ -277,7 +278,7 @@ impl Client {
 }
 
 impl Tracker {
-    /// Whether the helper is known to be gone. Without a ledger, that shows when something is sent.
+    /// Returns whether the helper is known to have ended. Without a ledger, that only shows when something is sent.
     fn is_dead(&mut self) -> bool {
         match self.books.as_ref().map(|books| Watch::of(books.ledger.tracker().load(Acquire))) {
             None | Some(Watch::Alive) => false,
@@ -287,7 +288,7 @@ impl Tracker {
     }
 }
 
-/// A ledger with what its owner knows of it.
+/// A ledger, and its owner's knowledge of its slots.
 struct Books {
     ledger: sys::Ledger,
     /// Slots that were used and are free again.
@@ -305,7 +306,7 @@ impl Books {
         Ok(Some(Self { ledger, free: Vec::new(), fresh: 1, turn: 0 }))
     }
 
-    /// A free slot, and the turn of the next registration.
+    /// Returns a free slot, and the turn of the next registration.
     fn take(&mut self) -> Result<(usize, u64)> {
         self.turn += 1;
         if let Some(slot) = self.free.pop() {

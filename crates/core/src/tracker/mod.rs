@@ -1,8 +1,10 @@
-//! The resource tracker: a process that outlives ours for a moment and unlinks what we left behind.
+//! The resource tracker: a process that briefly outlives its owner process and unlinks the segments that it left
+//! behind.
 //!
-//! Every owned segment is on record before its name becomes visible, so there is no instant at which this process can die
-//! and leave a name that nobody knows of. There is one tracker per process and effective user, started with the first owned
-//! segment. On Linux the record is a [ledger] in shared memory; elsewhere it is what the tracker was told by [messages](protocol).
+//! Every owned segment is on record before its name becomes visible, so the process cannot die at an instant at which
+//! it would leave a name that is not on record. There is one tracker per process and effective user. It starts with the
+//! first owned segment. On Linux the record is a [ledger](crate::ledger) in shared memory; elsewhere it consists of the
+//! [messages](protocol) that the tracker received.
 
 mod client;
 #[cfg(all(test, feature = "model"))]
@@ -28,9 +30,9 @@ pub const SILENT_ROLE: &str = "silent-tracker";
 /// Whether the tracker writes a warning about segments that it had to unlink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warnings {
-    /// To standard error.
+    /// Writes it to standard error.
     Written,
-    /// None.
+    /// Writes nothing.
     Silent,
 }
 
@@ -42,7 +44,7 @@ pub const LEDGER: &str = "ledger";
 pub struct Shared(sys::Ledger);
 
 impl Shared {
-    /// The ledger that this process was started with.
+    /// Maps the ledger that this process was started with.
     ///
     /// # Errors
     /// When it does not exist, or could lose its memory while it is read.
@@ -50,12 +52,12 @@ impl Shared {
         sys::Ledger::adopt().map(Self)
     }
 
-    /// Lets the owner see the end of this thread.
+    /// Makes the end of this thread visible to the owner.
     pub fn watch(&self) {
         self.0.watch();
     }
 
-    /// Unlinks everything that is still there, oldest first, and gives what was. See [`Ledger::clean`].
+    /// Unlinks every segment that still exists, oldest first, and returns them. See [`Ledger::clean`].
     #[must_use]
     pub fn clean(&self) -> Vec<Registration> {
         let mut entries: Vec<_> = (1..self.0.len()).filter_map(|slot| crate::ledger::read(self.0.slot(slot))).collect();
@@ -74,17 +76,17 @@ impl Shared {
     }
 }
 
-/// The tracker's side: what one process owns.
+/// The tracker's side: the segments that one process owns.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    /// With what tells which came first.
+    /// With the order in which they came.
     segments: BTreeMap<Identity, (u64, Registration)>,
     noted: u64,
     is_finished: bool,
 }
 
 impl Ledger {
-    /// Notes what the process said.
+    /// Records a message of the process.
     pub fn note(&mut self, frame: Frame) {
         match frame {
             Frame::Register(segment) => {
@@ -98,14 +100,14 @@ impl Ledger {
         }
     }
 
-    /// Whether the process has said that it is about to end and waits for the tracker.
+    /// Returns whether the process has announced its end and waits for the tracker.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.is_finished
     }
 
-    /// Unlinks everything that is still there, oldest first, and gives what was. What somebody else has unlinked, or put another
-    /// segment in the place of, is no leak.
+    /// Unlinks every segment that still exists, oldest first, and returns them. A segment that another process has unlinked or
+    /// replaced is not a leak.
     #[must_use]
     pub fn clean(self) -> Vec<Registration> {
         let mut segments: Vec<_> = self.segments.into_values().collect();
@@ -121,7 +123,7 @@ impl Ledger {
 /// The warning for segments that a process left behind, in the words of CPython's tracker.
 #[must_use]
 pub fn warning(leaked: &[Registration]) -> Option<String> {
-    /// More names than this do not help.
+    /// More names than this would not help the reader.
     const SHOWN: usize = 20;
     if leaked.is_empty() {
         return None;

@@ -14,28 +14,28 @@ use crate::sys::{self, Interest, Listener, Stream};
 use crate::sys::{Connection as _, Listening as _};
 use crate::tracker;
 
-/// How long an untrusted client may take for its proof, from the first byte to the last, and the starter to say what to
-/// serve.
+/// How long an untrusted client may take for its proof, from the first byte to the last, and the starter for its
+/// settings.
 const PROOF_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many untrusted clients are served at once. When more come, the oldest are disconnected first.
+/// How many untrusted clients are served at once. If more connect, the oldest are disconnected first.
 const MAX_PENDING: usize = 64;
 
-/// How long a new client is not disconnected for others. An honest one needs a fraction of a millisecond; the rest is for a
-/// busy machine. The others wait to be accepted, in order.
+/// How long a new client is not disconnected in favour of others. An honest client needs a fraction of a millisecond;
+/// the rest is for a busy machine. The others wait to be accepted, in order.
 const GRACE: Duration = Duration::from_millis(5);
 
 /// How many connections are accepted before the existing ones are served again.
 const BATCH: usize = 16;
 
-/// How long no connections are accepted after the system had no room for one.
+/// How long no connections are accepted after the system had no resources for one.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves the process whose connection is standard input, and every process with address and key. Returns when that process
-/// asks for it or has ended, and everything is unlinked.
+/// Serves the process whose connection is standard input, and every process that has the address and the key. Returns
+/// when that process asks for it or has ended, and everything is unlinked.
 ///
 /// # Errors
-/// When there is no such process, or it does not say what to serve, or the system cannot wait.
+/// When that process does not exist, or sends no settings, or the system cannot wait.
 pub fn serve() -> io::Result<()> {
     sys::prepare_server();
     let starter = sys::starter()?;
@@ -55,11 +55,11 @@ pub fn serve() -> io::Result<()> {
     let mut server =
         Server { listener, key, blocks: Blocks::default(), peers: vec![Peer::starter(starter, decoder)], resume: None };
     let outcome = server.run();
-    // Whatever has gone wrong: what is kept goes now, and then the address.
+    // Whatever has failed: unlink the kept segments now, and then remove the address.
     let ended = server.blocks.end().map_err(io::Error::other);
     let Server { listener, peers, .. } = server;
     drop(listener);
-    // While the starter still waits: it kills this process afterwards, and nobody else can reap its child.
+    // While the starter still waits: it kills this process afterwards, and no other process can reap its child.
     tracker::finish();
     if let Some(starter) = peers.into_iter().find(Peer::is_starter) {
         starter.say_last(&Reply::Done, Instant::now() + PROOF_TIMEOUT);
@@ -90,7 +90,7 @@ fn listen(address: &str, temporary: &str) -> io::Result<Listener> {
     Listener::bind(&Address::parse(address).map_err(io::Error::other)?)
 }
 
-/// An error in words that do not repeat its number.
+/// Words an error without repeating its number.
 fn reason(e: &io::Error) -> String {
     match e.kind() {
         io::ErrorKind::AddrInUse => {
@@ -101,10 +101,10 @@ fn reason(e: &io::Error) -> String {
     }
 }
 
-/// The longest path that a Unix socket can have, in bytes: unix(7) and its relatives.
+/// The longest path of a Unix socket, in bytes: see unix(7) and its equivalents.
 const LONGEST_SOCKET_PATH: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
-/// The same for a server that makes a folder for its socket under `temporary`, with what to do.
+/// The error for a server that makes a folder for its socket under `temporary`, with advice.
 fn reason_in_temporary(e: &io::Error, temporary: &str) -> String {
     if cfg!(windows) {
         return e.to_string();
@@ -122,19 +122,19 @@ fn reason_in_temporary(e: &io::Error, temporary: &str) -> String {
     )
 }
 
-/// What one turn of the loop looks at.
+/// What one turn of the loop serves.
 struct Server {
     listener: Listener,
     key: Key,
     blocks: Blocks,
-    /// In the order of their arrival.
+    /// In the order in which they connected.
     peers: Vec<Peer>,
-    /// When to take connections again.
+    /// When to accept connections again.
     resume: Option<Instant>,
 }
 
 impl Server {
-    /// Turns until the starter ends it or is gone.
+    /// Repeats turns until the starter ends the manager or has ended itself.
     fn run(&mut self) -> io::Result<()> {
         loop {
             let now = Instant::now();
@@ -162,7 +162,8 @@ impl Server {
         }
     }
 
-    /// Gives each peer that is ready one step, and drops those whose time is up. Says whether the starter wants to go on.
+    /// Lets each peer that is ready take one step, and drops those whose time is up. Returns whether the starter wants
+    /// to continue.
     fn hear(&mut self, ready: &[bool]) -> bool {
         let now = Instant::now();
         let mut goes_on = true;
@@ -176,7 +177,7 @@ impl Server {
                 Next::Stays => !is_late,
                 Next::Leaves => {
                     goes_on &= !peer.is_starter();
-                    // The starter stays to hear that it is done.
+                    // The starter stays connected, to receive the reply.
                     peer.is_starter()
                 }
             }
@@ -184,7 +185,7 @@ impl Server {
         goes_on
     }
 
-    /// Takes connections that wait, up to a batch of them.
+    /// Accepts waiting connections, up to a batch of them.
     fn admit(&mut self) {
         for _ in 0..BATCH {
             if let Some(oldest) = self.oldest_in_the_way().filter(|oldest| oldest.elapsed() < GRACE) {
@@ -204,7 +205,7 @@ impl Server {
                 Ok(None) => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
                 Err(e) if is_passing(&e) => {}
-                // No descriptors or no memory: untrusted clients are disconnected first.
+                // No descriptors or no memory: disconnect untrusted clients first.
                 Err(_) => {
                     if !self.make_room(0) {
                         self.resume = Some(Instant::now() + PAUSE);
@@ -215,7 +216,7 @@ impl Server {
         }
     }
 
-    /// Returns the arrival of the client that must be disconnected before another one is accepted.
+    /// Returns when the client connected that must be disconnected before another one is accepted.
     fn oldest_in_the_way(&self) -> Option<Instant> {
         let mut arrivals = self.peers.iter().filter_map(Peer::arrival);
         let oldest = arrivals.next()?;
@@ -236,7 +237,7 @@ impl Server {
     }
 }
 
-/// Whether an error is about one caller that is gone, and no other.
+/// Returns whether an error concerns only one caller, which has disconnected.
 fn is_passing(e: &io::Error) -> bool {
     matches!(e.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
 }
@@ -247,7 +248,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(20);
 
-    /// A server with the two peers of a test, and the other ends of their connections.
+    /// A server with two peers for a test, and the other ends of their connections.
     fn server_with_two_members() -> (Server, [Stream; 2]) {
         let listener = Listener::bind_in_fresh_folder(&std::env::temp_dir()).unwrap();
         let address = Address::parse(listener.address()).unwrap();
@@ -278,7 +279,7 @@ mod tests {
         assert!(server.hear(&[true, true]));
         let (mut first, mut second) = (Decoder::default(), Decoder::default());
         assert_eq!((replies(&flood, &mut first), replies(&honest, &mut second)), (1, 1));
-        // The other requests are due although nothing more comes.
+        // The other requests are handled although no more bytes come.
         for turn in 2..=100 {
             assert!(server.peers[0].is_due(), "turn {turn}");
             assert!(server.hear(&[false, false]));

@@ -13,7 +13,7 @@ use crate::sys::Connection as _;
 use crate::sys::{Interest, Stream};
 use crate::tracker::protocol::Frame;
 
-/// What becomes of a peer after a step.
+/// What happens to a peer after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Stays,
@@ -25,9 +25,9 @@ pub(super) enum Next {
 pub(super) struct Peer {
     stream: Stream,
     stage: Stage,
-    /// What it has not taken yet of what it was told. While there is any, it is not listened to.
+    /// The part of its replies that it has not received yet. While there is any, no requests of it are read.
     unsent: Vec<u8>,
-    /// The block after which the list that it asked for goes on.
+    /// The block after which its requested list continues.
     listing: Option<Identity>,
 }
 
@@ -43,7 +43,7 @@ impl Peer {
         Self { stream, stage: Stage::Starter(decoder), unsent: Vec::new(), listing: None }
     }
 
-    /// Sends an untrusted client its challenge. A new connection has room for it; one that has not is not worth keeping.
+    /// Sends an untrusted client its challenge. A new connection has room for it; one that has not is dropped.
     pub(super) fn untrusted(stream: Stream, challenge: Nonce) -> Option<Self> {
         let sent = stream.try_send(&challenge).ok()?;
         (sent == challenge.len()).then(|| Self {
@@ -70,7 +70,7 @@ impl Peer {
         }
     }
 
-    /// When it has to go, unless it has proven itself by then.
+    /// Returns when it is disconnected, unless it has proven to have the key by then.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.arrival().map(|arrival| arrival + PROOF_TIMEOUT)
     }
@@ -79,7 +79,8 @@ impl Peer {
         if self.unsent.is_empty() { Interest::to_read(&self.stream) } else { Interest::to_write(&self.stream) }
     }
 
-    /// Whether its next step needs nothing from its socket: a whole request has come, or the rest of a list is due.
+    /// Returns whether its next step needs nothing from its socket: a whole request has arrived, or the rest of a list
+    /// is due.
     pub(super) fn is_due(&self) -> bool {
         let has_request = match &self.stage {
             Stage::Untrusted(..) => false,
@@ -88,7 +89,7 @@ impl Peer {
         self.unsent.is_empty() && (self.listing.is_some() || has_request)
     }
 
-    /// Takes one step without waiting: at most one request is answered, so that each peer gets its turn.
+    /// Takes one step without waiting. It answers at most one request, so that each peer gets its turn.
     pub(super) fn step(&mut self, key: &Key, blocks: &Blocks) -> Next {
         match self.go_on(key, blocks) {
             Ok(next) => next,
@@ -119,7 +120,7 @@ impl Peer {
         self.serve(blocks)
     }
 
-    /// Accepts a client that has the key and speaks our version. Of the others, only those with the key get an answer.
+    /// Accepts a client that has the key and speaks this version. Of the others, only those with the key get an answer.
     fn judge(&mut self, key: &Key) -> io::Result<Next> {
         let Stage::Untrusted(introduction, _) = &self.stage else { return Ok(Next::Stays) };
         let address = self.stream.endpoint();
@@ -132,7 +133,7 @@ impl Peer {
         Ok(if has_heard && version == VERSION { Next::Stays } else { Next::Leaves })
     }
 
-    /// Answers one request, if a whole one has come.
+    /// Answers one request, if a whole one has arrived.
     fn serve(&mut self, blocks: &Blocks) -> io::Result<Next> {
         if let Some(last) = self.listing {
             self.say_names(blocks, Some(last));
@@ -142,7 +143,7 @@ impl Peer {
                 Ok(Some(Request::Tell(frame))) => self.say(&tell(blocks, frame)),
                 Ok(Some(Request::List)) => self.say_names(blocks, None),
                 Ok(None) => return Ok(Next::Stays),
-                // From the starter the end of the manager; from a member no request, like what cannot be read.
+                // From the starter: the end of the manager. From a member: not a valid request, like unreadable bytes.
                 Ok(Some(Request::End | Request::Serve(_))) | Err(_) => return Ok(Next::Leaves),
             }
         }
@@ -150,7 +151,7 @@ impl Peer {
         Ok(Next::Stays)
     }
 
-    /// Says one frame of names. The next step says the next one.
+    /// Sends one frame of names. The next step sends the next one.
     fn say_names(&mut self, blocks: &Blocks, last: Option<Identity>) {
         let Names { names, next } = blocks.names_after(last, NAMES_PER_FRAME);
         self.say(&Reply::Names { is_last: next.is_none(), names });
@@ -161,7 +162,7 @@ impl Peer {
         self.unsent.extend(reply.encode());
     }
 
-    /// Sends what can be sent, and says whether that is all.
+    /// Sends what the socket accepts, and returns whether that is everything.
     fn flush(&mut self) -> io::Result<bool> {
         while !self.unsent.is_empty() {
             match self.stream.try_send(&self.unsent) {
@@ -174,7 +175,7 @@ impl Peer {
         Ok(true)
     }
 
-    /// Says one thing more, if the peer is still there.
+    /// Sends one more reply, if the peer is still connected.
     pub(super) fn say_last(mut self, reply: &Reply, deadline: Instant) {
         self.say(reply);
         let _ = self.stream.send(&self.unsent, deadline);
@@ -191,7 +192,7 @@ fn tell(blocks: &Blocks, frame: Frame) -> Reply {
             blocks.forget_if_gone(identity);
             Reply::Done
         }
-        // For trackers only: a server ends when its starter says so.
+        // Only trackers get these: a server ends when its starter asks for it.
         Frame::Finish => Reply::Done,
     }
 }
