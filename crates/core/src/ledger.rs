@@ -1,13 +1,14 @@
-//! What a process owns, in memory that it shares with its tracker. Pure: the format, and the order of its stores.
+//! The ledger: what a process owns, in memory that it shares with its tracker. Pure: the format, and the order of its
+//! stores.
 //!
 //! ```text
 //! slot 0    magic, owner's pid, its start time, its user, the tracker's word
 //! slot 1…   state and turn, inode, device, size, lengths of name and origin, name, origin
 //! ```
 //!
-//! A slot has 512 bytes, which are 64 words. Its state is stored last and cleared first, so an owner that dies between two
-//! stores leaves either the old state or the new one and never a mixture that counts. Registering a segment therefore takes no
-//! system call and wakes nobody: the tracker reads the ledger when the owner is dead.
+//! A slot has 512 bytes, which are 64 words. Its state is stored last and cleared first, so an owner that dies between
+//! two stores leaves the old state or the new one, and never a mixture that counts as valid. So registering a segment
+//! needs no system call and wakes no process: the tracker reads the ledger after the owner's death.
 
 use std::sync::atomic::Ordering::{self, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU64, fence};

@@ -1,11 +1,11 @@
-//! The ledger under every schedule that matters, by the model checker `loom`:
+//! Checks the ledger under every relevant schedule, by the model checker `loom`:
 //! `cargo test --release --package shareable-core --features model tracker::model`.
 //!
-//! The code under test is `ledger.rs` as it is; memory is a model here. An owner registers, announces and frees segments, and
-//! dies at a store that the model picks. Another process reads beside it, as `shareable ls` does, and the tracker reads after
-//! its death. What exists is kept apart from the ledger, as a file system does.
+//! The code under test is `ledger.rs`; memory is a model here. An owner registers, announces and frees segments, and
+//! dies at a store that the model picks. Another process reads at the same time, as `shareable ls` does, and the
+//! tracker reads after the owner's death. The existing names are kept apart from the ledger, as in a file system.
 //!
-//! Mutants are the same code over a memory with one thing wrong: each must be caught.
+//! A mutant is the same code over a memory with one fault. The checks must catch each mutant.
 
 use std::cell::{Cell, RefCell};
 use std::env;
@@ -20,21 +20,21 @@ use super::protocol::Registration;
 use crate::Identity;
 use crate::ledger::{Entry, Slot, announce, clear, identify, read, register};
 
-/// What is wrong.
+/// The fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mutant {
     None,
-    /// Stores and loads order no other memory.
+    /// Stores and loads do not order other memory.
     Unordered,
-    /// The state is stored before what it vouches for.
+    /// The state is stored before the words that it validates.
     StateFirst,
-    /// An entry is not cleared before its words are used again.
+    /// An entry is not cleared before its words are reused.
     NeverCleared,
     /// A registration comes after the name is visible.
     Late,
 }
 
-/// The words of a slot that short names without origin use.
+/// The words of a slot that are used for short names without an origin.
 const USED: usize = 8;
 
 struct Memory {
@@ -42,7 +42,7 @@ struct Memory {
     mutant: Mutant,
 }
 
-/// A slot as the owner sees it, who dies before one of its stores.
+/// A slot as the owner sees it. The owner dies before one of its stores.
 struct Owner<'a> {
     memory: &'a Memory,
     left: &'a Cell<usize>,
@@ -116,7 +116,7 @@ fn segment(name: &str, inode: u64) -> Registration {
     Registration { identity: Identity { device: 1, inode }, size: inode, name: name.to_owned(), origin: String::new() }
 }
 
-/// One life of an owner that uses a slot for a chosen name, and then for a random one. `stores` is when it dies.
+/// One life of an owner that uses a slot for a chosen name, and then for a random one. It dies after `stores` stores.
 fn live(mutant: Mutant, stores: usize, has_reader: bool) {
     let memory = Arc::new(Memory { words: std::array::from_fn(|_| AtomicU64::new(0)), mutant });
     // The names that exist.
@@ -152,7 +152,7 @@ fn live(mutant: Mutant, stores: usize, has_reader: bool) {
             announce(&slot, 2, &new.name, new.size, "");
             exist("bbbbbbbb");
             identify(&slot, 2, new.identity);
-            // The kernel tells of the death, which comes after everything that the owner did.
+            // The kernel reports the death after everything that the owner did.
             is_over.store(true, Ordering::Release);
         })
     };
@@ -192,7 +192,7 @@ fn nothing_is_left_and_no_mixture_is_seen_wherever_the_owner_dies() {
     check(Mutant::None);
 }
 
-/// Runs one mutant in a process of its own, because loom's panics do not unwind in good order.
+/// Runs one mutant in its own process, because loom's panics do not unwind properly.
 fn is_caught(mutant: &str) -> bool {
     let program = env::current_exe().unwrap();
     let mut command = Command::new(program);

@@ -1,4 +1,4 @@
-//! What a process tells its tracker: frames in a byte stream, one way. Pure.
+//! The messages from a process to its tracker: frames in a byte stream, one way. Pure.
 //!
 //! ```text
 //! frame     = length:u16 kind:u8 body        length counts kind and body; integers are little-endian
@@ -7,48 +7,48 @@
 //! finish    = 3:
 //! ```
 //!
-//! A frame is written whole in one call, so it reaches the tracker even if its writer dies in the next instruction; of a
-//! frame that was cut short, the tracker does nothing, as its writer never got to what the frame announces.
+//! A frame is written whole in one call, so it reaches the tracker even if its writer dies in the next instruction. The
+//! tracker ignores a frame that was cut short: its writer never did what the frame announces.
 
 use std::fmt;
 
 use crate::Identity;
 pub use crate::ownership::Registration;
 
-/// The largest frame that is accepted, with its length. A pipe or socket takes it in one piece.
+/// The largest frame that is accepted, with its length. A pipe or socket accepts it in one piece.
 pub const MAX_FRAME: usize = 2048;
 
 /// Bytes of the length.
 const PREFIX: usize = size_of::<u16>();
 
-/// The longest origin that is sent; more is cut off.
+/// The longest origin that is sent; longer ones are cut off.
 const MAX_ORIGIN: usize = 1024;
 
-/// What a process says.
+/// A message of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// This segment is about to get its name, and is the sender's to unlink.
+    /// This segment is about to get its name, and its owner is the sender.
     Register(Registration),
-    /// This segment is nobody's concern any more.
+    /// This segment is no longer the sender's to unlink.
     Forget(Identity),
     /// The sender is about to end and waits for its tracker: clean up now.
     Finish,
 }
 
-/// Bytes that are no frame.
+/// The error for bytes that are not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("these bytes are no frame of the tracker's protocol")
+        f.write_str("these bytes are not a frame of the tracker's protocol")
     }
 }
 
 impl std::error::Error for Malformed {}
 
 impl Frame {
-    /// The frame's bytes, at most [`MAX_FRAME`].
+    /// Returns the frame's bytes, at most [`MAX_FRAME`].
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut frame = vec![0; PREFIX];
@@ -114,12 +114,12 @@ fn take_u64(body: &mut &[u8]) -> Option<u64> {
     take(body).map(u64::from_le_bytes)
 }
 
-/// The longest beginning of `text` that has at most `max` bytes and ends between characters.
+/// Returns the longest beginning of `text` that has at most `max` bytes and ends between characters.
 fn prefix(text: &str, max: usize) -> &str {
     &text[..text.floor_char_boundary(max)]
 }
 
-/// The first frame of a stream and what comes after it; `None` when it is not complete.
+/// Parses the first frame of a stream. Returns it and the bytes after it, or `None` when it is not complete.
 fn next(stream: &[u8]) -> Result<Option<(Frame, &[u8])>, Malformed> {
     let Some((prefix, rest)) = stream.split_first_chunk::<PREFIX>() else { return Ok(None) };
     let length = usize::from(u16::from_le_bytes(*prefix));
@@ -137,11 +137,11 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Takes the next bytes of the stream and gives the frames that are complete now.
+    /// Appends the next bytes of the stream and returns the frames that are complete now.
     ///
     /// # Errors
-    /// [`Malformed`] for bytes that no [`Frame::encode`] makes; the stream cannot be followed from there on. Frames that
-    /// came before them are given first, and the error by the next call.
+    /// [`Malformed`] for bytes that no [`Frame::encode`] makes; the rest of the stream cannot be parsed. Frames before
+    /// those bytes are returned first, and the error by the next call.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Frame>, Malformed> {
         self.pending.extend_from_slice(bytes);
         let mut frames = Vec::new();

@@ -12,7 +12,7 @@ use super::Life;
 pub(super) fn life_of(pid: u32) -> Life {
     let stat = match fs::read_to_string(format!("/proc/{pid}/stat")) {
         Ok(stat) => stat,
-        // A mount with the option hidepid does not show the processes of other users.
+        // With the mount option hidepid, the processes of other users are invisible.
         Err(e) if e.kind() == io::ErrorKind::NotFound && is_free(pid) => return Life::Over,
         // ESRCH: the process ended between open and read.
         Err(e) if e.raw_os_error() == Some(Errno::SRCH.raw_os_error()) => return Life::Over,
@@ -21,16 +21,16 @@ pub(super) fn life_of(pid: u32) -> Life {
     read(&stat).unwrap_or(Life::Unknown)
 }
 
-/// Whether no process has the number.
+/// Returns whether no process has the number.
 fn is_free(pid: u32) -> bool {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     pid.is_none_or(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }
 
 fn read(stat: &str) -> Option<Life> {
-    // The second field may hold anything, also parentheses and spaces.
+    // The second field may contain anything, including parentheses and spaces.
     let mut fields = stat.get(stat.rfind(')')? + 2..)?.split(' ');
-    // A zombie has ended; only its parent does not know yet.
+    // A zombie has ended; only its parent has not been notified yet.
     if matches!(fields.next()?, "Z" | "X") {
         return Some(Life::Over);
     }

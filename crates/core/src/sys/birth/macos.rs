@@ -1,4 +1,4 @@
-//! macOS: proc_pidinfo(3), which answers for processes of the same user, and to root for all.
+//! macOS: proc_pidinfo(3), which works for processes of the same user, and for root for all processes.
 
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use super::Life;
 
-/// One numbering for the whole machine.
+/// The whole machine has one numbering.
 const MACHINE: u64 = 1;
 
 pub(super) fn life_of(pid: u32) -> Life {
@@ -20,7 +20,7 @@ pub(super) fn life_of(pid: u32) -> Life {
         reason = "a structure of some hundred bytes"
     )]
     let room = size as c_int;
-    // SAFETY: the call writes at most `room` bytes to the structure, which has as many.
+    // SAFETY: the call writes at most `room` bytes to the structure, which has that size.
     let written = unsafe { libc::proc_pidinfo(number, libc::PROC_PIDTBSDINFO, 0, found.as_mut_ptr().cast(), room) };
     if written == room {
         // SAFETY: the call has filled the structure, which is made of integers.
@@ -28,7 +28,7 @@ pub(super) fn life_of(pid: u32) -> Life {
         return Life::Since(found.pbi_start_tvsec.wrapping_mul(1_000_000).wrapping_add(found.pbi_start_tvusec));
     }
     match Errno::from_io_error(&std::io::Error::last_os_error()) {
-        // Also for a zombie, which has ended.
+        // Fails for a zombie too, which has ended.
         Some(Errno::SRCH) => Life::Over,
         _ => Life::Unknown,
     }

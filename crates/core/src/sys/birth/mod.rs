@@ -1,5 +1,5 @@
-//! Which process a number means. The system gives the number of a process that has ended to another one, so a process is
-//! known by its number and the time of its start.
+//! Which process a number means. The system reuses the number of a process that has ended, so a process is identified
+//! by its number and its start time.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -21,34 +21,34 @@ use windows as platform;
 
 use super::Os;
 
-/// What the system says about the process that has a number now.
+/// What the system reports about the process that has a number now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(backend = "unsupported", allow(dead_code, reason = "the stub knows nothing of processes"))]
 pub(in crate::sys) enum Life {
-    /// It runs or is stopped, and started at this time, in a unit of the system's.
+    /// It runs or is stopped, and started at this time, in a unit of the system.
     Since(u64),
-    /// No process has the number, or one that has ended.
+    /// No process has the number, or the one that had it has ended.
     Over,
-    /// A process may have the number, and the system does not say when it started, because it belongs to another user or
-    /// to another sandbox.
+    /// A process may have the number, but the system does not report its start time, because it belongs to another user
+    /// or to another sandbox.
     Unknown,
 }
 
 supplied! {
     /// Processes by their numbers.
     pub(in crate::sys) trait Births {
-        /// What is known of the process that has the number `pid`.
+        /// Returns what is known about the process that has the number `pid`.
         fn life_of(pid: u32) -> Life;
 
-        /// Which numbering of processes this one is in, such as a namespace of Linux: in another one the same number means
-        /// another process. Never 0; `None` when the system does not say.
+        /// Returns the process numbering of this process, such as a namespace of Linux: in another one the same number
+        /// means another process. Never 0; `None` when the system does not report it.
         #[cfg_attr(backend = "linux", allow(dead_code, reason = "the seats of Linux are locks that the kernel frees"))]
         fn numbering() -> Option<u64>;
     }
 }
 
-/// When the process that has the number `pid` started, in a unit of the system's; `None` where that is not known, and for
-/// a process that has ended.
+/// Returns when the process with the number `pid` started, in a unit of the system. Returns `None` if that is unknown,
+/// or if the process has ended.
 pub(crate) fn start_time(pid: u32) -> Option<u64> {
     match life_of(pid) {
         Life::Since(start) => Some(start),

@@ -1,4 +1,4 @@
-//! Windows: GetProcessTimes, which answers for every process that this one may open.
+//! Windows: GetProcessTimes, which works for every process that this one may open.
 
 use std::mem;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
@@ -10,14 +10,14 @@ use windows_sys::Win32::System::Threading::{
 
 use super::Life;
 
-/// One numbering for the whole machine.
+/// The whole machine has one numbering.
 const MACHINE: u64 = 1;
 
 pub(super) fn life_of(pid: u32) -> Life {
-    // SAFETY: the call takes numbers alone.
+    // SAFETY: the call takes only numbers.
     let raw = unsafe { OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE, 0, pid) };
     if raw.is_null() {
-        // SAFETY: the call takes nothing, and reads what the one before has left for this thread.
+        // SAFETY: the call takes no arguments, and reads the error that the call before has set for this thread.
         return if unsafe { GetLastError() } == ERROR_INVALID_PARAMETER { Life::Over } else { Life::Unknown };
     }
     // SAFETY: the handle was opened above, and nothing else closes it.

@@ -1,7 +1,7 @@
-//! The memory cgroups that this process is in, cgroups(7), and how much they let it allocate.
+//! The memory cgroups that this process is in, cgroups(7), and how much they allow it to allocate.
 //!
-//! The kernel charges the pages of a segment to the cgroup of the process that allocates them, and kills a process of that
-//! cgroup when the limit is reached. So a large allocation looks at the limits first.
+//! The kernel charges the pages of a segment to the cgroup of the process that allocates them, and kills a process of
+//! that cgroup when the limit is reached. So a large allocation checks the limits first.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use std::sync::OnceLock;
 
 use super::MemoryLimit;
 
-/// Allocations of this many bytes take the kernel milliseconds, against which the look at the limits, which takes some tens
-/// of microseconds, is cheap. Smaller ones are not checked.
+/// The kernel takes milliseconds to allocate this many bytes, so a check of the limits, which takes some tens of
+/// microseconds, is cheap in comparison. Smaller allocations are not checked.
 pub(in crate::sys) const WORTH_A_LOOK: u64 = 16 << 20;
 
-/// A limit of cgroup v1 from here on is no limit.
+/// A limit of cgroup v1 that is at least this means that there is no limit.
 const UNLIMITED: u64 = 1 << 60;
 
-/// The limit of this process's memory cgroups that leaves the least room; `None` when there is no limit.
+/// Returns the limit that leaves the least room, of this process's memory cgroups; `None` when there is no limit.
 pub(crate) fn memory_limit() -> Option<MemoryLimit> {
     static MOUNTS: OnceLock<Vec<Mount>> = OnceLock::new();
     let mounts = MOUNTS.get_or_init(|| mounts(&fs::read_to_string("/proc/self/mountinfo").unwrap_or_default()));
@@ -28,7 +28,7 @@ pub(crate) fn memory_limit() -> Option<MemoryLimit> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Mount {
     version: Version,
-    /// The cgroup that the mount point is.
+    /// The cgroup at the mount point.
     root: String,
     point: PathBuf,
 }
@@ -39,7 +39,7 @@ enum Version {
     Two,
 }
 
-/// The mounts that can have memory limits, from the text of `/proc/self/mountinfo`.
+/// Returns the mounts that can have memory limits, from the text of `/proc/self/mountinfo`.
 fn mounts(text: &str) -> Vec<Mount> {
     let read = |line: &str| {
         let (mount, file_system) = line.split_once(" - ")?;
@@ -56,13 +56,14 @@ fn mounts(text: &str) -> Vec<Mount> {
     text.lines().filter_map(read).collect()
 }
 
-/// Bytes of swap that are free on the machine, from the text of `/proc/meminfo`.
+/// Returns the bytes of free swap, from the text of `/proc/meminfo`.
 fn free_swap(text: &str) -> Option<u64> {
     let kibibytes = text.lines().find_map(|line| line.strip_prefix("SwapFree:"))?.trim().strip_suffix(" kB")?;
     kibibytes.parse::<u64>().ok().map(|amount| amount * 1024)
 }
 
-/// The limit that leaves the least room, among the cgroups in `text`, of `/proc/self/cgroup`, and their ancestors.
+/// Returns the limit that leaves the least room, among the cgroups in `text`, of `/proc/self/cgroup`, and their
+/// ancestors.
 fn tightest(text: &str, mounts: &[Mount], free_swap: u64) -> Option<MemoryLimit> {
     let cgroups = text.lines().filter_map(|line| {
         let mut fields = line.splitn(3, ':');
@@ -80,8 +81,8 @@ fn tightest(text: &str, mounts: &[Mount], free_swap: u64) -> Option<MemoryLimit>
     limits.min_by_key(|limit| limit.left)
 }
 
-/// The folder of a cgroup and those of its ancestors, as far as they are visible. A cgroup outside of the mount, as a
-/// container may see its own, is taken for the mount's root.
+/// Returns the folder of a cgroup and those of its ancestors, as far as they are visible. For a cgroup outside of the
+/// mount, which a container may see as its own, returns the mount's root.
 fn folders(mount: &Mount, path: &str) -> Vec<PathBuf> {
     let inside = Path::new(path).strip_prefix(&mount.root).unwrap_or(Path::new(""));
     let folder = mount.point.join(inside);
@@ -120,7 +121,7 @@ fn limit(version: Version, folder: &Path, free_swap: u64) -> Option<MemoryLimit>
 mod tests {
     use super::*;
 
-    /// A folder with the files of cgroups in it, which is removed at the end.
+    /// A folder with the files of cgroups, which is removed on drop.
     struct Tree(PathBuf);
 
     impl Tree {

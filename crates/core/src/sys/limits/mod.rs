@@ -1,4 +1,4 @@
-//! What limits the memory of this process beyond the size of the mount.
+//! The limits on this process's memory, besides the size of the mount.
 
 use std::path::PathBuf;
 
@@ -16,13 +16,13 @@ use none as platform;
 pub(in crate::sys) use platform::WORTH_A_LOOK;
 pub(crate) use platform::memory_limit;
 
-/// A limit on the memory of a group of processes that this one is in, on Linux a memory cgroup's.
+/// A limit on the memory of a group of processes that includes this one: on Linux, of a memory cgroup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemoryLimit {
     /// The file that has the limit.
     pub file: PathBuf,
-    /// Bytes that the group may have.
+    /// Bytes that the group may use.
     pub bytes: u64,
-    /// Bytes that it may allocate now, with what the system would give up for it.
+    /// Bytes that it may allocate now, including memory that the system would reclaim.
     pub left: u64,
 }

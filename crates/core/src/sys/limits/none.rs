@@ -1,4 +1,4 @@
-//! Systems that tell no limit.
+//! Systems on which this library knows no limits.
 
 use super::MemoryLimit;
 

@@ -1,5 +1,5 @@
-//! macOS: segments are objects of the kernel, not files. They cannot be made without a name, allocated ahead of use, or
-//! mapped copy-on-write, and their size is rounded to pages.
+//! macOS: segments are objects of the kernel, not files. They cannot be created without a name, allocated in advance,
+//! or mapped copy-on-write, and their size is rounded up to pages.
 
 use std::num::NonZeroUsize;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -12,20 +12,20 @@ use super::unix::failed;
 use super::unix::in_place::InPlace;
 use crate::{Access, Error, Identity, Kind, Lifetime, Memory, Name, Result};
 
-/// A mapping must be shared here, so a stray write through a read-only one would kill the process.
+/// A mapping must be shared on macOS, so a stray write through a read-only mapping would kill the process.
 pub(in crate::sys) const MAPS_COPY_ON_WRITE: bool = false;
 
-/// Segments here are not in a mount.
+/// Segments are not on a mount on macOS.
 pub(in crate::sys) fn is_mount_full() -> bool {
     false
 }
 
-/// A number that no other thread of this process has. Signal-safe.
+/// Returns a number that no other thread of this process has. Signal-safe.
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "ports fit 31 bits")]
 pub(in crate::sys) fn thread_id() -> i32 {
-    // SAFETY: pthread_self(3) takes nothing and cannot fail.
+    // SAFETY: pthread_self(3) takes no arguments and cannot fail.
     let thread = unsafe { libc::pthread_self() };
-    // SAFETY: the call only reads the thread that it is given, which is this one and so exists.
+    // SAFETY: the call only reads the given thread, which is this one and so exists.
     unsafe { libc::pthread_mach_thread_np(thread) as i32 }
 }
 
@@ -37,7 +37,7 @@ fn path(name: &Name) -> String {
 pub(in crate::sys) struct Draft(InPlace);
 
 impl Draft {
-    /// Whether no other process can see it before it is published: a name cannot be given later here.
+    /// Returns whether no other process can see it before it is published: on macOS a name cannot be given later.
     #[allow(clippy::unused_self, reason = "other systems have both kinds")]
     pub(in crate::sys) fn is_hidden(&self) -> bool {
         false
@@ -53,7 +53,7 @@ impl Draft {
         InPlace::new(name, size, mode, memory).map(Self)
     }
 
-    /// Every segment is made under its name here.
+    /// On macOS, every segment is created under its name.
     pub(in crate::sys) fn announced(name: &Name, size: NonZeroUsize, mode: u32, memory: &Memory) -> Result<Self> {
         InPlace::new(name, size, mode, memory).map(Self)
     }
@@ -75,7 +75,7 @@ pub(in crate::sys) fn create_exclusive(name: &Name, mode: u32) -> Result<OwnedFd
     shm::open(path(name), shm::OFlags::CREATE | shm::OFlags::EXCL | shm::OFlags::RDWR, mode)
 }
 
-/// Memory is found when it is touched, whatever was asked for.
+/// Memory is allocated when it is first accessed, whatever was requested.
 pub(in crate::sys) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, _: &Memory, name: &Name) -> Result<()> {
     ftruncate(file, size.get() as u64).map_err(|errno| match errno {
         Errno::NOSPC | Errno::NOMEM | Errno::FBIG => Error::new(
@@ -92,30 +92,30 @@ pub(in crate::sys) fn open(name: &Name, _access: Access) -> Result<OwnedFd, Errn
     shm::open(path(name), shm::OFlags::RDWR, Mode::empty())
 }
 
-/// The kernel reports no file type for its shared memory objects, and shm_open opens nothing else.
+/// The kernel reports no file type for its shared memory objects, and shm_open opens only those.
 pub(in crate::sys) fn is_segment(_file_type: FileType) -> bool {
     true
 }
 
-/// The kernel numbers no segments here: names are all there is to go by.
+/// The kernel does not number segments, so only the name identifies one.
 pub(in crate::sys) fn identity(_stat: &Stat) -> Identity {
     Identity::made_up()
 }
 
-/// What more is known of why `errno` came of `syscall` on `name`: nothing.
+/// Returns a more precise error for `errno` from `syscall` on `name`: never.
 pub(in crate::sys) fn explain(_syscall: &str, _errno: Errno, _name: &Name) -> Option<crate::Error> {
     None
 }
 
-/// Nothing tells whose a segment is without opening it, and the kernel lets nobody but its user remove it.
+/// The user of a segment is unknown until it is opened, and the kernel lets only that user remove it.
 pub(in crate::sys) fn is_owned_by_us(_: &Name) -> bool {
     true
 }
 
-/// Says only whether there is a segment of that name.
+/// Only returns whether a segment has that name.
 pub(in crate::sys) fn identity_of(name: &Name) -> Result<Option<Identity>, Errno> {
     match shm::open(path(name), shm::OFlags::RDONLY, Mode::empty()) {
-        // One that this user may not open is there too.
+        // A segment that this user may not open exists too.
         Ok(_) | Err(Errno::ACCESS | Errno::PERM) => Ok(None),
         Err(errno) => Err(errno),
     }

@@ -1,6 +1,6 @@
 //! Segments and their mappings.
 //!
-//! - Linux: files of the tmpfs at `/dev/shm`, made without a name and linked when complete (`linux`, `unix`).
+//! - Linux: files of the tmpfs at `/dev/shm`, created without a name and linked when complete (`linux`, `unix`).
 //! - macOS: POSIX shared memory objects (`macos`, `unix`).
 //! - Windows: the crate `shared_memory`, which tests also build on Linux and macOS (`portable`).
 //! - Any other system: errors (`unsupported`).
@@ -39,7 +39,7 @@ pub(crate) use platform::{Draft, Hold, LOSSES, Mapping};
 #[cfg(backend = "linux")]
 pub(in crate::sys) use unix::failed;
 
-/// What runs between the making of a segment and its appearance under its name.
+/// A function that runs after a segment is created and before its name appears.
 pub(crate) type BeforePublish<'a> = &'a mut dyn FnMut(&Mapping, Identity) -> Result<()>;
 
 /// One view of a segment in this process.
@@ -49,35 +49,37 @@ pub(crate) type BeforePublish<'a> = &'a mut dyn FnMut(&Mapping, Identity) -> Res
 /// whatever happens to the segment and whether or not [`retire`](Region::retire) was called. `start` is aligned to a page,
 /// and neither `start` nor `len`, which fits `isize`, ever changes.
 pub(crate) unsafe trait Region: Debug + Send + Sync {
-    /// The first address.
+    /// Returns the first address.
     fn start(&self) -> NonNull<u8>;
 
-    /// The size of the segment in bytes.
+    /// Returns the size of the segment in bytes.
     fn len(&self) -> usize;
 
-    /// Parts the addresses from the segment without freeing them. Afterwards they read as zeros or, where the system
-    /// cannot exchange pages under an address, still show the segment.
+    /// Detaches the addresses from the segment without freeing them. Afterwards they read as zeros, or still show the
+    /// segment if the system cannot replace pages under an address.
     fn retire(&self);
 
     /// Makes the drop retire the region and leave its addresses reserved, instead of freeing them.
     fn keep_addresses(&self);
 
-    /// What of the segment was lost when it was touched. `LOSSES` changes each time that this happens in this process.
+    /// Returns which part of the segment was lost when it was accessed. `LOSSES` changes whenever that happens in this
+    /// process.
     fn loss(&self) -> Option<Loss>;
 
-    /// Keeps the segment in use, as a sweep sees it, for as long as the result lives; `None` where there is no sweep.
+    /// Keeps the segment in use, as a sweep sees it, as long as the result lives; `None` where there is no sweep.
     fn hold(&self) -> Option<Hold>;
 }
 
 supplied! {
     /// Segments by their names.
     pub(crate) trait Segments {
-        /// Creates a segment of zeros and maps it. `before_publish` runs when everything else has succeeded; on Linux no
-        /// other process can open the name earlier. When it fails, or anything else does, nothing stays behind. A segment
-        /// with the lifetime `Owned` is marked, so that a sweep can tell.
+        /// Creates a segment of zeros and maps it. `before_publish` runs when everything else has succeeded; on Linux
+        /// no other process can open the name earlier. If it or anything else fails, nothing stays behind. A segment
+        /// with the lifetime `Owned` is marked, so that a sweep recognizes it.
         ///
         /// # Errors
-        /// `Exists`, `OutOfSharedMemory`, `Unsupported` for a mode that the system does not have, and what else it says.
+        /// `Exists`, `OutOfSharedMemory`, `Unsupported` for a mode that the system does not have, and other errors of
+        /// the system.
         fn create(
             name: &Name,
             size: NonZeroUsize,
@@ -87,8 +89,8 @@ supplied! {
             before_publish: BeforePublish<'_>,
         ) -> Result<(Mapping, Identity)>;
 
-        /// Creates a segment as `create` does, without its name: no other process can open it before [`publish`]. A draft
-        /// that is dropped leaves nothing.
+        /// Creates a segment as `create` does, but without its name: no other process can open it before [`publish`]. A
+        /// draft that is dropped leaves nothing behind.
         ///
         /// # Errors
         /// As `create`; `Unsupported` where a segment has its name from the beginning.
@@ -103,10 +105,11 @@ supplied! {
         /// Gives a draft its name.
         ///
         /// # Errors
-        /// `Exists` when the name was taken meanwhile, and what else the system says.
+        /// `Exists` when the name was taken meanwhile, and other errors of the system.
         fn publish(draft: Draft, name: &Name) -> Result<()>;
 
-        /// Creates a segment as `create` does, under a random name that the tracker knows already, without hiding the segment while it is made.
+        /// Creates a segment as `create` does, under a random name that the tracker knows already. Does not hide the
+        /// segment meanwhile.
         ///
         /// # Errors
         /// As for `create`.
@@ -118,11 +121,10 @@ supplied! {
             before_publish: BeforePublish<'_>,
         ) -> Result<(Mapping, Identity)>;
 
-        /// Maps an existing segment, and changes nothing but this process. Waits up to `patience` for one that has no
-        /// size yet.
+        /// Maps an existing segment without changing it. Waits up to `patience` for a segment that has no size yet.
         ///
         /// # Errors
-        /// `NotFound`; `Access` for another user's segment, where the system tells whose it is; `Unsupported` for an
+        /// `NotFound`; `Access` for another user's segment, where the system reports its user; `Unsupported` for an
         /// access that the system cannot grant safely.
         fn attach_within(
             name: &Name,
@@ -131,22 +133,23 @@ supplied! {
             patience: Duration,
         ) -> Result<(Mapping, Identity)>;
 
-        /// Removes the name, if it is still the same segment's as far as an identity can tell.
+        /// Removes the name, if it still belongs to the same segment, as far as an identity shows.
         ///
         /// # Errors
-        /// `NotFound` when the name is gone or another segment's, and `Access`.
+        /// `NotFound` when the name no longer exists or belongs to another segment, and `Access`.
         fn unlink(name: &Name, identity: Identity) -> Result<()>;
 
-        /// The same for a tracker. Returns whether it removed anything.
+        /// Does the same for a tracker. Returns whether it removed anything.
         fn unlink_registered(name: &str, identity: Identity) -> bool;
 
-        /// For a tracker, by a random name alone, which only its process can have used. Returns whether it removed anything.
+        /// Removes a random name for a tracker. Only its process can have used that name. Returns whether it removed
+        /// anything.
         fn unlink_announced(name: &str) -> bool;
 
-        /// Whether the name is still that segment's, as far as an identity can tell.
+        /// Returns whether the name still belongs to that segment, as far as an identity shows.
         fn is_linked(name: &Name, identity: Identity) -> bool;
 
-        /// Puts back what notices losses, if the program has replaced it.
+        /// Reinstalls the handler that notices losses, if the program has replaced it.
         fn renew_fault_handler();
 
         /// Bytes per memory page, a power of two.
@@ -154,7 +157,7 @@ supplied! {
     }
 }
 
-/// The size of a memory page in bytes: 4096 on most machines, 16384 on Apple silicon.
+/// Returns the size of a memory page in bytes: 4096 on most machines, 16384 on Apple silicon.
 #[must_use]
 pub fn page_size() -> usize {
     system_page_size()

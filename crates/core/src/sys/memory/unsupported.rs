@@ -1,4 +1,4 @@
-//! A system that the crate does not know: everything builds, and every operation says so.
+//! A system that the crate does not support: everything builds, and every operation returns an error.
 
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
@@ -13,7 +13,7 @@ use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Memory, Name, Resu
 
 pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
 
-/// There is no handler.
+/// There is no handler to reinstall.
 pub(crate) fn renew_fault_handler() {}
 
 /// Cannot exist: nothing makes one.
@@ -121,6 +121,6 @@ pub(crate) fn unlink_registered(_name: &str, _identity: Identity) -> bool {
 }
 
 fn unsupported(name: &Name) -> Error {
-    Error::new(Kind::Unsupported, format!("segment '{name}': this system has no shared memory that is known here"))
+    Error::new(Kind::Unsupported, format!("segment '{name}': shared memory is not supported on this platform"))
         .on_segment(name.as_str())
 }

@@ -28,17 +28,17 @@ fn path(name: &Name) -> String {
     format!("{MOUNT}/{name}")
 }
 
-/// Whether the mount has no page left. Signal-safe: a path as short as this one is not copied to the heap.
+/// Returns whether the mount has no free page. Signal-safe: such a short path is not copied to the heap.
 pub(in crate::sys) fn is_mount_full() -> bool {
     statvfs(c"/dev/shm").is_ok_and(|mount| mount.f_bavail == 0 && mount.f_blocks != 0)
 }
 
-/// A number that no other thread of this process has. Signal-safe.
+/// Returns a number that no other thread of this process has. Signal-safe.
 pub(in crate::sys) fn thread_id() -> i32 {
     rustix::thread::gettid().as_raw_nonzero().get()
 }
 
-/// A segment that has its memory and perhaps its contents, but no name that others could open.
+/// A segment that has its memory and perhaps its contents, but no name by which other processes could open it.
 #[derive(Debug)]
 pub(in crate::sys) enum Draft {
     Unnamed(OwnedFd),
@@ -58,7 +58,7 @@ impl Draft {
             Lifetime::Owned => mode | mark::OWNED,
             Lifetime::Detached => mode,
         };
-        // linkat decides; this look keeps a doomed create from allocating first.
+        // linkat decides; this check avoids an allocation for a create that must fail.
         if identity_of(name).is_ok() {
             return Err(failed("open", Errno::EXIST, name));
         }
@@ -83,8 +83,8 @@ impl Draft {
         }
     }
 
-    /// A segment with a random name that is on record with the tracker. It shows up half made in listings, but nobody can know
-    /// its name, and the name is its mark.
+    /// Creates a segment with a random name that is on record with the tracker. Listings can show it before it is
+    /// complete, but no process can know its name, and the name is its mark.
     pub(in crate::sys) fn announced(name: &Name, size: NonZeroUsize, mode: u32, memory: &Memory) -> Result<Self> {
         InPlace::new(name, size, mode | mark::OWNED, memory).map(Self::InPlace)
     }
@@ -96,14 +96,14 @@ impl Draft {
         }
     }
 
-    /// Whether no other process can see it before it is published.
+    /// Returns whether no other process can see it before it is published.
     pub(in crate::sys) fn is_hidden(&self) -> bool {
         matches!(self, Self::Unnamed(_))
     }
 
     pub(in crate::sys) fn publish(self, name: &Name) -> Result<()> {
         match self {
-            // The way to name an O_TMPFILE without privileges, open(2).
+            // How an O_TMPFILE can be named without privileges, open(2).
             Self::Unnamed(file) => {
                 let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
                 linkat(CWD, descriptor, CWD, path(name), AtFlags::SYMLINK_FOLLOW).map_err(|errno| match errno {
@@ -129,11 +129,11 @@ pub(in crate::sys) fn create_exclusive(name: &Name, mode: u32) -> Result<OwnedFd
     open_path(path(name), flags, Mode::from_raw_mode(mode))
 }
 
-/// Gives the file its size and, unlike ftruncate(2), its memory: a mount that is full says so here and not by SIGBUS
-/// at some later write.
+/// Gives the file its size and, unlike ftruncate(2), its memory: if the mount is full, this fails, and no later write
+/// causes a SIGBUS.
 pub(in crate::sys) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, memory: &Memory, name: &Name) -> Result<()> {
     let bytes = size.get() as u64;
-    // Past this limit the kernel would send SIGXFSZ, whose default is to kill.
+    // Beyond this limit the kernel would send SIGXFSZ, which kills by default.
     if let Some(limit) = getrlimit(Resource::Fsize).current.filter(|&limit| limit < bytes) {
         return Err(Error::new(
             Kind::OutOfSharedMemory,
@@ -161,7 +161,7 @@ pub(in crate::sys) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, memory:
         Memory::Reserved => None,
         Memory::ReservedUnless(flag) => Some(flag),
     };
-    // In steps, what the mount cannot hold would fill it first.
+    // The memory is allocated in steps. Check first, because the steps would fill the mount before they fail.
     if is_cancelled.is_some() && available().is_some_and(|available| available < bytes) {
         return Err(out_of_space("fallocate", Errno::NOSPC, size, name));
     }
@@ -179,13 +179,13 @@ pub(in crate::sys) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, memory:
     Ok(())
 }
 
-/// Bytes that the mount can still take.
+/// Returns the bytes that the mount has free.
 fn available() -> Option<u64> {
     let mount = statvfs(MOUNT).ok()?;
     Some(mount.f_bavail.saturating_mul(mount.f_frsize)).filter(|_| mount.f_blocks != 0)
 }
 
-/// Bytes that are set aside between two looks at whether that is still wanted: some ten milliseconds.
+/// Bytes that are reserved between two checks for cancellation: about ten milliseconds.
 const CANCELLABLE_STEP: u64 = 64 << 20;
 
 pub(in crate::sys) fn open(name: &Name, access: Access) -> Result<OwnedFd, Errno> {
@@ -193,7 +193,7 @@ pub(in crate::sys) fn open(name: &Name, access: Access) -> Result<OwnedFd, Errno
         Access::ReadWrite => OFlags::RDWR,
         Access::ReadOnly => OFlags::RDONLY,
     };
-    // NONBLOCK: a pipe of that name must not make us wait for its other end.
+    // NONBLOCK: a pipe of that name must not make this process wait for its other end.
     open_path(path(name), access | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
 }
 
@@ -203,7 +203,7 @@ pub(in crate::sys) fn is_segment(file_type: FileType) -> bool {
 
 pub(in crate::sys) use mark::is_owned_by_us;
 
-/// Device and inode: a name that was unlinked and made again differs in the inode.
+/// Returns device and inode: a name that was unlinked and created again has another inode.
 #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "the widths differ between architectures")]
 pub(in crate::sys) fn identity(stat: &Stat) -> Identity {
     Identity { device: stat.st_dev as u64, inode: stat.st_ino as u64 }
@@ -217,7 +217,7 @@ pub(in crate::sys) fn remove(name: &Name) -> Result<(), Errno> {
     unlinkat(CWD, path(name), AtFlags::empty())
 }
 
-/// What more is known of why `errno` came of `syscall` on `name`.
+/// Returns a more precise error for `errno` from `syscall` on `name`, if one is known.
 pub(in crate::sys) fn explain(syscall: &str, errno: Errno, name: &Name) -> Option<Error> {
     if syscall == "open"
         && matches!(errno, Errno::ACCESS | Errno::PERM)
@@ -242,14 +242,14 @@ pub(in crate::sys) fn explain(syscall: &str, errno: Errno, name: &Name) -> Optio
     mount::fault(errno).map(|why| Error::new(kind, format!("segment '{name}' cannot be used: {why}")))
 }
 
-/// `ENOENT` while creating says nothing of the segment.
+/// `ENOENT` while creating is not about the segment.
 fn system_error(name: &Name, why: &str, syscall: &'static str, errno: Errno) -> Error {
     Error::new(Kind::System, format!("cannot create segment '{name}': {why}"))
         .on_segment(name.as_str())
         .with_os(syscall, Some(errno.raw_os_error()))
 }
 
-/// The error for a segment for which the kernel would kill a process of this one's cgroup.
+/// The error for a segment for whose allocation the kernel would kill a process of this cgroup.
 fn past_memory_limit(limit: &MemoryLimit, bytes: u64, name: &Name) -> Error {
     Error::new(
         Kind::OutOfSharedMemory,

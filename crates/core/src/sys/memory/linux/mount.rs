@@ -1,4 +1,4 @@
-//! What can be wrong with the mount that segments live on: one sentence for each fault, with what to do about it.
+//! The faults of the mount that segments live on: one sentence for each, with advice.
 
 use rustix::fs::{Access, FileType, StatVfsMountFlags, access, stat, statfs, statvfs};
 use rustix::io::Errno;
@@ -8,7 +8,7 @@ use super::MOUNT;
 /// See statfs(2).
 const RAMFS_MAGIC: i64 = 0x8584_58f6;
 
-/// Why `errno` came of a system call on [`MOUNT`], if the mount as a whole is the reason.
+/// Returns why `errno` came from a system call on [`MOUNT`], if the mount as a whole is the reason.
 pub(super) fn fault(errno: Errno) -> Option<String> {
     match errno {
         Errno::NOENT | Errno::NOTDIR => absent(),

@@ -1,9 +1,9 @@
-//! Windows, by way of the crate `shared_memory`; with the feature `portable-backend` also Linux and macOS, so that CI runs
-//! this code too. (The crate knows FreeBSD as well, but what it is built on does not compile there any more.)
+//! Windows, by the crate `shared_memory`; with the feature `portable-backend` also Linux and macOS, so that CI runs
+//! this code too. (The crate also supports FreeBSD, but its dependencies do not compile there any more.)
 //!
-//! The crate makes a segment under its final name and maps it read-write. It tells neither who owns a segment nor, but for
-//! the file that it has on Windows, which of two segments with the same name is which, and it swallows the system's
-//! refusal to remove one: all of that is out of reach here. What Windows does differently is in its own file.
+//! The crate creates a segment under its final name and maps it read-write. It does not report who owns a segment. It
+//! ignores the system's refusal to remove one. It cannot tell two segments of the same name apart, except by their file
+//! on Windows. This module cannot change any of that. Code for Windows alone is in its own file.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -35,14 +35,14 @@ use windows as os;
 /// Never changes: see [`Mapping::loss`].
 pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
 
-/// There is no handler.
+/// There is no handler to reinstall.
 pub(crate) fn renew_fault_handler() {}
 
 pub(crate) struct Mapping {
     /// Never unmapped if [`is_kept`](Self::is_kept).
     shmem: ManuallyDrop<Shmem>,
     is_kept: AtomicBool,
-    /// At most what is mapped.
+    /// At most the mapped size.
     size: usize,
 }
 
@@ -70,19 +70,19 @@ unsafe impl Region for Mapping {
         self.size
     }
 
-    /// The crate cannot exchange pages: they go on showing the segment until the mapping drops.
+    /// The crate cannot replace pages: they show the segment until the mapping drops.
     fn retire(&self) {}
 
     fn keep_addresses(&self) {
         self.is_kept.store(true, Relaxed);
     }
 
-    /// A segment in a file that is mapped cannot be cut off on Windows, and is not watched elsewhere.
+    /// On Windows, the file of a mapped segment cannot be truncated; on other systems truncation is not noticed.
     fn loss(&self) -> Option<Loss> {
         None
     }
 
-    /// There is no sweep here that would have to be told.
+    /// There is no sweep that would need it.
     fn hold(&self) -> Option<Hold> {
         None
     }
@@ -91,7 +91,7 @@ unsafe impl Region for Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         if !*self.is_kept.get_mut() {
-            // SAFETY: the value is about to be gone, and nothing else drops the field.
+            // SAFETY: the value is being dropped, and nothing else drops the field.
             unsafe { ManuallyDrop::drop(&mut self.shmem) };
         }
     }
@@ -119,7 +119,8 @@ pub(crate) fn create(
     _: &Memory,
     before_publish: BeforePublish<'_>,
 ) -> Result<(Mapping, Identity)> {
-    // Until the last line the crate takes us for the owner, who removes the name on drop: so does every way out.
+    // Until the last line the crate treats this instance as the owner, which removes the name on drop, so every early
+    // return does.
     let mut mapping = Mapping::new(os::create(name, size, mode)?, size.get());
     let identity = known(os::identity_of(name).map_err(|e| system_error(name, &e.to_string()))?);
     before_publish(&mapping, identity)?;
@@ -170,7 +171,7 @@ pub(crate) fn attach_within(
     }
 }
 
-/// Nothing is announced here.
+/// Announcing does nothing on these systems.
 pub(crate) fn create_announced(
     name: &Name,
     size: NonZeroUsize,
@@ -209,7 +210,7 @@ fn known(identity: Option<Identity>) -> Identity {
     identity.unwrap_or_else(Identity::made_up)
 }
 
-/// The error for what the crate reports, by what it means.
+/// Returns the error for what the crate reports, by its meaning.
 fn failed(error: &ShmemError, name: &Name) -> Error {
     let (syscall, code) = match *error {
         ShmemError::MappingIdExists => return fault::exists(name).with_os(os::CREATE, os::ERRNO_OF_EXISTS),

@@ -1,4 +1,4 @@
-//! POSIX shared memory as the crate `shared_memory` does it.
+//! POSIX shared memory as the crate `shared_memory` uses it.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -8,15 +8,15 @@ use shared_memory::{Shmem, ShmemConf, ShmemError};
 use super::failed;
 use crate::{Error, Identity, Kind, Name, Result};
 
-/// What the crate calls, or calls first.
+/// The system call that the crate makes, or makes first.
 pub(super) const CREATE: &str = "shm_open";
 pub(super) const OPEN: &str = "shm_open";
 pub(super) const SIZE: &str = "ftruncate";
 
-/// `EEXIST`, which the crate does not pass on.
+/// `EEXIST`, which the crate does not report.
 pub(super) const ERRNO_OF_EXISTS: Option<i32> = Some(17);
 
-/// The one mode that the crate gives.
+/// The only mode that the crate supports.
 const MODE: u32 = 0o600;
 
 fn config(name: &Name) -> ShmemConf {
@@ -38,7 +38,7 @@ pub(super) fn open(name: &Name) -> Result<Shmem, ShmemError> {
     config(name).open()
 }
 
-/// A segment, which one it is, and its size. The crate does not say which.
+/// Maps a segment, and returns its identity, which the crate does not report, and its size.
 pub(super) fn open_known(name: &Name) -> Result<(Shmem, Option<Identity>, usize), ShmemError> {
     open(name).map(|shmem| {
         let size = shmem.len();
@@ -46,13 +46,13 @@ pub(super) fn open_known(name: &Name) -> Result<(Shmem, Option<Identity>, usize)
     })
 }
 
-/// The crate does not say.
+/// The crate does not report it.
 #[expect(clippy::unnecessary_wraps, reason = "Windows can fail here")]
 pub(super) fn identity_of(_: &Name) -> io::Result<Option<Identity>> {
     Ok(None)
 }
 
-/// The name is all that can be compared.
+/// Only the name can be compared.
 pub(super) fn is_linked(name: &Name, _: Identity) -> bool {
     open(name).is_ok()
 }
@@ -61,13 +61,13 @@ pub(super) fn open_to_unlink(name: &Name) -> Result<Shmem> {
     open(name).map_err(|e| failed(&e, name))
 }
 
-/// The crate does not say, and by the time one looks the name may be another segment's.
+/// The crate does not report it, and at a later check the name may belong to another segment.
 #[expect(clippy::unnecessary_wraps, reason = "Windows can fail here")]
 pub(super) fn check_unlinked(_: &Name) -> Result<()> {
     Ok(())
 }
 
-/// Whether the segment has a name but no size yet, so that mmap refused it: `EINVAL`.
+/// Returns whether the segment has a name but no size yet, so that mmap failed with `EINVAL`.
 pub(super) fn is_without_size(code: u32) -> bool {
     io::Error::from_raw_os_error(code.cast_signed()).kind() == io::ErrorKind::InvalidInput
 }

@@ -1,6 +1,6 @@
-//! Windows. The crate `shared_memory` backs a segment by a file in the folder for temporary files, so that it outlives its
-//! creator as POSIX has it, and opens it as a named file mapping, by which CPython finds it. CPython's own segments have
-//! no such file and go with the last process that has them mapped.
+//! Windows. The crate `shared_memory` backs a segment by a file in the temporary folder, so that the segment outlives
+//! its creator as on POSIX. It opens the file as a named file mapping, by which CPython finds it. CPython's own
+//! segments have no such file and end with the last process that has them mapped.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -17,12 +17,12 @@ use crate::name::UNLINKED;
 use crate::sys::fault;
 use crate::{Error, Identity, Kind, Name, Result};
 
-/// What the crate calls, or calls first.
+/// The system call that the crate makes, or makes first.
 pub(super) const CREATE: &str = "CreateFileMapping";
 pub(super) const OPEN: &str = "OpenFileMapping";
 pub(super) const SIZE: &str = "VirtualQuery";
 
-/// Windows has codes of its own.
+/// Windows has its own codes.
 pub(super) const ERRNO_OF_EXISTS: Option<i32> = None;
 
 const ERROR_FILE_INVALID: u32 = 1006;
@@ -32,22 +32,22 @@ fn config(name: &Name) -> ShmemConf {
     ShmemConf::new().os_id(name.as_str())
 }
 
-/// The file behind a segment of this library, where version 0.12.4 of the crate puts it.
+/// The file behind a segment of this library, where version 0.12.4 of the crate creates it.
 fn file_of(name: &Name) -> PathBuf {
     std::env::temp_dir().join("shared_memory-rs").join(name.as_str())
 }
 
-/// Whether a segment of this name was unlinked but is still mapped somewhere, which keeps the name of the file mapping.
+/// Returns whether a segment of this name was unlinked but is still mapped, which keeps the name of the file mapping.
 fn is_unlinked(name: &Name) -> bool {
     let mut file = file_of(name).into_os_string();
     file.push(UNLINKED);
-    // An error too means that there is a file: one on its way out cannot be looked at.
+    // An error also means that there is a file: one that is being deleted cannot be examined.
     !matches!(fs::exists(file), Ok(false))
 }
 
-/// Windows has no mode bits: every user of the folder for temporary files can use the segment.
+/// Windows has no mode bits: every user of the temporary folder can use the segment.
 pub(super) fn create(name: &Name, size: NonZeroUsize, _mode: u32) -> Result<Shmem> {
-    // The crate would hand out a mapping that has this name already as if it were new.
+    // The crate would return an existing mapping of this name as if it were new.
     if config(name).allow_raw(true).open().is_ok() {
         return Err(if fs::exists(file_of(name)).unwrap_or(true) || !is_unlinked(name) {
             exists(name)
@@ -57,14 +57,14 @@ pub(super) fn create(name: &Name, size: NonZeroUsize, _mode: u32) -> Result<Shme
     }
     let was_there = fs::exists(file_of(name)).unwrap_or(true);
     let shmem = config(name).size(size.get()).create().map_err(|e| {
-        // The crate leaves its file behind when it fails later on.
+        // If the crate fails later, it leaves its file behind.
         if !was_there && !matches!(e, ShmemError::MappingIdExists) {
             let _ = fs::remove_file(file_of(name));
         }
         failed(&e, name)
     })?;
-    // The same again, for one that came in between: it may be smaller than what the crate says. Dropping ours removes
-    // its file.
+    // Checks again, for a segment that was created in between: it may be smaller than the crate reports. Dropping ours
+    // removes its file.
     match config(name).open() {
         Ok(view) if view.len() >= size.get() => Ok(shmem),
         _ => Err(exists(name)),
@@ -79,7 +79,7 @@ pub(super) fn open(name: &Name) -> Result<Shmem, ShmemError> {
     config(name).allow_raw(!is_unlinked(name)).open()
 }
 
-/// The file behind a segment, told from any other for as long as the value lives.
+/// The file behind a segment. As long as the value lives, no other file has the same identity.
 struct Backing {
     _file: File,
     identity: Identity,
@@ -89,7 +89,7 @@ struct Backing {
 impl Backing {
     /// `None` when there is no such file.
     fn of(name: &Name) -> io::Result<Option<Self>> {
-        // The standard library shares everything, deletion too.
+        // The standard library shares all access, including deletion.
         let file = match OpenOptions::new().read(true).open(file_of(name)) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -97,7 +97,7 @@ impl Backing {
         };
         // SAFETY: the structure is made of integers, for which zeros are values.
         let mut found: BY_HANDLE_FILE_INFORMATION = unsafe { mem::zeroed() };
-        // SAFETY: the handle is open for as long as `file` lives, and the call writes one structure to where it is told.
+        // SAFETY: the handle is open as long as `file` lives, and the call writes one structure to the given place.
         if unsafe { GetFileInformationByHandle(file.as_raw_handle(), &raw mut found) } == 0 {
             return Err(io::Error::last_os_error());
         }
@@ -111,7 +111,7 @@ impl Backing {
     }
 }
 
-/// Which segment has this name, if one that has a file does.
+/// Returns which segment has this name, if it has a file.
 pub(super) fn identity_of(name: &Name) -> io::Result<Option<Identity>> {
     Ok(Backing::of(name)?.map(|backing| backing.identity))
 }
@@ -121,17 +121,17 @@ pub(super) fn is_linked(name: &Name, identity: Identity) -> bool {
     identity_of(name).map_or(true, |found| found == Some(identity))
 }
 
-/// A segment, which one it is, and its size, which the system gives in whole pages where there is no file to ask.
+/// Maps a segment, and returns its identity and its size. Without a file, the system reports the size in whole pages.
 pub(super) fn open_known(name: &Name) -> Result<(Shmem, Option<Identity>, usize), ShmemError> {
     loop {
         let before = Backing::of(name).ok().flatten();
         let shmem = open(name)?;
-        // Somebody may have put another segment in the place of the one that was looked at.
+        // Another process may have replaced the segment that was examined.
         let after = Backing::of(name).ok().flatten();
         let mapped = shmem.len();
         match (before, after) {
             (Some(before), Some(after)) if before.identity == after.identity => {
-                // The file cannot shrink while it is mapped, and what it has grown by is not mapped.
+                // The file cannot shrink while it is mapped, and bytes that it has grown by are not mapped.
                 return Ok((shmem, Some(after.identity), after.size.min(mapped)));
             }
             (None, None) => return Ok((shmem, None, mapped)),
@@ -160,7 +160,7 @@ pub(super) fn check_unlinked(name: &Name) -> Result<()> {
     }
 }
 
-/// Whether the file is there but empty yet.
+/// Returns whether the file exists but is still empty.
 pub(super) fn is_without_size(code: u32) -> bool {
     code == ERROR_FILE_INVALID
 }
@@ -169,7 +169,7 @@ pub(super) fn is_out_of_memory(code: u32) -> bool {
     code == ERROR_COMMITMENT_LIMIT
 }
 
-/// Not an errno: the message has the code.
+/// This is not an errno: the message contains the code.
 pub(super) fn errno(_: u32) -> Option<i32> {
     None
 }

@@ -1,5 +1,5 @@
-//! A segment made under its final name, in the order that CPython has too: name, size, contents. Other processes can see
-//! it half made, so it serves only where the system offers nothing better.
+//! A segment created under its final name, in the same order as in CPython: name, size, contents. Other processes can
+//! see it before it is complete, so this is used only where the system offers nothing better.
 
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,7 +11,7 @@ use crate::{Memory, Name, Result};
 #[derive(Debug)]
 pub(in crate::sys) struct InPlace {
     file: OwnedFd,
-    /// Removed again on drop, unless published.
+    /// Removed on drop, unless published.
     name: Option<Name>,
 }
 
@@ -35,7 +35,7 @@ impl InPlace {
 impl Drop for InPlace {
     fn drop(&mut self) {
         if let Some(name) = &self.name {
-            // A failure means that somebody else has removed it already.
+            // A failure means that another process has removed it already.
             let _ = os::remove(name);
         }
     }

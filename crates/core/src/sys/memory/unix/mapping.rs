@@ -22,7 +22,7 @@ pub(crate) struct Mapping {
     map: ManuallyDrop<MmapRaw>,
     is_kept: AtomicBool,
     watch: &'static Watch,
-    /// Given up with the mapping.
+    /// Dropped with the mapping.
     place: ManuallyDrop<Place>,
 }
 
@@ -41,10 +41,10 @@ impl Mapping {
         let map = match access {
             Access::ReadWrite => options.map_raw(file)?,
             // A JavaScript engine cannot make an ArrayBuffer read-only, and a write to a page without permission kills
-            // the process. Copy-on-write keeps a stray write here; no swap is set aside for writes that do not come.
+            // the process. Copy-on-write keeps a stray write in this process. No swap is reserved for such writes.
             Access::ReadOnly => {
-                // SAFETY: the duty of `map_copy` is to expect the file to change underneath. The map is turned into
-                // a raw one at once, so no Rust reference to its bytes is ever made.
+                // SAFETY: `map_copy` requires that the caller expects the file to change. The map is turned into a raw
+                // one at once, so no Rust reference to its bytes is ever made.
                 unsafe { options.no_reserve_swap().map_copy(file) }?.into()
             }
         };
@@ -64,18 +64,18 @@ unsafe impl Region for Mapping {
         self.map.len()
     }
 
-    /// A second mapping of the first page, made from the first without a descriptor.
+    /// Maps the first page a second time, from the first mapping, without a descriptor.
     #[cfg(target_os = "linux")]
     fn hold(&self) -> Option<Hold> {
         let page = rustix::param::page_size();
-        // SAFETY: with an old size of 0 mremap(2) leaves the old mapping as it is and maps its pages once more, wherever
-        // there is room; nothing else is touched.
+        // SAFETY: with an old size of 0, mremap(2) leaves the old mapping unchanged and maps its pages once more, where
+        // there is free space; nothing else is touched.
         let copy =
             unsafe { rustix::mm::mremap(self.start().as_ptr().cast(), 0, page, rustix::mm::MremapFlags::MAYMOVE) };
         copy.ok().and_then(|page| NonNull::new(page.cast())).map(|page| Hold { page, _place: Place::take_unchecked() })
     }
 
-    /// There is no sweep on this system that would have to be told.
+    /// There is no sweep on this system that would need it.
     #[cfg(not(target_os = "linux"))]
     fn hold(&self) -> Option<Hold> {
         None
@@ -90,8 +90,9 @@ unsafe impl Region for Mapping {
     }
 
     fn retire(&self) {
-        // When the system refuses memory the old pages stay, which crashes nobody either.
-        // SAFETY: the range is this mapping's own. Whatever still holds the addresses reads and writes zero pages there.
+        // If the system refuses memory, the old pages stay, which does not crash anything either.
+        // SAFETY: the range is this mapping's own. Code that still has the addresses reads and writes zero pages from
+        // now on.
         let _refused = unsafe { zeros::replace(self.map.as_ptr().expose_provenance(), self.len()) };
     }
 }
@@ -103,7 +104,7 @@ impl Drop for Mapping {
         }
         self.watch.release();
         if !*self.is_kept.get_mut() {
-            // SAFETY: the value is about to be gone, and nothing else drops the field.
+            // SAFETY: the value is being dropped, and nothing else drops the field.
             unsafe { ManuallyDrop::drop(&mut self.map) };
             // SAFETY: as above.
             unsafe { ManuallyDrop::drop(&mut self.place) };
@@ -111,7 +112,7 @@ impl Drop for Mapping {
     }
 }
 
-/// A page of a segment that is mapped for no other purpose than to be mapped.
+/// A page of a segment that is mapped only to keep the segment in use.
 #[derive(Debug)]
 pub(crate) struct Hold {
     page: NonNull<u8>,
@@ -121,12 +122,12 @@ pub(crate) struct Hold {
 // SAFETY: nothing is ever read or written through the address, and any thread may unmap it.
 unsafe impl Send for Hold {}
 
-// SAFETY: as above; a shared reference does nothing at all.
+// SAFETY: as above; a shared reference offers no operations.
 unsafe impl Sync for Hold {}
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        // SAFETY: the page was mapped for this value alone, and no reference into it was ever made.
+        // SAFETY: the page was mapped only for this value, and no reference into it was ever made.
         let _ = unsafe { rustix::mm::munmap(self.page.as_ptr().cast(), rustix::param::page_size()) };
     }
 }

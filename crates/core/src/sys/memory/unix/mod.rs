@@ -1,4 +1,4 @@
-//! POSIX shared memory by way of `rustix` and `memmap2`. What Linux and macOS do differently is in their own files.
+//! POSIX shared memory, by `rustix` and `memmap2`. The differences between Linux and macOS are in their own files.
 
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -23,7 +23,7 @@ pub(crate) use mapping::{Hold, Mapping};
 use room::{Place, Shortage};
 pub(crate) use sigbus::{LOSSES, renew_fault_handler};
 
-/// The bits of a mode that say who may do what.
+/// The permission bits of a mode.
 const PERMISSIONS: Mode = Mode::RWXU.union(Mode::RWXG).union(Mode::RWXO);
 
 pub(crate) fn system_page_size() -> usize {
@@ -70,7 +70,7 @@ fn complete(
     Ok((mapping, identity))
 }
 
-/// Gives the file the permission bits that the umask has taken away. Its other bits stay.
+/// Gives the file the permission bits that the umask has cleared. Its other bits stay.
 #[allow(
     clippy::cast_possible_truncation,
     clippy::useless_conversion,
@@ -83,7 +83,7 @@ fn restore_mode(file: BorrowedFd<'_>, stat: &Stat, mode: u32, name: &Name) -> Re
         return Ok(());
     }
     fchmod(file, wanted).map_err(|errno| match errno {
-        // macOS gives a segment its mode once and for all.
+        // macOS never lets a segment's mode change.
         Errno::INVAL => {
             let message =
                 format!("segment '{name}' cannot have exactly the mode {mode:o}: this system applies the umask");
@@ -135,9 +135,9 @@ pub(crate) fn attach_within(
     let file = loop {
         match os::open(name, access) {
             Ok(file) => break file,
-            // A sweep is looking at it, which takes microseconds.
+            // A sweep is checking it, which takes microseconds.
             Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
-            // What O_NOFOLLOW and O_NONBLOCK say of links, sockets, pipes and folders.
+            // The errors of O_NOFOLLOW and O_NONBLOCK for links, sockets, pipes and folders.
             Err(Errno::LOOP | Errno::NXIO | Errno::ISDIR) => return Err(not_a_segment(name)),
             Err(errno) => return Err(failed("open", errno, name)),
         }
@@ -174,20 +174,20 @@ pub(crate) fn unlink(name: &Name, identity: Identity) -> Result<()> {
 
 pub(crate) fn is_linked(name: &Name, identity: Identity) -> bool {
     match os::identity_of(name) {
-        // Where the system gives no identities, the name is all there is.
+        // Where the system has no identities, only the name can be compared.
         Ok(found) => found.is_none_or(|found| found == identity),
         Err(errno) => errno != Errno::NOENT,
     }
 }
 
-/// The same for a random name of which the tracker knows only that its process was about to use it.
+/// Does the same for a random name. The tracker knows only that its process was about to use it.
 pub(crate) fn unlink_announced(name: &str) -> bool {
     Name::lifetime_of(name) == Some(Lifetime::Owned)
         && Name::new(name).is_ok_and(|name| os::is_owned_by_us(&name) && os::remove(&name).is_ok())
 }
 
-/// A tracker may have more rights than the process that it follows has by now, so it removes only what is this library's
-/// and belongs to the tracker's own user.
+/// A tracker may have more rights than the process that it follows has by now, so it removes only segments of this
+/// library that belong to the tracker's own user.
 pub(crate) fn unlink_registered(name: &str, identity: Identity) -> bool {
     Name::new(name).is_ok_and(|name| os::is_owned_by_us(&name) && unlink(&name, identity).is_ok())
 }
@@ -230,10 +230,10 @@ fn unmappable(name: &Name, why: &str) -> Error {
         .with_os("mmap", Some(Errno::NOMEM.raw_os_error()))
 }
 
-/// Whether pages of the file have no memory yet, which is then found, or not, when they are first touched.
+/// Returns whether some pages of the file have no memory yet. Their first access allocates it, or fails.
 #[allow(clippy::unnecessary_cast, reason = "the widths differ between systems")]
 fn is_sparse(stat: &Stat) -> bool {
-    /// What `st_blocks` counts.
+    /// The unit of `st_blocks`.
     const BLOCK: i64 = 512;
     (stat.st_blocks as i64).saturating_mul(BLOCK) < stat.st_size as i64
 }
@@ -246,7 +246,7 @@ fn not_a_segment(name: &Name) -> Error {
     fault::access(name, "something that is not a shared memory segment (a link, a folder, a pipe) has this name")
 }
 
-/// The error for `errno` from `syscall`, by what it means.
+/// Returns the error for `errno` from `syscall`, by its meaning.
 pub(in crate::sys) fn failed(syscall: &'static str, errno: Errno, name: &Name) -> Error {
     let error = match errno {
         _ if let Some(error) = os::explain(syscall, errno, name) => error,

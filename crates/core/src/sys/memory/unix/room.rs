@@ -1,5 +1,5 @@
-//! Whether this process has room for one more mapping, with enough left for the runtime that it hosts: an engine that
-//! cannot map memory ends the process, so the refusal has to come from here, and earlier.
+//! Whether this process has room for one more mapping, and enough left for its runtime. An engine that cannot map
+//! memory ends the process, so this module must refuse earlier.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use rustix::process::{Resource, getrlimit};
 
-/// What there is too little of.
+/// The resource that is nearly used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shortage {
     /// `vm.max_map_count`.
@@ -17,36 +17,37 @@ pub(super) enum Shortage {
     Addresses { used: u64, limit: u64 },
 }
 
-/// Mappings of segments in this process.
+/// Counts the mappings of segments in this process.
 static OURS: AtomicUsize = AtomicUsize::new(0);
 
-/// How many there may be before the process's mappings are counted. Counting takes milliseconds when there are many.
+/// How many mappings there may be before the process's mappings are counted. Counting takes milliseconds when there are
+/// many.
 static CHECKED_UP_TO: AtomicUsize = AtomicUsize::new(1024);
 
-/// This part of the mappings is left to the rest of the process.
+/// The part of the mappings that is left to the rest of the process.
 const SPARE_PART: usize = 16;
 
-/// Bytes of address space that are left to the rest of the process, or an eighth of a small limit.
+/// Bytes of address space that are left to the rest of the process; of a small limit, an eighth.
 const SPARE_BYTES: u64 = 32 << 20;
 
-/// One mapping, as it is counted.
+/// One counted mapping.
 #[derive(Debug)]
 pub(super) struct Place(());
 
 impl Place {
-    /// Counts one mapping more, of `len` bytes, if there is room for it.
+    /// Counts one more mapping, of `len` bytes, if there is room for it.
     pub(super) fn take(len: usize) -> Result<Self, Shortage> {
         check_addresses(len)?;
         let place = Self::take_unchecked();
         let ours = OURS.load(Relaxed);
         if ours > CHECKED_UP_TO.load(Relaxed) {
-            // Half of what is left, because others map memory too.
+            // Half of the remaining mappings, because other code maps memory too.
             CHECKED_UP_TO.store(ours + mappings_left()? / 2, Relaxed);
         }
         Ok(place)
     }
 
-    /// Counts one mapping more.
+    /// Counts one more mapping.
     pub(super) fn take_unchecked() -> Self {
         OURS.fetch_add(1, Relaxed);
         Self(())
@@ -59,10 +60,10 @@ impl Drop for Place {
     }
 }
 
-/// How many mappings this process may still add, less those that are spared.
+/// Returns how many mappings this process may still add, without the spared ones.
 fn mappings_left() -> Result<usize, Shortage> {
     let (Some(limit), Some(used)) = (read_number("/proc/sys/vm/max_map_count"), count_lines("/proc/self/maps")) else {
-        // Only Linux counts, and only procfs tells: the kernel's own refusal has to do.
+        // Only Linux has this limit, and only procfs shows it. Elsewhere the kernel must refuse.
         return Ok(usize::MAX / 2);
     };
     left(used, limit).ok_or(Shortage::Mappings { used, limit })
@@ -83,7 +84,7 @@ fn check_addresses(len: usize) -> Result<(), Shortage> {
     Ok(())
 }
 
-/// The number at the start of a file of procfs.
+/// Returns the number at the start of a file of procfs.
 fn read_number(path: &str) -> Option<usize> {
     let text = std::fs::read_to_string(path).ok()?;
     text.split_ascii_whitespace().next()?.parse().ok()

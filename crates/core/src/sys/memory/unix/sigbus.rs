@@ -1,14 +1,15 @@
-//! Surviving a segment whose pages cannot be had, which raises SIGBUS, whose default is to kill.
+//! Keeps the process running when pages of a segment are not available. The kernel raises SIGBUS, which kills by
+//! default.
 //!
-//! - Another process truncated it: the pages past the new end are gone. The handler puts zero pages in the place of the
-//!   whole mapping.
-//! - It is sparse, and the mount is full: there is no memory for a page that is touched for the first time. The handler
-//!   puts a zero page of this process in its place; the others stay shared.
+//! - Another process truncated the segment: the pages past the new end are gone. The handler replaces the whole mapping
+//! by zero pages.
+//! - The segment is sparse, and the mount is full: there is no memory for a page at its first access. The handler
+//! replaces that page by a private zero page; the others stay shared.
 //!
-//! Either way the mapping is marked, and whatever touched it goes on. Faults at addresses that are not ours go to the
-//! handler that was there before.
+//! In both cases the mapping is marked, and the code that accessed it continues. Faults at other addresses go to the
+//! previous handler.
 //!
-//! Everything here that runs in the handler is a load, a store or a system call: signal-safety(7).
+//! Code that runs in the handler only loads, stores and makes system calls: signal-safety(7).
 
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -20,10 +21,10 @@ use super::zeros;
 use crate::sys::Loss;
 use crate::sys::memory::os;
 
-/// How many mappings were lost, in this process. Only its changing matters.
+/// Counts the lost mappings of this process. Only its changes matter.
 pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
 
-/// A range of addresses that is watched. Entries are never freed, only used again, for the handler may be looking at one.
+/// A range of addresses that is watched. Entries are reused and never freed, because the handler may be reading one.
 #[derive(Debug)]
 pub(super) struct Watch {
     /// 0 when the entry is free.
@@ -32,22 +33,22 @@ pub(super) struct Watch {
     /// A [`Loss`], or [`WHOLE`].
     loss: AtomicU8,
     is_sparse: AtomicBool,
-    /// Where the last fault was let happen once more: room may have been made in between.
+    /// The address of the last fault that was retried once: there may be room for the page by then.
     retried: AtomicUsize,
     next: AtomicPtr<Watch>,
 }
 
 static WATCHES: AtomicPtr<Watch> = AtomicPtr::new(ptr::null_mut());
 
-/// Entries that watch nothing; locked also while the list grows.
+/// Entries that watch nothing. Also locked while the list grows.
 static FREE: Mutex<Vec<&'static Watch>> = Mutex::new(Vec::new());
 
-/// Nothing of the mapping is lost.
+/// No part of the mapping is lost.
 const WHOLE: u8 = 0;
 const TRUNCATED: u8 = 1;
 const UNBACKED: u8 = 2;
 
-/// What was there before us; never freed, for the handler may be looking at it.
+/// The previous handler; never freed, because the handler may be reading it.
 static PREVIOUS: AtomicPtr<libc::sigaction> = AtomicPtr::new(ptr::null_mut());
 
 /// Held while the handler is installed.
@@ -88,7 +89,7 @@ pub(super) fn watch(start: usize, len: usize, is_sparse: bool) -> &'static Watch
 }
 
 impl Watch {
-    /// What of the mapping's segment was lost.
+    /// Returns which part of the mapping's segment was lost.
     pub(super) fn loss(&self) -> Option<Loss> {
         match self.loss.load(Acquire) {
             TRUNCATED => Some(Loss::Truncated),
@@ -97,7 +98,7 @@ impl Watch {
         }
     }
 
-    /// Ends the watch; to be called before the range is unmapped.
+    /// Ends the watch. Call this before the range is unmapped.
     pub(super) fn release(&'static self) {
         self.start.store(0, Release);
         FREE.lock().unwrap_or_else(PoisonError::into_inner).push(self);
@@ -117,7 +118,7 @@ impl Watch {
             let page = rustix::param::page_size();
             return self.replace(address - address % page, page, UNBACKED);
         }
-        // Either there was no room when the address was touched, or the page is gone: the next fault there tells.
+        // Either there was no room at the first access, or the page is gone: the next fault at the address decides.
         if self.retried.swap(address, AcqRel) != address {
             return true;
         }
@@ -125,7 +126,8 @@ impl Watch {
     }
 
     fn replace(&self, start: usize, len: usize, loss: u8) -> bool {
-        // SAFETY: the range is of a mapping of ours that lives at least until the watch is released; these pages are gone.
+        // SAFETY: the range belongs to a mapping of ours that lives at least until the watch is released; these pages
+        // are gone.
         let replaced = unsafe { zeros::replace_at_any_price(start, len) };
         if replaced.is_ok() {
             let _ = self.loss.compare_exchange(WHOLE, loss, AcqRel, Acquire);
@@ -135,7 +137,7 @@ impl Watch {
     }
 }
 
-/// Installs the handler, unless it is there. A program or a library may have put another one in its place.
+/// Installs the handler, unless it is installed. The program or a library may have replaced it.
 fn install() {
     if is_ours(&current()) {
         return;
@@ -154,8 +156,8 @@ fn install() {
     unsafe { libc::sigaction(libc::SIGBUS, &raw const action, ptr::null_mut()) };
 }
 
-/// Puts the handler back if it was there and somebody has replaced it. What replaced it is called for faults that are not
-/// ours, and for signals that a process sends.
+/// Reinstalls the handler if it was installed and has been replaced. The replacement is called for other faults, and
+/// for signals that a process sends.
 pub(crate) fn renew_fault_handler() {
     if !PREVIOUS.load(Acquire).is_null() {
         install();
@@ -173,9 +175,9 @@ fn is_ours(action: &libc::sigaction) -> bool {
 
 fn current() -> libc::sigaction {
     let mut current = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: without a new action the call only writes the present one, to a place of the right type.
+    // SAFETY: without a new action the call only writes the current one, to a place of the right type.
     unsafe { libc::sigaction(libc::SIGBUS, ptr::null(), current.as_mut_ptr()) };
-    // SAFETY: zeroed is a valid value, and the call may have put another one there.
+    // SAFETY: the zeroed value is valid, and the call may have replaced it.
     unsafe { current.assume_init() }
 }
 
@@ -191,32 +193,32 @@ extern "C" fn on_sigbus(signal: i32, info: *mut libc::siginfo_t, context: *mut l
     }
 }
 
-/// Does what would have been done without us.
+/// Does what would have happened without this handler.
 fn pass_on(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
-    /// The thread that passes a signal on, if one does: two handlers that were each there before the other would pass it
-    /// on for ever.
+    /// The thread that passes a signal on, if any. Two handlers that each had the other as the previous one would pass
+    /// the signal back and forth forever.
     static PASSING: AtomicI32 = AtomicI32::new(0);
-    // SAFETY: as in `on_sigbus`. What a process sends has no positive code.
+    // SAFETY: as in `on_sigbus`. A signal that a process sends has no positive code.
     let is_sent = unsafe { (*info).si_code } <= 0;
-    // SAFETY: what is stored there is a sigaction that is never freed.
+    // SAFETY: the pointer is to a sigaction that is never freed.
     let previous = unsafe { PREVIOUS.load(Acquire).as_ref() };
     let thread = os::thread_id();
     let is_circle = PASSING.swap(thread, AcqRel) == thread;
     match previous.map(|previous| (previous.sa_sigaction, previous.sa_flags & libc::SA_SIGINFO != 0)) {
         Some((libc::SIG_IGN, _)) if is_sent => {}
         Some((handler, true)) if !is_circle && handler > libc::SIG_IGN => {
-            // SAFETY: with SA_SIGINFO this is what the field holds, installed by whatever was there before us.
+            // SAFETY: with SA_SIGINFO the field holds such a function, which the previous code installed.
             let handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) =
                 unsafe { std::mem::transmute(handler) };
             handler(signal, info, context);
         }
         Some((handler, false)) if !is_circle && handler > libc::SIG_IGN => {
-            // SAFETY: without SA_SIGINFO this is what the field holds.
+            // SAFETY: without SA_SIGINFO the field holds such a function.
             let handler: extern "C" fn(i32) = unsafe { std::mem::transmute(handler) };
             handler(signal);
         }
         _ => {
-            // Back at the instruction that faulted the signal is raised again, and kills.
+            // Returning to the instruction that faulted raises the signal again, which kills.
             // SAFETY: SIG_DFL installs no code.
             unsafe { libc::signal(signal, libc::SIG_DFL) };
             if is_sent {
