@@ -25,17 +25,17 @@ pub const SLOT: usize = WORDS * size_of::<u64>();
 /// The word of slot 0 that the tracker marks as its own, see [`Watch`].
 pub const TRACKER: usize = 4;
 
-/// What word 0 of slot 0 holds once the header is whole: the name and the version of the format.
+/// The value of word 0 of slot 0 once the header is complete: the name and the version of the format.
 const MAGIC: u64 = u64::from_le_bytes(*b"shrldgr1");
 
-/// Where the text begins, and how many bytes it may have.
+/// The offset of the text, and its maximum number of bytes.
 const TEXT: usize = 6;
 const ROOM: usize = (WORDS - TEXT) * size_of::<u64>();
 
-/// The longest name, as NAME_MAX of Linux.
+/// The length of the longest name, NAME_MAX of Linux.
 const MAX_NAME: usize = 255;
 
-/// What precedes an origin whose beginning had to be left out.
+/// The prefix of an origin whose beginning was left out.
 const CUT: &str = "…";
 
 /// Low bits of a slot's first word; the rest of the word counts registrations.
@@ -65,30 +65,30 @@ impl Slot for [AtomicU64; WORDS] {
     }
 }
 
-/// What a slot tells of a segment.
+/// A segment as its slot describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Counts the registrations of the owner: a smaller one came first.
+    /// The number of the owner's registration: a smaller one came first.
     pub turn: u64,
-    /// Whether the segment had its identity by then. Otherwise `segment.identity` means nothing, and only the owner can have
-    /// made a file of that name.
+    /// Whether the segment had its identity by then. If not, `segment.identity` is meaningless, and only the owner can
+    /// have created a file of that name.
     pub is_live: bool,
     /// The segment.
     pub segment: Registration,
 }
 
-/// Who keeps a ledger.
+/// The process that owns a ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// Its process number.
     pub pid: u32,
-    /// When it started, in the kernel's ticks, so that a number used again is not taken for it.
+    /// When it started, in the kernel's ticks, because its number may be reused.
     pub start: u64,
     /// The user whose segments these are.
     pub uid: u32,
 }
 
-/// Writes the header. Until it is whole, no slot counts.
+/// Writes the header. Until it is complete, no slot is valid.
 pub fn open(header: &impl Slot, owner: Owner) {
     header.store(1, u64::from(owner.pid), Relaxed);
     header.store(2, owner.start, Relaxed);
@@ -96,7 +96,7 @@ pub fn open(header: &impl Slot, owner: Owner) {
     header.store(0, MAGIC, Release);
 }
 
-/// Who keeps this ledger; `None` for one that is not whole, or not one.
+/// Returns the owner of this ledger; `None` if it is incomplete, or not a ledger.
 pub fn owner(header: &impl Slot) -> Option<Owner> {
     if header.load(0, Acquire) != MAGIC {
         return None;
@@ -108,32 +108,32 @@ pub fn owner(header: &impl Slot) -> Option<Owner> {
     })
 }
 
-/// Announces a segment that is about to be made under `name`. The slot has to be free.
+/// Announces a segment that is about to be created under `name`. The slot must be free.
 pub fn announce(slot: &impl Slot, turn: u64, name: &str, size: u64, origin: &str) {
     write(slot, name, size, origin);
     slot.store(0, turn << 8 | PENDING, Release);
 }
 
-/// Registers a segment that exists. The slot has to be free.
+/// Registers a segment that exists. The slot must be free.
 pub fn register(slot: &impl Slot, turn: u64, segment: &Registration) {
     write(slot, &segment.name, segment.size, &segment.origin);
     identify(slot, turn, segment.identity);
 }
 
-/// Says which segment an announced name has become.
+/// Records which segment has the announced name.
 pub fn identify(slot: &impl Slot, turn: u64, identity: Identity) {
     slot.store(1, identity.inode, Relaxed);
     slot.store(2, identity.device, Relaxed);
     slot.store(0, turn << 8 | LIVE, Release);
 }
 
-/// Frees the slot: the segment is no longer the owner's.
+/// Frees the slot: the process no longer owns the segment.
 pub fn clear(slot: &impl Slot) {
     slot.store(0, 0, Release);
 }
 
 fn write(slot: &impl Slot, name: &str, size: u64, origin: &str) {
-    // Who sees one of the new words sees too that the old entry was cleared.
+    // A reader that sees one of the new words also sees that the old entry was cleared.
     slot.fence(Release);
     slot.store(3, size, Relaxed);
     let name = &name[..name.floor_char_boundary(MAX_NAME)];
@@ -143,7 +143,7 @@ fn write(slot: &impl Slot, name: &str, size: u64, origin: &str) {
     let (cut, origin) = if origin.len() <= room {
         ("", origin)
     } else {
-        // The end has the line.
+        // The end has the line number.
         (CUT, &origin[origin.ceil_char_boundary(origin.len() - (room - CUT.len()))..])
     };
     let whole = name.len() + cut.len() + origin.len();
@@ -157,7 +157,7 @@ fn write(slot: &impl Slot, name: &str, size: u64, origin: &str) {
     slot.store(4, (name.len() | (whole - name.len()) << 16) as u64, Relaxed);
 }
 
-/// What a slot tells; `None` for a free one, one that changes meanwhile, and bytes that no owner writes.
+/// Reads a slot. Returns `None` for a free slot, one that changes meanwhile, and bytes that no owner writes.
 pub fn read(slot: &impl Slot) -> Option<Entry> {
     let state = slot.load(0, Acquire);
     let is_live = match state & STATE {
@@ -176,7 +176,7 @@ pub fn read(slot: &impl Slot) -> Option<Entry> {
     }
     let identity = Identity { inode: slot.load(1, Relaxed), device: slot.load(2, Relaxed) };
     let size = slot.load(3, Relaxed);
-    // A reader beside a living owner sees whether the slot was used for something else meanwhile.
+    // A reader beside a living owner detects that the slot was reused meanwhile.
     slot.fence(Acquire);
     if slot.load(0, Relaxed) != state {
         return None;
@@ -186,15 +186,15 @@ pub fn read(slot: &impl Slot) -> Option<Entry> {
     Some(Entry { turn: state >> 8, is_live, segment: Registration { identity, size, name: name_text, origin } })
 }
 
-/// Whether the tracker lives, by its word in slot 0: the tracker stores the number of its thread there, and the kernel marks
-/// the word when that thread is gone, see set_robust_list(2).
+/// Whether the tracker lives, by its word in slot 0: the tracker stores its thread number there, and the kernel marks
+/// the word when that thread has ended, see set_robust_list(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watch {
-    /// No tracker has looked at the ledger yet.
+    /// No tracker has opened the ledger yet.
     Starting,
-    /// It lives, or is only stopped.
+    /// It lives, or is stopped.
     Alive,
-    /// It is gone.
+    /// It has ended.
     Dead,
 }
 
@@ -202,7 +202,7 @@ impl Watch {
     /// FUTEX_OWNER_DIED of linux/futex.h.
     const DIED: u32 = 0x4000_0000;
 
-    /// What the tracker's word says.
+    /// Returns what the tracker's word means.
     #[must_use]
     pub fn of(word: u32) -> Self {
         match word {
@@ -219,7 +219,7 @@ mod tests {
 
     use super::*;
 
-    /// A slot that can die: after that number of stores, nothing is stored any more.
+    /// A slot whose writer dies: after that number of stores, it stores nothing.
     struct Memory {
         words: [AtomicU64; WORDS],
         left: std::cell::Cell<usize>,

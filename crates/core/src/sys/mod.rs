@@ -1,12 +1,13 @@
-//! Every call to the operating system, one folder per capability. Each folder's `mod.rs` holds the traits that say what a
-//! platform must supply; the files beside it supply it; `build.rs` decides which of them is built, as `cfg(backend)`.
+//! Every call to the operating system, one folder per capability. Each folder's `mod.rs` declares the traits that a
+//! platform must supply; the files beside it implement them; `build.rs` decides which of them is built, as
+//! `cfg(backend)`.
 //!
 //! - `memory`: segments and their mappings.
-//! - `seat`: how a lock's participants are told apart, how they sleep, and how a death shows.
-//! - `transport`: what managers talk by.
+//! - `seat`: how a lock's participants are distinguished, how they sleep, and how a death is detected.
+//! - `transport`: how managers communicate.
 //! - `process`: the helper process.
 //! - `ledger`: the memory that a process shares with its tracker.
-//! - `sweep`: what lies in shared memory, and what of it has no owner any more.
+//! - `sweep`: the existing segments, and which of them have no living owner.
 //! - `birth`: which process a number means.
 //! - `limits`: how much memory this process may allocate.
 
@@ -16,8 +17,8 @@ use std::time::Duration;
 
 use crate::{Access, Error, Foreign, Identity, Name, Result};
 
-/// Declares functions that the module `platform` supplies: as a trait, which [`Os`] implements by them, and as functions
-/// of the module.
+/// Declares functions that the module `platform` implements: as a trait, which [`Os`] implements by calling them, and
+/// as functions of the module.
 macro_rules! supplied {
     (
         $(#[$about:meta])* $visibility:vis trait $trait:ident {
@@ -67,27 +68,28 @@ pub(crate) use transport::{
     Connection, Interest, Listener, Listening, Server, Serving, Stream, prepare_server, starter, wait,
 };
 
-/// The operating system that the crate is built for. It has the traits of the capabilities that are functions.
+/// The operating system that the crate is built for. It implements the capabilities that consist of functions.
 #[derive(Debug)]
 pub(crate) struct Os;
 
-/// What [`attach`] gives.
+/// The result of [`attach`].
 type Mapped = Result<(Mapping, Identity)>;
 
-/// Why a mapping does not show all of its segment any more.
+/// Why a mapping no longer shows its whole segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(dead_code, reason = "some backends notice no losses")]
 pub(crate) enum Loss {
-    /// Another process has cut the segment off. The whole mapping reads as zeros since.
+    /// Another process has truncated the segment. The whole mapping reads as zeros since then.
     Truncated,
-    /// There was no memory for a page of a sparse segment when it was first touched. That page is this process's own since.
+    /// There was no memory for a page of a sparse segment at its first access. That page is private to this process
+    /// since then.
     Unbacked,
 }
 
-/// Whether servers listen at Windows pipes, and not at Unix sockets.
+/// Whether servers listen at Windows pipes instead of Unix sockets.
 pub(crate) const HAS_PIPES: bool = cfg!(windows);
 
-/// An error of the system with words of ours.
+/// An error of the system with our own message.
 #[derive(Debug)]
 pub(crate) struct Explained {
     errno: i32,
@@ -109,7 +111,7 @@ impl fmt::Display for Explained {
 
 impl std::error::Error for Explained {}
 
-/// The `errno` of an error, as Node counts: Windows has codes of its own, and Node numbers for what they mean.
+/// Returns the `errno` of an error as Node counts: Windows has its own codes, and Node has numbers for their meaning.
 pub(crate) fn errno_of(error: &io::Error) -> Option<i32> {
     if let Some(explained) = error.get_ref().and_then(|inner| inner.downcast_ref::<Explained>()) {
         return Some(explained.errno);
@@ -131,7 +133,8 @@ pub(crate) fn errno_of(error: &io::Error) -> Option<i32> {
     }
 }
 
-/// How long an attach waits for a segment that has a name but no size yet, as CPython's have for some microseconds.
+/// How long an attach waits for a segment that has a name but no size yet. CPython's segments are in that state for
+/// some microseconds.
 const SIZING_PATIENCE: Duration = Duration::from_millis(200);
 
 /// Attaches, and waits up to [`SIZING_PATIENCE`] for a segment that is not ready. A thread that serves others calls
@@ -140,7 +143,7 @@ pub(crate) fn attach(name: &Name, access: Access, foreign: Foreign) -> Mapped {
     attach_within(name, access, foreign, SIZING_PATIENCE)
 }
 
-/// The messages that every backend gives for the same thing.
+/// The messages that all backends share.
 #[allow(dead_code, reason = "the stub for unknown systems has one message of its own")]
 pub(crate) mod fault {
     use super::{Error, Name};

@@ -16,19 +16,19 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::ledger::{SLOT, TRACKER, WORDS};
 
-/// The descriptor by which a tracker gets the ledger.
+/// The descriptor at which a tracker gets the ledger.
 pub(in crate::sys) const DESCRIPTOR: i32 = 3;
 
-/// What links in /proc call it.
+/// The name of the ledger in the links of /proc.
 const NAME: &str = "shareable-ledger";
 
-/// Addresses for every ledger: enough for as many segments as a process can map (`vm.max_map_count`).
+/// The reserved addresses of a ledger: enough for as many segments as a process can map (`vm.max_map_count`).
 const RESERVED: usize = 32 << 20;
 
-/// By how much it grows.
+/// The number of bytes by which it grows.
 const STEP: u64 = 64 << 10;
 
-/// What a helper process is called, proc_pid_comm(5): the first 15 bytes.
+/// The name of a helper process, proc_pid_comm(5): the first 15 bytes.
 const HELPER: &str = "shareable-helpe";
 
 /// A mapped ledger.
@@ -36,19 +36,19 @@ const HELPER: &str = "shareable-helpe";
 pub(crate) struct Ledger {
     file: OwnedFd,
     start: NonNull<[AtomicU64; WORDS]>,
-    /// What is mapped, in bytes.
+    /// The size of the mapping in bytes.
     mapped: usize,
 }
 
-// SAFETY: the memory is reached by atomic operations only, belongs to the process and not to a thread, and any thread may
-// unmap it.
+// SAFETY: the memory is accessed only by atomic operations, it belongs to the process and not to a thread, and any
+// thread may unmap it.
 unsafe impl Send for Ledger {}
 
 // SAFETY: as above.
 unsafe impl Sync for Ledger {}
 
 impl Ledger {
-    /// Makes one; `None` where the kernel cannot.
+    /// Creates a ledger; `None` where the kernel cannot.
     pub(crate) fn create() -> io::Result<Option<Self>> {
         let file = match memfd_create(NAME, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING) {
             Ok(file) => file,
@@ -60,29 +60,29 @@ impl Ledger {
         Self::map(file, RESERVED, ProtFlags::READ | ProtFlags::WRITE).map(Some)
     }
 
-    /// In a tracker: the one that it was started with.
+    /// In a tracker: maps the ledger that it was started with.
     pub(crate) fn adopt() -> io::Result<Self> {
-        // SAFETY: a tracker that is told of a ledger was started with it at this number, and calls this once.
+        // SAFETY: a tracker whose arguments name a ledger was started with it at this descriptor, and calls this once.
         let file = unsafe { OwnedFd::from_raw_fd(DESCRIPTOR) };
         Self::check(&file)?;
         Self::map(file, RESERVED, ProtFlags::READ | ProtFlags::WRITE)
     }
 
-    /// Fails unless the file keeps its size: one that could shrink would be SIGBUS.
+    /// Fails unless the file cannot shrink: an access past the end of a shrunk file would raise SIGBUS.
     fn check(file: &OwnedFd) -> io::Result<()> {
         let seals = fcntl_get_seals(file)?;
         if seals.contains(SealFlags::SHRINK) { Ok(()) } else { Err(io::ErrorKind::InvalidInput.into()) }
     }
 
     fn map(file: OwnedFd, mapped: usize, protection: ProtFlags) -> io::Result<Self> {
-        // SAFETY: the system picks addresses that are free. What lies behind the end of the file is never touched.
+        // SAFETY: the system picks addresses that are free. Addresses past the end of the file are never accessed.
         let start =
             unsafe { mmap(ptr::null_mut(), mapped, protection, MapFlags::SHARED | MapFlags::NORESERVE, &file, 0) }?;
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok(Self { file, start, mapped })
     }
 
-    /// The words of a slot.
+    /// Returns the words of a slot.
     ///
     /// # Panics
     /// For a slot past [`len`](Self::len).
@@ -90,18 +90,18 @@ impl Ledger {
         assert!((index + 1) * SLOT <= self.mapped, "slot {index} is past the end of the ledger");
         // SAFETY: inside the mapping by the check above.
         let slot = unsafe { self.start.add(index) };
-        // SAFETY: aligned as a page is, and mapped for as long as the borrow lives. Callers stay below `len`, where the file has
-        // its memory, which it cannot lose.
+        // SAFETY: aligned to a page, and mapped as long as the borrow lives. Callers stay below `len`, where the file
+        // has its memory, which it cannot lose.
         unsafe { slot.as_ref() }
     }
 
-    /// How many slots there are.
+    /// Returns the number of slots.
     pub(crate) fn len(&self) -> usize {
         let bytes = fstat(&self.file).map_or(0, |stat| usize::try_from(stat.st_size).unwrap_or(0));
         bytes.min(self.mapped) / SLOT
     }
 
-    /// Makes more slots.
+    /// Adds slots.
     pub(crate) fn grow(&self) -> io::Result<()> {
         let bytes = (self.len() * SLOT) as u64 + STEP;
         if bytes > self.mapped as u64 {
@@ -110,16 +110,16 @@ impl Ledger {
         extend(&self.file, bytes)
     }
 
-    /// The word by which the owner knows whether its tracker lives.
+    /// Returns the word that shows the owner whether its tracker lives.
     pub(crate) fn tracker(&self) -> &AtomicU32 {
         let word: *const AtomicU64 = &raw const self.slot(0)[TRACKER];
-        // SAFETY: half of a word of the mapping, aligned and borrowed like it, and reached only as this half.
+        // SAFETY: half of a word of the mapping, aligned and borrowed like it, and accessed only as this half.
         unsafe { &*word.cast() }
     }
 
-    /// In a tracker: has the kernel mark that word when this thread is gone, set_robust_list(2).
+    /// In a tracker: makes the kernel mark that word when this thread ends, set_robust_list(2).
     pub(crate) fn watch(&self) {
-        // The kernel reads both at the end of the thread.
+        // The kernel reads both when the thread ends.
         let head = Box::leak(Box::new(Head { list: ptr::null(), offset: 0, pending: ptr::null() }));
         let node = Box::leak(Box::new(Node { next: (&raw const head.list).cast() }));
         let word = self.tracker();
@@ -160,16 +160,16 @@ struct Node {
     next: *const Node,
 }
 
-/// Gives the file memory up to `bytes`.
+/// Sets the size of the file to `bytes` and allocates its memory.
 fn extend(file: &OwnedFd, bytes: u64) -> io::Result<()> {
-    // Past this limit the kernel would send SIGXFSZ, whose default is to kill.
+    // Beyond this limit the kernel would send SIGXFSZ, which kills by default.
     if getrlimit(Resource::Fsize).current.is_some_and(|limit| limit < bytes) {
         return Err(Errno::FBIG.into());
     }
     Ok(retry_on_intr(|| fallocate(file, FallocateFlags::empty(), 0, bytes))?)
 }
 
-/// The ledgers of all processes that this user may look at, by way of their trackers.
+/// Returns the ledgers of all processes that this user may examine, found through their trackers.
 pub(in crate::sys) fn ledgers() -> Vec<Ledger> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     processes

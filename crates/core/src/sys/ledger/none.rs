@@ -1,4 +1,4 @@
-//! Systems without memory that has no name and cannot be truncated: trackers are told what they need by messages.
+//! Systems without anonymous memory that cannot be truncated: trackers receive everything by messages.
 
 use std::convert::Infallible;
 use std::io;

@@ -1,4 +1,5 @@
-//! The helper process by the standard library: a pipe to it, whose end tells it that this process is gone.
+//! The helper process, started by the standard library. It reads from a pipe, whose end tells it that this process has
+//! ended.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -24,12 +25,12 @@ impl Supervised for Helper {
         Ok(Self { child: command.spawn()? })
     }
 
-    /// Sends a whole frame. After an error the helper must be given up.
+    /// Sends a whole frame. After an error the helper must be dropped.
     fn send(&self, frame: &[u8]) -> io::Result<()> {
         self.child.stdin.as_ref().ok_or(io::ErrorKind::BrokenPipe)?.write_all(frame)
     }
 
-    /// Waits until it has ended by itself, or `deadline` has come. Says whether it has.
+    /// Waits until it has ended by itself, or until `deadline`. Returns whether it has ended.
     fn has_ended(&mut self, deadline: Instant) -> bool {
         loop {
             if !matches!(self.child.try_wait(), Ok(None)) {
@@ -42,33 +43,33 @@ impl Supervised for Helper {
         }
     }
 
-    /// Leaves the helper to itself: it ends with this process.
+    /// Leaves the helper running: it ends with this process.
     fn let_go(self) {
         std::mem::forget(self);
     }
 
-    /// Processes are never copied here.
+    /// Processes are never copied on these systems.
     fn disown(self) {
         self.let_go();
     }
 }
 
 impl Drop for Helper {
-    /// Gives the helper up. It is killed before its pipe closes, which it would take for the end of this process.
+    /// Drops the helper. Kills it before its pipe closes, because it would take that for the end of this process.
     fn drop(&mut self) {
-        // Both fail only for a helper that is gone, which is the aim.
+        // Both fail only for a helper that has ended, which is the aim.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What ends this process's group passes the helper by.
+/// Signals to this process's group do not reach the helper.
 #[cfg(unix)]
 fn in_own_group(command: &mut Command) {
     std::os::unix::process::CommandExt::process_group(command, 0);
 }
 
-/// What ends this process's group passes the helper by.
+/// Signals to this process's group do not reach the helper.
 #[cfg(windows)]
 fn in_own_group(command: &mut Command) {
     const CREATE_NEW_PROCESS_GROUP: u32 = 0x0000_0200;
@@ -79,19 +80,19 @@ fn in_own_group(command: &mut Command) {
 /// See [`crate::process::detach`]: the process that started this one has done everything.
 pub(crate) fn detach(_: bool) {}
 
-/// There is no sweep here that would go on for longer.
+/// There is no sweep that would run for longer.
 pub(crate) fn fall_silent() {}
 
-/// No process that has ended stays on record here until its parent asks for it.
+/// An ended process does not remain on record until its parent waits for it.
 pub(crate) fn at_exit(_: extern "C" fn()) {}
 
-/// The users of this system are not told apart here.
+/// Users are not distinguished on this system.
 pub(crate) fn effective_user() -> u32 {
     0
 }
 
-/// There are no leases here.
+/// There are no leases on this system.
 pub(crate) fn ignore_lease_signals() {}
 
-/// A pipe does not tell who was at its other end.
+/// A pipe does not tell which process was at its other end.
 pub(crate) fn wait_for_starter() {}

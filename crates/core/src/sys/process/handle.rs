@@ -1,4 +1,4 @@
-//! A child process by a handle, pidfd_open(2), which never means another process than the one it was made for.
+//! A child process by a handle, pidfd_open(2), which never refers to any other process.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
@@ -13,14 +13,14 @@ use super::number;
 #[derive(Debug)]
 pub(super) enum Child {
     Handle(Option<OwnedFd>),
-    /// For kernels before 5.4, and for when there are no descriptors left.
+    /// For kernels before 5.4, and if no descriptors are left.
     Number(number::Child),
 }
 
 impl Child {
     pub(super) fn new(pid: Pid) -> Self {
         match pidfd_open(pid, PidfdFlags::empty()) {
-            // Where SIGCHLD is ignored, a child that has died at once may have lost its number to another process.
+            // Where SIGCHLD is ignored, the number of a child that has ended at once may already be reused.
             Ok(handle) => match wait(&handle, WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG) {
                 Err(Errno::CHILD) => Self::Handle(None),
                 Err(_) => Self::Number(number::Child::new(pid)),
@@ -31,7 +31,7 @@ impl Child {
         }
     }
 
-    /// Waits until it has ended, or `deadline` has come. Says whether it has.
+    /// Waits until it has ended, or until `deadline`. Returns whether it has ended.
     pub(super) fn has_ended(&mut self, deadline: Instant) -> bool {
         let slot = match self {
             Self::Number(child) => return child.has_ended(deadline),
@@ -53,7 +53,7 @@ impl Child {
         }
     }
 
-    /// Leaves it to itself.
+    /// Leaves it running.
     pub(super) fn let_go(&mut self) {
         match self {
             Self::Handle(handle) => drop(handle.take()),
@@ -63,7 +63,7 @@ impl Child {
 }
 
 impl Drop for Child {
-    /// Kills it and waits for its end, unless it cannot be killed, because this process has changed its user.
+    /// Kills it and waits for its end, unless it cannot be killed because this process has changed its user.
     fn drop(&mut self) {
         if let Self::Handle(Some(handle)) = self {
             let options = match pidfd_send_signal(&*handle, Signal::KILL) {

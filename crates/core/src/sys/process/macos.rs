@@ -1,4 +1,4 @@
-//! macOS: sockets that are marked after they are made, and a spawn that passes on nothing else.
+//! macOS: sockets that are marked after they are created, and a spawn that passes on nothing else.
 
 use std::os::fd::OwnedFd;
 
@@ -6,10 +6,11 @@ use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::net::sockopt::set_socket_nosigpipe;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
 
-/// Does not wait for room; [`socket_pair`] sees to the broken pipes.
+/// Does not wait for room; [`socket_pair`] takes care of broken pipes.
 pub(in crate::sys) const SEND_AT_ONCE: SendFlags = SendFlags::DONTWAIT;
 
-/// Two connected sockets that no other process inherits, unless it is started between two of these calls.
+/// Returns two connected sockets. A process that is started between two of these calls inherits them; no other process
+/// does.
 pub(in crate::sys) fn socket_pair() -> Result<(OwnedFd, OwnedFd), Errno> {
     let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::empty(), None)?;
     for socket in [&pair.0, &pair.1] {
@@ -28,8 +29,9 @@ const SPAWN_IN_OWN_SESSION: libc::c_int = 0x0400;
 pub(in crate::sys) const SPAWN_FLAGS: libc::c_short =
     (SPAWN_IN_OWN_SESSION | libc::POSIX_SPAWN_CLOEXEC_DEFAULT) as libc::c_short;
 
-/// `OPEN_MAX` of `<sys/syslimits.h>`: setrlimit(2) takes no more for descriptors, also where the hard limit is infinite.
+/// `OPEN_MAX` of `<sys/syslimits.h>`: setrlimit(2) does not accept more descriptors, even if the hard limit is
+/// infinite.
 pub(in crate::sys) const MOST_DESCRIPTORS: Option<u64> = Some(10_240);
 
-/// The end of the connection has to be proof enough here.
+/// The end of the connection is the only proof on macOS.
 pub(crate) fn wait_for_starter() {}

@@ -1,4 +1,4 @@
-//! The helper process, seen from its starter and from itself.
+//! The helper process: the calls of its starter and its own.
 
 use std::fmt::Debug;
 use std::io;
@@ -36,45 +36,46 @@ use unsupported as platform;
 
 pub(crate) use platform::Helper;
 
-/// A helper process that this process has started. The drop kills it and waits for its end, but never for one that could
-/// not be killed.
+/// A helper process that this process has started. The drop kills it and waits for its end, except if it cannot be
+/// killed.
 pub(crate) trait Supervised: Debug + Send + Sync + Sized {
-    /// Starts `program` with its role, such that nothing that ends this process's group or session ends it. A tracker gets a
+    /// Starts `program` with its role, so that no signal to this process's group or session ends it. A tracker gets a
     /// ledger where there is one.
     fn spawn(program: &Path, role: &str, ledger: Option<&Ledger>) -> io::Result<Self>;
 
-    /// Sends a whole frame. After an error the helper must be given up.
+    /// Sends a whole frame. After an error the helper must be dropped.
     fn send(&self, frame: &[u8]) -> io::Result<()>;
 
-    /// Whether it has ended by itself, for which this waits until `deadline`.
+    /// Waits until `deadline` for the helper to end by itself. Returns whether it has ended.
     fn has_ended(&mut self, deadline: Instant) -> bool;
 
     /// Leaves it running.
     fn let_go(self);
 
-    /// Forgets it, in a child of fork(2), which is not its parent.
+    /// Forgets it, in a child of fork(2), which is not the helper's parent.
     fn disown(self);
 }
 
 supplied! {
-    /// What a process does to itself, see [`crate::process`].
+    /// The calls by which a process changes itself, see [`crate::process`].
     pub(crate) trait Duties {
         /// Makes this process independent of its starter. A tracker keeps its ledger.
         fn detach(has_ledger: bool);
 
-        /// Gives up standard error.
+        /// Closes standard error.
         fn fall_silent();
 
-        /// Ignores the signal that says that a lease is in somebody's way.
+        /// Ignores the signal that the kernel sends when a process waits for a lease.
         fn ignore_lease_signals();
 
-        /// Waits for the end of the process that started this one; returns at once where that cannot be known.
+        /// Waits for the end of the process that started this one. Returns at once if that cannot be detected.
         fn wait_for_starter();
 
-        /// The user whose files this process makes.
+        /// Returns the user that owns the files that this process creates.
         fn effective_user() -> u32;
 
-        /// Calls `f` when this process exits by exit(3), where an ended helper stays on record until it is waited for.
+        /// Calls `f` when this process exits by exit(3), on systems where an ended helper stays on record until its
+        /// parent waits for it.
         fn at_exit(f: extern "C" fn());
     }
 }

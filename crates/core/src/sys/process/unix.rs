@@ -1,5 +1,5 @@
-//! The helper process: started in a session of its own, so that what kills this process or its group passes it by, and
-//! connected by a socket whose end of file tells it that this process is gone, however it went.
+//! The helper process. It starts in its own session, so that signals to this process or its group do not reach it. It
+//! is connected by a socket, whose end of file tells it that this process has ended, for whatever reason.
 
 use std::ffi::{CStr, CString, c_char};
 use std::io;
@@ -24,13 +24,13 @@ use super::number::Child;
 use super::os;
 use crate::sys::Ledger;
 
-/// How long a helper may leave its socket full. It reads at once, so a longer time means that it was stopped.
+/// How long the helper's socket may stay full. It reads at once, so a longer time means that it was stopped.
 const MAX_FULL: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// The argument of a helper that has a ledger.
 const LEDGER: &CStr = c"ledger";
 
-/// The first descriptor that a helper does not get: it has the standard three, and perhaps a ledger.
+/// The first descriptor that a helper does not inherit: it has the standard three, and perhaps a ledger.
 const FIRST_FREE: i32 = 4;
 
 /// A running helper process.
@@ -41,7 +41,7 @@ pub(crate) struct Helper {
 }
 
 impl Helper {
-    /// The connection to it, which goes both ways.
+    /// The connection to it, in both directions.
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
@@ -66,7 +66,7 @@ impl Supervised for Helper {
         let arguments = [program.as_ptr().cast_mut(), role.as_ptr().cast_mut(), second, ptr::null_mut()];
         let environment: [*mut c_char; 1] = [ptr::null_mut()];
         let attributes = Attributes::own_session()?;
-        // Node marks its own standard error close-on-exec; a copy that the spawn puts in place is not.
+        // Node marks its own standard error close-on-exec; a copy that the spawn makes is not.
         let input = copy(&theirs)?;
         let errors = copy(rustix::stdio::stderr()).ok();
         let ledger = ledger.map(shared).transpose()?;
@@ -89,7 +89,7 @@ impl Supervised for Helper {
         Ok(Self { socket: ours, child: Child::new(pid) })
     }
 
-    /// Sends a whole frame. After an error the helper must be given up.
+    /// Sends a whole frame. After an error the helper must be dropped.
     fn send(&self, mut frame: &[u8]) -> io::Result<()> {
         while !frame.is_empty() {
             match send(&self.socket, frame, os::SEND_AT_ONCE) {
@@ -102,38 +102,38 @@ impl Supervised for Helper {
         Ok(())
     }
 
-    /// Waits until it has ended by itself, or `deadline` has come. Says whether it has.
+    /// Waits until it has ended by itself, or until `deadline`. Returns whether it has ended.
     fn has_ended(&mut self, deadline: Instant) -> bool {
         self.child.has_ended(deadline)
     }
 
-    /// Leaves the helper to itself: it ends with this process.
+    /// Leaves the helper running: it ends with this process.
     fn let_go(self) {
         let Self { socket, mut child } = self;
-        // Its end would be taken for the end of this process.
+        // The helper would take the end of the connection for the end of this process.
         std::mem::forget(socket);
         child.let_go();
     }
 
-    /// In a child of fork(2): closes this process's copy of what the parent has of its helper.
+    /// In a child of fork(2): closes this process's copies of the parent's connection to its helper.
     fn disown(mut self) {
         self.child.let_go();
     }
 }
 
-/// The user whose files this process makes.
+/// Returns the user that owns the files that this process creates.
 pub(crate) fn effective_user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
 /// See [`crate::sys`].
 pub(crate) fn at_exit(f: extern "C" fn()) {
-    // SAFETY: the function takes no arguments and is part of this library, which is never unloaded: it has handlers of
-    // signals and of the end of threads too. A C library without room for it leaves the helper to the system.
+    // SAFETY: the function takes no arguments and is part of this library, which is never unloaded: the library also
+    // has signal handlers and thread destructors. If the C library has no room for it, the system ends the helper.
     let _ = unsafe { libc::atexit(f) };
 }
 
-/// A copy above those that a helper gets, so that none of the spawn's steps overwrites what a later one needs.
+/// Returns a copy above the descriptors of a helper, so that no step of the spawn overwrites what a later one needs.
 fn copy(file: impl AsFd) -> io::Result<OwnedFd> {
     Ok(rustix::io::fcntl_dupfd_cloexec(file, FIRST_FREE)?)
 }
@@ -144,13 +144,13 @@ fn shared(ledger: &Ledger) -> io::Result<OwnedFd> {
     copy(ledger)
 }
 
-/// There are no ledgers here.
+/// There are no ledgers on this system.
 #[cfg(not(backend = "linux"))]
 fn shared(_: &Ledger) -> io::Result<OwnedFd> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// posix_spawn reports errors by value.
+/// posix_spawn returns errors as values.
 fn check(status: i32) -> io::Result<()> {
     if status == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(status)) }
 }
@@ -165,7 +165,7 @@ impl Attributes {
         // SAFETY: initialized by the call above, which succeeded.
         let mut attributes = Self(unsafe { attributes.assume_init() });
         // SAFETY: `attributes` is initialized. A C library that does not know the flag refuses it; the helper then
-        // makes its own session as its first act.
+        // creates its own session first.
         let _ = unsafe { libc::posix_spawnattr_setflags(&raw mut attributes.0, os::SPAWN_FLAGS) };
         Ok(attributes)
     }
@@ -195,7 +195,7 @@ impl Actions {
         if let Some(ledger) = ledger {
             actions.put(ledger, FIRST_FREE - 1)?;
         }
-        // SAFETY: `actions` is initialized, and the path a C string, which the call copies.
+        // SAFETY: `actions` is initialized, and the path is a C string, which the call copies.
         check(unsafe {
             libc::posix_spawn_file_actions_addopen(&raw mut actions.0, 1, c"/dev/null".as_ptr(), libc::O_WRONLY, 0)
         })?;
@@ -203,7 +203,7 @@ impl Actions {
     }
 
     fn put(&mut self, file: &OwnedFd, number: i32) -> io::Result<()> {
-        // SAFETY: `self` is initialized; the call notes two numbers.
+        // SAFETY: `self` is initialized; the call records two numbers.
         check(unsafe { libc::posix_spawn_file_actions_adddup2(&raw mut self.0, file.as_raw_fd(), number) })
     }
 }
@@ -219,19 +219,19 @@ pub(crate) use super::os::wait_for_starter;
 
 /// See [`crate::process::detach`].
 pub(crate) fn detach(has_ledger: bool) {
-    // Fails where we lead a session already, which is how we are started.
+    // Fails if this process leads a session already, which is how helpers are started.
     let _ = rustix::process::setsid();
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT, libc::SIGPIPE, libc::SIGTSTP] {
         ignore(signal);
     }
     ignore_lease_signals();
-    // A descriptor that slipped through would keep somebody's pipe open for as long as we live.
+    // An inherited descriptor would keep another process's pipe open as long as this process lives.
     #[cfg(target_os = "linux")]
     let first = if has_ledger { FIRST_FREE } else { FIRST_FREE - 1 };
     #[cfg(not(target_os = "linux"))]
     let _ = has_ledger;
     #[cfg(target_os = "linux")]
-    // SAFETY: at the start of the process nothing of ours has another descriptor than those that it was started with.
+    // SAFETY: at the start of the process, this code has no other descriptors than those that it was started with.
     unsafe {
         libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0);
     }
@@ -240,7 +240,7 @@ pub(crate) fn detach(has_ledger: bool) {
 
 /// See [`crate::process::fall_silent`].
 pub(crate) fn fall_silent() {
-    // Not just closed: the next file to be opened would get the number, and what is said to it.
+    // Not only closed: the next opened file would get the number, and then the output.
     if let Ok(nowhere) = open("/dev/null", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty()) {
         let _ = rustix::stdio::dup2_stderr(nowhere);
     }
@@ -252,6 +252,6 @@ pub(crate) fn ignore_lease_signals() {
 }
 
 fn ignore(signal: i32) {
-    // SAFETY: SIG_IGN installs no code, and the signals are ones that may be ignored.
+    // SAFETY: SIG_IGN installs no code, and these signals may be ignored.
     unsafe { libc::signal(signal, libc::SIG_IGN) };
 }

@@ -1,4 +1,4 @@
-//! A system that the crate does not know: there is no helper process.
+//! A system that the crate does not support: there is no helper process.
 
 use std::convert::Infallible;
 use std::io;

@@ -1,4 +1,4 @@
-//! Linux: seats are byte-range locks of the segment's own file, and sleep is the kernel's futex.
+//! Linux: seats are byte-range locks on the segment's own file, and sleep is the kernel's futex.
 
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -18,25 +18,26 @@ use crate::sys::fault;
 use crate::sys::memory::{failed, os};
 use crate::{Access, Error, Identity, Kind, Name, Result};
 
-/// Where the bytes lie that stand for seats: far beyond the end of any segment, for a lock needs no byte that exists.
+/// The offset of the bytes that represent seats: far past the end of any segment, because a lock does not need existing
+/// bytes.
 const FIRST: i64 = 1 << 40;
 
-/// The part of a lock's segment that holds seats: none here.
+/// The part of a lock's segment that holds seats: none on Linux.
 pub(crate) const TABLE: Option<Range<usize>> = None;
 
 /// Seats are numbered from 1 to this.
 const MAX_SEAT: u16 = u16::MAX;
 
-/// All seats, from `first` on and then from the beginning.
+/// Returns all seats, from `first` on and then from the beginning.
 fn seats_from(first: u16) -> impl Iterator<Item = u16> {
     (first.max(1)..=MAX_SEAT).chain(1..first)
 }
 
-/// What one call of futex_waitv takes.
+/// The maximum number of words of one futex_waitv.
 const WAITV_MAX: usize = 128;
 
-/// A seat, by a lock of an open file description, fcntl(2) `F_OFD_SETLK`: the kernel drops it when the last descriptor
-/// goes, which is when this value drops or the process ends, in whichever way, and not when it is stopped.
+/// A seat: a lock of an open file description, fcntl(2) `F_OFD_SETLK`. The kernel drops it when the last descriptor
+/// closes, which is when this value drops or the process ends in any way, but not when the process is stopped.
 #[derive(Debug)]
 pub(crate) struct Seat {
     file: OwnedFd,
@@ -44,7 +45,7 @@ pub(crate) struct Seat {
 }
 
 impl Seating for Seat {
-    /// Each call opens the file anew, for a description of its own.
+    /// Each call opens the file again, to get its own description.
     fn take(name: &Name, identity: Identity, _identifier: u64, first: u16) -> Result<Self> {
         let file = os::open(name, Access::ReadWrite).map_err(|errno| failed("open", errno, name))?;
         let stat = fstat(&file).map_err(|errno| failed("fstat", errno, name))?;
@@ -69,20 +70,20 @@ impl Seating for Seat {
     fn in_other<T>(&self, number: u16, f: impl FnOnce() -> T) -> Option<T> {
         set(self.file.as_fd(), number, libc::F_WRLCK).ok()?;
         let result = f();
-        // Cannot fail: the byte is ours. If it did, the seat would be lost until this value drops.
+        // Cannot fail: this participant has the byte. If it did, the seat would be lost until this value drops.
         let _ = set(self.file.as_fd(), number, libc::F_UNLCK);
         Some(result)
     }
 
-    /// Nothing is left of a seat but what goes with the file.
+    /// A seat leaves nothing behind except what ends with the file.
     fn unlinked(&self) {}
 
-    /// Changes the file's time of access, which inotify(7) reports as IN_ATTRIB. The time of
-    /// modification may be the mark by which a sweep knows the file.
+    /// Changes the file's access time, which inotify(7) reports as IN_ATTRIB. The modification time may be the mark by
+    /// which a sweep recognizes the file.
     fn ring(&self) {
         let last_access = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
         let last_modification = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
-        // Fails for those who do not own the file; sleepers look for themselves after a while.
+        // Fails for users that do not own the file; sleepers check again after a while by themselves.
         let _ = rustix::fs::futimens(&self.file, &rustix::fs::Timestamps { last_access, last_modification });
     }
 
@@ -112,10 +113,10 @@ pub(crate) fn wait(words: &[(&AtomicU32, u32)], timeout: Duration) -> bool {
         _ => wait_any(words, timeout),
     };
     match waited {
-        // A changed word (AGAIN) and a signal are reasons to look as good as a wake-up.
+        // A changed word (AGAIN) and a signal are reasons to check again, like a wake-up.
         Ok(()) | Err(Errno::AGAIN | Errno::INTR) => true,
         Err(Errno::TIMEDOUT) => false,
-        // A kernel before 5.16, or a filter of system calls, that has no futex_waitv; or a word that is gone.
+        // A kernel before 5.16 or a filter of system calls, without futex_waitv; or a word that is no longer mapped.
         Err(_) => {
             thread::sleep(timeout.min(Duration::from_millis(1)));
             words.iter().any(|(word, seen)| word.load(std::sync::atomic::Ordering::Relaxed) != *seen)
@@ -149,13 +150,13 @@ pub(crate) fn clock() -> Duration {
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs().try_into().unwrap_or(0))
 }
 
-/// Not private to the process, so that others wake.
+/// Not private to the process, so that other processes wake.
 pub(crate) fn wake_one(word: &AtomicU32) -> bool {
     futex::wake(word, futex::Flags::empty(), 1).is_ok_and(|woken| woken > 0)
 }
 
-/// Not private to the process, so that others wake.
+/// Not private to the process, so that other processes wake.
 pub(crate) fn wake_all(word: &AtomicU32) {
-    // Nobody asleep, or a word that is gone: there is nobody to wake.
+    // No thread sleeps, or the word is no longer mapped: there is nothing to wake.
     let _ = futex::wake(word, futex::Flags::empty(), i32::MAX.unsigned_abs());
 }

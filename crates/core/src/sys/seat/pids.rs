@@ -1,8 +1,9 @@
-//! Seats by a table in the lock's own segment: each has the number of the process that takes it and a digest of the time
-//! at which that process started. No folder, environment variable or user has to be the same for all participants.
+//! Seats in a table in the lock's own segment: each contains the number of its process and a digest of that process's
+//! start time. The participants need not have the same folder, environment variable or user.
 //!
-//! A seat is taken by one compare-and-swap of its entry, from free or from a process that has ended. When the system does
-//! not say whether a process has ended, it counts as alive: a lock whose holder cannot be examined is never recovered.
+//! A participant takes a seat by one compare-and-swap of its entry, from free or from a process that has ended. If the
+//! system does not report whether a process has ended, it counts as alive: a lock whose holder cannot be examined is
+//! never recovered.
 //!
 //! ```text
 //! table  = identifier:u64 numbering:u64 entry[1..=1000]     at byte 512 of the lock's segment
@@ -21,36 +22,36 @@ use crate::sys::fault;
 use crate::sys::memory::{Mapping, Region as _, attach_within};
 use crate::{Access, Error, Foreign, Identity, Kind, Name, Result, SharedBytes};
 
-/// Where the table is in a lock's segment.
+/// The offset of the table in a lock's segment.
 pub(crate) const TABLE: Option<Range<usize>> = Some(BYTES);
 
 const BYTES: Range<usize> = START..START + (FIRST + SEATS as usize) * size_of::<u64>();
 
 const START: usize = 512;
 
-/// The seats of a lock.
+/// The number of seats of a lock.
 const SEATS: u16 = 1000;
 
-/// The words of the table before its entries. Seats are numbered from 1.
+/// The number of words before the entries. Seats are numbered from 1.
 const FIRST: usize = 2;
 
-/// How long a lock's segment may take to get its size, when its creator is not done.
+/// How long to wait until a new lock's segment has its size.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// A seat: an entry that has this process's value until the value drops.
+/// A seat: an entry that contains this process's value until the value drops.
 #[derive(Debug)]
 pub(crate) struct Seat {
-    /// This seat's own view, which other parts of the lock cannot close.
+    /// This seat's own mapping, which other parts of the lock cannot close.
     mapping: Mapping,
     number: u16,
-    /// What this process writes into entries.
+    /// The value that this process writes into entries.
     own: u64,
     pid: u32,
 }
 
 impl Seating for Seat {
     fn take(name: &Name, identity: Identity, identifier: u64, first: u16) -> Result<Self> {
-        // The caller is attached already, and has decided whose segment it trusts.
+        // The caller is attached already, and has decided whether it trusts the segment's user.
         let (mapping, found) = attach_within(name, Access::ReadWrite, Foreign::Allow, PATIENCE)?;
         if found.device != 0 && found != identity {
             return Err(fault::not_found(name));
@@ -61,7 +62,7 @@ impl Seating for Seat {
         };
         let own = entry(pid, start);
         let table = table(&mapping).ok_or_else(|| Error::layout(format!("segment '{name}' has no room for a lock")))?;
-        // Where segments have no identities, the number of the lock tells it from one that got its name since.
+        // Where segments have no identities, the lock's number distinguishes it from a later one of the same name.
         if !is_or_becomes(&table[0], identifier) {
             return Err(fault::not_found(name));
         }
@@ -91,18 +92,18 @@ impl Seating for Seat {
             return None;
         }
         let result = f();
-        // Fails when an untrusted writer has changed the entry, which then is no longer this process's to free.
+        // Fails when an untrusted writer has changed the entry, which then no longer belongs to this process.
         let _ = entry.compare_exchange(self.own, 0, AcqRel, Relaxed);
         Some(result)
     }
 
-    /// The table goes with the segment.
+    /// The table is removed with the segment.
     fn unlinked(&self) {}
 
-    /// Nobody hears it.
+    /// No process could receive it.
     fn ring(&self) {}
 
-    /// Not available here.
+    /// Not available on these systems.
     fn bell(&self) -> Option<i32> {
         None
     }
@@ -110,7 +111,7 @@ impl Seating for Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        // A child of fork(2) has a copy of the value, and its parent the seat.
+        // A child of fork(2) has a copy of the value, but its parent has the seat.
         if process::id() == self.pid
             && let Some(table) = table(&self.mapping)
         {
@@ -119,7 +120,7 @@ impl Drop for Seat {
     }
 }
 
-/// All seats, from `first` on and then from the beginning.
+/// Returns all seats, from `first` on and then from the beginning.
 fn seats_from(first: u16) -> impl Iterator<Item = u16> {
     (first..=SEATS).chain(1..first)
 }
@@ -128,22 +129,22 @@ fn at(number: u16) -> usize {
     FIRST - 1 + usize::from(number)
 }
 
-/// The table; `None` when the segment is too small for it.
+/// Returns the table; `None` when the segment is too small for it.
 fn table(mapping: &Mapping) -> Option<&[AtomicU64]> {
-    // SAFETY: the contract of `Region`: `len` bytes at a page-aligned start are mapped, readable and writable, until the
-    // mapping drops, which the borrow prevents. This crate reaches them by atomic accesses only.
+    // SAFETY: the contract of `Region`: `len` bytes at a page-aligned start are mapped, readable and writable, until
+    // the mapping drops, which the borrow prevents. This crate accesses them only atomically.
     let bytes = unsafe { SharedBytes::new(mapping.start(), mapping.len()) };
     bytes.words(BYTES)
 }
 
-/// What a process writes into the entries of its seats. Never 0.
+/// Returns the value that a process writes into the entries of its seats. Never 0.
 fn entry(pid: u32, start: u64) -> u64 {
-    // The bits of a start time that change most are mixed into all of the digest.
+    // Mixes the bits of a start time that change most into the whole digest.
     let digest = start.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
     u64::from(pid) << 32 | digest.max(1)
 }
 
-/// Whether the process that has taken an entry has ended; `false` when that is not known.
+/// Returns whether the process that has taken an entry has ended; `false` when that is unknown.
 fn has_ended(entry: u64) -> bool {
     let pid = (entry >> 32) as u32;
     match life_of(pid) {
@@ -153,13 +154,13 @@ fn has_ended(entry: u64) -> bool {
     }
 }
 
-/// Takes an entry that is free or that a process has left behind. `false` when a process has it, or may have it.
+/// Takes an entry that is free or belongs to an ended process. Returns `false` when a process has it, or may have it.
 fn claim(entry: &AtomicU64, own: u64) -> bool {
     let seen = entry.load(Acquire);
     (seen == 0 || has_ended(seen)) && entry.compare_exchange(seen, own, AcqRel, Relaxed).is_ok()
 }
 
-/// Whether the word has this value, which it gets when it has none.
+/// Returns whether the word has this value, and sets it if the word is 0.
 fn is_or_becomes(word: &AtomicU64, value: u64) -> bool {
     word.compare_exchange(0, value, AcqRel, Acquire).is_ok() || word.load(Acquire) == value
 }
@@ -181,7 +182,7 @@ mod tests {
     use crate::sys::memory::{create, unlink};
     use crate::{Lifetime, Memory, Umask};
 
-    /// A segment that has room for a table, until the value drops.
+    /// A segment with room for a table, until the value drops.
     struct Fresh {
         name: Name,
         mapping: Mapping,
@@ -213,7 +214,7 @@ mod tests {
         }
     }
 
-    /// This program, run again such that it waits for the end of its input, and what it writes into entries.
+    /// Runs this program again, so that it waits for the end of its input. Returns it and its value in entries.
     fn another() -> (Child, u64) {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--ignored", "--exact", "sys::seat::pids::tests::child_that_waits"])
@@ -301,7 +302,7 @@ mod tests {
         let seat = fresh.take(1).unwrap();
         for garbage in [1, u64::MAX, 1 << 32, u64::from(u32::MAX) << 32, seat.own ^ 1] {
             fresh.entry(9).store(garbage, Release);
-            // Either is right: a number may by chance be that of a process that this one may not examine.
+            // Both are right: the number may happen to belong to a process that this one may not examine.
             let _ = seat.in_other(9, || ());
         }
         for number in [0, SEATS + 1, u16::MAX] {

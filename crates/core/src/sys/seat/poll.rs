@@ -1,11 +1,11 @@
-//! Sleep by looking again and again, for systems without a sleep on shared memory that is known here.
+//! Sleep by checking at growing intervals, for systems on which this library cannot sleep on shared memory.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Acquire;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-/// The pauses of a sleeper between two looks, which grow.
+/// The shortest and the longest pause between two checks.
 const PAUSES: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(1));
 
 pub(crate) fn wait(words: &[(&AtomicU32, u32)], timeout: Duration) -> bool {
@@ -24,7 +24,7 @@ pub(crate) fn wait(words: &[(&AtomicU32, u32)], timeout: Duration) -> bool {
     }
 }
 
-/// Wakes nobody: sleepers look for themselves, and nobody knows of them.
+/// Wakes no thread: sleepers check by themselves.
 pub(crate) fn wake_one(_: &AtomicU32) -> bool {
     false
 }
@@ -32,8 +32,8 @@ pub(crate) fn wake_one(_: &AtomicU32) -> bool {
 /// As [`wake_one`].
 pub(crate) fn wake_all(_: &AtomicU32) {}
 
-/// No clock of the standard library is the same for all processes and never goes back. When this one is set, waiters count as
-/// older or younger than they are.
+/// The standard library has no clock that all processes share and that never goes back. When this clock is set, waiters
+/// count as older or younger than they are.
 pub(crate) fn clock() -> Duration {
     SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()
 }

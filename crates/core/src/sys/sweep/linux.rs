@@ -1,14 +1,14 @@
-//! Segments whose owners are dead, told from live ones without process numbers.
+//! Distinguishes segments of dead owners from those of living ones, without process numbers.
 //!
-//! An owned segment has the sticky bit, which means nothing for a file on Linux, and one of this library's marks, see
-//! [`crate::mark`]. Both stay when every process that knew of the segment dies. So a sweep never looks at CPython's
-//! segments, at other files whose mode somebody has changed, or at segments that were meant to outlive their creator.
+//! An owned segment has the sticky bit, which has no meaning for a file on Linux, and one of this library's marks, see
+//! [`crate::mark`]. Both remain when every process that knew the segment has died. So a sweep ignores CPython's
+//! segments, other files whose mode was changed, and segments that were meant to outlive their creator.
 //!
-//! The owner of a segment with a chosen name holds a read lock on one byte far behind the segment's end. The kernel keeps
-//! the lock for as long as the owner has the segment mapped, and others can ask for it without getting in each other's way.
+//! The owner of a segment with a chosen name holds a read lock on one byte far past the segment's end. The kernel keeps
+//! the lock as long as the owner has the segment mapped, and other processes can query it without conflict.
 //!
-//! A write lease, fcntl(2) `F_SETLEASE`, is granted only while nobody else has the file open or mapped. An owner has its
-//! segment mapped until it unlinks it or dies.
+//! The kernel grants a write lease, fcntl(2) `F_SETLEASE`, only while no other process has the file open or mapped. An
+//! owner has its segment mapped until it unlinks it or dies.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -29,22 +29,23 @@ use crate::sys::memory::os::mark::{creator, has_owner, is_marked, open, signatur
 use crate::sys::memory::os::{MOUNT, identity, is_segment};
 use crate::{Identity, Lifetime, Name};
 
-/// How long a segment has to look stale before it is removed. Its owner may have died this moment: then its tracker is
-/// about to remove it, and to say so.
+/// How long a segment must look stale before it is removed. Its owner may have just died: then its tracker is about to
+/// remove and report it.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// How often a sweep looks at a segment. Two sweeps that look at the same one at once keep each other from it, so some take
-/// more than the two looks that span the grace; the pauses between them differ from process to process.
+/// How often a sweep checks a segment. Two sweeps that check the same one at the same time prevent each other's lease,
+/// so some need more than the two checks at both ends of the grace; the pauses between them differ from process to
+/// process.
 const LOOKS: u32 = 4;
 
-/// How long a sweep sleeps at a time, so that it can be hurried.
+/// How long a sweep sleeps at a time, so that it can be made to finish early.
 const NAP: Duration = Duration::from_millis(5);
 
-/// The segments of the mount by name, with what stat(2) says of them.
+/// Returns the segments of the mount by name, with the result of stat(2).
 fn segments() -> impl Iterator<Item = (String, Stat)> {
     fs::read_dir(MOUNT).into_iter().flatten().flatten().filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
-        // glibc keeps named semaphores there too.
+        // glibc keeps named semaphores on the same mount.
         if name.starts_with("sem.") {
             return None;
         }
@@ -57,11 +58,11 @@ fn segments() -> impl Iterator<Item = (String, Stat)> {
 struct Candidate {
     name: String,
     stat: Stat,
-    /// Whether it looked stale the last time.
+    /// Whether it looked stale at the last check.
     looked_stale: bool,
 }
 
-/// Removes what dead owners of this user left behind.
+/// Removes the segments that dead owners of this user left behind.
 pub(crate) fn sweep(hurry: &AtomicBool) -> Vec<(String, Fate)> {
     let user = geteuid().as_raw();
     let mut candidates: Vec<_> = segments()
@@ -82,7 +83,7 @@ pub(crate) fn sweep(hurry: &AtomicBool) -> Vec<(String, Fate)> {
                 candidate.looked_stale = true;
                 true
             }
-            // Somebody was faster.
+            // Another process has removed it.
             Err(Errno::NOENT) => false,
             // Its owner lives.
             Err(Errno::BUSY) => {
@@ -105,7 +106,7 @@ pub(crate) fn sweep(hurry: &AtomicBool) -> Vec<(String, Fate)> {
 
 const IN_USE: &str = "in use: its owner lives, or another process has it mapped";
 
-/// Sleeps for the grace if another look is worth while, and says whether it is.
+/// Sleeps for the grace if another check is useful, and returns whether it is.
 fn has_slept(candidates: &[Candidate], is_second: bool, hurry: &AtomicBool) -> bool {
     let is_abandoned = candidates.iter().any(|candidate| candidate.looked_stale);
     if candidates.is_empty() || !(is_second || is_abandoned) {
@@ -136,12 +137,13 @@ pub(crate) fn reclaim(name: &Name) -> Standing {
     }
 }
 
-/// One look at a name, which at the last one removes a segment that nobody owns or uses. `None` asks for another look.
+/// Checks a name once. The last check removes a segment that no process owns or uses. Returns `None` to ask for another
+/// check.
 fn examine(name: &Name, is_last: bool) -> Option<Standing> {
     let file = match open(name.as_str()) {
         Ok(file) => file,
         Err(Errno::NOENT) => return Some(Standing::Free),
-        // A sweep looks at it.
+        // Another sweep is checking it.
         Err(Errno::AGAIN) => return None,
         Err(_) => return Some(Standing::Taken),
     };
@@ -158,7 +160,7 @@ fn examine(name: &Name, is_last: bool) -> Option<Standing> {
     match (Candidate { name: name.as_str().to_owned(), stat, looked_stale: is_last }).look() {
         Ok(()) if is_last => Some(Standing::Free),
         Err(Errno::NOENT) => Some(Standing::Free),
-        // Owners of random names hold no lock, so their mapping is what shows that they live.
+        // Owners of random names hold no lock, so only their mapping shows that they live.
         Err(_) if Name::lifetime_of(name.as_str()) == Some(Lifetime::Owned) => Some(Standing::Taken),
         Err(Errno::BUSY) => Some(Standing::Taken),
         Err(_) if is_last => {
@@ -169,7 +171,7 @@ fn examine(name: &Name, is_last: bool) -> Option<Standing> {
 }
 
 impl Candidate {
-    /// Succeeds if the segment is stale, and removes it if it was so the last time.
+    /// Succeeds if the segment is stale, and removes it if it was stale at the last check too.
     fn look(&self) -> Result<(), Errno> {
         let file = open(&self.name)?;
         if identity(&fstat(&file)?) != identity(&self.stat) {
@@ -182,7 +184,7 @@ impl Candidate {
         if !self.looked_stale {
             return Ok(());
         }
-        // Under the lease nobody opens the file, so what has the name now stays what it is until it is removed.
+        // Under the lease no process opens the file, so the name refers to the same file until it is removed.
         let path = format!("{MOUNT}/{}", self.name);
         if identity(&statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW)?) != identity(&self.stat) {
             return Err(Errno::NOENT);
@@ -194,13 +196,13 @@ impl Candidate {
 /// Of `<fcntl.h>`, the same on every architecture.
 const F_SETSIG: i32 = 10;
 
-/// A write lease, given back on drop. A process that opens the file waits until then.
+/// A write lease, released on drop. A process that opens the file waits until then.
 struct Lease<'a>(&'a OwnedFd);
 
 impl<'a> Lease<'a> {
-    /// Takes the lease; [`Errno::AGAIN`] when somebody has the file open or mapped.
+    /// Takes the lease; [`Errno::AGAIN`] when another process has the file open or mapped.
     fn take(file: &'a OwnedFd) -> Result<Self, Errno> {
-        // When somebody waits for the lease, the kernel sends SIGIO, whose default is to kill. This process may be any
+        // When a process waits for the lease, the kernel sends SIGIO, which kills by default. This process may be any
         // program, and SIGURG is ignored unless that program handles it.
         // SAFETY: F_SETSIG takes an int and touches no memory of ours; the descriptor is open.
         if unsafe { libc::fcntl(file.as_raw_fd(), F_SETSIG, libc::SIGURG) } != 0 {
@@ -220,12 +222,12 @@ impl<'a> Lease<'a> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        // Closing the descriptor gives it back too.
+        // Closing the descriptor releases it too.
         let _ = Self::set(self.0, libc::F_UNLCK);
     }
 }
 
-/// All segments of the mount.
+/// Returns all segments of the mount.
 pub(crate) fn list() -> Vec<Found> {
     let user = geteuid().as_raw();
     let records = records();
@@ -257,7 +259,8 @@ pub(crate) fn list() -> Vec<Found> {
         .collect()
 }
 
-/// What the ledgers of this user's processes say about segments: who owns each, and where it was created.
+/// Returns what the ledgers of this user's processes contain about segments: the owner of each, and where it was
+/// created.
 fn records() -> BTreeMap<Identity, (Holder, String)> {
     let mut records = BTreeMap::new();
     for shared in ledgers() {

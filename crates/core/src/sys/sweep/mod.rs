@@ -1,4 +1,4 @@
-//! What lies in shared memory, and what of it nobody owns any more.
+//! The existing segments, and which of them have no living owner.
 
 use std::sync::atomic::AtomicBool;
 
@@ -19,34 +19,34 @@ use none as platform;
 supplied! {
     /// See [`crate::stale`].
     pub(crate) trait Sweeping {
-        /// Removes what dead owners of this user left behind, and stops early once `hurry` is set. The result is empty
-        /// where the system lists no segments.
+        /// Removes the segments that dead owners of this user left behind, and stops early once `hurry` is set. The
+        /// result is empty where the system cannot list segments.
         fn sweep(hurry: &AtomicBool) -> Vec<(String, Fate)>;
 
         /// Removes the segment of that name if its owner is dead and no process uses it.
         fn reclaim(name: &Name) -> Standing;
 
-        /// All segments; empty where the system lists none.
+        /// Returns all segments; none where the system cannot list them.
         fn list() -> Vec<Found>;
     }
 }
 
-/// What became of a segment that a sweep looked at.
+/// The result of a sweep for one segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// Its owner was dead and nobody had it mapped: it is gone.
+    /// Its owner was dead and no process had it mapped: it was removed.
     Removed,
     /// It was left alone, for this reason.
     Kept(String),
 }
 
-/// What stands in the way of a name that this process wants for a segment of its own.
+/// What prevents this process from using a name for its own segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(not(backend = "linux"), allow(dead_code, reason = "only Linux tells whether an owner is dead"))]
 pub(crate) enum Standing {
-    /// Nothing any more: what a dead owner left there has been removed.
+    /// Nothing any more: the segment of a dead owner was removed.
     Free,
-    /// A segment that has a living owner or never had one, or something else.
+    /// A segment whose owner lives, a segment that never had one, or another file.
     Taken,
     /// The segment of a dead owner, and it could not be removed.
     LeftBehind {
@@ -57,7 +57,7 @@ pub(crate) enum Standing {
     },
 }
 
-/// A segment as it stands.
+/// An existing segment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     /// Its name.
@@ -66,7 +66,7 @@ pub struct Found {
     pub identity: Identity,
     /// Its size in bytes.
     pub size: u64,
-    /// The memory that it takes, in bytes.
+    /// The memory that it occupies, in bytes.
     pub resident_bytes: u64,
     /// Its user.
     pub uid: u32,
@@ -80,6 +80,6 @@ pub struct Found {
     pub is_in_use: Option<bool>,
     /// The process that created it, where that is on record.
     pub owner: Option<Holder>,
-    /// Where in its owner's program it was created, as long as that process lives and for as far as it noted the place.
+    /// Where its owner's program created it, as long as that process lives and if it recorded the place.
     pub origin: Option<String>,
 }

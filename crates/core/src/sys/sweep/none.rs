@@ -1,16 +1,16 @@
-//! Systems whose segments are not listed here.
+//! Systems on which this library cannot list segments.
 
 use std::sync::atomic::AtomicBool;
 
 use super::{Fate, Found, Standing};
 use crate::Name;
 
-/// What dead owners left behind when their tracker died too cannot be found.
+/// Segments of dead owners whose tracker died too cannot be found.
 pub(crate) fn sweep(_: &AtomicBool) -> Vec<(String, Fate)> {
     Vec::new()
 }
 
-/// Nothing tells here whether an owner is dead.
+/// This system does not show whether an owner is dead.
 pub(crate) fn reclaim(_: &Name) -> Standing {
     Standing::Taken
 }

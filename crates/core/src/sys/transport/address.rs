@@ -1,11 +1,11 @@
-//! Where a manager listens. Pure but for whether the system has pipes or paths.
+//! The address of a manager. Pure, except that it depends on whether the system has pipes or paths.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use crate::{Error, Kind, Result, sys};
 
-/// An address as a program writes it.
+/// An address as a user writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     /// A Unix socket, by its absolute path.
@@ -17,7 +17,7 @@ pub enum Address {
 }
 
 impl Address {
-    /// Reads an address: an absolute path (on Windows `\\.\pipe\` and a name), or `tcp://` with a numeric host or
+    /// Parses an address: an absolute path (on Windows `\\.\pipe\` and a name), or `tcp://` with a numeric host or
     /// `localhost`, and a port.
     ///
     /// # Errors
@@ -53,12 +53,12 @@ impl Address {
     }
 }
 
-/// Whether the system takes it for the name of a pipe: up to 256 characters with the prefix.
+/// Returns whether the system accepts it as the name of a pipe: up to 256 characters with the prefix.
 fn is_pipe_name(name: &str) -> bool {
     (1..=247).contains(&name.encode_utf16().count()) && !name.contains(['\\', '\0'])
 }
 
-/// The TCP address that was probably meant, or an example.
+/// Returns the TCP address that was probably meant, or an example.
 fn suggestion(address: &str) -> String {
     let host = address.strip_prefix("tcp:").unwrap_or(address).trim_start_matches('/');
     match (tcp(host), host.parse::<IpAddr>()) {

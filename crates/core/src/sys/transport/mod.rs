@@ -1,4 +1,4 @@
-//! What managers talk by: streams that never block but in [`wait`], and the process that serves.
+//! How managers communicate: streams that block only in [`wait`], and the process that serves.
 //!
 //! - Linux and macOS: Unix sockets and TCP (`unix`).
 //! - Windows: named pipes and TCP (`windows`).
@@ -34,13 +34,13 @@ pub(crate) trait Connection: Debug + Send + Sized {
     /// Connects to a server.
     fn connect(address: &Address, deadline: Instant) -> io::Result<Self>;
 
-    /// The server's address. Both ends give the same text.
+    /// Returns the server's address. Both ends return the same text.
     fn endpoint(&self) -> &str;
 
-    /// Sends as much as there is room for; `WouldBlock` without room.
+    /// Sends as many bytes as there is room for; `WouldBlock` without room.
     fn try_send(&self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// Receives what has come; 0 is the end, and `WouldBlock` means that nothing has come yet.
+    /// Receives the bytes that have arrived; 0 is the end, and `WouldBlock` means that none have arrived yet.
     fn try_receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// Sends everything by `deadline`.
@@ -50,40 +50,40 @@ pub(crate) trait Connection: Debug + Send + Sized {
     fn receive(&self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize>;
 }
 
-/// What takes connections. Dropping it removes what it has made in the file system.
+/// Accepts connections. Dropping it removes the files that it has created.
 pub(crate) trait Listening: Debug + Send + Sized {
     /// Listens at `address`. Replaces a socket there that no process listens at.
     fn bind(address: &Address) -> io::Result<Self>;
 
-    /// Listens at an address of its own choice, which is under `temporary` where addresses are files.
+    /// Listens at a new address, which is under `temporary` where addresses are files.
     fn bind_in_fresh_folder(temporary: &Path) -> io::Result<Self>;
 
-    /// Where it listens, as members write it.
+    /// Returns its address, as members write it.
     fn address(&self) -> &str;
 
-    /// The next connection; `None` when another user has made it, and `WouldBlock` when none waits.
+    /// Returns the next connection; `None` when another user has made it, and `WouldBlock` when none waits.
     fn accept(&self) -> io::Result<Option<Stream>>;
 }
 
-/// A server that this process has started. Dropping it ends it, and waits for that.
+/// A server that this process has started. Dropping it ends the server, and waits for its end.
 pub(crate) trait Serving: Debug + Send + Sync + Sized {
     /// Starts `program` with one argument, the role of a server.
     fn spawn(program: &Path, role: &str) -> io::Result<Self>;
 
-    /// The starter's own connection.
+    /// Returns the starter's own connection.
     fn stream(&self) -> &Stream;
 
-    /// Removes what a server that was killed has left at `address`.
+    /// Removes what a killed server has left at `address`.
     fn clean_up(address: &str);
 }
 
 supplied! {
-    /// What a server asks of the system.
+    /// The system calls of a server.
     pub(crate) trait Transport {
-        /// The connection to the server's starter.
+        /// Returns the connection to the server's starter.
         fn starter() -> io::Result<Stream>;
 
-        /// Makes room for many members.
+        /// Raises the limit of connections.
         fn prepare_server();
     }
 }

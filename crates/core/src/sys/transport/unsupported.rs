@@ -1,4 +1,4 @@
-//! A system whose managers cannot have a server yet: everything builds, and says so.
+//! A system whose managers cannot have a server yet: everything builds, and returns an error.
 
 use std::convert::Infallible;
 use std::io;
@@ -80,7 +80,7 @@ impl Serving for Server {
     fn clean_up(_address: &str) {}
 }
 
-/// What to wait for: there is nothing.
+/// What to wait for: nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Interest<'a>(std::marker::PhantomData<&'a Stream>);
 
@@ -104,7 +104,7 @@ pub(crate) fn starter() -> io::Result<Stream> {
 
 pub(crate) fn prepare_server() {}
 
-// Those of other systems end something when they drop, and callers rely on when that is.
+// On other systems, the drop ends something, and callers depend on when it happens.
 
 impl Drop for Listener {
     fn drop(&mut self) {

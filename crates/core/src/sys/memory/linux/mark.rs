@@ -1,4 +1,4 @@
-//! The marks of an owned segment, see [`crate::mark`], and what a segment says about its creator.
+//! The marks of an owned segment, see [`crate::mark`], and what a segment records about its creator.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
@@ -18,26 +18,26 @@ use crate::{Lifetime, Name, mark};
 /// The sticky bit.
 pub(super) const OWNED: u32 = 0o1000;
 
-/// The byte that owners lock: beyond the end of any segment and beyond the bytes that stand for a lock's seats.
+/// The byte that owners lock: past the end of any segment and past the bytes of a lock's seats.
 const OWNER_BYTE: i64 = 1 << 41;
 
-/// Which process created a segment: its number, its start time, so that a number used again is not taken for it, and the
-/// segment's inode, and whether it owns it. Kernels before 6.6 have no such attributes on a tmpfs.
+/// The creator of a segment: its number, its start time, because the number may be reused, the segment's inode, and
+/// whether it owns the segment. Kernels before 6.6 do not have such attributes on a tmpfs.
 const CREATOR: &str = "user.shareable.creator";
 
-/// Notes this process as the creator of a new file, and marks the file if it is owned.
+/// Records this process as the creator of a new file, and marks the file if it is owned.
 pub(in crate::sys) fn sign(file: BorrowedFd<'_>, lifetime: Lifetime) {
     static SIGNATURE: Mutex<Option<(u32, String)>> = Mutex::new(None);
     let Ok(stat) = fstat(file) else { return };
     let inode = identity(&stat).inode;
-    // First the lock: a file without marks is nobody's to sweep.
+    // Lock first: no sweep removes a file without marks.
     let is_owned = lifetime == Lifetime::Owned && lock(file, libc::F_RDLCK, libc::F_OFD_SETLK).is_ok();
     if is_owned {
         date(file, &stat);
     }
     let pid = std::process::id();
     let mut known = SIGNATURE.lock().unwrap_or_else(PoisonError::into_inner);
-    // A child of fork(2) has its parent's memory, but not its number.
+    // A child of fork(2) has its parent's memory, but another number.
     if known.as_ref().is_none_or(|&(whose, _)| whose != pid) {
         *known = start_time(pid).map(|start| (pid, format!("{pid} {start}")));
     }
@@ -47,7 +47,7 @@ pub(in crate::sys) fn sign(file: BorrowedFd<'_>, lifetime: Lifetime) {
     }
 }
 
-/// The last word of a creator's note.
+/// Returns the last word of a creator's record.
 fn word(is_owned: bool) -> &'static str {
     if is_owned { "owned" } else { "detached" }
 }
@@ -67,21 +67,21 @@ fn date(file: BorrowedFd<'_>, stat: &Stat) {
     let _ = futimens(file, &times);
 }
 
-/// Whether a file has the bit and one of the marks of an owned segment.
+/// Returns whether a file has the bit and one of the marks of an owned segment.
 pub(in crate::sys) fn is_marked(name: &str, stat: &Stat) -> bool {
     if stat.st_mode & OWNED == 0 {
         return false;
     }
     #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "the widths differ between architectures")]
     let has_time = stat.st_mtime_nsec as u64 == mark::nanoseconds(identity(stat).inode, stat.st_mtime as i64);
-    // write(2) and ftruncate(2) of another program change the time, but not the attribute.
+    // write(2) and ftruncate(2) by another program change the time, but not the attribute.
     has_time || Name::lifetime_of(name) == Some(Lifetime::Owned) || {
         open(name).is_ok_and(|file| signature(&file).is_some_and(|signature| signature.is_owned))
     }
 }
 
-/// Whether the file of that name is an owned segment of this process's user, as far as a tracker has to know: it was told
-/// of it by its owner, so one sign is enough.
+/// Returns whether the file of that name is an owned segment of this process's user. This is for a tracker, which knows
+/// the segment from its owner, so one mark suffices.
 pub(in crate::sys) fn is_owned_by_us(name: &Name) -> bool {
     statat(CWD, format!("{MOUNT}/{name}"), AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| {
         let is_ours = stat.st_uid == geteuid().as_raw() && is_segment(FileType::from_raw_mode(stat.st_mode));
@@ -107,13 +107,13 @@ fn lock(file: BorrowedFd<'_>, kind: i32, command: i32) -> Result<libc::c_short, 
     }
 }
 
-/// Whether a process that holds the owner's lock lives.
+/// Returns whether a process that holds the owner's lock lives.
 pub(in crate::sys) fn has_owner(file: BorrowedFd<'_>) -> bool {
-    // A kernel that cannot tell is no reason to take an owner for dead.
+    // If the kernel does not report it, the owner counts as alive.
     lock(file, libc::F_WRLCK, libc::F_OFD_GETLK).map_or(true, |found| i32::from(found) != libc::F_UNLCK)
 }
 
-/// What the creator of a segment has noted about itself and it.
+/// Returns what the creator of a segment has recorded about itself and the segment.
 pub(in crate::sys) struct Signature {
     pub(in crate::sys) pid: u32,
     start: u64,
@@ -125,7 +125,7 @@ pub(in crate::sys) fn signature(file: &OwnedFd) -> Option<Signature> {
     let read = fgetxattr(file, CREATOR, &mut value).ok()?;
     let mut words = str::from_utf8(value.get(..read)?).ok()?.split(' ');
     let (pid, start, inode, lifetime) = (words.next()?, words.next()?, words.next()?, words.next()?);
-    // A copy with all attributes, as by `cp -a`, is not the segment.
+    // A copy with all attributes, as by `cp -a`, is another file.
     (identity(&fstat(file).ok()?).inode.to_string() == inode).then_some(())?;
     Some(Signature { pid: pid.parse().ok()?, start: start.parse().ok()?, is_owned: lifetime == word(true) })
 }

@@ -1,5 +1,5 @@
-//! A folder of its own for a server's socket. Its server holds a lock on it, so one whose server was killed can be told
-//! from one in use, and is removed by the next server that starts.
+//! A server's own folder for its socket. The server holds a lock on the folder, so the folder of a killed server can be
+//! distinguished from one in use. The next server that starts removes it.
 
 use std::fs;
 use std::io;
@@ -12,16 +12,17 @@ use rustix::process::umask;
 
 use crate::sys::Explained;
 
-/// How the folders' names begin.
+/// The prefix of the folders' names.
 const PREFIX: &str = "shareable-manager-";
 
-/// How often to make a folder. Each time, another server that starts in the same microsecond may lock it first.
+/// How often to try to create a folder. At each try, another server that starts in the same microsecond may lock it
+/// first.
 const ATTEMPTS: u32 = 10;
 
 /// The name of the socket in such a folder.
 pub(super) const SOCKET: &str = "socket";
 
-/// A folder that is this process's.
+/// A folder that belongs to this process.
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
@@ -29,7 +30,7 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Makes a folder under `temporary` that nobody else may enter, after removing those that were left there.
+    /// Creates a folder under `temporary` that only this user may enter, after removing abandoned ones.
     pub(super) fn new(temporary: &Path) -> io::Result<Self> {
         let temporary = fs::canonicalize(temporary)?;
         remove_abandoned(&temporary);
@@ -41,7 +42,7 @@ impl Folder {
             make(&path)?;
             match lock(&path) {
                 Ok(lock) => return Ok(Self { path, _lock: lock }),
-                // Another server that cleans up may have taken it for one that was left.
+                // Another server that cleans up may have taken it for an abandoned one.
                 Err(Errno::WOULDBLOCK | Errno::NOENT | Errno::STALE) => {}
                 Err(errno) => {
                     let _ = fs::remove_dir(&path);
@@ -52,7 +53,7 @@ impl Folder {
         Err(Errno::AGAIN.into())
     }
 
-    /// Where the socket goes.
+    /// Returns the path of the socket.
     pub(super) fn socket(&self) -> PathBuf {
         self.path.join(SOCKET)
     }
@@ -64,16 +65,16 @@ impl Drop for Folder {
     }
 }
 
-/// Makes a folder of mode 0700, whatever the umask takes away.
+/// Creates a folder of mode 0700, whatever the umask is.
 fn make(path: &Path) -> Result<(), Errno> {
-    // The umask is the whole process's, and a server has one thread.
+    // The umask applies to the whole process, and a server has one thread.
     let before = umask(Mode::RWXG | Mode::RWXO);
     let made = mkdirat(CWD, path, Mode::RWXU);
     umask(before);
     made
 }
 
-/// Locks a folder: [`Errno::WOULDBLOCK`] when another process has locked it, [`Errno::STALE`] when it is not there any more.
+/// Locks a folder: [`Errno::WOULDBLOCK`] when another process has locked it, [`Errno::STALE`] when it no longer exists.
 fn lock(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let folder = open(path, flags, Mode::empty())?;
@@ -105,14 +106,14 @@ fn remove_abandoned(temporary: &Path) {
     }
 }
 
-/// Removes a folder whose server is gone: the socket, and the folder if that was all.
+/// Removes a folder whose server has ended: the socket, and the folder if it is then empty.
 fn remove(path: &Path) {
     if !matches!(rustix::fs::unlink(path.join(SOCKET)), Err(errno) if errno != Errno::NOENT) {
         let _ = fs::remove_dir(path);
     }
 }
 
-/// Removes the folder of a socket, if it is one that a server has made, and its server is gone.
+/// Removes the folder of a socket, if a server has created it and that server has ended.
 pub(super) fn remove_folder_of(socket: &Path) {
     let Some(folder) = socket.parent() else { return };
     let is_ours = folder.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX));

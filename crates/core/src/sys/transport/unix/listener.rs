@@ -1,4 +1,4 @@
-//! Where members come in.
+//! The server's listener, to which members connect.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -19,10 +19,10 @@ use super::stream::{CONNECT_PAUSE, canonical};
 use crate::sys::transport::Address;
 use crate::sys::transport::Listening;
 
-/// How long another server that starts in the same folder is waited for.
+/// How long to wait for another server that starts in the same folder.
 const FOLDER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A socket that takes connections. Dropping it removes its file, and its folder.
+/// A socket that accepts connections. Dropping it removes its file, and its folder.
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: Socket,
@@ -47,7 +47,7 @@ struct File {
 
 impl Drop for File {
     fn drop(&mut self) {
-        // Whatever somebody has put in its place meanwhile stays.
+        // A file that has replaced it meanwhile stays.
         if lstat(&self.path).is_ok_and(|found| is_same(&found, &self.stat)) {
             let _ = unlink(&self.path);
         }
@@ -64,7 +64,7 @@ impl Listener {
 
     fn bind_unix(path: PathBuf, folder: Option<Folder>) -> io::Result<Self> {
         let address = path.to_str().ok_or(Errno::ILSEQ)?.to_owned();
-        // Nobody but this user may connect, from the first moment on.
+        // Only this user may connect, from the first moment on.
         let before = umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
         let bound = bind(&path);
         umask(before);
@@ -76,7 +76,7 @@ impl Listener {
 }
 
 impl Listening for Listener {
-    /// Listens at `address`. A file there that is a socket nobody listens at is replaced.
+    /// Listens at `address`. Replaces a socket file there that no process listens at.
     fn bind(address: &Address) -> io::Result<Self> {
         match address {
             Address::Unix(path) => Self::bind_unix(canonical(path)?, None),
@@ -85,18 +85,18 @@ impl Listening for Listener {
         }
     }
 
-    /// Listens at a socket in a folder of its own under `temporary`.
+    /// Listens at a socket in its own folder under `temporary`.
     fn bind_in_fresh_folder(temporary: &Path) -> io::Result<Self> {
         let folder = Folder::new(temporary)?;
         Self::bind_unix(folder.socket(), Some(folder))
     }
 
-    /// Where it listens, as members write it.
+    /// Returns its address, as members write it.
     fn address(&self) -> &str {
         &self.address
     }
 
-    /// The next connection, if one waits that this user has made.
+    /// Returns the next connection that this user has made, if one waits.
     fn accept(&self) -> io::Result<Option<Stream>> {
         match &self.socket {
             Socket::Unix(listener) => {
@@ -137,8 +137,8 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     UnixListener::bind(path)
 }
 
-/// One server at a time looks whether a socket in this folder is abandoned: of two that did so at once, the second
-/// could remove what the first has put there.
+/// Lets only one server at a time check whether a socket in this folder is abandoned: if two did at the same time, the
+/// second could remove the socket that the first has created.
 struct Turn {
     _folder: OwnedFd,
 }
@@ -159,7 +159,7 @@ impl Turn {
     }
 }
 
-/// Whether there is a socket of this user that nobody listens at.
+/// Returns whether there is a socket of this user that no process listens at.
 fn is_abandoned(path: &Path) -> io::Result<bool> {
     let found = lstat(path)?;
     if FileType::from_raw_mode(found.st_mode) != FileType::Socket || found.st_uid != geteuid().as_raw() {
@@ -167,7 +167,7 @@ fn is_abandoned(path: &Path) -> io::Result<bool> {
     }
     let (connected, done) = std::sync::mpsc::channel();
     let path = path.to_owned();
-    // A connection to a server that takes none waits for ever, and means that there is one.
+    // A connection to a server that accepts none waits forever, and means that there is a server.
     thread::spawn(move || {
         let is_refused = || UnixStream::connect(&path).is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
         let mut tries = os::CONNECT_TRIES;

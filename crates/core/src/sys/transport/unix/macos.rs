@@ -1,4 +1,4 @@
-//! What macOS does differently with Unix sockets.
+//! The differences of macOS with Unix sockets.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
@@ -7,11 +7,11 @@ use rustix::net::sockopt::set_socket_nosigpipe;
 use rustix::net::{AddressFamily, SocketType, socket};
 use rustix::process::Uid;
 
-/// How often a Unix socket must refuse to be taken for one that nobody listens at: here it refuses too while its queue is
-/// full, which one whose server lives is for moments only.
+/// How many times a Unix socket must refuse a connection before it counts as abandoned: macOS also refuses while the
+/// queue is full, which lasts only moments while the server lives.
 pub(super) const CONNECT_TRIES: u32 = 5;
 
-/// A socket that no other process inherits, unless it is started between two of these calls.
+/// Returns a socket. A process that is started between two of these calls inherits it; no other process does.
 pub(super) fn unix_socket() -> Result<OwnedFd, Errno> {
     let socket = socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
     fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
@@ -19,7 +19,7 @@ pub(super) fn unix_socket() -> Result<OwnedFd, Errno> {
     Ok(socket)
 }
 
-/// The user at the other end of a Unix socket, as of when it was connected.
+/// Returns the user at the other end of a Unix socket, when it connected.
 pub(super) fn peer_user(socket: BorrowedFd<'_>) -> Result<Uid, Errno> {
     let (mut user, mut group) = (0, 0);
     // SAFETY: the descriptor is open, and the call writes two numbers to places that outlive it.

@@ -1,4 +1,4 @@
-//! What managers talk by: stream sockets that never block but in [`wait`], and the process that serves.
+//! How managers communicate: stream sockets that block only in [`wait`], and the process that serves.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -33,22 +33,22 @@ pub(crate) struct Interest<'a> {
 }
 
 impl<'a> Interest<'a> {
-    /// That there is something to read, or the end.
+    /// Waits for bytes to read, or the end.
     pub(crate) fn to_read(socket: &'a impl AsFd) -> Self {
         Self { socket: socket.as_fd(), flags: PollFlags::IN }
     }
 
-    /// That there is room to write.
+    /// Waits for room to write.
     pub(crate) fn to_write(socket: &'a impl AsFd) -> Self {
         Self { socket: socket.as_fd(), flags: PollFlags::OUT }
     }
 }
 
-/// Waits until one of `interests` is met, for no longer than `patience`; says which are. Errors on a socket meet any
-/// interest in it: the next call says what they are.
+/// Waits until one of `interests` is met, for at most `patience`. Returns which are. An error on a socket meets any
+/// interest in it: the next call returns the error.
 pub(crate) fn wait(interests: &[Interest<'_>], patience: Option<Duration>) -> io::Result<Vec<bool>> {
     let mut sockets: Vec<_> = interests.iter().map(|i| PollFd::from_borrowed_fd(i.socket, i.flags)).collect();
-    // A wait for less than nothing is over at once; one that is too long to be said has no end.
+    // A negative wait is over at once; one that is too long for the system never ends.
     let patience = patience.and_then(|patience| Timespec::try_from(patience).ok());
     match poll(&mut sockets, patience.as_ref()) {
         Ok(_) => Ok(sockets.iter().map(|socket| !socket.revents().is_empty()).collect()),

@@ -1,4 +1,4 @@
-//! The process that serves, seen from its starter and from itself.
+//! The process that serves: the calls of its starter and its own.
 
 use std::io;
 use std::path::Path;
@@ -11,14 +11,14 @@ use crate::sys::process::Supervised;
 use crate::sys::process::{Helper, os};
 use crate::sys::transport::{Connection, Serving};
 
-/// How long a server may take to unlink everything before it is killed, which leaves that to its tracker.
+/// How long a server may take to unlink everything before it is killed, and its tracker does the rest.
 const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A server that this process has started. Dropping it ends it, and waits for that.
+/// A server that this process has started. Dropping it ends the server, and waits for its end.
 #[derive(Debug)]
 pub(crate) struct Server {
     stream: Stream,
-    /// Kills what has not ended by itself, when it drops.
+    /// Kills the process on drop, if it has not ended by itself.
     _process: Helper,
 }
 
@@ -30,12 +30,12 @@ impl Serving for Server {
         Ok(Self { stream: Stream::new(socket, String::new())?, _process: process })
     }
 
-    /// The starter's own connection.
+    /// Returns the starter's own connection.
     fn stream(&self) -> &Stream {
         &self.stream
     }
 
-    /// Removes what a server that was killed has left at `address`.
+    /// Removes what a killed server has left at `address`.
     fn clean_up(address: &str) {
         folder::remove_folder_of(Path::new(address));
     }
@@ -50,15 +50,15 @@ impl Drop for Server {
     }
 }
 
-/// In a server: the connection to its starter, who has put it in the place of standard input.
+/// In a server: returns the connection to its starter, which is its standard input.
 pub(crate) fn starter() -> io::Result<Stream> {
     Stream::new(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?, String::new())
 }
 
-/// In a server: makes room for many members.
+/// In a server: raises the limit of connections.
 pub(crate) fn prepare_server() {
     let limit = getrlimit(Resource::Nofile);
-    // Without a number there is no limit.
+    // `None` means that there is no limit.
     let most = [limit.maximum, os::MOST_DESCRIPTORS].into_iter().flatten().min();
     let _ = setrlimit(Resource::Nofile, Rlimit { current: most, maximum: limit.maximum });
 }

@@ -26,7 +26,7 @@ pub(super) const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) struct Stream {
     socket: OwnedFd,
-    /// The server's address, such that both ends give the same.
+    /// The server's address, in the form that is the same at both ends.
     endpoint: String,
 }
 
@@ -36,9 +36,9 @@ impl Stream {
         Ok(Self { socket, endpoint })
     }
 
-    /// The server's end has the same address as ours, for as long as nobody translates addresses in between.
+    /// The server's end has the same address, unless addresses are translated in between.
     pub(super) fn tcp(socket: OwnedFd, endpoint: String) -> io::Result<Self> {
-        // A request is small and waited for.
+        // Requests are small, and their sender waits for the reply.
         set_tcp_nodelay(&socket, true)?;
         Self::new(socket, endpoint)
     }
@@ -78,9 +78,9 @@ impl Stream {
         }
     }
 
-    /// Says that nothing more will come from here.
+    /// Ends the outgoing direction.
     pub(crate) fn finish(&self) {
-        // Fails where the other end is gone, which is as good.
+        // Fails if the other end is closed, which has the same effect.
         let _ = shutdown(&self.socket, Shutdown::Write);
     }
 }
@@ -100,17 +100,17 @@ impl Connection for Stream {
         }
     }
 
-    /// The server's address as both ends know it.
+    /// Returns the server's address as both ends know it.
     fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Sends what there is room for.
+    /// Sends as many bytes as there is room for.
     fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
         Ok(send(&self.socket, bytes, SEND_AT_ONCE)?)
     }
 
-    /// Receives what has come; 0 is the end.
+    /// Receives the bytes that have arrived; 0 is the end.
     fn try_receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let (received, _) = recv(&self.socket, buffer, RecvFlags::DONTWAIT)?;
         Ok(received)
@@ -144,7 +144,7 @@ impl AsFd for Stream {
     }
 }
 
-/// A socket's path, by whatever links it is reached: the folder's own path and the name in it.
+/// Returns the path of a socket without links: the real path of its folder, and its name in it.
 pub(super) fn canonical(path: &Path) -> io::Result<PathBuf> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Err(Errno::INVAL.into()) };
     Ok(fs::canonicalize(folder)?.join(name))

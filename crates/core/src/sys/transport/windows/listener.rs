@@ -1,4 +1,4 @@
-//! Where members come in.
+//! The server's listener, to which members connect.
 
 use std::cell::RefCell;
 use std::io;
@@ -15,10 +15,10 @@ use super::{Reactor, Readiness, Registered, Stream, Waited, server};
 use crate::sys::transport::Address;
 use crate::sys::transport::Listening;
 
-/// How many may connect between two calls of [`Listener::accept`]; further clients must try again.
+/// How many clients may connect between two calls of [`Listener::accept`]; further clients must try again.
 const BACKLOG: usize = 16;
 
-/// Takes connections.
+/// Accepts connections.
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: Socket,
@@ -28,7 +28,7 @@ pub(crate) struct Listener {
 
 #[derive(Debug)]
 enum Socket {
-    /// The ends that wait for somebody to connect.
+    /// The ends that wait for a client.
     Pipe(RefCell<Vec<Registered<NamedPipe>>>),
     Tcp(Registered<TcpListener>),
 }
@@ -64,23 +64,23 @@ impl Listening for Listener {
         }
     }
 
-    /// Listens at a pipe with a name of its own. Pipes are in no folder.
+    /// Listens at a pipe with a new name. Pipes are not in a folder.
     fn bind_in_fresh_folder(_temporary: &Path) -> io::Result<Self> {
         Self::bind_pipe(&fresh_name("shareable-manager-")?)
     }
 
-    /// Where it listens, as members write it.
+    /// Returns its address, as members write it.
     fn address(&self) -> &str {
         &self.address
     }
 
-    /// The next connection, if one waits.
+    /// Returns the next connection, if one waits.
     fn accept(&self) -> io::Result<Option<Stream>> {
         match &self.socket {
             Socket::Pipe(waiting) => {
                 let mut waiting = waiting.borrow_mut();
                 let connected = waiting.iter().position(is_connected).ok_or(io::ErrorKind::WouldBlock)?;
-                // The name stays taken throughout: its next end is there before this one goes.
+                // The name stays taken throughout: its next end exists before this one is handed out.
                 waiting.push(open(&self.address, Instance::Further, &self.reactor)?);
                 let pipe = waiting.remove(connected);
                 if pipe.get().take_error()?.is_some() {
@@ -109,12 +109,12 @@ pub(super) fn open(name: &str, instance: Instance, reactor: &Arc<Reactor>) -> io
     Ok(pipe)
 }
 
-/// Whether somebody has connected to an end that waits, as far as has been told.
+/// Returns whether a client has connected to a waiting end, as far as the system has reported.
 pub(super) fn is_connected(pipe: &Registered<NamedPipe>) -> bool {
     pipe.readiness.writable.load(Acquire) || pipe.readiness.readable.load(Acquire)
 }
 
-/// A pipe's name that nobody else has, or can guess.
+/// Returns a pipe's name that no other process has or can guess.
 pub(super) fn fresh_name(prefix: &str) -> io::Result<String> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(io::Error::other)?;

@@ -1,10 +1,10 @@
-//! What managers talk by on Windows: named pipes and TCP, by the crate `mio`. Nothing blocks but [`wait`].
+//! How managers communicate on Windows: by named pipes and TCP, through the crate `mio`. Only [`wait`] blocks.
 //!
-//! A member's end of a pipe does without `mio`, which begins reads ahead of time: any thread may use such an end, and Wine
-//! loses what comes for a thread that is gone.
+//! A member's end of a pipe does not use `mio`, which starts reads in advance: any thread may use such an end, and Wine
+//! loses bytes that arrive for a thread that has ended.
 //!
-//! `mio` tells once when something has become possible. What has been told is kept until a try shows that it is used up, so
-//! that [`wait`] can be asked again and again, as on the other systems.
+//! `mio` reports once that an operation has become possible. This module remembers that until a try fails, so that
+//! [`wait`] can be called repeatedly, as on other systems.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -28,7 +28,7 @@ pub(crate) use listener::Listener;
 pub(crate) use server::{Server, prepare_server, starter};
 pub(crate) use stream::Stream;
 
-/// What is known to be possible without waiting.
+/// The operations that are known to be possible without waiting.
 #[derive(Debug, Default)]
 struct Readiness {
     readable: AtomicBool,
@@ -36,7 +36,7 @@ struct Readiness {
 }
 
 impl Readiness {
-    /// Does what `try_it` does, unless `flag` says that it is in vain.
+    /// Runs `try_it`, unless `flag` shows that it would fail.
     fn attempt<T>(flag: &AtomicBool, try_it: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         if !flag.load(Acquire) {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -49,7 +49,7 @@ impl Readiness {
     }
 }
 
-/// Hears what happens to the sockets that are registered with it.
+/// Receives the events of the sockets that are registered with it.
 #[derive(Debug)]
 struct Reactor {
     poll: Mutex<(Poll, Events)>,
@@ -70,15 +70,15 @@ impl Reactor {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in what has happened, for which it waits no longer than `patience`.
+    /// Receives events, and waits at most `patience` for them.
     fn turn(&self, patience: Option<Duration>) -> io::Result<()> {
         self.turn_by(&mut self.poll.lock().unwrap_or_else(PoisonError::into_inner), patience)
     }
 
-    /// Takes in what has happened, unless somebody else does.
+    /// Receives events, unless another thread does.
     fn turn_if_idle(&self) {
         if let Ok(mut poll) = self.poll.try_lock() {
-            // The next wait gets the error too.
+            // The next wait returns the error too.
             let _ = self.turn_by(&mut poll, Some(Duration::ZERO));
         }
     }
@@ -96,10 +96,10 @@ impl Reactor {
     }
 }
 
-/// A socket with what is known of it.
+/// A socket, and what is known about it.
 #[derive(Debug)]
 struct Registered<S: Source> {
-    /// `None` at the end of the drop only.
+    /// `None` only at the end of the drop.
     socket: Option<S>,
     token: Token,
     readiness: Arc<Readiness>,
@@ -107,7 +107,7 @@ struct Registered<S: Source> {
 }
 
 impl<S: Source> Registered<S> {
-    /// Nothing is known to be possible until it is told, or `is_ready` says that it may be.
+    /// No operation counts as possible until it is reported, or `is_ready` is set.
     fn new(mut socket: S, reactor: Arc<Reactor>, is_ready: bool) -> io::Result<Self> {
         let token = Token(reactor.next.fetch_add(1, Relaxed));
         let readiness = Arc::new(Readiness { readable: is_ready.into(), writable: is_ready.into() });
@@ -127,15 +127,15 @@ impl<S: Source> Drop for Registered<S> {
     fn drop(&mut self) {
         self.reactor.known().remove(&self.token);
         self.socket = None;
-        // Only when the system has completed its operations does the other end learn of the end. A thread that waits at this
-        // moment handles that.
+        // The other end learns of the end only when the system has completed the operations of this one. A thread that
+        // waits at this moment handles that.
         self.reactor.turn_if_idle();
     }
 }
 
-/// What can be waited for.
+/// A socket that can be waited for.
 trait Waited: std::fmt::Debug {
-    /// By what it is waited for; `None` where that takes pauses.
+    /// The poll that waits for it; `None` where waiting takes pauses.
     fn reactor(&self) -> Option<&Arc<Reactor>>;
     fn is_readable(&self) -> bool;
     fn is_writable(&self) -> bool;
@@ -149,13 +149,13 @@ pub(crate) struct Interest<'a> {
 }
 
 impl<'a> Interest<'a> {
-    /// That there is something to read, or the end.
+    /// Waits for bytes to read, or the end.
     #[expect(private_bounds, reason = "the streams and the listener are all there is")]
     pub(crate) fn to_read(socket: &'a impl Waited) -> Self {
         Self { socket, to_write: false }
     }
 
-    /// That there is room to write.
+    /// Waits for room to write.
     #[expect(private_bounds, reason = "the streams and the listener are all there is")]
     pub(crate) fn to_write(socket: &'a impl Waited) -> Self {
         Self { socket, to_write: true }
@@ -166,14 +166,14 @@ impl<'a> Interest<'a> {
     }
 }
 
-/// Waits until one of `interests` is met, for no longer than `patience`; says which are. They may turn out not to be: the
-/// next call on the socket says so. All are to be of one process's server, or of one stream.
+/// Waits until one of `interests` is met, for at most `patience`. Returns which are. An interest may turn out not to be
+/// met, which the next call on the socket returns. All interests must belong to one process's server, or to one stream.
 pub(crate) fn wait(interests: &[Interest<'_>], patience: Option<Duration>) -> io::Result<Vec<bool>> {
     let Some(first) = interests.first() else { return Ok(Vec::new()) };
     let Some(reactor) = first.socket.reactor() else { return Err(io::ErrorKind::Unsupported.into()) };
     debug_assert!(interests.iter().all(|i| i.socket.reactor().is_some_and(|other| Arc::ptr_eq(other, reactor))));
     let is_met = interests.iter().any(|interest| interest.is_met());
-    // What has happened to the others counts too, also when some are met already.
+    // Events of the others count too, even if some are met already.
     match reactor.turn(if is_met { Some(Duration::ZERO) } else { patience }) {
         Err(e) if e.kind() != io::ErrorKind::Interrupted => Err(e),
         _ => Ok(interests.iter().map(|interest| interest.is_met()).collect()),

@@ -27,21 +27,21 @@ use windows_sys::Win32::System::Pipes::{
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
-/// What the system keeps for each direction of a connection, in bytes.
+/// The system's buffer for each direction of a connection, in bytes.
 const BUFFER: u32 = 64 * 1024;
 
-/// Which end of a name's life a server's end of a pipe is made at.
+/// The part of the name's life at which a server's end of a pipe is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Instance {
     /// The name must be free.
     First,
-    /// The only one, and the name must be free.
+    /// The only end; the name must be free.
     Only,
-    /// The name is this process's already.
+    /// This process has the name already.
     Further,
 }
 
-/// Makes a server's end of a pipe, to which nobody is connected.
+/// Creates a server's end of a pipe, to which no client is connected.
 pub(super) fn create(name: &str, instance: Instance) -> io::Result<NamedPipe> {
     let descriptor = Descriptor::of_this_user()?;
     let attributes = SECURITY_ATTRIBUTES {
@@ -52,7 +52,8 @@ pub(super) fn create(name: &str, instance: Instance) -> io::Result<NamedPipe> {
     let first = if instance == Instance::Further { 0 } else { FILE_FLAG_FIRST_PIPE_INSTANCE };
     let most = if instance == Instance::Only { 1 } else { PIPE_UNLIMITED_INSTANCES };
     let wide = wide(name);
-    // SAFETY: the name ends in a zero; it, the attributes and the descriptor that they point to live until the call returns.
+    // SAFETY: the name ends in a zero. It, the attributes and the descriptor that they point to live until the call
+    // returns.
     let handle = unsafe {
         CreateNamedPipeW(
             wide.as_ptr(),
@@ -67,18 +68,18 @@ pub(super) fn create(name: &str, instance: Instance) -> io::Result<NamedPipe> {
     };
     if handle == INVALID_HANDLE_VALUE {
         let error = io::Error::last_os_error();
-        // So it says of a name that somebody else has.
+        // The system's error for a name that another process has.
         let is_taken = instance != Instance::Further && is(&error, ERROR_ACCESS_DENIED);
         return Err(if is_taken { io::ErrorKind::AddrInUse.into() } else { error });
     }
-    // SAFETY: the call above has made the handle, for overlapped use, and nobody else has it.
+    // SAFETY: the call above has created the handle, for overlapped use, and no other code has it.
     Ok(unsafe { NamedPipe::from_raw_handle(handle) })
 }
 
-/// Connects to a server, for which it waits until `deadline` when all that the server has made are taken.
+/// Connects to a server. Waits until `deadline` if all of the server's ends are taken.
 pub(super) fn connect(name: &str, deadline: Instant) -> io::Result<File> {
     let mut options = OpenOptions::new();
-    // The server may ask who we are, and not act as if it were us.
+    // The server may query this process's user, but not act as it.
     options.read(true).write(true).security_qos_flags(SECURITY_IDENTIFICATION);
     loop {
         match options.open(name) {
@@ -90,17 +91,17 @@ pub(super) fn connect(name: &str, deadline: Instant) -> io::Result<File> {
     }
 }
 
-/// Whether there is something to read at a member's end.
+/// Returns whether there is something to read at a member's end.
 pub(super) fn has_come(pipe: &File) -> io::Result<bool> {
     let mut available = 0;
-    // SAFETY: the handle is open for as long as `pipe` lives, and the call writes one number to where it is told.
+    // SAFETY: the handle is open as long as `pipe` lives, and the call writes one number to the given place.
     let told = unsafe {
         PeekNamedPipe(pipe.as_raw_handle(), ptr::null_mut(), 0, ptr::null_mut(), &raw mut available, ptr::null_mut())
     };
     if told == 0 { Err(io::Error::last_os_error()) } else { Ok(available > 0) }
 }
 
-/// Whether an error has this code.
+/// Returns whether an error has this code.
 pub(super) fn is(error: &io::Error, code: u32) -> bool {
     error.raw_os_error() == Some(code.cast_signed())
 }
@@ -109,15 +110,15 @@ fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }
 
-/// Who may open a pipe, in memory that the system has allocated.
+/// The permissions of a pipe, in memory that the system has allocated.
 struct Descriptor(PSECURITY_DESCRIPTOR);
 
 impl Descriptor {
-    /// This user, and nobody by inheritance.
+    /// Only this user, and no inheritance.
     fn of_this_user() -> io::Result<Self> {
         let text = wide(&format!("D:P(A;;GA;;;{})", user()?));
         let mut descriptor = ptr::null_mut();
-        // SAFETY: the text ends in a zero, and the call writes one pointer to where it is told.
+        // SAFETY: the text ends in a zero, and the call writes one pointer to the given place.
         let made = unsafe {
             ConvertStringSecurityDescriptorToSecurityDescriptorW(
                 text.as_ptr(),
@@ -132,14 +133,14 @@ impl Descriptor {
 
 impl Drop for Descriptor {
     fn drop(&mut self) {
-        // SAFETY: the call that made it has left it to us to free, which happens here only.
+        // SAFETY: the call that allocated it requires this process to free it, which only this code does.
         unsafe { LocalFree(self.0) };
     }
 }
 
-/// The user that this process runs as, such as `S-1-5-21-…`.
+/// Returns the user of this process, such as `S-1-5-21-…`.
 fn user() -> io::Result<String> {
-    /// More than a user takes: a pointer, a number, and the at most 68 bytes of what they point to.
+    /// More than a user needs: a pointer, a number, and the at most 68 bytes that they point to.
     const ROOM: usize = 32;
     let token = token()?;
     let mut room = [0_u64; ROOM];
@@ -152,16 +153,16 @@ fn user() -> io::Result<String> {
     if found == 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the call above has put a `TOKEN_USER` there, which `room` has the alignment for.
+    // SAFETY: the call above has written a `TOKEN_USER` there, and `room` has its alignment.
     let sid = unsafe { (*room.as_ptr().cast::<TOKEN_USER>()).User.Sid };
     let mut text = ptr::null_mut();
-    // SAFETY: `sid` points into `room`, which has not moved, and the call writes one pointer to where it is told.
+    // SAFETY: `sid` points into `room`, which has not moved, and the call writes one pointer to the given place.
     if unsafe { ConvertSidToStringSidW(sid, &raw mut text) } == 0 {
         return Err(io::Error::last_os_error());
     }
     let mut units = Vec::new();
     loop {
-        // SAFETY: the text ends in a zero, at which this ends.
+        // SAFETY: the text ends in a zero, at which this stops.
         let unit = unsafe { text.add(units.len()) };
         // SAFETY: as above.
         match unsafe { unit.read() } {
@@ -169,19 +170,19 @@ fn user() -> io::Result<String> {
             unit => units.push(unit),
         }
     }
-    // SAFETY: the call that made the text has left it to us to free, which happens here only.
+    // SAFETY: the call that allocated the text requires this process to free it, which only this code does.
     unsafe { LocalFree(text.cast()) };
     String::from_utf16(&units).map_err(io::Error::other)
 }
 
 fn token() -> io::Result<OwnedHandle> {
     let mut token: HANDLE = ptr::null_mut();
-    // SAFETY: it takes nothing, and its result needs no closing.
+    // SAFETY: the call takes no arguments, and its result does not need closing.
     let process = unsafe { GetCurrentProcess() };
-    // SAFETY: the process's handle is valid, and the call writes one handle to where it is told.
+    // SAFETY: the process's handle is valid, and the call writes one handle to the given place.
     if unsafe { OpenProcessToken(process, TOKEN_QUERY, &raw mut token) } == 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the call above has opened it for us alone.
+    // SAFETY: the call above has opened it, and no other code has it.
     Ok(unsafe { OwnedHandle::from_raw_handle(token) })
 }

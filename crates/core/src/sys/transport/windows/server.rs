@@ -1,6 +1,7 @@
-//! The process that serves, seen from its starter and from itself.
+//! The process that serves: the calls of its starter and its own.
 //!
-//! The starter thinks of a name for a pipe between the two of them and says it by standard input; the server makes it.
+//! The starter picks a name for a pipe between the two processes and sends it by standard input; the server creates the
+//! pipe.
 
 use std::io;
 use std::path::Path;
@@ -16,15 +17,16 @@ use crate::sys::process::Supervised;
 use crate::sys::transport::Address;
 use crate::sys::transport::{Connection, Serving};
 
-/// How long a server may take to start, and to unlink everything before it is killed, which leaves that to its tracker.
+/// How long a server may take to start. Also how long it may take to unlink everything before it is killed, and its
+/// tracker does the rest.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A server that this process has started. Dropping it ends it, and waits for that.
+/// A server that this process has started. Dropping it ends the server, and waits for its end.
 #[derive(Debug)]
 pub(crate) struct Server {
-    /// `None` at the end of the drop only.
+    /// `None` only at the end of the drop.
     stream: Option<Stream>,
-    /// Kills what has not ended by itself, when it drops.
+    /// Kills the process on drop, if it has not ended by itself.
     process: Helper,
 }
 
@@ -39,7 +41,7 @@ impl Serving for Server {
         loop {
             match Stream::connect(&address, deadline) {
                 Ok(stream) => return Ok(Self { stream: Some(stream), process }),
-                // It has not made it yet.
+                // The server has not created it yet.
                 Err(e) if e.kind() == io::ErrorKind::NotFound && Instant::now() < deadline => {
                     thread::sleep(Duration::from_millis(1));
                 }
@@ -49,7 +51,7 @@ impl Serving for Server {
         }
     }
 
-    /// The starter's own connection.
+    /// Returns the starter's own connection.
     fn stream(&self) -> &Stream {
         self.stream.as_ref().expect("it is there until the drop")
     }
@@ -65,7 +67,7 @@ impl Drop for Server {
     }
 }
 
-/// What a server waits by. A process serves once.
+/// The poll of a server. A process serves once.
 pub(super) fn reactor() -> io::Result<Arc<Reactor>> {
     static REACTOR: OnceLock<Arc<Reactor>> = OnceLock::new();
     if let Some(reactor) = REACTOR.get() {
@@ -75,7 +77,7 @@ pub(super) fn reactor() -> io::Result<Arc<Reactor>> {
     Ok(Arc::clone(REACTOR.get_or_init(|| reactor)))
 }
 
-/// In a server: the connection to its starter, who says by standard input where it will be.
+/// In a server: returns the connection to its starter, which sends its name by standard input.
 pub(crate) fn starter() -> io::Result<Stream> {
     let mut name = String::new();
     io::stdin().read_line(&mut name)?;
@@ -93,5 +95,5 @@ pub(crate) fn starter() -> io::Result<Stream> {
     Ok(Stream::pipe(pipe, name))
 }
 
-/// There is no limit to lift.
+/// There is no limit to raise.
 pub(crate) fn prepare_server() {}

@@ -20,32 +20,32 @@ use crate::sys::transport::Connection;
 #[derive(Debug)]
 pub(crate) struct Stream {
     socket: Socket,
-    /// The server's address, such that both ends give the same.
+    /// The server's address, in the form that is the same at both ends.
     endpoint: String,
 }
 
-/// The pauses of who waits at a member's end of a pipe, which grow.
+/// The shortest and the longest pause of a wait at a member's end of a pipe.
 const PAUSES: (Duration, Duration) = (Duration::from_micros(20), Duration::from_millis(1));
 
 #[derive(Debug)]
 enum Socket {
     /// A server's end.
     Pipe(Registered<NamedPipe>),
-    /// A member's end, which any thread may use: nothing is under way between two calls.
+    /// A member's end, which any thread may use: no operation runs between two calls.
     Member(File),
     Tcp(Registered<TcpStream>),
 }
 
 impl Stream {
-    /// The system takes names for the same that differ in case, and so must both ends.
+    /// The system ignores the case of names, so both ends must.
     pub(super) fn pipe(pipe: Registered<NamedPipe>, name: &str) -> Self {
-        // It was told that it can be written to; what came before that may be there to read.
+        // Only writing was reported as possible; bytes that came before that may be readable.
         pipe.readiness.readable.store(true, Release);
         Self { socket: Socket::Pipe(pipe), endpoint: name.to_lowercase() }
     }
 
     pub(super) fn tcp(stream: TcpStream, reactor: Arc<Reactor>, endpoint: String) -> io::Result<Self> {
-        // A request is small and waited for.
+        // Requests are small, and their sender waits for the reply.
         stream.set_nodelay(true)?;
         Ok(Self { socket: Socket::Tcp(Registered::new(stream, reactor, true)?), endpoint })
     }
@@ -92,12 +92,12 @@ impl Connection for Stream {
         }
     }
 
-    /// The server's address as both ends know it.
+    /// Returns the server's address as both ends know it.
     fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Sends what there is room for. A member's requests are answered one by one, and each finds room.
+    /// Sends as many bytes as there is room for. A member's requests are answered one by one, and each finds room.
     fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
         match &self.socket {
             Socket::Pipe(pipe) => {
@@ -108,7 +108,7 @@ impl Connection for Stream {
         }
     }
 
-    /// Receives what has come; 0 is the end.
+    /// Receives the bytes that have arrived; 0 is the end.
     fn try_receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let received = match &self.socket {
             Socket::Pipe(pipe) => {
@@ -149,7 +149,7 @@ impl Connection for Stream {
     }
 }
 
-/// The ways in which a pipe says that the other end is gone, as one.
+/// Returns the same error for all ways in which a pipe reports that the other end is closed.
 fn ended(error: io::Error) -> io::Error {
     if is(&error, ERROR_PIPE_NOT_CONNECTED) || is(&error, ERROR_NO_DATA) {
         return io::ErrorKind::BrokenPipe.into();

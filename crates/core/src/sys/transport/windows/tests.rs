@@ -17,7 +17,7 @@ fn at(address: &Address) -> Address {
     Address::parse(Listener::bind(address).unwrap().address()).unwrap()
 }
 
-/// The next connection, which is waited for.
+/// Waits for the next connection.
 fn accept(listener: &Listener) -> Stream {
     let end = Instant::now() + LONG;
     loop {
@@ -106,7 +106,7 @@ fn a_connection_outlives_the_thread_that_has_made_it() {
     let address = address();
     let listener = Listener::bind(&address).unwrap();
     for _ in 0..100 {
-        // It has begun to listen for an answer, and ends while that comes.
+        // It has begun to wait for an answer, and ends while that arrives.
         let (listens, has_listened) = channel();
         let member = thread::scope(|scope| {
             let made = scope.spawn(|| {
@@ -152,10 +152,10 @@ fn nobody_listens_where_a_listener_was() {
     let pipe = address();
     assert_eq!(Stream::connect(&pipe, Instant::now()).unwrap_err().kind(), io::ErrorKind::NotFound);
     let gone = at(&pipe);
-    // A test beside this one may be who hears that the system is done with it.
+    // A test that runs at the same time may receive the event that the system is done with it.
     let end = Instant::now() + LONG;
     while Stream::connect(&gone, Instant::now()).map_err(|e| e.kind()).err() != Some(io::ErrorKind::NotFound) {
-        assert!(Instant::now() < end, "somebody still listens");
+        assert!(Instant::now() < end, "a process still listens");
         thread::yield_now();
     }
     Listener::bind(&pipe).unwrap();
