@@ -30,7 +30,8 @@ describe('without install scripts, and with the registry out of reach', () => {
       using folder = new Folder();
       await using registry = await startRegistry(entries);
       times[manager.name] = `${Math.round(await install(manager, folder.path, registry))} ms`;
-      expect(registry.unknown).toEqual([]);
+      // Deno looks optional peers up, and does without what it does not find.
+      expect(registry.unknown).toEqual(manager.name === 'Deno' ? ['GET /apache-arrow'] : []);
       const platforms = manager.ignoresLibc === true ? [here, twin] : [here];
       expect([...registry.downloaded].toSorted()).toEqual([
         ...platforms.map((name) => `@shareable/${name}`),

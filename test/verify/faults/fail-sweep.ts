@@ -56,7 +56,7 @@ const rows: Row[] = [];
 
 /** Whether a call may fail with an error: waiting for a child of one's own is only ever interrupted. */
 function canFail({ name, text }: Call, errno: string): boolean {
-  if (name === 'wait4') return errno === 'EINTR';
+  if (name === 'wait4' || name === 'waitid') return errno === 'EINTR';
   return !INFALLIBLE.has(name) && !ENGINE.has(name) && !WAKE.test(text) && (name !== 'mmap' || OUR_MMAP.test(text));
 }
 

@@ -48,14 +48,18 @@ unsafe impl Send for Ledger {}
 unsafe impl Sync for Ledger {}
 
 impl Ledger {
-    /// Creates a ledger; `None` where the kernel cannot.
+    /// Creates a ledger; `None` where the kernel cannot, or a limit on the size of files forbids it.
     pub(crate) fn create() -> io::Result<Option<Self>> {
         let file = match memfd_create(NAME, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING) {
             Ok(file) => file,
             Err(Errno::NOSYS | Errno::PERM) => return Ok(None),
             Err(errno) => return Err(errno.into()),
         };
-        extend(&file, STEP)?;
+        match extend(&file, STEP) {
+            // RLIMIT_FSIZE leaves no room for it. Messages to the tracker need none.
+            Err(e) if e.raw_os_error() == Some(Errno::FBIG.raw_os_error()) => return Ok(None),
+            extended => extended?,
+        }
         fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::SEAL)?;
         Self::map(file, RESERVED, ProtFlags::READ | ProtFlags::WRITE).map(Some)
     }

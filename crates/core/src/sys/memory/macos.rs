@@ -75,6 +75,11 @@ pub(in crate::sys) fn create_exclusive(name: &Name, mode: u32) -> Result<OwnedFd
     shm::open(path(name), shm::OFlags::CREATE | shm::OFlags::EXCL | shm::OFlags::RDWR, mode)
 }
 
+/// The error for `errno` from shm_open(2) where a segment is made.
+pub(in crate::sys) fn creation_failed(errno: Errno, _: NonZeroUsize, name: &Name) -> Error {
+    failed("open", errno, name)
+}
+
 /// Memory is allocated when it is first accessed, whatever was requested.
 pub(in crate::sys) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, _: &Memory, name: &Name) -> Result<()> {
     ftruncate(file, size.get() as u64).map_err(|errno| match errno {

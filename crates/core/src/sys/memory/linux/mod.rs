@@ -74,12 +74,7 @@ impl Draft {
                 mark::sign(draft.file(), lifetime);
                 Ok(Self::InPlace(draft))
             }
-            Err(errno @ Errno::NOENT) => {
-                let why = mount::fault(errno).unwrap_or_else(|| format!("{MOUNT} has gone meanwhile; try again"));
-                Err(system_error(name, &why, "open", errno))
-            }
-            Err(errno @ Errno::NOSPC) => Err(out_of_space("open", errno, size, name)),
-            Err(errno) => Err(failed("open", errno, name)),
+            Err(errno) => Err(creation_failed(errno, size, name)),
         }
     }
 
@@ -240,6 +235,18 @@ pub(in crate::sys) fn explain(syscall: &str, errno: Errno, name: &Name) -> Optio
         _ => Kind::System,
     };
     mount::fault(errno).map(|why| Error::new(kind, format!("segment '{name}' cannot be used: {why}")))
+}
+
+/// The error for `errno` from open(2) where a segment is made.
+pub(in crate::sys) fn creation_failed(errno: Errno, size: NonZeroUsize, name: &Name) -> Error {
+    match errno {
+        Errno::NOENT => {
+            let why = mount::fault(errno).unwrap_or_else(|| format!("{MOUNT} has gone meanwhile; try again"));
+            system_error(name, &why, "open", errno)
+        }
+        Errno::NOSPC => out_of_space("open", errno, size, name),
+        errno => failed("open", errno, name),
+    }
 }
 
 /// `ENOENT` while creating is not about the segment.

@@ -4,7 +4,6 @@
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::failed;
 use crate::sys::memory::os;
 use crate::{Memory, Name, Result};
 
@@ -17,7 +16,7 @@ pub(in crate::sys) struct InPlace {
 
 impl InPlace {
     pub(in crate::sys) fn new(name: &Name, size: NonZeroUsize, mode: u32, memory: &Memory) -> Result<Self> {
-        let file = os::create_exclusive(name, mode).map_err(|errno| failed("open", errno, name))?;
+        let file = os::create_exclusive(name, mode).map_err(|errno| os::creation_failed(errno, size, name))?;
         let draft = Self { file, name: Some(name.clone()) };
         os::allocate(draft.file(), size, memory, name)?;
         Ok(draft)
