@@ -46,20 +46,20 @@ pub struct NativeArrayInSegment {
     pub array: NativeArray,
 }
 
-/// What `array/` needs to know of the layout, so that it is written down once.
+/// The constants of the layout that `array/` uses, so that they are defined only once.
 #[napi(object, object_from_js = false)]
 pub struct NativeArrayLayout {
     /// The names of all types of elements.
     pub dtypes: Vec<&'static str>,
     /// The first bytes of every array's segment.
     pub magic: Vec<u32>,
-    /// How many of a segment's first bytes [`find_array`] looks at.
+    /// How many of a segment's first bytes [`find_array`] reads.
     pub max_header: u32,
-    /// The most dimensions.
+    /// The maximum number of dimensions.
     pub max_dimensions: u32,
 }
 
-/// The constants of the layout.
+/// Returns the constants of the layout.
 #[napi]
 #[allow(clippy::cast_possible_truncation, reason = "small constants")]
 #[must_use]
@@ -72,7 +72,7 @@ pub fn array_layout() -> NativeArrayLayout {
     }
 }
 
-/// Creates an array of zeros in a segment of its own.
+/// Creates an array of zeros in its own segment.
 #[napi(catch_unwind)]
 pub fn create_array(
     env: &Env,

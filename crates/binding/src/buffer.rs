@@ -1,7 +1,7 @@
 //! An ArrayBuffer over a mapping, without a copy.
 //!
-//! napi-rs' own `ArrayBuffer::from_external` copies in silence where a runtime refuses external memory, which for shared
-//! memory is wrong in the worst way; so these are the calls themselves.
+//! This code calls Node-API directly: napi-rs' own `ArrayBuffer::from_external` silently copies if a runtime refuses
+//! external memory, and then the memory would not be shared.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use shareable_core::{Kind, Mapping};
 
 use crate::error::throw;
 
-/// A JavaScript ArrayBuffer on its way to JavaScript.
+/// A JavaScript ArrayBuffer, to be returned to JavaScript.
 pub struct SharedBuffer(sys::napi_value);
 
 impl ToNapiValue for SharedBuffer {
@@ -30,16 +30,16 @@ impl ToNapiValue for SharedBuffer {
 /// The memory of one buffer.
 struct Memory {
     mapping: Arc<Mapping>,
-    /// Whether this library detached the buffer while the memory was still in it, so that no alias exists. Otherwise
-    /// `transfer()`, a byte stream or `postMessage()` may have moved the memory away.
+    /// Whether this library detached the buffer while the memory was still in it, so that there is no alias. Otherwise
+    /// `transfer()`, a byte stream or `postMessage()` may have moved the memory to another buffer.
     is_detached: AtomicBool,
-    /// Environments are used by the threads that made them only.
+    /// Environments are used only by the threads that created them.
     thread: ThreadId,
     /// Set once the finalizer of the memory has run, for [`Unsettled`].
     is_given_back: AtomicBool,
 }
 
-/// A hold of a buffer's memory that was handed to Node-API as a pointer.
+/// A hold on a buffer's memory that was handed to Node-API as a pointer.
 struct Hold;
 
 impl Hold {
@@ -49,17 +49,17 @@ impl Hold {
 
     /// # Safety
     ///
-    /// `hold` is what [`Hold::give`] returned, and this is the only call for it.
+    /// `hold` is what [`Hold::give`] returned, and this is the only call with it.
     unsafe fn take_back(hold: *mut c_void) -> Arc<Memory> {
         // SAFETY: the caller's duty.
         unsafe { Arc::from_raw(hold.cast::<Memory>()) }
     }
 }
 
-/// A hold of which nobody knows whether its finalizer will run, because the call that took it failed. Node 20 runs it
-/// when it throws for the size, later; a worker thread that is being terminated fails before anything else, and runs
-/// none. It is settled when the thread ends, after its environment's last finalizer. No alias exists: JavaScript never
-/// had the buffer.
+/// A hold whose finalizer may or may not run, because the call that took it failed. If Node 20 throws for the size, it
+/// runs the finalizer later. A worker thread that is being terminated fails earlier and runs no finalizer. The hold is
+/// settled when the thread ends, after its environment's last finalizer. There is no alias: JavaScript never had the
+/// buffer.
 struct Unsettled {
     hold: *mut c_void,
     memory: Arc<Memory>,
@@ -69,7 +69,7 @@ impl Drop for Unsettled {
     fn drop(&mut self) {
         if !self.memory.is_given_back.load(Acquire) {
             // SAFETY: the pointer is what `Hold::give` returned, and no finalizer has taken it back. None will:
-            // finalizers run on this thread, whose environment has ended before its thread-local values are dropped.
+            // finalizers run on this thread, and its environment ends before its thread-local values are dropped.
             drop(unsafe { Hold::take_back(self.hold) });
         }
     }
@@ -84,10 +84,10 @@ thread_local! {
 
 /// Makes an ArrayBuffer whose memory is `mapping`.
 ///
-/// The addresses stay mapped until both the buffer's memory and the buffer object have been collected. The object alone
-/// is not enough, because `transfer()` hands the memory to another object. The memory alone is not enough, because a read
-/// that libuv has under way keeps the object alive but not the memory of one that has been detached. If the environment
-/// ends first, the addresses are never freed: see [`environment_ends`].
+/// The addresses stay mapped until both the buffer's memory and the buffer object have been collected. Waiting only for
+/// the object is not enough, because `transfer()` moves the memory to another object. Waiting only for the memory is
+/// not enough, because a running read of libuv keeps the object alive, but not the memory of a detached object. If the
+/// environment ends first, the addresses are never freed: see [`environment_ends`].
 pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>) -> Result<SharedBuffer> {
     let memory = Arc::new(Memory {
         mapping: Arc::clone(mapping),
@@ -97,7 +97,7 @@ pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>) -> Result<SharedBuffer
     });
     let mut buffer = ptr::null_mut();
     let hold = Hold::give(&memory);
-    // SAFETY: the memory is mapped, and stays so for as long as `hold`, which `release` gives back once.
+    // SAFETY: the memory is mapped, and stays mapped as long as `hold`, which `release` takes back once.
     let status = unsafe {
         sys::napi_create_external_arraybuffer(
             env.raw(),
@@ -109,14 +109,14 @@ pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>) -> Result<SharedBuffer
         )
     };
     if status == sys::Status::napi_no_external_buffers_allowed {
-        // SAFETY: this refusal comes before anything is taken, so `release` is never called for this hold.
+        // SAFETY: Node-API refuses before it takes anything, so `release` is never called for this hold.
         drop(unsafe { Hold::take_back(hold) });
         return Err(throw(env, &refused(Status::from(status))));
     }
     if status != sys::Status::napi_ok {
         UNSETTLED.with_borrow_mut(|unsettled| unsettled.push(Unsettled { hold, memory }));
-        // An exception is there already: of Node 20, for a size that the caller should have looked at, or the end of a
-        // worker thread, after which no JavaScript runs.
+        // An exception is pending already: for a size that Node 20 refuses and the caller should have checked, or for
+        // the end of a worker thread, after which no JavaScript runs.
         if status == sys::Status::napi_pending_exception {
             return Err(Error::from_status(Status::PendingException));
         }
@@ -124,7 +124,7 @@ pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>) -> Result<SharedBuffer
     }
     NEWEST.with_borrow_mut(|newest| newest.insert(address(mapping), Arc::downgrade(&memory)));
     let hold = Hold::give(&memory);
-    // SAFETY: `buffer` was made above; the object's own hold is given back by `release_object`, once.
+    // SAFETY: `buffer` was made above; `release_object` takes the object's own hold back, once.
     let status = unsafe {
         sys::napi_add_finalizer(env.raw(), buffer, hold, Some(release_object), ptr::null_mut(), ptr::null_mut())
     };
@@ -140,45 +140,45 @@ fn address(mapping: &Mapping) -> usize {
     mapping.start().addr().get()
 }
 
-/// Finalizes the memory of a buffer: JavaScript has no alias any more, or the environment that made the buffer ends. In
-/// the latter case Node calls this whatever aliases exist. Another thread may have one, and nobody tells when that thread
-/// lets go of it, so the addresses are never freed. They read as zeros once the last hold is gone.
+/// Finalizes the memory of a buffer: JavaScript has no alias any more, or the environment that made the buffer ends. At
+/// the end of the environment, Node calls this even if aliases exist. Another thread may have one, and its end cannot
+/// be detected, so the addresses are never freed. They read as zeros once the last hold is dropped.
 ///
-/// Bun and Deno call this for the first reason only, in the thread that collects the memory.
+/// Bun and Deno call this only for the first reason, in the thread that collects the memory.
 unsafe extern "C" fn release(env: sys::napi_env, _data: *mut c_void, hold: *mut c_void) {
-    // SAFETY: `hold` is what `external` gave up for exactly this call.
+    // SAFETY: `hold` is what `external` passed for exactly this call.
     let memory = unsafe { Hold::take_back(hold) };
     memory.is_given_back.store(true, Release);
     if memory.thread != thread::current().id() {
         return;
     }
     forget_newest(&memory);
-    // SAFETY: this is the thread of the environment, which is alive for the call.
+    // SAFETY: this is the thread of the environment, which lives during the call.
     if !memory.is_detached.load(Acquire) && !unsafe { can_run_javascript(env) } {
         memory.mapping.keep_addresses();
     }
 }
 
-/// Whether the environment still runs JavaScript, which it does not once it has begun to end.
+/// Returns whether the environment still runs JavaScript. It does not once it has begun to end.
 ///
 /// # Safety
 ///
 /// `env` is alive, and this is its thread.
 unsafe fn can_run_javascript(env: sys::napi_env) -> bool {
-    // SAFETY: the caller's duty. Without a script there is nothing to run; the answer is which complaint comes first.
+    // SAFETY: the caller's duty. There is no script, so nothing runs; the result shows which check fails first.
     let complaint = unsafe { sys::napi_run_script(env, ptr::null_mut(), ptr::null_mut()) };
     complaint == sys::Status::napi_invalid_arg
 }
 
 /// Finalizes a buffer object.
 unsafe extern "C" fn release_object(_env: sys::napi_env, hold: *mut c_void, _hint: *mut c_void) {
-    // SAFETY: `hold` is what `external` gave up for exactly this call.
+    // SAFETY: `hold` is what `external` passed for exactly this call.
     drop(unsafe { Hold::take_back(hold) });
 }
 
-/// Drops a buffer from [`NEWEST`], unless a newer one of the same mapping is there.
+/// Removes a buffer from [`NEWEST`], unless the entry is a newer buffer of the same mapping.
 fn forget_newest(memory: &Arc<Memory>) {
-    // At the end of the thread the table may be gone.
+    // At the end of the thread the table may not exist any more.
     let _ = NEWEST.try_with(|newest| {
         let mut newest = newest.borrow_mut();
         let key = address(&memory.mapping);
@@ -208,12 +208,12 @@ pub(crate) fn over_static(env: &Env, counter: &'static AtomicU32) -> Result<Shar
     Err(throw(env, &refused(Status::from(status))))
 }
 
-/// Detaches `buffer`, the newest of `mapping`, so that every view over it has length 0. Returns whether the runtime let go
-/// of it.
+/// Detaches `buffer`, the newest of `mapping`, so that every view over it has length 0. Returns whether the runtime
+/// detached it.
 pub(crate) fn detach(env: &Env, buffer: &Unknown<'_>, mapping: &Mapping) -> bool {
     let was_moved = is_detached(env, buffer);
-    // SAFETY: `buffer` is a value of this environment, alive for the call. What is not an ArrayBuffer, or was detached or
-    // transferred before, changes nothing.
+    // SAFETY: `buffer` is a value of this environment and lives during the call. For a value that is not an
+    // ArrayBuffer, or was detached or transferred before, the call does nothing.
     unsafe { sys::napi_detach_arraybuffer(env.raw(), buffer.raw()) };
     let is_detached = is_detached(env, buffer);
     let newest = NEWEST.with_borrow_mut(|newest| newest.remove(&address(mapping)));
@@ -228,7 +228,7 @@ pub(crate) fn detach(env: &Env, buffer: &Unknown<'_>, mapping: &Mapping) -> bool
 
 fn is_detached(env: &Env, buffer: &Unknown<'_>) -> bool {
     let mut is_detached = false;
-    // SAFETY: `buffer` is a value of this environment, alive for the call.
+    // SAFETY: `buffer` is a value of this environment and lives during the call.
     unsafe { sys::napi_is_detached_arraybuffer(env.raw(), buffer.raw(), &raw mut is_detached) };
     is_detached
 }

@@ -1,5 +1,5 @@
-//! Channels, for `channel/*.ts`. What happens to every message is there; these functions are for what happens now and then.
-//! They take and give numbers, because objects cost more than the message.
+//! Channels, for `channel/*.ts`. TypeScript handles every message; these functions handle rarer events. They take and
+//! return numbers, because objects cost more than the message.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,14 +17,14 @@ use crate::buffer::{SharedBuffer, detach, external};
 use crate::error::OrThrow;
 use crate::segment::NativeCreateOptions;
 
-/// The channels of one environment, the main thread's or a worker's. When it ends, in whichever way, the others learn that
-/// its participants are gone.
+/// The channels of one environment: the main thread's or a worker's. When it ends in any way, the other participants
+/// learn that its participants have ended.
 pub struct ChannelEnvironment(Rc<RefCell<Vec<Weak<Channel>>>>);
 
 impl ChannelEnvironment {
     fn add(&self, channel: &Arc<Channel>) {
         let mut channels = self.0.borrow_mut();
-        // Now and then, so that it costs next to nothing.
+        // Only rarely, so that it costs next to nothing.
         if channels.len().is_power_of_two() {
             channels.retain(|channel| channel.strong_count() > 0);
         }
@@ -32,24 +32,24 @@ impl ChannelEnvironment {
     }
 }
 
-/// A channel, and what does not change about it.
+/// A channel, and its properties that never change.
 #[napi(object, object_from_js = false)]
 pub struct NativeChannel {
-    /// What the other functions take.
+    /// The handle for the other functions.
     pub handle: External<Arc<Channel>>,
     /// Without the leading slash.
     pub name: String,
-    /// What the word of a lock is when this participant has it; it is 0 when the lock is free.
+    /// The value of the word of a lock when this participant holds it; 0 when the lock is free.
     pub seat: u32,
     /// Bytes of the ring.
     pub capacity: f64,
     /// The codec's number.
     pub codec: u32,
-    /// How many producers there will be; 0: not known.
+    /// How many producers there will be; 0: unknown.
     pub producers: u32,
     /// Bytes of one message at most; 0: no limit.
     pub max_message: f64,
-    /// The descriptor of the file whose bell rings; -1 without one.
+    /// The descriptor of the file to watch for changes; -1 without one.
     pub bell: i32,
 }
 
@@ -68,7 +68,7 @@ fn to_native(env: &Env, channel: &Arc<Channel>) -> Result<NativeChannel> {
     })
 }
 
-/// Where things lie, in elements of an `Int32Array` over the segment unless it says bytes; see the core's
+/// Offsets, in elements of an `Int32Array` over the segment unless the field says bytes; see the core's
 /// `layout/channel`.
 #[napi(object, object_from_js = false)]
 pub struct ChannelLayout {
@@ -80,15 +80,15 @@ pub struct ChannelLayout {
     pub send: u32,
     /// The word of the lock RECEIVE.
     pub receive: u32,
-    /// The flags of receivers that wait.
+    /// The flags of waiting receivers.
     pub receivers: u32,
-    /// The flags of senders that wait.
+    /// The flags of waiting senders.
     pub senders: u32,
-    /// From flags to the seat of the one that must not be overtaken.
+    /// The offset, from flags, of the seat that must not be overtaken.
     pub hungry: u32,
-    /// What was said to all.
+    /// The state of the whole channel.
     pub state: u32,
-    /// In the state: nobody sends any more, or what waits is discarded.
+    /// A bit of the state: all sending has ended, or waiting messages are discarded.
     pub is_shut: u32,
     /// The ring, in bytes.
     pub ring: u32,
@@ -96,11 +96,11 @@ pub struct ChannelLayout {
     pub whole: u32,
     /// The kind of padding.
     pub padding: u32,
-    /// Added to the kind of a message that somebody has had in place.
+    /// Added to the kind of a message that a consumer has started to read in place.
     pub touched: u32,
 }
 
-/// Where things lie.
+/// Returns the offsets.
 #[napi(catch_unwind)]
 #[must_use]
 pub fn channel_layout() -> ChannelLayout {
@@ -125,7 +125,7 @@ pub fn channel_layout() -> ChannelLayout {
     }
 }
 
-/// What this environment keeps for channels. To be made once.
+/// Makes the environment of channels. Call it once.
 #[napi(catch_unwind)]
 pub fn channel_environment(env: &Env) -> Result<External<ChannelEnvironment>> {
     let channels: Rc<RefCell<Vec<Weak<Channel>>>> = Rc::default();
@@ -172,14 +172,14 @@ pub fn attach_channel(
     to_native(env, &channel)
 }
 
-/// Makes an ArrayBuffer over the channel's segment. To be made once a channel.
+/// Makes an ArrayBuffer over the channel's segment. Call it once per channel.
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
 pub fn channel_buffer(env: &Env, channel: &External<Arc<Channel>>) -> Result<SharedBuffer> {
     channel.mapping().bytes().or_throw(env)?;
     external(env, channel.mapping())
 }
 
-/// Milliseconds as a duration.
+/// Converts milliseconds to a duration.
 fn duration(milliseconds: f64) -> Duration {
     Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or(Duration::MAX)
 }
@@ -188,7 +188,7 @@ fn side(is_senders: bool) -> Side {
     if is_senders { Side::Senders } else { Side::Receivers }
 }
 
-/// The outcomes of waiting, as `waits.ts` knows them.
+/// The outcomes of waiting, as in `waits.ts`.
 fn to_number(waited: Waited) -> i32 {
     match waited {
         Waited::Ready => 0,
@@ -200,8 +200,8 @@ fn to_number(waited: Waited) -> i32 {
     }
 }
 
-/// Takes the lock of a side, blocking for at most 50 ms: 0, 1 when there is time left, 2 when it was not free in time.
-/// `is_first` when a wait of at most `timeout` milliseconds begins.
+/// Takes the lock of a side, blocking for at most 50 ms. Returns 0, or 1 when there is time left, or 2 when it was not
+/// free in time. `is_first` is set when a wait of at most `timeout` milliseconds begins.
 #[napi(catch_unwind)]
 pub fn channel_enter(
     env: &Env,
@@ -218,37 +218,37 @@ pub fn channel_enter(
     })
 }
 
-/// Releases the lock of a side, where a compare-and-swap cannot.
+/// Releases the lock of a side, when a compare-and-swap cannot.
 #[napi(catch_unwind)]
 pub fn channel_leave(env: &Env, channel: &External<Arc<Channel>>, is_senders: bool) -> Result<bool> {
     channel.leave(side(is_senders)).or_throw(env)
 }
 
-/// Whether another waiter must be served first.
+/// Returns whether another waiter must be served first.
 #[napi(catch_unwind)]
 pub fn channel_must_stand_back(env: &Env, channel: &External<Arc<Channel>>, is_senders: bool) -> Result<bool> {
     channel.must_stand_back(side(is_senders)).or_throw(env)
 }
 
-/// Waits no more.
+/// Stops waiting.
 #[napi(catch_unwind)]
 pub fn channel_sated(env: &Env, channel: &External<Arc<Channel>>, is_senders: bool) -> Result<()> {
     channel.sated(side(is_senders)).or_throw(env)
 }
 
-/// Wakes those of a side that wait.
+/// Wakes the waiters of a side.
 #[napi(catch_unwind)]
 pub fn channel_notify(env: &Env, channel: &External<Arc<Channel>>, is_senders: bool) -> Result<()> {
     channel.notify(side(is_senders)).or_throw(env)
 }
 
-/// Looks for a message, or for room for `length` bytes. See `waits.ts` for the outcomes.
+/// Checks for a message, or for room for `length` bytes. Returns an outcome: see `waits.ts`.
 #[napi(catch_unwind)]
 pub fn channel_look(env: &Env, channel: &External<Arc<Channel>>, is_senders: bool, length: u32) -> Result<i32> {
     channel.look(side(is_senders), length).or_throw(env).map(to_number)
 }
 
-/// As [`channel_look`], and has the bell rung when something changes.
+/// As [`channel_look`], and requests a notification when something changes.
 #[napi(catch_unwind)]
 pub fn channel_arm(
     env: &Env,
@@ -275,38 +275,39 @@ pub fn channel_wait(
     channel.wait(side(is_senders), length, duration(timeout), spin, is_first).or_throw(env).map(to_number)
 }
 
-/// Says that this participant sends, or receives.
+/// Registers this participant as a sender, or as a receiver.
 #[napi(catch_unwind)]
 pub fn channel_join(env: &Env, channel: &External<Arc<Channel>>, is_producer: bool) -> Result<()> {
     channel.join(if is_producer { Role::PRODUCER } else { Role::CONSUMER }).or_throw(env)
 }
 
-/// Says that this participant sends no more.
+/// Ends the sending of this participant.
 #[napi(catch_unwind)]
 pub fn channel_end(env: &Env, channel: &External<Arc<Channel>>) -> Result<()> {
     channel.end().or_throw(env)
 }
 
-/// Says that nobody sends any more.
+/// Ends the sending of all participants.
 #[napi(catch_unwind)]
 pub fn channel_shutdown(env: &Env, channel: &External<Arc<Channel>>, is_immediate: bool) -> Result<()> {
     channel.shutdown(is_immediate).or_throw(env)
 }
 
-/// How many producers have died since this participant last asked.
+/// Returns how many producers have died since the last call by this participant.
 #[napi(catch_unwind)]
 pub fn channel_mourn(env: &Env, channel: &External<Arc<Channel>>) -> Result<u32> {
     channel.mourn().or_throw(env)
 }
 
-/// Producers and consumers that are attached and alive.
+/// Returns the numbers of producers and consumers that are attached and alive.
 #[napi(catch_unwind)]
 pub fn channel_peers(env: &Env, channel: &External<Arc<Channel>>) -> Result<Vec<u32>> {
     let peers = channel.peers().or_throw(env)?;
     Ok(vec![peers.producers, peers.consumers])
 }
 
-/// What lies at the head of the ring: -1 nothing, -2 a message in one piece, else the bytes of one in fragments.
+/// Returns what is at the head of the ring: -1 for nothing, -2 for a message in one piece, else the length in bytes of
+/// a message in fragments.
 #[napi(catch_unwind)]
 pub fn channel_begin(env: &Env, channel: &External<Arc<Channel>>) -> Result<f64> {
     #[expect(clippy::cast_precision_loss, reason = "a length past 2^53 is refused as well")]
@@ -323,7 +324,8 @@ pub fn channel_skip(env: &Env, channel: &External<Arc<Channel>>) -> Result<()> {
     channel.skip().or_throw(env)
 }
 
-/// Receives what has arrived of a message in fragments: the bytes in all, or -1 when it was cut.
+/// Receives the fragments of a message that have arrived. Returns the bytes received in total, or -1 when the message
+/// was cut off.
 #[napi(catch_unwind)]
 pub fn channel_receive_part(
     env: &Env,
@@ -333,8 +335,8 @@ pub fn channel_receive_part(
 ) -> Result<f64> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what this function returned before")]
     let offset = offset as u64;
-    // SAFETY: JavaScript runs on this thread alone, and is waiting for this call; the array is one that the package or its
-    // caller has made for receiving.
+    // SAFETY: JavaScript runs only on this thread, and waits for this call; the package or its caller has made the
+    // array for receiving.
     let target = unsafe { target.as_mut() };
     #[expect(clippy::cast_precision_loss, reason = "at most the length of an array")]
     Ok(match channel.receive_part(target, offset).or_throw(env)? {
@@ -343,7 +345,7 @@ pub fn channel_receive_part(
     })
 }
 
-/// Sends what there is room for of a message in fragments: the bytes in all.
+/// Sends the fragments of a message that there is room for. Returns the bytes sent in total.
 #[napi(catch_unwind)]
 pub fn channel_send_part(
     env: &Env,
@@ -357,7 +359,7 @@ pub fn channel_send_part(
     Ok(sent as f64)
 }
 
-/// Closes the channel and detaches `buffer`. Returns `false` when the runtime did not let go of the buffer.
+/// Closes the channel and detaches `buffer`. Returns `false` when the runtime did not detach the buffer.
 #[napi(catch_unwind)]
 pub fn close_channel(
     env: &Env,
@@ -375,30 +377,30 @@ pub fn unlink_channel(env: &Env, channel: &External<Arc<Channel>>) -> Result<()>
     channel.unlink().or_throw(env)
 }
 
-/// Ends an instance's use of a channel: unlinks it if it is the owner and nobody has done so.
+/// Ends an instance's use of a channel. Unlinks it if the instance is the owner and no process has unlinked it.
 #[napi(catch_unwind)]
 pub fn dispose_channel(env: &Env, channel: &External<Arc<Channel>>) -> Result<()> {
     channel.dispose().or_throw(env)
 }
 
-/// What can be seen of a channel without taking part in it.
+/// What an observer can see of a channel.
 #[napi(object, object_from_js = false)]
 pub struct NativeChannelSummary {
     /// Bytes of the ring.
     pub capacity: f64,
-    /// Bytes that wait, with their frames.
+    /// Bytes of the waiting messages, with their frames.
     pub used: f64,
     /// The codec's number.
     pub codec: u32,
-    /// Those who send.
+    /// The number of senders.
     pub producers: u32,
-    /// Those who receive.
+    /// The number of receivers.
     pub consumers: u32,
-    /// Whether nobody sends any more.
+    /// Whether all sending has ended.
     pub is_shut: bool,
 }
 
-/// Looks at the channel in a segment, and changes nothing; `null` for a segment without one.
+/// Observes the channel in a segment without changing it. Returns `null` for a segment without a channel.
 #[napi(catch_unwind)]
 pub fn find_channel(env: &Env, segment: &External<Segment>) -> Result<Option<NativeChannelSummary>> {
     match segment.mapping().bytes().and_then(layout::Summary::read) {

@@ -7,7 +7,7 @@ use shareable_core::{Kind, Remedy, error_kinds, error_remedies};
 macro_rules! export_kinds {
     ($($(#[$meta:meta])* $kind:ident,)*) => {
         /// What an error means. `errors.ts` handles each of them.
-        // The documentation of each is with the core's enum: napi-rs would print it as source text.
+        // The documentation of each is at the core's enum: napi-rs would print it as source text.
         #[allow(missing_docs, reason = "documented in the core")]
         #[napi(string_enum)]
         pub enum NativeErrorKind {
@@ -27,7 +27,7 @@ error_kinds!(export_kinds);
 macro_rules! export_remedies {
     ($($(#[$meta:meta])* $remedy:ident,)*) => {
         /// What a caller can do about an error. `errors.ts` words each of them.
-        // The documentation of each is with the core's enum: napi-rs would print it as source text.
+        // The documentation of each is at the core's enum: napi-rs would print it as source text.
         #[allow(missing_docs, reason = "documented in the core")]
         #[napi(string_enum)]
         pub enum NativeRemedy {
@@ -44,14 +44,14 @@ macro_rules! export_remedies {
 
 error_remedies!(export_remedies);
 
-/// The facts of an error, as `errors.ts` takes them.
+/// The facts of an error, as `errors.ts` receives them.
 #[napi(object, object_from_js = false)]
 pub struct NativeError {
     /// What it means.
     pub kind: NativeErrorKind,
     /// What happened to what, and why.
     pub message: String,
-    /// The `errno` of the system call, where there was one.
+    /// The `errno` of the system call, if there was one.
     pub errno: Option<i32>,
     /// The system call that failed.
     pub syscall: Option<String>,
@@ -74,7 +74,7 @@ impl From<&shareable_core::Error> for NativeError {
     }
 }
 
-/// Throws the facts of `error`, and returns what tells napi-rs that something has been thrown.
+/// Throws the facts of `error`, and returns the value that tells napi-rs that an exception is pending.
 pub(crate) fn throw(env: &Env, error: &shareable_core::Error) -> Error {
     match env.throw(NativeError::from(error)) {
         Ok(()) => Error::from_status(Status::PendingException),
@@ -84,7 +84,7 @@ pub(crate) fn throw(env: &Env, error: &shareable_core::Error) -> Error {
 
 /// Lets `?` throw the errors of the core.
 pub(crate) trait OrThrow<T> {
-    /// The value, or the error thrown.
+    /// Returns the value, or throws the error.
     fn or_throw(self, env: &Env) -> Result<T>;
 }
 

@@ -1,7 +1,7 @@
 //! The Node-API addon of `shareable`: conversion between JavaScript and `shareable-core`, and nothing else.
 //!
-//! Its functions are free ones over opaque handles, because a method call on a class costs several times as much. The
-//! TypeScript package is their only caller; it checks arguments before they come here.
+//! The functions are free functions over opaque handles, because a method call on a class costs several times as much.
+//! Only the TypeScript package calls them; it checks the arguments first.
 
 #![allow(
     clippy::needless_pass_by_value,

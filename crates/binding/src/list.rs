@@ -14,10 +14,10 @@ use crate::error::{OrThrow, throw};
 use crate::segment::{NativeCreateOptions, NativeSegment};
 use crate::value::{Owned, to_js};
 
-/// A list, and where its parts lie in the segment, in bytes.
+/// A list, and the offsets of its parts in the segment, in bytes.
 #[napi(object, object_from_js = false)]
 pub struct NativeList {
-    /// What the other functions take.
+    /// The handle for the other functions.
     pub handle: External<List>,
     /// The number of slots.
     pub length: f64,
@@ -61,14 +61,14 @@ impl From<(Segment, List)> for NativeListInSegment {
     }
 }
 
-/// What `slots.ts` needs to know of the layout, so that it is written down once.
+/// The constants of the layout that `slots.ts` uses, so that they are defined only once.
 #[napi(object, object_from_js = false)]
 pub struct NativeLayout {
     /// Where the offsets start.
     pub offsets_start: u32,
-    /// What slots and offsets are multiples of.
+    /// Slots and offsets are multiples of this.
     pub alignment: u32,
-    /// The most bytes that a slot can have.
+    /// The size of the largest slot in bytes.
     pub max_slot_bytes: u32,
     /// The format of an integer: its low and its high 32 bits.
     pub int_format: Vec<u32>,
@@ -78,11 +78,11 @@ pub struct NativeLayout {
     pub bool_format: Vec<u32>,
     /// The format of None.
     pub none_format: Vec<u32>,
-    /// The formats of text in slots of one word, two, and so on: their low 32 bits, and the high ones are 0.
+    /// The formats of text in slots of one word, two, and so on: their low 32 bits. The high 32 bits are 0.
     pub text_formats: Vec<u32>,
-    /// The low 32 bits of what stands for the format while a value is being written. They alone say it.
+    /// The low 32 bits of the mark that replaces the format while a value is being written. The low half suffices.
     pub writing: u32,
-    /// How often a value of several words is compared with what was read first.
+    /// How often a value of several words is read again and compared.
     pub confirmations: u32,
     /// The code of a number or bool.
     pub scalar_code: u32,
@@ -92,10 +92,10 @@ pub struct NativeLayout {
     pub none_code: u32,
 }
 
-/// The most words of text that `slots.ts` reads and writes.
+/// The maximum number of words of text that `slots.ts` reads and writes.
 const SHORT_TEXT_WORDS: usize = 3;
 
-/// The constants of the layout.
+/// Returns the constants of the layout.
 #[napi]
 #[must_use]
 #[allow(clippy::cast_possible_truncation, reason = "halves of a word, and small constants")]
@@ -120,14 +120,14 @@ pub fn list_layout() -> NativeLayout {
     }
 }
 
-/// The values of a list on their way into memory: numbers side by side, as JavaScript can hand them over fast, and the
-/// others by the index at which they stand.
+/// The values of a new list: numbers side by side, because JavaScript can pass those fast, and the other values by
+/// their indexes.
 struct Packed<'a> {
     numbers: &'a [f64],
     others: Vec<Owned>,
-    /// For each slot 0, or one more than its place in `others`; empty without others.
+    /// For each slot 0, or one more than its place in `others`; empty if there are no others.
     places: Vec<u32>,
-    /// For each of `others` the bytes that its slot should have at least; 0 where what the value needs will do.
+    /// For each of `others` the minimum size of its slot in bytes; 0 to fit the value.
     sizes: &'a [u32],
 }
 
@@ -165,8 +165,8 @@ impl Values for Packed<'_> {
     }
 }
 
-/// Creates a list in a segment of its own. `numbers` has an element a slot; the slots of `indexes` hold the value that
-/// stands at the same place in `others` instead, and have at least as many bytes as stand there in `sizes`.
+/// Creates a list in its own segment. `numbers` has one element per slot. The slots of `indexes` hold the value at the
+/// same place in `others` instead, and have at least as many bytes as `sizes` has at that place.
 #[napi(catch_unwind)]
 pub fn create_list(
     env: &Env,
@@ -211,7 +211,7 @@ pub fn attach_list(env: &Env, segment: &External<Segment>) -> Result<NativeList>
 }
 
 thread_local! {
-    /// Holds the bytes of a text between memory and JavaScript, so that a read does not allocate.
+    /// A buffer for the bytes of a text on the way from memory to JavaScript, so that a read does not allocate.
     static TEXT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -228,7 +228,7 @@ pub fn list_set(env: &Env, list: &External<List>, index: u32, value: Unknown<'_>
     list.set(index as usize, value.as_input()).or_throw(env)
 }
 
-/// The size of a slot in bytes.
+/// Returns the size of a slot in bytes.
 #[napi(catch_unwind)]
 #[allow(clippy::cast_precision_loss, reason = "a size is less than 2^53")]
 pub fn list_capacity(env: &Env, list: &External<List>, index: u32) -> Result<f64> {
@@ -249,7 +249,7 @@ pub fn list_add<'env>(
     to_js(env, list.add(index as usize, delta).or_throw(env)?)
 }
 
-/// The first index from `from` on at which the list holds `value`, or -1.
+/// Returns the first index from `from` on at which the list holds `value`, or -1.
 #[napi(catch_unwind)]
 #[allow(clippy::cast_precision_loss, reason = "an index is less than 2^53")]
 pub fn list_find(env: &Env, list: &External<List>, value: Unknown<'_>, from: u32) -> Result<f64> {
@@ -258,7 +258,7 @@ pub fn list_find(env: &Env, list: &External<List>, value: Unknown<'_>, from: u32
     Ok(found.map_or(-1.0, |index| index as f64))
 }
 
-/// The number of slots that hold `value`.
+/// Returns the number of slots that hold `value`.
 #[napi(catch_unwind)]
 #[allow(clippy::cast_precision_loss, reason = "a count is less than 2^53")]
 pub fn list_count(env: &Env, list: &External<List>, value: Unknown<'_>) -> Result<f64> {
@@ -266,7 +266,7 @@ pub fn list_count(env: &Env, list: &External<List>, value: Unknown<'_>) -> Resul
     Ok(list.count(value.as_input()).or_throw(env)? as f64)
 }
 
-/// The formats of all slots, one after the other.
+/// Returns the formats of all slots, one after the other.
 #[napi(catch_unwind)]
 pub fn list_format(env: &Env, list: &External<List>) -> Result<String> {
     list.format().or_throw(env)

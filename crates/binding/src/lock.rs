@@ -16,22 +16,22 @@ use crate::buffer::{SharedBuffer, detach, external};
 use crate::error::OrThrow;
 use crate::segment::NativeCreateOptions;
 
-/// The lock is another's.
+/// Another participant has the lock.
 const NOT_TAKEN: i32 = -1;
-/// The lock is another's, and there is time left to wait for it.
+/// Another participant has the lock, and there is time left to wait for it.
 const AGAIN: i32 = -2;
 
-/// Calls back with the number of a lock; keeps no event loop alive.
+/// The callback that receives the number of a lock. It does not keep the event loop alive.
 type OnGrant = ThreadsafeFunction<u32, (), u32, Status, false, true>;
 
-/// What the locks of one environment, the main thread's or a worker's, have in common. Ends with the environment, in
-/// whichever way that ends.
+/// The shared state of the locks of one environment: the main thread's or a worker's. It ends with the environment,
+/// however that ends.
 pub struct LockEnvironment(Rc<RefCell<Members>>);
 
 struct Members {
     waiter: Option<Waiter>,
     locks: Vec<Weak<Lock>>,
-    /// The number of locks at which those that are gone are forgotten.
+    /// The number of locks at which those that no longer exist are removed from the table.
     crowd: usize,
 }
 
@@ -44,7 +44,8 @@ impl Members {
         self.locks.push(Arc::downgrade(lock));
     }
 
-    /// What the death of the process would do, for the end of a thread: locks that are held pass to others as recovered.
+    /// Does what the death of the process would do, for the end of a thread: locks that are held pass to others as
+    /// recovered.
     fn end(&mut self) {
         self.waiter = None;
         for lock in self.locks.drain(..).filter_map(|lock| lock.upgrade()) {
@@ -57,16 +58,16 @@ impl Members {
     }
 }
 
-/// A lock, and what does not change about it.
+/// A lock, and its properties that never change.
 #[napi(object, object_from_js = false)]
 pub struct NativeLock {
-    /// What the other functions take.
+    /// The handle for the other functions.
     pub handle: External<Arc<Lock>>,
     /// Without the leading slash.
     pub name: String,
-    /// Which segment it is, whatever others had its name before.
+    /// Identifies the segment, even if others had its name before.
     pub identity: String,
-    /// What the lock word is when this participant has the lock; it is 0 when the lock is free.
+    /// The value of the lock word when this participant has the lock; it is 0 when the lock is free.
     pub seat: u32,
     /// The index of the lock word, in elements of an `Int32Array` over the segment.
     pub word: u32,
@@ -86,12 +87,12 @@ impl From<&Arc<Lock>> for NativeLock {
     }
 }
 
-/// Prepares this environment for locks, once. `on_grant` is called with the number of each lock that has been acquired
-/// for [`lock_want`].
+/// Prepares this environment for locks, once. `on_grant` is called with the number of each lock that was acquired for
+/// [`lock_want`].
 #[napi(catch_unwind, ts_args_type = "onGrant: (id: number) => void")]
 pub fn lock_environment(env: &Env, on_grant: OnGrant) -> Result<External<LockEnvironment>> {
     let waiter = Waiter::new(move |id| {
-        // Fails only when the environment is about to end.
+        // Fails only when the environment is ending.
         on_grant.call(id, ThreadsafeFunctionCallMode::NonBlocking);
     });
     let members = Members { waiter: Some(waiter), locks: Vec::new(), crowd: 16 };
@@ -142,26 +143,27 @@ pub fn create_or_attach_lock(
     Ok((&lock).into())
 }
 
-/// Makes an ArrayBuffer over the lock's segment. To be made once a lock.
+/// Makes an ArrayBuffer over the lock's segment. Call it once per lock.
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
 pub fn lock_buffer(env: &Env, lock: &External<Arc<Lock>>) -> Result<SharedBuffer> {
     lock.mapping().bytes().or_throw(env)?;
     external(env, lock.mapping())
 }
 
-/// -1 when the lock is another's; otherwise whether its last holder died inside.
+/// Returns -1 when another participant has the lock; otherwise whether its last holder died while it held it.
 fn to_number(taken: Option<Taken>) -> i32 {
     taken.map_or(NOT_TAKEN, |taken| taken.recovered.into())
 }
 
-/// Takes the lock if it is free: 0, or 1 when its last holder died inside; -1 when it is another's.
+/// Takes the lock if it is free. Returns 0, or 1 when its last holder died while it held it; -1 when another
+/// participant has it.
 #[napi(catch_unwind)]
 pub fn lock_try(env: &Env, lock: &External<Arc<Lock>>) -> Result<i32> {
     lock.try_acquire().or_throw(env).map(to_number)
 }
 
-/// As [`lock_try`], blocking until the lock is free or `timeout` milliseconds have passed since the call with `is_first`.
-/// Every 50 ms it returns -2, so that a thread that is told to end can, and is to be called again.
+/// As [`lock_try`], blocking until the lock is free or `timeout` milliseconds have passed since the call with
+/// `is_first`. Returns -2 every 50 ms, so that the thread can be terminated. Then call it again.
 #[napi(catch_unwind)]
 pub fn lock_acquire(env: &Env, lock: &External<Arc<Lock>>, timeout: f64, is_first: bool) -> Result<i32> {
     let progress = lock.acquire_in_slices(duration(timeout), is_first).or_throw(env)?;
@@ -172,19 +174,19 @@ pub fn lock_acquire(env: &Env, lock: &External<Arc<Lock>>, timeout: f64, is_firs
     })
 }
 
-/// Milliseconds as a duration; infinity, and what is too long for one, as the longest.
+/// Converts milliseconds to a duration. Infinity and values that are too long become the longest duration.
 fn duration(milliseconds: f64) -> Duration {
     Duration::try_from_secs_f64(milliseconds / 1000.0).unwrap_or(Duration::MAX)
 }
 
-/// Calls the environment's callback with `id` after so many milliseconds, until [`lock_silence`].
+/// Calls the environment's callback with `id` after this many milliseconds, unless [`lock_silence`] cancels it.
 #[napi(catch_unwind)]
 pub fn lock_alarm(env: &Env, environment: &External<LockEnvironment>, id: u32, milliseconds: f64) -> Result<()> {
     let alarm = || environment.0.borrow_mut().waiter()?.alarm(id, duration(milliseconds)).map_err(not_started);
     alarm().or_throw(env)
 }
 
-/// Takes back what [`lock_alarm`] began.
+/// Cancels a call that [`lock_alarm`] has scheduled.
 #[napi(catch_unwind)]
 pub fn lock_silence(env: &Env, environment: &External<LockEnvironment>, id: u32) -> Result<()> {
     environment.0.borrow_mut().waiter().or_throw(env)?.silence(id);
@@ -197,13 +199,13 @@ fn not_started(error: std::io::Error) -> Error {
         .with_os("clone", error.raw_os_error())
 }
 
-/// Releases the lock. `false` when it was no longer held.
+/// Releases the lock. Returns `false` when it was no longer held.
 #[napi(catch_unwind)]
 pub fn lock_release(lock: &External<Arc<Lock>>) -> bool {
     lock.release()
 }
 
-/// Has the environment's waiter acquire the lock, again whenever it has been released, until [`lock_unwant`].
+/// Makes the environment's waiter acquire the lock, again each time it was released, until [`lock_unwant`].
 #[napi(catch_unwind)]
 pub fn lock_want(
     env: &Env,
@@ -227,14 +229,15 @@ pub fn lock_unwant(
     Ok(())
 }
 
-/// Takes over what the waiter has acquired: 0, or 1 when the last holder died inside; -1 when there is nothing any more.
+/// Takes over the lock that the waiter has acquired. Returns 0, or 1 when the last holder died while it held it; -1
+/// when there is nothing to take over.
 #[napi(catch_unwind)]
 pub fn lock_take(env: &Env, environment: &External<LockEnvironment>, lock: &External<Arc<Lock>>) -> Result<i32> {
     let mut members = environment.0.borrow_mut();
     members.waiter().and_then(|waiter| waiter.take(lock)).or_throw(env).map(to_number)
 }
 
-/// Closes the lock and detaches `buffer`. Returns `false` when the runtime did not let go of the buffer.
+/// Closes the lock and detaches `buffer`. Returns `false` when the runtime did not detach the buffer.
 #[napi(catch_unwind)]
 pub fn close_lock(
     env: &Env,
@@ -252,7 +255,8 @@ pub fn unlink_lock(env: &Env, lock: &External<Arc<Lock>>) -> Result<()> {
     lock.unlink().or_throw(env)
 }
 
-/// Ends an instance's use of a lock that it has closed: unlinks it if it is the owner and nobody has done so.
+/// Ends an instance's use of a lock that it has closed. Unlinks it if the instance is the owner and no process has
+/// unlinked it.
 #[napi(catch_unwind)]
 pub fn dispose_lock(env: &Env, lock: &External<Arc<Lock>>) -> Result<()> {
     lock.dispose().or_throw(env)

@@ -13,28 +13,28 @@ use shareable_core::{Error, Kind};
 
 use crate::error::{NativeError, OrThrow, throw};
 
-/// A manager as this process has it.
+/// A manager, as seen by this process.
 pub struct Manager {
     id: u32,
     role: Role,
 }
 
-/// In this process alone, or by way of a server.
+/// In this process alone, or in a server.
 #[derive(Clone)]
 enum Role {
     Alone(Arc<Blocks>),
     Connected(Arc<Client>),
 }
 
-/// The managers of this process, by the numbers that options name them by.
+/// The managers of this process, by the numbers that options use.
 static KEEPERS: Mutex<BTreeMap<u32, Weak<dyn Keeper>>> = Mutex::new(BTreeMap::new());
 
 fn keepers() -> MutexGuard<'static, BTreeMap<u32, Weak<dyn Keeper>>> {
-    // A panic elsewhere leaves the table whole: each change to it is one call.
+    // A panic elsewhere leaves the table intact: each change to it is one call.
     KEEPERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The manager that an option names.
+/// Returns the manager that an option refers to.
 pub(crate) fn keeper(id: u32) -> shareable_core::Result<Arc<dyn Keeper>> {
     let keeper = keepers().get(&id).and_then(Weak::upgrade);
     keeper.ok_or_else(|| Error::new(Kind::ManagerClosed, "the manager is gone"))
@@ -59,14 +59,14 @@ impl Drop for Manager {
     }
 }
 
-/// A manager, and what does not change about it.
+/// A manager, and its properties that never change.
 #[napi(object, object_from_js = false)]
 pub struct NativeManager {
-    /// What the other functions take.
+    /// The handle for the other functions.
     pub handle: External<Manager>,
-    /// What the options of segments and lists name it by.
+    /// The number by which the options of segments and lists refer to it.
     pub id: u32,
-    /// Where its server listens.
+    /// The address of its server.
     pub address: Option<String>,
 }
 
@@ -80,7 +80,7 @@ impl From<Manager> for NativeManager {
     }
 }
 
-/// What came of something that took its time: one of the two.
+/// The result of an operation on another thread: one of the two.
 #[napi(object, object_from_js = false)]
 pub struct NativeOutcome {
     /// The manager.
@@ -89,14 +89,14 @@ pub struct NativeOutcome {
     pub error: Option<NativeError>,
 }
 
-/// A manager of this process alone.
+/// Creates a manager for this process alone.
 #[napi(catch_unwind)]
 #[must_use]
 pub fn create_manager() -> NativeManager {
     Manager::new(Role::Alone(Arc::default())).into()
 }
 
-/// Starts a server and is its starter.
+/// Starts a server, as its starter.
 #[napi(catch_unwind, ts_return_type = "Promise<NativeOutcome>")]
 pub fn start_manager<'env>(
     env: &'env Env,
@@ -121,7 +121,7 @@ pub fn connect_manager<'env>(env: &'env Env, address: String, key: Uint8ArraySli
     })
 }
 
-/// The names of what a manager keeps.
+/// Returns the names of the segments that a manager keeps.
 #[napi(catch_unwind)]
 pub fn manager_list(env: &Env, manager: &External<Manager>) -> Result<Vec<String>> {
     let list = match &manager.role {
@@ -131,13 +131,13 @@ pub fn manager_list(env: &Env, manager: &External<Manager>) -> Result<Vec<String
     list.or_throw(env)
 }
 
-/// Ends a manager, or this process's part in it. Idempotent.
+/// Ends a manager, or only this process's connection to it. Idempotent.
 #[napi(catch_unwind)]
 pub fn end_manager(env: &Env, manager: &External<Manager>) -> Result<()> {
     end(&manager.role).or_throw(env)
 }
 
-/// The same without holding this thread up.
+/// Does the same without blocking this thread.
 #[napi(catch_unwind, ts_return_type = "Promise<NativeOutcome>")]
 pub fn end_manager_later<'env>(env: &'env Env, manager: &External<Manager>) -> Result<Object<'env>> {
     let role = manager.role.clone();
@@ -159,8 +159,8 @@ fn check_key(key: &[u8]) -> shareable_core::Result<Key> {
     Key::new(key.to_vec()).ok_or_else(refused)
 }
 
-/// Runs `work` on a thread of its own, for its waits are too long for this one, and may be too long for the few that
-/// libuv has. What it throws comes as data.
+/// Runs `work` on its own thread, because its waits are too long for this one, and may be too long for the few threads
+/// of libuv. Errors are returned as data.
 fn later(
     env: &Env,
     work: impl FnOnce() -> shareable_core::Result<Option<Manager>> + Send + 'static,

@@ -18,16 +18,16 @@ use shareable_core::{
 use crate::buffer::{SharedBuffer, detach, external, over_static};
 use crate::error::{NativeError, OrThrow, throw};
 
-/// A segment, and what does not change about it.
+/// A segment, and its properties that never change.
 #[napi(object, object_from_js = false)]
 pub struct NativeSegment {
-    /// What the other functions take.
+    /// The handle for the other functions.
     pub handle: External<Segment>,
     /// Without the leading slash.
     pub name: String,
     /// In bytes.
     pub size: f64,
-    /// In bytes, whole pages.
+    /// In bytes, rounded up to whole pages.
     pub mapped_size: f64,
     /// Whether disposing of it unlinks it.
     pub is_owner: bool,
@@ -62,11 +62,11 @@ pub struct NativeCreateOptions {
     pub track: bool,
     /// Permission bits.
     pub mode: u32,
-    /// Whether the umask leaves them alone.
+    /// Whether the umask does not apply to them.
     pub exact_mode: bool,
-    /// Whether each page gets its memory when it is first touched.
+    /// Whether each page gets its memory at its first access.
     pub sparse: Option<bool>,
-    /// Where in the program this happens.
+    /// Where the program creates it.
     pub origin: Option<String>,
     /// The manager that takes the segment over.
     pub manager: Option<u32>,
@@ -88,7 +88,7 @@ impl NativeCreateOptions {
     }
 }
 
-/// The number of bytes in a JavaScript number.
+/// Converts a JavaScript number to a number of bytes.
 pub(crate) fn to_bytes(size: f64) -> shareable_core::Result<usize> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked by the guard")]
     if size.fract() == 0.0 && (0.0..9_007_199_254_740_992.0).contains(&size) {
@@ -107,7 +107,7 @@ pub fn create_segment(env: &Env, size: f64, options: NativeCreateOptions) -> Res
 /// A segment without a name.
 #[napi(object, object_from_js = false)]
 pub struct NativeDraft {
-    /// What [`publish_draft`] and [`drop_draft`] take.
+    /// The handle for [`publish_draft`] and [`drop_draft`].
     pub draft: External<RefCell<Option<Draft>>>,
     /// This process's instance of it.
     pub segment: NativeSegment,
@@ -128,13 +128,13 @@ pub fn publish_draft(env: &Env, draft: &External<RefCell<Option<Draft>>>) -> Res
     draft.map_or(Ok(()), Draft::publish).or_throw(env)
 }
 
-/// Gives a draft up, so that its memory goes with its mapping.
+/// Drops a draft, so that its memory is freed with its mapping.
 #[napi(catch_unwind)]
 pub fn drop_draft(draft: &External<RefCell<Option<Draft>>>) {
     drop(draft.borrow_mut().take());
 }
 
-/// What came of [`create_segment_later`]: one of the two.
+/// The result of [`create_segment_later`]: one of the two.
 #[napi(object, object_from_js = false)]
 pub struct NativeCreation {
     /// The segment.
@@ -143,7 +143,7 @@ pub struct NativeCreation {
     pub error: Option<NativeError>,
 }
 
-/// A segment that JavaScript does not have yet. If it never will, because its environment ends, nothing of it stays.
+/// A segment that JavaScript does not have yet. If its environment ends first, nothing stays behind.
 struct Unclaimed(Option<Segment>);
 
 impl Drop for Unclaimed {
@@ -155,8 +155,8 @@ impl Drop for Unclaimed {
     }
 }
 
-/// Creates a segment of zeros on a thread of its own: setting gigabytes aside takes long, and the few threads that libuv
-/// has are needed for files. [`cancel_creation`] with the same number gives it up.
+/// Creates a segment of zeros on its own thread: reserving gigabytes takes long, and libuv needs its few threads for
+/// files. [`cancel_creation`] with the same number cancels it.
 #[napi(catch_unwind, ts_return_type = "Promise<NativeCreation>")]
 pub fn create_segment_later(env: &Env, size: f64, options: NativeCreateOptions, id: u32) -> Result<Object<'_>> {
     type Resolver = Box<dyn FnOnce(Env) -> Result<NativeCreation> + Send>;
@@ -186,11 +186,11 @@ pub fn create_segment_later(env: &Env, size: f64, options: NativeCreateOptions, 
 }
 
 thread_local! {
-    /// What cancels the creations of this environment that are under way, by the numbers that JavaScript gave them.
+    /// The flags that cancel the running creations of this environment, by the numbers that JavaScript chose.
     static CREATIONS: RefCell<HashMap<u32, Arc<AtomicBool>>> = RefCell::new(HashMap::new());
 }
 
-/// Gives up what [`create_segment_later`] began under that number.
+/// Cancels the [`create_segment_later`] with that number.
 #[napi(catch_unwind)]
 pub fn cancel_creation(id: u32) {
     CREATIONS.with_borrow(|creations| {
@@ -223,7 +223,7 @@ pub fn create_or_attach_segment(
     open().or_throw(env).map(Into::into)
 }
 
-/// Makes an ArrayBuffer over the segment. Every call makes another.
+/// Makes an ArrayBuffer over the segment. Every call makes another one.
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
 pub fn segment_buffer(env: &Env, segment: &External<Segment>) -> Result<SharedBuffer> {
     segment.mapping().bytes().or_throw(env)?;
@@ -236,21 +236,21 @@ pub fn check_segment(env: &Env, segment: &External<Segment>) -> Result<()> {
     segment.mapping().check().or_throw(env)
 }
 
-/// Puts back the handler that survives truncated segments, if the program has replaced it.
+/// Reinstalls the handler that survives truncated segments, if the program has replaced it.
 #[napi(catch_unwind)]
 pub fn renew_fault_handler() {
     shareable_core::renew_fault_handler();
 }
 
-/// One number that changes whenever any segment of this process turns out to be truncated, to be looked at before
-/// asking [`check_segment`].
+/// Returns a number that changes whenever any segment of this process turns out to be truncated. Check it before
+/// calling [`check_segment`].
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
 pub fn segment_losses(env: &Env) -> Result<SharedBuffer> {
     over_static(env, shareable_core::losses())
 }
 
-/// Closes the segment and detaches `buffer`, which [`segment_buffer`] made. Returns `false` when the runtime did not let
-/// go of the buffer; its memory is no longer the segment's all the same.
+/// Closes the segment and detaches `buffer`, which [`segment_buffer`] made. Returns `false` when the runtime did not
+/// detach the buffer; even then its memory no longer shows the segment.
 #[napi(catch_unwind)]
 pub fn close_segment(
     env: &Env,
@@ -268,7 +268,8 @@ pub fn unlink_segment(env: &Env, segment: &External<Segment>) -> Result<()> {
     segment.unlink().or_throw(env)
 }
 
-/// Closes the segment as [`close_segment`] does, and unlinks it if the instance is the owner and nobody has done so.
+/// Closes the segment as [`close_segment`] does, and unlinks it if the instance is the owner and no process has
+/// unlinked it.
 #[napi(catch_unwind)]
 pub fn dispose_segment(
     env: &Env,
@@ -291,11 +292,11 @@ pub struct NativeHeldSegment {
     pub is_owned: bool,
     /// How many times this process has it mapped.
     pub mappings: u32,
-    /// Where in the program it was created.
+    /// Where the program created it.
     pub origin: String,
 }
 
-/// Everything that this process holds, by name.
+/// Returns all segments that this process owns or has mapped, by name.
 #[napi(catch_unwind)]
 #[must_use]
 pub fn process_segments() -> Vec<NativeHeldSegment> {
@@ -311,7 +312,7 @@ pub fn process_segments() -> Vec<NativeHeldSegment> {
         .collect()
 }
 
-/// Bytes per memory page.
+/// Returns the bytes per memory page.
 #[napi]
 #[must_use]
 pub fn page_size() -> f64 {

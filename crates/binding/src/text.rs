@@ -1,5 +1,5 @@
-//! Text, to and from JavaScript, in the encodings that the engine itself stores: converting from UTF-8 here costs a third
-//! of what the engine takes for it.
+//! Text, to and from JavaScript, in the encodings that the engine itself stores: converting from UTF-8 here takes a
+//! third of the engine's time for it.
 
 use std::cell::RefCell;
 use std::ptr;
@@ -7,13 +7,14 @@ use std::ptr;
 use napi::bindgen_prelude::{FromNapiValue, Unknown};
 use napi::{Env, JsString, JsValue, Result, check_status, sys};
 
-/// Bytes of UTF-8 that are fetched in one call. Longer text takes two, and a buffer of its own.
+/// The bytes of UTF-8 that one call fetches. Longer text takes two calls, and its own buffer.
 const ONE_CALL: usize = 4096;
 
-/// The first byte of the last two-byte characters that Latin-1 has, U+00C0 to U+00FF. Later characters begin with a higher one.
+/// The first byte of the last two-byte characters in Latin-1, U+00C0 to U+00FF. Later characters begin with a higher
+/// byte.
 const LATIN1_LEAD: u8 = 0xc3;
 
-/// The longest character of UTF-8.
+/// The length of the longest character in UTF-8.
 const LONGEST: usize = 4;
 
 thread_local! {
@@ -22,7 +23,7 @@ thread_local! {
     static UTF16: RefCell<Vec<u16>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Makes a JavaScript string of `text`, which is a copy that nobody else changes.
+/// Makes a JavaScript string of `text`, which is a copy that no other process changes.
 pub(crate) fn to_js<'env>(env: &'env Env, text: &str) -> Result<Unknown<'env>> {
     if text.is_ascii() {
         return from_latin1(env, text.as_bytes());
@@ -40,7 +41,7 @@ pub(crate) fn to_js<'env>(env: &'env Env, text: &str) -> Result<Unknown<'env>> {
     })
 }
 
-/// Converts text of which no byte is above [`LATIN1_LEAD`].
+/// Converts text without bytes above [`LATIN1_LEAD`].
 fn to_latin1(text: &str, latin1: &mut Vec<u8>) {
     latin1.clear();
     latin1.reserve(text.len());
@@ -56,7 +57,7 @@ fn to_latin1(text: &str, latin1: &mut Vec<u8>) {
 
 fn from_latin1<'env>(env: &'env Env, text: &[u8]) -> Result<Unknown<'env>> {
     let mut string = ptr::null_mut();
-    // SAFETY: the bytes live through the call, which copies them.
+    // SAFETY: the bytes live during the call, which copies them.
     let status = unsafe {
         sys::napi_create_string_latin1(env.raw(), text.as_ptr().cast(), text.len().cast_signed(), &raw mut string)
     };
@@ -67,7 +68,7 @@ fn from_latin1<'env>(env: &'env Env, text: &[u8]) -> Result<Unknown<'env>> {
 
 fn from_utf16<'env>(env: &'env Env, text: &[u16]) -> Result<Unknown<'env>> {
     let mut string = ptr::null_mut();
-    // SAFETY: the units live through the call, which copies them.
+    // SAFETY: the units live during the call, which copies them.
     let status =
         unsafe { sys::napi_create_string_utf16(env.raw(), text.as_ptr(), text.len().cast_signed(), &raw mut string) };
     check_status!(status, "the engine refused a string of {} units", text.len())?;
@@ -75,7 +76,7 @@ fn from_utf16<'env>(env: &'env Env, text: &[u16]) -> Result<Unknown<'env>> {
     unsafe { Unknown::from_napi_value(env.raw(), string) }
 }
 
-/// The text of a JavaScript string.
+/// Returns the text of a JavaScript string.
 pub(crate) fn from_js(env: &Env, string: Unknown<'_>) -> Result<String> {
     let short = SHORT.with_borrow_mut(|buffer| -> Result<Option<String>> {
         let mut written = 0;
@@ -90,7 +91,7 @@ pub(crate) fn from_js(env: &Env, string: Unknown<'_>) -> Result<String> {
             )
         };
         check_status!(status, "the value is not a string")?;
-        // A full buffer may hold a part only: it ends with the last whole character that fits before the NUL.
+        // A full buffer may hold only a part: it ends with the last whole character that fits before the NUL.
         Ok((written + LONGEST < buffer.len()).then(|| String::from_utf8_lossy(&buffer[..written]).into_owned()))
     })?;
     match short {

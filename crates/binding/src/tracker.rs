@@ -3,7 +3,7 @@
 use napi_derive::napi;
 use shareable_core::tracker::Warnings;
 
-/// Says where the helper executable is, and whether it writes a warning about segments that were left behind.
+/// Sets the path of the helper executable, and whether it writes a warning about leaked segments.
 #[napi(catch_unwind)]
 pub fn set_helper(path: String, warns: bool) {
     let warnings = if warns { Warnings::Written } else { Warnings::Silent };

@@ -8,7 +8,7 @@ use shareable_core::{Error, Kind};
 use crate::error::throw;
 use crate::text;
 
-/// A value from JavaScript, copied, so that nobody changes it while it is checked and stored.
+/// A value from JavaScript, copied, so that no other code changes it while it is checked and stored.
 pub(crate) enum Owned {
     Number(f64),
     Int(i64),
@@ -51,7 +51,7 @@ impl Owned {
     }
 }
 
-/// The JavaScript value for a slot's.
+/// Returns the JavaScript value for a slot's value.
 pub(crate) fn to_js<'env>(env: &'env Env, value: Value<'_>) -> Result<Unknown<'env>> {
     match value {
         Value::Int(n) => integer_to_js(env, n),
@@ -63,7 +63,7 @@ pub(crate) fn to_js<'env>(env: &'env Env, value: Value<'_>) -> Result<Unknown<'e
     }
 }
 
-/// A number where that is exact, else a bigint.
+/// Returns a number if that is exact, else a bigint.
 fn integer_to_js(env: &Env, n: i64) -> Result<Unknown<'_>> {
     #[expect(clippy::cast_precision_loss, reason = "a rounded value is out of the safe range")]
     let number = n as f64;

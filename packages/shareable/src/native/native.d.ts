@@ -8,7 +8,7 @@ export declare class ExternalObject<T> {
   }
 }
 
-/** The constants of the layout. */
+/** Returns the constants of the layout. */
 export declare function arrayLayout(): NativeArrayLayout
 
 /** Attaches to a channel. */
@@ -23,38 +23,41 @@ export declare function attachLock(environment: ExternalObject<LockEnvironment>,
 /** Attaches to a segment. */
 export declare function attachSegment(name: string, readOnly: boolean, allowForeign: boolean): NativeSegment
 
-/** Gives up what [`create_segment_later`] began under that number. */
+/** Cancels the [`create_segment_later`] with that number. */
 export declare function cancelCreation(id: number): void
 
-/** As [`channel_look`], and has the bell rung when something changes. */
+/** As [`channel_look`], and requests a notification when something changes. */
 export declare function channelArm(channel: ExternalObject<Channel>, isSenders: boolean, length: number, isFirst: boolean): number
 
-/** What lies at the head of the ring: -1 nothing, -2 a message in one piece, else the bytes of one in fragments. */
+/**
+ * Returns what is at the head of the ring: -1 for nothing, -2 for a message in one piece, else the length in bytes of
+ * a message in fragments.
+ */
 export declare function channelBegin(channel: ExternalObject<Channel>): number
 
-/** Makes an ArrayBuffer over the channel's segment. To be made once a channel. */
+/** Makes an ArrayBuffer over the channel's segment. Call it once per channel. */
 export declare function channelBuffer(channel: ExternalObject<Channel>): ArrayBuffer
 
-/** Says that this participant sends no more. */
+/** Ends the sending of this participant. */
 export declare function channelEnd(channel: ExternalObject<Channel>): void
 
 /**
- * Takes the lock of a side, blocking for at most 50 ms: 0, 1 when there is time left, 2 when it was not free in time.
- * `is_first` when a wait of at most `timeout` milliseconds begins.
+ * Takes the lock of a side, blocking for at most 50 ms. Returns 0, or 1 when there is time left, or 2 when it was not
+ * free in time. `is_first` is set when a wait of at most `timeout` milliseconds begins.
  */
 export declare function channelEnter(channel: ExternalObject<Channel>, isSenders: boolean, timeout: number, isFirst: boolean): number
 
-/** What this environment keeps for channels. To be made once. */
+/** Makes the environment of channels. Call it once. */
 export declare function channelEnvironment(): ExternalObject<ChannelEnvironment>
 
-/** Says that this participant sends, or receives. */
+/** Registers this participant as a sender, or as a receiver. */
 export declare function channelJoin(channel: ExternalObject<Channel>, isProducer: boolean): void
 
-/** Where things lie. */
+/** Returns the offsets. */
 export declare function channelLayout(): ChannelLayout
 
 /**
- * Where things lie, in elements of an `Int32Array` over the segment unless it says bytes; see the core's
+ * Offsets, in elements of an `Int32Array` over the segment unless the field says bytes; see the core's
  * `layout/channel`.
  */
 export interface ChannelLayout {
@@ -66,15 +69,15 @@ export interface ChannelLayout {
   send: number
   /** The word of the lock RECEIVE. */
   receive: number
-  /** The flags of receivers that wait. */
+  /** The flags of waiting receivers. */
   receivers: number
-  /** The flags of senders that wait. */
+  /** The flags of waiting senders. */
   senders: number
-  /** From flags to the seat of the one that must not be overtaken. */
+  /** The offset, from flags, of the seat that must not be overtaken. */
   hungry: number
-  /** What was said to all. */
+  /** The state of the whole channel. */
   state: number
-  /** In the state: nobody sends any more, or what waits is discarded. */
+  /** A bit of the state: all sending has ended, or waiting messages are discarded. */
   isShut: number
   /** The ring, in bytes. */
   ring: number
@@ -82,38 +85,41 @@ export interface ChannelLayout {
   whole: number
   /** The kind of padding. */
   padding: number
-  /** Added to the kind of a message that somebody has had in place. */
+  /** Added to the kind of a message that a consumer has started to read in place. */
   touched: number
 }
 
-/** Releases the lock of a side, where a compare-and-swap cannot. */
+/** Releases the lock of a side, when a compare-and-swap cannot. */
 export declare function channelLeave(channel: ExternalObject<Channel>, isSenders: boolean): boolean
 
-/** Looks for a message, or for room for `length` bytes. See `waits.ts` for the outcomes. */
+/** Checks for a message, or for room for `length` bytes. Returns an outcome: see `waits.ts`. */
 export declare function channelLook(channel: ExternalObject<Channel>, isSenders: boolean, length: number): number
 
-/** How many producers have died since this participant last asked. */
+/** Returns how many producers have died since the last call by this participant. */
 export declare function channelMourn(channel: ExternalObject<Channel>): number
 
-/** Whether another waiter must be served first. */
+/** Returns whether another waiter must be served first. */
 export declare function channelMustStandBack(channel: ExternalObject<Channel>, isSenders: boolean): boolean
 
-/** Wakes those of a side that wait. */
+/** Wakes the waiters of a side. */
 export declare function channelNotify(channel: ExternalObject<Channel>, isSenders: boolean): void
 
-/** Producers and consumers that are attached and alive. */
+/** Returns the numbers of producers and consumers that are attached and alive. */
 export declare function channelPeers(channel: ExternalObject<Channel>): Array<number>
 
-/** Receives what has arrived of a message in fragments: the bytes in all, or -1 when it was cut. */
+/**
+ * Receives the fragments of a message that have arrived. Returns the bytes received in total, or -1 when the message
+ * was cut off.
+ */
 export declare function channelReceivePart(channel: ExternalObject<Channel>, target: Uint8Array, offset: number): number
 
-/** Waits no more. */
+/** Stops waiting. */
 export declare function channelSated(channel: ExternalObject<Channel>, isSenders: boolean): void
 
-/** Sends what there is room for of a message in fragments: the bytes in all. */
+/** Sends the fragments of a message that there is room for. Returns the bytes sent in total. */
 export declare function channelSendPart(channel: ExternalObject<Channel>, message: Uint8Array, offset: number): number
 
-/** Says that nobody sends any more. */
+/** Ends the sending of all participants. */
 export declare function channelShutdown(channel: ExternalObject<Channel>, isImmediate: boolean): void
 
 /** Drops the frame at the head of the ring. */
@@ -125,37 +131,37 @@ export declare function channelWait(channel: ExternalObject<Channel>, isSenders:
 /** Throws if another process has truncated the segment. */
 export declare function checkSegment(segment: ExternalObject<Segment>): void
 
-/** Closes the channel and detaches `buffer`. Returns `false` when the runtime did not let go of the buffer. */
+/** Closes the channel and detaches `buffer`. Returns `false` when the runtime did not detach the buffer. */
 export declare function closeChannel(channel: ExternalObject<Channel>, buffer: ArrayBuffer): boolean
 
-/** Closes the lock and detaches `buffer`. Returns `false` when the runtime did not let go of the buffer. */
+/** Closes the lock and detaches `buffer`. Returns `false` when the runtime did not detach the buffer. */
 export declare function closeLock(lock: ExternalObject<Lock>, buffer: ArrayBuffer): boolean
 
 /**
- * Closes the segment and detaches `buffer`, which [`segment_buffer`] made. Returns `false` when the runtime did not let
- * go of the buffer; its memory is no longer the segment's all the same.
+ * Closes the segment and detaches `buffer`, which [`segment_buffer`] made. Returns `false` when the runtime did not
+ * detach the buffer; even then its memory no longer shows the segment.
  */
 export declare function closeSegment(segment: ExternalObject<Segment>, buffer?: ArrayBuffer | undefined): boolean
 
 /** Connects to the server at an address. */
 export declare function connectManager(address: string, key: Uint8Array): Promise<NativeOutcome>
 
-/** Creates an array of zeros in a segment of its own. */
+/** Creates an array of zeros in its own segment. */
 export declare function createArray(dtype: string, shape: Array<number>, isFortran: boolean, options: NativeCreateOptions): NativeArrayInSegment
 
 /** Creates a channel. */
 export declare function createChannel(environment: ExternalObject<ChannelEnvironment>, options: NativeCreateOptions, capacity: number, codec: number, producers: number, maxMessage: number): NativeChannel
 
 /**
- * Creates a list in a segment of its own. `numbers` has an element a slot; the slots of `indexes` hold the value that
- * stands at the same place in `others` instead, and have at least as many bytes as stand there in `sizes`.
+ * Creates a list in its own segment. `numbers` has one element per slot. The slots of `indexes` hold the value at the
+ * same place in `others` instead, and have at least as many bytes as `sizes` has at that place.
  */
 export declare function createList(numbers: Float64Array, indexes: Uint32Array, others: unknown[], sizes: Uint32Array, options: NativeCreateOptions): NativeListInSegment
 
 /** Creates a lock. */
 export declare function createLock(environment: ExternalObject<LockEnvironment>, options: NativeCreateOptions): NativeLock
 
-/** A manager of this process alone. */
+/** Creates a manager for this process alone. */
 export declare function createManager(): NativeManager
 
 /** Attaches to the list that the options name, or creates it as [`create_list`] does. */
@@ -171,99 +177,111 @@ export declare function createOrAttachSegment(name: string, size: number, option
 export declare function createSegment(size: number, options: NativeCreateOptions): NativeSegment
 
 /**
- * Creates a segment of zeros on a thread of its own: setting gigabytes aside takes long, and the few threads that libuv
- * has are needed for files. [`cancel_creation`] with the same number gives it up.
+ * Creates a segment of zeros on its own thread: reserving gigabytes takes long, and libuv needs its few threads for
+ * files. [`cancel_creation`] with the same number cancels it.
  */
 export declare function createSegmentLater(size: number, options: NativeCreateOptions, id: number): Promise<NativeCreation>
 
-/** Ends an instance's use of a channel: unlinks it if it is the owner and nobody has done so. */
+/** Ends an instance's use of a channel. Unlinks it if the instance is the owner and no process has unlinked it. */
 export declare function disposeChannel(channel: ExternalObject<Channel>): void
 
-/** Ends an instance's use of a lock that it has closed: unlinks it if it is the owner and nobody has done so. */
+/**
+ * Ends an instance's use of a lock that it has closed. Unlinks it if the instance is the owner and no process has
+ * unlinked it.
+ */
 export declare function disposeLock(lock: ExternalObject<Lock>): void
 
-/** Closes the segment as [`close_segment`] does, and unlinks it if the instance is the owner and nobody has done so. */
+/**
+ * Closes the segment as [`close_segment`] does, and unlinks it if the instance is the owner and no process has
+ * unlinked it.
+ */
 export declare function disposeSegment(segment: ExternalObject<Segment>, buffer?: ArrayBuffer | undefined): boolean
 
 /** Creates a segment of zeros that gets its name by [`publish_draft`]. */
 export declare function draftSegment(size: number, options: NativeCreateOptions): NativeDraft
 
-/** Gives a draft up, so that its memory goes with its mapping. */
+/** Drops a draft, so that its memory is freed with its mapping. */
 export declare function dropDraft(draft: ExternalObject<RefCell<Draft | undefined | null>>): void
 
-/** Ends a manager, or this process's part in it. Idempotent. */
+/** Ends a manager, or only this process's connection to it. Idempotent. */
 export declare function endManager(manager: ExternalObject<Manager>): void
 
-/** The same without holding this thread up. */
+/** Does the same without blocking this thread. */
 export declare function endManagerLater(manager: ExternalObject<Manager>): Promise<NativeOutcome>
 
 /** Finds the array in a segment of `size` bytes by a copy of its first bytes. */
 export declare function findArray(head: Uint8Array, size: number, segment: string): NativeArray
 
-/** Looks at the channel in a segment, and changes nothing; `null` for a segment without one. */
+/** Observes the channel in a segment without changing it. Returns `null` for a segment without a channel. */
 export declare function findChannel(segment: ExternalObject<Segment>): NativeChannelSummary | null
 
 /** Adds to an integer in a slot and returns the sum. */
 export declare function listAdd(list: ExternalObject<List>, index: number, delta: number | bigint): number | bigint
 
-/** The size of a slot in bytes. */
+/** Returns the size of a slot in bytes. */
 export declare function listCapacity(list: ExternalObject<List>, index: number): number
 
-/** The number of slots that hold `value`. */
+/** Returns the number of slots that hold `value`. */
 export declare function listCount(list: ExternalObject<List>, value: unknown): number
 
-/** The first index from `from` on at which the list holds `value`, or -1. */
+/** Returns the first index from `from` on at which the list holds `value`, or -1. */
 export declare function listFind(list: ExternalObject<List>, value: unknown, from: number): number
 
-/** The formats of all slots, one after the other. */
+/** Returns the formats of all slots, one after the other. */
 export declare function listFormat(list: ExternalObject<List>): string
 
 /** Reads a slot. */
 export declare function listGet(list: ExternalObject<List>, index: number): unknown
 
-/** The constants of the layout. */
+/** Returns the constants of the layout. */
 export declare function listLayout(): NativeLayout
 
 /** Writes a slot. */
 export declare function listSet(list: ExternalObject<List>, index: number, value: unknown): void
 
 /**
- * As [`lock_try`], blocking until the lock is free or `timeout` milliseconds have passed since the call with `is_first`.
- * Every 50 ms it returns -2, so that a thread that is told to end can, and is to be called again.
+ * As [`lock_try`], blocking until the lock is free or `timeout` milliseconds have passed since the call with
+ * `is_first`. Returns -2 every 50 ms, so that the thread can be terminated. Then call it again.
  */
 export declare function lockAcquire(lock: ExternalObject<Lock>, timeout: number, isFirst: boolean): number
 
-/** Calls the environment's callback with `id` after so many milliseconds, until [`lock_silence`]. */
+/** Calls the environment's callback with `id` after this many milliseconds, unless [`lock_silence`] cancels it. */
 export declare function lockAlarm(environment: ExternalObject<LockEnvironment>, id: number, milliseconds: number): void
 
-/** Makes an ArrayBuffer over the lock's segment. To be made once a lock. */
+/** Makes an ArrayBuffer over the lock's segment. Call it once per lock. */
 export declare function lockBuffer(lock: ExternalObject<Lock>): ArrayBuffer
 
 /**
- * Prepares this environment for locks, once. `on_grant` is called with the number of each lock that has been acquired
- * for [`lock_want`].
+ * Prepares this environment for locks, once. `on_grant` is called with the number of each lock that was acquired for
+ * [`lock_want`].
  */
 export declare function lockEnvironment(onGrant: (id: number) => void): ExternalObject<LockEnvironment>
 
-/** Releases the lock. `false` when it was no longer held. */
+/** Releases the lock. Returns `false` when it was no longer held. */
 export declare function lockRelease(lock: ExternalObject<Lock>): boolean
 
-/** Takes back what [`lock_alarm`] began. */
+/** Cancels a call that [`lock_alarm`] has scheduled. */
 export declare function lockSilence(environment: ExternalObject<LockEnvironment>, id: number): void
 
-/** Takes over what the waiter has acquired: 0, or 1 when the last holder died inside; -1 when there is nothing any more. */
+/**
+ * Takes over the lock that the waiter has acquired. Returns 0, or 1 when the last holder died while it held it; -1
+ * when there is nothing to take over.
+ */
 export declare function lockTake(environment: ExternalObject<LockEnvironment>, lock: ExternalObject<Lock>): number
 
-/** Takes the lock if it is free: 0, or 1 when its last holder died inside; -1 when it is another's. */
+/**
+ * Takes the lock if it is free. Returns 0, or 1 when its last holder died while it held it; -1 when another
+ * participant has it.
+ */
 export declare function lockTry(lock: ExternalObject<Lock>): number
 
 /** Ends what [`lock_want`] began, and releases the lock if it was acquired but not [taken](lock_take). */
 export declare function lockUnwant(environment: ExternalObject<LockEnvironment>, lock: ExternalObject<Lock>, id: number): void
 
-/** Has the environment's waiter acquire the lock, again whenever it has been released, until [`lock_unwant`]. */
+/** Makes the environment's waiter acquire the lock, again each time it was released, until [`lock_unwant`]. */
 export declare function lockWant(environment: ExternalObject<LockEnvironment>, lock: ExternalObject<Lock>, id: number): void
 
-/** The names of what a manager keeps. */
+/** Returns the names of the segments that a manager keeps. */
 export declare function managerList(manager: ExternalObject<Manager>): Array<string>
 
 /** An array's type, shape and place in its segment. */
@@ -288,51 +306,51 @@ export interface NativeArrayInSegment {
   array: NativeArray
 }
 
-/** What `array/` needs to know of the layout, so that it is written down once. */
+/** The constants of the layout that `array/` uses, so that they are defined only once. */
 export interface NativeArrayLayout {
   /** The names of all types of elements. */
   dtypes: Array<string>
   /** The first bytes of every array's segment. */
   magic: Array<number>
-  /** How many of a segment's first bytes [`find_array`] looks at. */
+  /** How many of a segment's first bytes [`find_array`] reads. */
   maxHeader: number
-  /** The most dimensions. */
+  /** The maximum number of dimensions. */
   maxDimensions: number
 }
 
-/** A channel, and what does not change about it. */
+/** A channel, and its properties that never change. */
 export interface NativeChannel {
-  /** What the other functions take. */
+  /** The handle for the other functions. */
   handle: ExternalObject<Channel>
   /** Without the leading slash. */
   name: string
-  /** What the word of a lock is when this participant has it; it is 0 when the lock is free. */
+  /** The value of the word of a lock when this participant holds it; 0 when the lock is free. */
   seat: number
   /** Bytes of the ring. */
   capacity: number
   /** The codec's number. */
   codec: number
-  /** How many producers there will be; 0: not known. */
+  /** How many producers there will be; 0: unknown. */
   producers: number
   /** Bytes of one message at most; 0: no limit. */
   maxMessage: number
-  /** The descriptor of the file whose bell rings; -1 without one. */
+  /** The descriptor of the file to watch for changes; -1 without one. */
   bell: number
 }
 
-/** What can be seen of a channel without taking part in it. */
+/** What an observer can see of a channel. */
 export interface NativeChannelSummary {
   /** Bytes of the ring. */
   capacity: number
-  /** Bytes that wait, with their frames. */
+  /** Bytes of the waiting messages, with their frames. */
   used: number
   /** The codec's number. */
   codec: number
-  /** Those who send. */
+  /** The number of senders. */
   producers: number
-  /** Those who receive. */
+  /** The number of receivers. */
   consumers: number
-  /** Whether nobody sends any more. */
+  /** Whether all sending has ended. */
   isShut: boolean
 }
 
@@ -344,17 +362,17 @@ export interface NativeCreateOptions {
   track: boolean
   /** Permission bits. */
   mode: number
-  /** Whether the umask leaves them alone. */
+  /** Whether the umask does not apply to them. */
   exactMode: boolean
-  /** Whether each page gets its memory when it is first touched. */
+  /** Whether each page gets its memory at its first access. */
   sparse?: boolean
-  /** Where in the program this happens. */
+  /** Where the program creates it. */
   origin?: string
   /** The manager that takes the segment over. */
   manager?: number
 }
 
-/** What came of [`create_segment_later`]: one of the two. */
+/** The result of [`create_segment_later`]: one of the two. */
 export interface NativeCreation {
   /** The segment. */
   segment?: NativeSegment
@@ -364,19 +382,19 @@ export interface NativeCreation {
 
 /** A segment without a name. */
 export interface NativeDraft {
-  /** What [`publish_draft`] and [`drop_draft`] take. */
+  /** The handle for [`publish_draft`] and [`drop_draft`]. */
   draft: ExternalObject<RefCell<Draft | undefined | null>>
   /** This process's instance of it. */
   segment: NativeSegment
 }
 
-/** The facts of an error, as `errors.ts` takes them. */
+/** The facts of an error, as `errors.ts` receives them. */
 export interface NativeError {
   /** What it means. */
   kind: NativeErrorKind
   /** What happened to what, and why. */
   message: string
-  /** The `errno` of the system call, where there was one. */
+  /** The `errno` of the system call, if there was one. */
   errno?: number
   /** The system call that failed. */
   syscall?: string
@@ -417,17 +435,17 @@ export interface NativeHeldSegment {
   isOwned: boolean
   /** How many times this process has it mapped. */
   mappings: number
-  /** Where in the program it was created. */
+  /** Where the program created it. */
   origin: string
 }
 
-/** What `slots.ts` needs to know of the layout, so that it is written down once. */
+/** The constants of the layout that `slots.ts` uses, so that they are defined only once. */
 export interface NativeLayout {
   /** Where the offsets start. */
   offsetsStart: number
-  /** What slots and offsets are multiples of. */
+  /** Slots and offsets are multiples of this. */
   alignment: number
-  /** The most bytes that a slot can have. */
+  /** The size of the largest slot in bytes. */
   maxSlotBytes: number
   /** The format of an integer: its low and its high 32 bits. */
   intFormat: Array<number>
@@ -437,11 +455,11 @@ export interface NativeLayout {
   boolFormat: Array<number>
   /** The format of None. */
   noneFormat: Array<number>
-  /** The formats of text in slots of one word, two, and so on: their low 32 bits, and the high ones are 0. */
+  /** The formats of text in slots of one word, two, and so on: their low 32 bits. The high 32 bits are 0. */
   textFormats: Array<number>
-  /** The low 32 bits of what stands for the format while a value is being written. They alone say it. */
+  /** The low 32 bits of the mark that replaces the format while a value is being written. The low half suffices. */
   writing: number
-  /** How often a value of several words is compared with what was read first. */
+  /** How often a value of several words is read again and compared. */
   confirmations: number
   /** The code of a number or bool. */
   scalarCode: number
@@ -451,9 +469,9 @@ export interface NativeLayout {
   noneCode: number
 }
 
-/** A list, and where its parts lie in the segment, in bytes. */
+/** A list, and the offsets of its parts in the segment, in bytes. */
 export interface NativeList {
-  /** What the other functions take. */
+  /** The handle for the other functions. */
   handle: ExternalObject<List>
   /** The number of slots. */
   length: number
@@ -475,31 +493,31 @@ export interface NativeListInSegment {
   list: NativeList
 }
 
-/** A lock, and what does not change about it. */
+/** A lock, and its properties that never change. */
 export interface NativeLock {
-  /** What the other functions take. */
+  /** The handle for the other functions. */
   handle: ExternalObject<Lock>
   /** Without the leading slash. */
   name: string
-  /** Which segment it is, whatever others had its name before. */
+  /** Identifies the segment, even if others had its name before. */
   identity: string
-  /** What the lock word is when this participant has the lock; it is 0 when the lock is free. */
+  /** The value of the lock word when this participant has the lock; it is 0 when the lock is free. */
   seat: number
   /** The index of the lock word, in elements of an `Int32Array` over the segment. */
   word: number
 }
 
-/** A manager, and what does not change about it. */
+/** A manager, and its properties that never change. */
 export interface NativeManager {
-  /** What the other functions take. */
+  /** The handle for the other functions. */
   handle: ExternalObject<Manager>
-  /** What the options of segments and lists name it by. */
+  /** The number by which the options of segments and lists refer to it. */
   id: number
-  /** Where its server listens. */
+  /** The address of its server. */
   address?: string
 }
 
-/** What came of something that took its time: one of the two. */
+/** The result of an operation on another thread: one of the two. */
 export interface NativeOutcome {
   /** The manager. */
   manager?: NativeManager
@@ -517,15 +535,15 @@ export declare const enum NativeRemedy {
   UseLocalManager = 'UseLocalManager',
 }
 
-/** A segment, and what does not change about it. */
+/** A segment, and its properties that never change. */
 export interface NativeSegment {
-  /** What the other functions take. */
+  /** The handle for the other functions. */
   handle: ExternalObject<Segment>
   /** Without the leading slash. */
   name: string
   /** In bytes. */
   size: number
-  /** In bytes, whole pages. */
+  /** In bytes, rounded up to whole pages. */
   mappedSize: number
   /** Whether disposing of it unlinks it. */
   isOwner: boolean
@@ -533,31 +551,31 @@ export interface NativeSegment {
   isReadOnly: boolean
 }
 
-/** Bytes per memory page. */
+/** Returns the bytes per memory page. */
 export declare function pageSize(): number
 
-/** Everything that this process holds, by name. */
+/** Returns all segments that this process owns or has mapped, by name. */
 export declare function processSegments(): Array<NativeHeldSegment>
 
 /** Gives a draft its name. Does nothing the second time. */
 export declare function publishDraft(draft: ExternalObject<RefCell<Draft | undefined | null>>): void
 
-/** Puts back the handler that survives truncated segments, if the program has replaced it. */
+/** Reinstalls the handler that survives truncated segments, if the program has replaced it. */
 export declare function renewFaultHandler(): void
 
-/** Makes an ArrayBuffer over the segment. Every call makes another. */
+/** Makes an ArrayBuffer over the segment. Every call makes another one. */
 export declare function segmentBuffer(segment: ExternalObject<Segment>): ArrayBuffer
 
 /**
- * One number that changes whenever any segment of this process turns out to be truncated, to be looked at before
- * asking [`check_segment`].
+ * Returns a number that changes whenever any segment of this process turns out to be truncated. Check it before
+ * calling [`check_segment`].
  */
 export declare function segmentLosses(): ArrayBuffer
 
-/** Says where the helper executable is, and whether it writes a warning about segments that were left behind. */
+/** Sets the path of the helper executable, and whether it writes a warning about leaked segments. */
 export declare function setHelper(path: string, warns: boolean): void
 
-/** Starts a server and is its starter. */
+/** Starts a server, as its starter. */
 export declare function startManager(address: string | undefined | null, key: Uint8Array, temporary: string): Promise<NativeOutcome>
 
 /** Unlinks the channel's segment. */
