@@ -3,10 +3,10 @@
 use crate::layout::npy::{self, Array};
 use crate::{CreateOptions, Error, Kind, Result, Segment};
 
-/// Creates a segment that holds `array`, all zeros. On Linux it has its name only when it is complete.
+/// Creates a segment that holds `array`, all zeros. On Linux it gets its name only when it is complete.
 ///
 /// # Errors
-/// [`Kind::OutOfRange`] when no address space holds the array, and as [`Segment::create`].
+/// [`Kind::OutOfRange`] when the array does not fit an address space, and as [`Segment::create`].
 pub fn create_array(array: &Array, options: &CreateOptions) -> Result<Segment> {
     let total = array
         .total()

@@ -1,4 +1,4 @@
-//! Bytes that other processes may change at any moment, and the only way this crate touches them.
+//! Bytes that other processes may change at any moment, and the only way in which this crate accesses them.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -23,34 +23,34 @@ impl<'a> SharedBytes<'a> {
     ///
     /// # Safety
     /// For all of `'a`, the `len` bytes at `start` are mapped, readable and writable, `start` is aligned to 8 bytes,
-    /// `len` fits `isize`, and this process touches them by atomic accesses only.
+    /// `len` fits `isize`, and this process accesses them only atomically.
     #[must_use]
     pub unsafe fn new(start: NonNull<u8>, len: usize) -> Self {
         debug_assert!(start.addr().get().is_multiple_of(WORD));
         Self { start, len, borrow: PhantomData }
     }
 
-    /// Views memory that nobody else has, for building and for tests.
+    /// Views memory that no other code can access, for building and for tests.
     pub fn from_words(words: &'a mut [u64]) -> Self {
         let len = size_of_val(words);
-        // SAFETY: the exclusive borrow lasts for `'a`, is aligned as u64 and, as a slice, shorter than isize::MAX;
-        // the view keeps it, so nothing but the view's atomic accesses can reach it.
+        // SAFETY: the exclusive borrow lasts for `'a`, is aligned as u64 and, as a slice, shorter than isize::MAX. The
+        // view keeps it, so only the view's atomic accesses can reach it.
         unsafe { Self::new(NonNull::from(words).cast(), len) }
     }
 
-    /// The number of bytes.
+    /// Returns the number of bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are no bytes.
+    /// Returns whether there are no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The bytes of `range` as whole words; `None` where the range leaves the view or is not word-aligned.
+    /// Returns the bytes of `range` as whole words; `None` if the range leaves the view or is not word-aligned.
     #[must_use]
     pub fn words(&self, range: Range<usize>) -> Option<&'a [AtomicU64]> {
         if !range.start.is_multiple_of(WORD) || !range.end.is_multiple_of(WORD) {
@@ -58,11 +58,12 @@ impl<'a> SharedBytes<'a> {
         }
         let first = self.at(&range)?.cast();
         // SAFETY: `at` proved that the range lies inside the view, which by the duty of `new` is mapped for `'a` and
-        // touched atomically only; start and length are multiples of 8 from a base aligned to 8.
+        // accessed only atomically; start and length are multiples of 8 from a base aligned to 8.
         Some(unsafe { slice::from_raw_parts(first.as_ptr(), range.len() / WORD) })
     }
 
-    /// The bytes of `range` as words of 32 bits; `None` where the range leaves the view or is not aligned to 4 bytes.
+    /// Returns the bytes of `range` as words of 32 bits; `None` if the range leaves the view or is not aligned to 4
+    /// bytes.
     #[must_use]
     pub fn words32(&self, range: Range<usize>) -> Option<&'a [AtomicU32]> {
         const SIZE: usize = size_of::<u32>();
@@ -74,7 +75,7 @@ impl<'a> SharedBytes<'a> {
         Some(unsafe { slice::from_raw_parts(first.as_ptr(), range.len() / SIZE) })
     }
 
-    /// The bytes of `range` one by one; `None` where the range leaves the view.
+    /// Returns the bytes of `range` one by one; `None` if the range leaves the view.
     #[must_use]
     pub fn bytes(&self, range: Range<usize>) -> Option<&'a [AtomicU8]> {
         let first = self.at(&range)?.cast();

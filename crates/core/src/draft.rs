@@ -6,8 +6,8 @@ use crate::segment::check_size;
 use crate::tracker;
 use crate::{CreateOptions, Error, Identity, Kind, Lifetime, Mapping, Name, Result, Segment, sys};
 
-/// A segment without a name. Other processes cannot attach to it before [`publish`](Self::publish); when it is dropped, or its
-/// process dies, it leaves nothing.
+/// A segment without a name. Other processes cannot attach to it before [`publish`](Self::publish). When it is dropped,
+/// or its process dies, it leaves nothing behind.
 #[derive(Debug)]
 pub struct Draft {
     name: Name,
@@ -18,7 +18,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Makes a draft of `size` bytes, all zero, and the instance of it that this process has. The options need a name.
+    /// Creates a draft of `size` bytes, all zero, and this process's instance of it. The options need a name.
     ///
     /// # Errors
     /// As [`Segment::create`]; [`Kind::Unsupported`] where the system or the file system cannot hide a segment.
@@ -35,11 +35,11 @@ impl Draft {
         Ok((Self { name, file, mapping, identity, options }, segment))
     }
 
-    /// Gives the segment its name, with its contents as they are now.
+    /// Gives the segment its name, with its current contents.
     ///
     /// # Errors
-    /// [`Kind::Exists`] when the name was taken meanwhile; [`Kind::Closed`] when the instance was closed; what its keeper says.
-    /// Then nothing stays behind.
+    /// [`Kind::Exists`] when the name was taken meanwhile; [`Kind::Closed`] when the instance was closed; and errors of
+    /// its keeper. After an error, nothing stays behind.
     pub fn publish(self) -> Result<()> {
         let Self { name, file, mapping, identity, options } = self;
         if mapping.is_retired() {
@@ -62,7 +62,7 @@ impl Draft {
         if let Some(keeper) = options.keeper.filter(|_| is_owned)
             && let Err(e) = keeper.keep(&registration, &mapping)
         {
-            // The contents are complete, but the manager that should keep them is gone.
+            // The contents are complete, but the manager that should keep them has ended.
             let _ = sys::unlink(&name, identity);
             tracker::forget(identity);
             return Err(e.on_segment(name.as_str()));

@@ -1,12 +1,12 @@
-//! What can go wrong, as data: a kind to branch on, and the facts a message is made of.
+//! Errors as data: a kind to branch on, and the facts for a message.
 
 use std::fmt;
 
 /// The result of this crate's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Calls the macro `$define` with every error kind and its documentation. The binding makes the TypeScript type of them,
-/// which `errors.ts` must handle completely.
+/// Calls the macro `$define` with every error kind and its documentation. The binding makes the TypeScript type from
+/// them, and `errors.ts` must handle every kind.
 #[macro_export]
 macro_rules! error_kinds {
     ($define:ident) => {
@@ -15,7 +15,7 @@ macro_rules! error_kinds {
             NotFound,
             /// A segment of this name exists already (`EEXIST`).
             Exists,
-            /// The segment is not ours to open, or not ours to write (`EACCES`, `EPERM`).
+            /// This user may not open the segment, or not write to it (`EACCES`, `EPERM`).
             Access,
             /// There is no room for the segment: in its file system, in memory or under a limit (`ENOSPC`, `ENOMEM`, `EFBIG`).
             OutOfSharedMemory,
@@ -27,17 +27,17 @@ macro_rules! error_kinds {
             Truncated,
             /// The resource tracker cannot be started.
             Tracker,
-            /// The peer at a manager's address does not prove to have the key, or does not take ours.
+            /// The server at a manager's address does not prove to have the key, or refuses this process's key.
             Authentication,
-            /// The manager has ended, or its server is gone.
+            /// The manager has ended, or its server has.
             ManagerClosed,
             /// The manager's server speaks another version of the protocol.
             Version,
-            /// The operating system refused for another reason; `errno` says which.
+            /// The operating system refused for another reason; `errno` identifies it.
             System,
-            /// This platform cannot do what was asked.
+            /// This platform does not support the operation.
             Unsupported,
-            /// An argument has the wrong type for what it is used on.
+            /// An argument has the wrong type for its use.
             InvalidType,
             /// An argument has a value that is never valid.
             InvalidValue,
@@ -51,7 +51,7 @@ macro_rules! error_kinds {
 
 macro_rules! define_kind {
     ($($(#[$meta:meta])* $kind:ident,)*) => {
-        /// What an [`Error`] means to the caller, whatever the operating system called it.
+        /// What an [`Error`] means to the caller, independently of the operating system's name for it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Kind {
             $($(#[$meta])* $kind,)*
@@ -84,7 +84,7 @@ macro_rules! error_remedies {
 
 macro_rules! define_remedy {
     ($($(#[$meta:meta])* $remedy:ident,)*) => {
-        /// What the caller can do about an [`Error`], as a fact. The caller's own API decides how to say it.
+        /// What the caller can do about an [`Error`], as a fact. The caller's own API words it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Remedy {
             $($(#[$meta])* $remedy,)*
@@ -96,7 +96,7 @@ error_remedies!(define_remedy);
 
 /// An error: what happened, to which segment, in which system call, and what to do about it.
 ///
-/// Boxed, because results travel hot paths and errors do not.
+/// Boxed, because results are on hot paths and errors are not.
 #[derive(Clone, Debug)]
 pub struct Error(Box<Facts>);
 
@@ -111,13 +111,13 @@ struct Facts {
 }
 
 impl Error {
-    /// An error of our own finding.
+    /// Makes an error that this library found itself.
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self(Box::new(Facts { kind, message: message.into(), errno: None, syscall: None, segment: None, remedy: None }))
     }
 
-    /// An error that the operating system reported as `errno` from `syscall`.
+    /// Makes an error that the operating system reported as `errno` from `syscall`.
     #[must_use]
     pub fn with_os(mut self, syscall: &'static str, errno: Option<i32>) -> Self {
         self.0.syscall = Some(syscall);
@@ -125,51 +125,51 @@ impl Error {
         self
     }
 
-    /// Names the segment that the error is about.
+    /// Adds the name of the segment that the error is about.
     #[must_use]
     pub fn on_segment(mut self, name: &str) -> Self {
         self.0.segment = Some(name.to_owned());
         self
     }
 
-    /// Says what the caller can do about it.
+    /// Adds what the caller can do about it.
     #[must_use]
     pub fn with_remedy(mut self, remedy: Remedy) -> Self {
         self.0.remedy = Some(remedy);
         self
     }
 
-    /// What the error means.
+    /// Returns what the error means.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
 
-    /// The sentence for people.
+    /// Returns the message for people.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The `errno` of the system call, where there was one.
+    /// Returns the `errno` of the system call, if there was one.
     #[must_use]
     pub fn errno(&self) -> Option<i32> {
         self.0.errno
     }
 
-    /// The system call that failed.
+    /// Returns the system call that failed.
     #[must_use]
     pub fn syscall(&self) -> Option<&'static str> {
         self.0.syscall
     }
 
-    /// The name of the segment concerned.
+    /// Returns the name of the segment.
     #[must_use]
     pub fn segment(&self) -> Option<&str> {
         self.0.segment.as_deref()
     }
 
-    /// What the caller can do, where that depends on how the caller's API offers it.
+    /// Returns what the caller can do, if that depends on the caller's API.
     #[must_use]
     pub fn remedy(&self) -> Option<Remedy> {
         self.0.remedy

@@ -16,7 +16,7 @@ pub struct HeldSegment {
     pub is_owned: bool,
     /// How many times this process has it mapped, in all its threads.
     pub mappings: usize,
-    /// Where in the program it was created; empty where that is not known.
+    /// Where the program created it; empty if unknown.
     pub origin: String,
 }
 
@@ -35,9 +35,9 @@ impl Mapped {
 
 static MAPPED: Mutex<Vec<Mapped>> = Mutex::new(Vec::new());
 
-/// Notes that this process has mapped a segment.
+/// Records that this process has mapped a segment.
 pub(crate) fn note(name: &Name, identity: Identity, mapping: &Arc<Mapping>) {
-    // A panic elsewhere leaves the list whole: each change to it is one call.
+    // A panic elsewhere leaves the list intact: each change to it is one call.
     let mut mapped = MAPPED.lock().unwrap_or_else(PoisonError::into_inner);
     // Instead of growing, forget those that were closed.
     if mapped.len() == mapped.capacity() {
@@ -46,7 +46,7 @@ pub(crate) fn note(name: &Name, identity: Identity, mapping: &Arc<Mapping>) {
     mapped.push(Mapped { name: name.clone(), identity, mapping: Arc::downgrade(mapping) });
 }
 
-/// Everything that this process holds, by name.
+/// Returns everything that this process owns or has mapped, by name.
 #[must_use]
 pub fn held_segments() -> Vec<HeldSegment> {
     let mut held = BTreeMap::new();

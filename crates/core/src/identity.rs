@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Tells two segments apart that had the same name one after the other: device and inode, where segments are files.
+/// Distinguishes two segments that had the same name one after the other: device and inode, where segments are files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Identity {
     /// The device, or 0 where the system has none.
@@ -12,7 +12,8 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// An identity for a system that gives none: different from all others of this process, and of no use beyond it.
+    /// Returns an identity for a system that has none: different from all others of this process, and meaningless
+    /// outside of it.
     #[allow(dead_code, reason = "Linux has inodes, and unknown systems have no segments")]
     pub(crate) fn made_up() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);

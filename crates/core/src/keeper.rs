@@ -1,4 +1,4 @@
-//! What takes segments over from the instances that create them.
+//! Keepers: they take segments over from the instances that create them.
 
 use std::fmt::Debug;
 
@@ -7,18 +7,18 @@ use crate::{Identity, Mapping, Result};
 
 /// Takes segments over from the instances that create them.
 pub trait Keeper: Debug + Send + Sync {
-    /// Whether it takes any, asked before one is made.
+    /// Checks that it accepts segments. Called before one is created.
     ///
     /// # Errors
     /// [`Kind::ManagerClosed`] when it does not.
     fn check(&self) -> Result<()>;
 
-    /// Takes over a segment, which has its name by now and is on record with this process's tracker.
+    /// Takes over a segment. The segment has its name by now, and is on record with this process's tracker.
     ///
     /// # Errors
-    /// [`Kind::ManagerClosed`], and what else a keeper says; the segment is then to be unlinked by its creator.
+    /// [`Kind::ManagerClosed`], and other errors of the keeper. The segment's creator must then unlink it.
     fn keep(&self, registration: &Registration, mapping: &Mapping) -> Result<()>;
 
-    /// Hears that this process has unlinked a segment that it keeps.
+    /// Records that this process has unlinked a segment that it keeps.
     fn unlinked(&self, identity: Identity);
 }

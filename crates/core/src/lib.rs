@@ -1,13 +1,13 @@
 //! Named shared memory for several processes: segments, and the list that CPython calls `ShareableList`.
 //!
-//! The crate knows nothing of JavaScript. From the bottom up:
+//! The crate does not know JavaScript. From the bottom up:
 //!
-//! - [`sys`](self) (private) holds every call to the operating system, one backend a platform;
-//! - [`Segment`] and [`Mapping`] give a segment its life: create, attach, close, unlink;
-//! - [`layout`] is pure: bytes in, values out, and the only place that knows how a list is laid out;
+//! - [`sys`](self) (private) contains every call to the operating system, with one backend per platform;
+//! - [`Segment`] and [`Mapping`] are the life of a segment: create, attach, close, unlink;
+//! - [`layout`] is pure: bytes in, values out. Only it knows the layout of a list;
 //!
-//! Untrusted writers can put any bytes into a segment. They are read through [`SharedBytes`], which checks every range and
-//! touches memory by atomic loads and stores only, so no byte there can cause undefined behaviour here.
+//! Untrusted writers can put any bytes into a segment. The crate reads them through [`SharedBytes`], which checks every
+//! range and accesses memory only by atomic loads and stores, so no byte can cause undefined behaviour.
 
 mod array;
 mod bytes;

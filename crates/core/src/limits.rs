@@ -1,9 +1,9 @@
-//! What limits the memory of this process beyond the size of the mount.
+//! The limits on this process's memory, besides the size of the mount.
 
 use crate::sys;
 pub use crate::sys::MemoryLimit;
 
-/// The limit that leaves this process the least room; `None` when there is no limit, or the system does not tell.
+/// Returns the limit that leaves this process the least room; `None` when there is no limit, or it is unknown.
 #[must_use]
 pub fn memory_limit() -> Option<MemoryLimit> {
     sys::memory_limit()

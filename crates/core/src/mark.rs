@@ -1,7 +1,7 @@
-//! The mark by which this library knows its own segments after every process that knew of them has died. Pure.
+//! The mark by which this library recognizes its own segments when every process that knew them has died. Pure.
 //!
-//! A permission bit alone is no proof: `chmod -R 1777 /dev/shm` sets it on everything. So each owned segment also carries
-//! a check value that no other program writes by accident:
+//! A permission bit alone proves nothing: `chmod -R 1777 /dev/shm` sets it on every file. So each owned segment also
+//! has a check value that no other program writes by accident:
 //!
 //! - a random name ends in 30 bits that are computed from the rest of the name, differently for owned segments;
 //! - a file with a chosen name has a modification time whose nanoseconds are computed from its inode and its seconds.
@@ -12,14 +12,14 @@ use crate::Lifetime;
 /// Characters of a random name after its prefix.
 pub(crate) const TEXT: usize = 26;
 
-/// How many of them are random: 100 bits.
+/// The number of random characters: 100 bits.
 const RANDOM: usize = 20;
 
 const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 
 const NANOSECONDS: u64 = 1_000_000_000;
 
-/// The text of a random name after its prefix: 100 of the given bits and the check value of `lifetime`.
+/// Returns the text of a random name after its prefix: 100 of the given bits and the check value of `lifetime`.
 pub(crate) fn text(bits: u128, lifetime: Lifetime) -> [u8; TEXT] {
     let mut text = [0; TEXT];
     let mut rest = bits;
@@ -35,7 +35,7 @@ pub(crate) fn text(bits: u128, lifetime: Lifetime) -> [u8; TEXT] {
     text
 }
 
-/// What the text of a name after its prefix says; `None` for one that [`text`] does not make.
+/// Returns the lifetime in the text of a name after its prefix; `None` for a text that [`text`] does not make.
 pub(crate) fn lifetime_of(text: &str) -> Option<Lifetime> {
     let bits = text.as_bytes();
     if bits.len() != TEXT {
@@ -49,7 +49,7 @@ pub(crate) fn lifetime_of(text: &str) -> Option<Lifetime> {
     [Lifetime::Owned, Lifetime::Detached].into_iter().find(|lifetime| check(&bits[..RANDOM], *lifetime) == found)
 }
 
-/// 30 bits that follow from the random ones.
+/// Returns 30 bits that follow from the random ones.
 fn check(random: &[u8], lifetime: Lifetime) -> u64 {
     let seed = match lifetime {
         Lifetime::Owned => 0x7368_6172_6561_626c,
@@ -58,7 +58,7 @@ fn check(random: &[u8], lifetime: Lifetime) -> u64 {
     random.iter().fold(seed, |state, &byte| mix(state ^ u64::from(byte))) >> 34
 }
 
-/// The nanoseconds that the modification time of an owned file has.
+/// Returns the nanoseconds in the modification time of an owned file.
 pub(crate) fn nanoseconds(inode: u64, seconds: i64) -> u64 {
     mix(mix(inode ^ 0x6f77_6e65_6420_6279).wrapping_add(seconds.cast_unsigned())) % NANOSECONDS
 }

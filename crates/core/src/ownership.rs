@@ -1,11 +1,11 @@
-//! What a process may do with a segment, whose segments it accepts, how long a segment lives, and how it gets its memory.
+//! How a process may access a segment, whose segments it accepts, how long a segment lives, and how it gets its memory.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::Identity;
 
-/// What an attachment may do to the segment.
+/// The access of an attachment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
     /// Read and write.
@@ -18,7 +18,7 @@ pub enum Access {
 /// What to do with a segment that another user owns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Foreign {
-    /// Refuse it, where the system tells whose it is (Linux and macOS): a squatter may have taken the name.
+    /// Refuse it, where the system reports its user (Linux and macOS): another user may have taken the name on purpose.
     #[default]
     Refuse,
     /// Trust it.
@@ -31,39 +31,39 @@ pub enum Lifetime {
     /// As long as the instance that created it, which owns it.
     #[default]
     Owned,
-    /// Until somebody unlinks it by hand.
+    /// Until a process unlinks it.
     Detached,
 }
 
-/// How a new segment gets its memory, where the system gives a choice (Linux).
+/// How a new segment gets its memory, where the system offers a choice (Linux).
 #[derive(Clone, Debug, Default)]
 pub enum Memory {
-    /// All of it at once: no later write can fail for want of it.
+    /// All of it at once: no later write can fail for lack of memory.
     #[default]
     Reserved,
-    /// The same, which is given up when another thread sets the flag. For large segments, on a thread of their own.
+    /// The same, but it is cancelled when another thread sets the flag. For large segments, on their own thread.
     ReservedUnless(Arc<AtomicBool>),
-    /// Page by page, when each is first touched. A page that finds no memory then is lost: see
+    /// Page by page, at each page's first access. If there is no memory for a page then, it is lost: see
     /// [`Mapping::check`](crate::Mapping::check).
     Sparse,
 }
 
-/// A process that has to do with a segment.
+/// A process that created or owns a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// Its number.
     pub pid: u32,
-    /// Whether it is still that process, and alive.
+    /// Whether that process still lives.
     pub is_alive: bool,
 }
 
-/// What the process's umask does to the mode of a new segment.
+/// How the process's umask affects the mode of a new segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Umask {
-    /// It takes bits away, as from any file.
+    /// It clears bits, as for any file.
     #[default]
     Applies,
-    /// Nothing: the segment has exactly the mode that was asked for.
+    /// Not at all: the segment has exactly the requested mode.
     Ignored,
 }
 
@@ -76,6 +76,6 @@ pub struct Registration {
     pub size: u64,
     /// Its name.
     pub name: String,
-    /// Where in the program it was created; empty when that is not known.
+    /// Where the program created it; empty if unknown.
     pub origin: String,
 }

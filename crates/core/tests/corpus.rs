@@ -1,4 +1,4 @@
-//! Every input that fuzzing has kept, without the fuzzer: what held for it once holds for good, and everywhere.
+//! Runs every input that fuzzing has kept, without the fuzzer, on every platform.
 
 #[path = "../fuzz/src/lib.rs"]
 mod targets;

@@ -25,7 +25,7 @@ fn list_of(values: &[Value<'_>]) -> (Temporary, List) {
     (Temporary(segment), list)
 }
 
-/// Another attachment to the segment, and the list in it.
+/// Attaches to the segment again, and finds the list in it.
 fn another(segment: &Temporary) -> (shareable_core::Segment, List) {
     let segment = attach(segment.name()).unwrap();
     let list = List::attach(&segment).unwrap();
@@ -187,7 +187,7 @@ fn a_reader_beside_a_writer_gets_the_old_value_the_new_one_or_an_error() {
             start.wait();
             for _ in 0..READS {
                 match attached.get(0, &mut text) {
-                    Ok(value) => assert!(values.contains(&value), "read {value:?}, which nobody wrote"),
+                    Ok(value) => assert!(values.contains(&value), "read {value:?}, which no thread wrote"),
                     Err(e) => assert_eq!(e.kind(), Kind::Layout, "{e}"),
                 }
             }
@@ -202,7 +202,7 @@ fn a_reader_beside_a_writer_gets_the_old_value_the_new_one_or_an_error() {
     });
 }
 
-// Elsewhere there are no read-only attachments.
+// On other systems there are no read-only attachments.
 #[cfg(backend = "linux")]
 #[test]
 fn a_read_only_list_can_be_read_but_not_written() {
@@ -284,7 +284,7 @@ fn a_slot_whose_writer_died_is_an_error_to_readers_and_repaired_by_the_next_writ
         list.set(index, typed(new)).unwrap();
         assert_eq!(list.get(index, &mut Vec::new()).unwrap(), new);
     }
-    assert!(start.elapsed().as_secs() < 30, "a dead writer is waited for a moment, not for long");
+    assert!(start.elapsed().as_secs() < 30, "waits for a dead writer only briefly");
 }
 
 #[test]

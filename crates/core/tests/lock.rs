@@ -1,4 +1,4 @@
-//! A lock between processes: this test program, run again as what it needs.
+//! A lock between processes. The other processes are this test program, run again.
 
 mod common;
 
@@ -13,14 +13,14 @@ use common::{detached, watchdog};
 use shareable_core::lock::{Lock, Taken};
 use shareable_core::{AttachOptions, Name};
 
-/// Names the lock that a child of this program is to hold.
+/// The environment variable with the name of the lock that a child of this program holds.
 const HOLD: &str = "SHAREABLE_TEST_HOLD";
 
 const RECOVERED: Option<Taken> = Some(Taken { recovered: true });
 const CLEAN: Option<Taken> = Some(Taken { recovered: false });
 const LONG: Duration = Duration::from_secs(20);
 
-/// A lock whose name goes with it, also when the test fails.
+/// A lock whose name is unlinked on drop, even if the test fails.
 struct Fresh(Lock);
 
 impl Drop for Fresh {
@@ -34,12 +34,12 @@ fn fresh() -> Fresh {
 }
 
 impl Fresh {
-    /// Another process, which holds the lock by now.
+    /// Starts another process, which holds the lock when this returns.
     fn held_by_another(&self) -> Child {
         self.held_by_another_in(&env::temp_dir())
     }
 
-    /// The same, with another folder for temporary files.
+    /// As above, with another temporary folder.
     fn held_by_another_in(&self, temporary: &Path) -> Child {
         let mut child = Command::new(env::current_exe().unwrap())
             .args(["--ignored", "--exact", "child_that_holds_a_lock", "--nocapture"])
@@ -81,14 +81,14 @@ fn a_process_that_is_killed_frees_its_lock_and_the_next_one_is_told() {
     }
 }
 
-/// Not on Windows, where the folder for temporary files is that of the segments too.
+/// Not on Windows, where segments are in the temporary folder too.
 #[cfg(unix)]
 #[test]
 fn a_living_holder_that_has_other_folders_is_not_taken_for_dead() {
     let _watchdog = watchdog();
     let lock = fresh();
     let mut child = lock.held_by_another_in(Path::new(env!("CARGO_TARGET_TMPDIR")));
-    // Longer than the longest pause between two looks at a holder.
+    // Longer than the longest pause between two checks of a holder.
     assert_eq!(lock.0.acquire(Duration::from_millis(200)).unwrap(), None);
     child.kill().unwrap();
     assert_eq!(lock.0.acquire(LONG).unwrap(), RECOVERED);

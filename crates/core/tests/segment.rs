@@ -1,4 +1,4 @@
-//! What a segment promises on every system: the conformance suite of the backends. What only Linux promises is in
+//! What a segment guarantees on every system: the conformance suite of the backends. What only Linux guarantees is in
 //! `segment_linux.rs`.
 
 mod common;
@@ -13,11 +13,11 @@ use std::thread;
 use common::{Temporary, attach, detached, exists, fresh, load, owned, random, refused, store, watchdog};
 use shareable_core::{AttachOptions, CreateOptions, Error, Foreign, Kind, Name, Segment, page_size, round_up_to_page};
 
-/// The numbers that Unix systems agree on; Windows has codes of its own, which are no errno.
+/// The numbers that Unix systems agree on; Windows has its own codes, which are not errnos.
 const ENOENT: Option<i32> = if cfg!(unix) { Some(2) } else { None };
 const EEXIST: Option<i32> = if cfg!(unix) { Some(17) } else { None };
 
-/// What a segment may have for a size where one of `size` bytes was asked for.
+/// The possible sizes of a segment that was created with `size` bytes.
 fn sizes_of(size: usize) -> RangeInclusive<usize> {
     if cfg!(target_os = "linux") { size..=size } else { size..=round_up_to_page(size, page_size()).unwrap() }
 }
@@ -272,7 +272,7 @@ fn read_only_attachment_is_refused_where_a_stray_write_could_not_be_kept_from_ot
     assert!(exists(segment.name()));
 }
 
-// The crate `shared_memory` gives every segment this mode; to give another one than was asked for would be worse.
+// The crate `shared_memory` gives every segment this mode; ignoring the requested mode silently would be worse.
 #[cfg(all(unix, backend = "portable"))]
 #[test]
 fn a_mode_that_cannot_be_had_is_refused_and_leaves_no_name() {
@@ -282,7 +282,7 @@ fn a_mode_that_cannot_be_had_is_refused_and_leaves_no_name() {
     assert!(!exists(&name));
 }
 
-// Elsewhere nobody but the backends themselves can make a segment without a size.
+// On other systems only the backends themselves can create a segment without a size.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_segment_that_never_gets_a_size_is_an_error_after_a_moment_of_patience() {
@@ -359,7 +359,7 @@ fn create_or_attach_beside_a_thread_that_unlinks_always_ends() {
             for _ in 0..500 {
                 match Segment::create_or_attach(&name, 64, &detached(None)) {
                     Ok(segment) => drop(Temporary(segment)),
-                    // There the name is taken until the other thread has closed the segment that it unlinked.
+                    // On Windows the name is taken until the other thread has closed the segment that it unlinked.
                     Err(e) => assert!(cfg!(windows) && e.kind() == Kind::System, "{e}"),
                 }
             }

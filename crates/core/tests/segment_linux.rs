@@ -1,5 +1,6 @@
-//! What a segment promises on Linux only, where segments are files: the crate `shared_memory` and macOS show segments
-//! half made, reserve no memory, know no copy-on-write and cannot tell two segments of one name apart.
+//! What a segment guarantees only on Linux, where segments are files. With the crate `shared_memory` and on macOS,
+//! segments are visible before they are complete, reserve no memory, have no copy-on-write, and cannot be told apart by
+//! identity if they have the same name.
 #![cfg(backend = "linux")]
 
 mod common;
@@ -61,7 +62,7 @@ fn nobody_can_attach_to_a_half_made_segment() {
     });
 }
 
-/// Lets the other thread go on when an assertion fails.
+/// Lets the other thread continue when an assertion fails.
 struct LetGo<'a>(&'a AtomicU64);
 
 impl Drop for LetGo<'_> {
@@ -99,7 +100,7 @@ fn a_segment_has_the_mode_that_was_asked_for_less_the_umask_unless_that_is_ignor
     umask(before);
     assert_eq!(modes, [0o600, 0o640, 0o400, 0o640]);
     assert_eq!(exact_modes, [0o600, 0o666, 0o002]);
-    // What marks an owned segment, if it is part of the mode, stays.
+    // The mark of an owned segment, if it is part of the mode, stays.
     assert_eq!((owned & 0o777, owned_for_group & 0o777), (0o600, 0o660));
     assert_eq!(owned & !0o777, owned_for_group & !0o777);
 }
@@ -143,7 +144,7 @@ fn another_users_segment_is_refused_unless_allowed() {
     }
 }
 
-/// Something in /dev/shm that is no segment.
+/// A file in /dev/shm that is not a segment.
 struct Intruder(Name);
 
 impl Intruder {
@@ -204,8 +205,8 @@ fn the_addresses_of_a_closed_segment_read_as_zeros_and_write_to_nobody() {
     let other = attach(segment.name()).unwrap();
     store(&segment, 0, 5);
     let alias = segment.mapping().start().cast::<AtomicU64>();
-    // SAFETY: the mapping has 100 bytes at a page's start and lives until `segment` drops, at the end of the test; every
-    // access to it is atomic.
+    // SAFETY: the mapping has 100 bytes at a page's start and lives until `segment` drops, at the end of the test;
+    // every access to it is atomic.
     let alias = unsafe { alias.as_ref() };
     assert_eq!(alias.load(Relaxed), 5);
     segment.close();

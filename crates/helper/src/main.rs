@@ -1,12 +1,12 @@
 //! The helper executable. Its first argument is its role.
 //!
-//! - `tracker [ledger]`: unlinks what one process owns when that process is gone, and warns about it. It knows that from a
-//!   ledger, which it gets as descriptor 3, and from standard input;
+//! - `tracker [ledger]`: unlinks what one process owns when that process has ended, and warns about it. It reads that
+//! from a ledger, which it gets as descriptor 3, and from standard input;
 //! - `silent-tracker [ledger]`: the same without the warning;
-//! - `manager`: keeps what many processes make, and unlinks it at the end of the one that has started it;
-//! - `sweep`: removes what dead owners left behind, and reports as JSON;
+//! - `manager`: keeps the segments that many processes create, and unlinks them when the process that started it ends;
+//! - `sweep`: removes the segments that dead owners left behind, and reports as JSON;
 //! - `list`: reports all segments as JSON;
-//! - `remove NAME DEVICE INODE`: removes one that `list` has reported, and reports as JSON;
+//! - `remove NAME DEVICE INODE`: removes one segment that `list` has reported, and reports as JSON;
 //! - `about`: reports on the helper itself as JSON.
 
 use std::io::{self, Write};
@@ -22,7 +22,7 @@ mod track;
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    // Looking whether a segment is in use takes a lease on it, and its signal must not end us.
+    // Checking whether a segment is in use takes a lease on it, and the lease's signal must not end this process.
     shareable_core::process::ignore_lease_signals();
     match arguments[..] {
         [ROLE] => track::run(Warnings::Written, false),

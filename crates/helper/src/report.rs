@@ -8,7 +8,7 @@ use shareable_core::limits::{MemoryLimit, memory_limit};
 use shareable_core::stale::{self, Fate, Holder};
 use shareable_core::{Error, Identity};
 
-/// What a sweep did.
+/// The result of a sweep.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sweep {
@@ -24,7 +24,7 @@ struct Kept {
     reason: String,
 }
 
-/// Removes what dead owners left behind.
+/// Removes the segments that dead owners left behind.
 pub(crate) fn sweep() -> Sweep {
     let mut sweep = Sweep { removed: Vec::new(), kept: Vec::new() };
     let mut swept = stale::sweep(&AtomicBool::new(false));
@@ -38,12 +38,12 @@ pub(crate) fn sweep() -> Sweep {
     sweep
 }
 
-/// A segment as it stands.
+/// An existing segment.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Segment {
     name: String,
-    /// As text, like the next: JavaScript's numbers end at 53 bits.
+    /// As text, like the next: JavaScript's numbers have only 53 bits.
     device: String,
     inode: String,
     size: u64,
@@ -56,7 +56,7 @@ pub(crate) struct Segment {
     /// Whether any process has it open or mapped; absent when this user may not know.
     is_in_use: Option<bool>,
     owner: Option<Owner>,
-    /// Where it was created.
+    /// Where the program created it.
     origin: Option<String>,
 }
 
@@ -68,7 +68,7 @@ struct Owner {
     is_alive: bool,
 }
 
-/// All segments, oldest first.
+/// Returns all segments, oldest first.
 pub(crate) fn list() -> Vec<Segment> {
     let mut segments = stale::list();
     segments.sort_by(|a, b| a.created_at.total_cmp(&b.created_at).then_with(|| a.name.cmp(&b.name)));
@@ -91,14 +91,14 @@ pub(crate) fn list() -> Vec<Segment> {
         .collect()
 }
 
-/// What came of removing one segment.
+/// The result of removing one segment.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Removal {
     error: Option<Failure>,
 }
 
-/// An error as `errors.ts` knows it from the addon.
+/// An error in the form in which `errors.ts` gets it from the addon.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Failure {
@@ -111,7 +111,7 @@ struct Failure {
 
 /// Removes the segment that was listed with this name, device and inode.
 pub(crate) fn remove(name: &str, device: &str, inode: &str) -> Removal {
-    // What is no number is no segment's: this finds none.
+    // Text that is not a number belongs to no segment, so this finds none.
     let identity = Identity { device: device.parse().unwrap_or(0), inode: inode.parse().unwrap_or(0) };
     Removal { error: stale::remove(name, identity).err().map(|e| Failure::new(&e)) }
 }
@@ -134,9 +134,9 @@ impl Failure {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct About {
     version: &'static str,
-    /// The memory that it takes; absent where `/proc` does not say.
+    /// The memory that it uses; absent where `/proc` does not report it.
     resident_bytes: Option<u64>,
-    /// What limits the memory of this process and of the one that started it.
+    /// The limits on the memory of this process and of its starter.
     memory_limit: Option<Limit>,
 }
 
@@ -149,7 +149,7 @@ struct Limit {
     left: u64,
 }
 
-/// Says what this is, and that it runs.
+/// Reports on this executable, and that it runs.
 pub(crate) fn about() -> About {
     let memory_limit =
         memory_limit().map(|MemoryLimit { file, bytes, left }| Limit { file: file.display().to_string(), bytes, left });

@@ -13,18 +13,18 @@ const ADVICE: &str = "resource_tracker: They are unlinked now. To avoid this war
                       of them in process.on('exit'): `using` does not run on signals or process.exit(). See \
                       docs/lifetime.md; SHAREABLE_LEAKS=silent turns the warning off.";
 
-/// Whether somebody waits for the end of this process.
+/// Whether a process waits for the end of this one.
 static HURRY: AtomicBool = AtomicBool::new(false);
 
-/// Follows one process until it is gone, then cleans up after it.
+/// Follows one process until it has ended, then cleans up after it.
 pub(crate) fn run(warnings: Warnings, has_ledger: bool) -> ExitCode {
     shareable_core::process::detach(has_ledger);
     let shared = if has_ledger { Shared::adopt().ok() } else { None };
     if let Some(shared) = &shared {
         shared.watch();
     }
-    // What others left behind when everything died at once; beside the main work, so that nobody waits for it.
-    // Without a thread to spare the main work goes on.
+    // Segments that others left behind when all processes died at once. On another thread, so that no process waits for
+    // it. If the thread cannot be started, the main work continues.
     let sweep = thread::Builder::new().spawn(|| shareable_core::stale::sweep(&HURRY));
     let ledger = follow(io::stdin().lock());
     if !ledger.is_finished() {
@@ -34,16 +34,16 @@ pub(crate) fn run(warnings: Warnings, has_ledger: bool) -> ExitCode {
     let mut leaked = ledger.clean();
     leaked.extend(shared.iter().flat_map(Shared::clean));
     if let Some(warning) = warning(&leaked).filter(|_| warnings == Warnings::Written) {
-        // In one call, or the lines of several trackers run into each other. Standard error may be closed.
+        // In one call, or the lines of several trackers would be mixed. Standard error may be closed.
         let _ = io::stderr().write_all(format!("{warning}\n{ADVICE}\n").as_bytes());
     }
-    // The sweep may take some more time, for which nobody should wait.
+    // The sweep may take more time, and no process should wait for it.
     shareable_core::process::fall_silent();
     drop(sweep.map(thread::JoinHandle::join));
     ExitCode::SUCCESS
 }
 
-/// Reads what the process says until its end, or until it waits for this one.
+/// Reads the messages of the process until its end, or until it waits for this one.
 fn follow(mut stream: impl Read) -> Ledger {
     let mut ledger = Ledger::default();
     let mut decoder = Some(Decoder::default());
@@ -52,7 +52,7 @@ fn follow(mut stream: impl Read) -> Ledger {
         match stream.read(&mut buffer) {
             Ok(0) => return ledger,
             Ok(read) => {
-                // After bytes that are no frames the rest cannot be followed, but the end of the process still counts.
+                // After invalid bytes the rest cannot be parsed, but the end of the process still counts.
                 let frames = decoder.as_mut().map(|decoder| decoder.push(&buffer[..read]));
                 match frames {
                     Some(Ok(frames)) => frames.into_iter().for_each(|frame| ledger.note(frame)),
@@ -64,7 +64,7 @@ fn follow(mut stream: impl Read) -> Ledger {
                 }
             }
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            // The connection is lost, which is how the system tells of some ends.
+            // The connection is lost, which is how the system reports some ends.
             Err(_) => return ledger,
         }
     }

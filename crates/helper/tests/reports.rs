@@ -9,7 +9,7 @@ use std::thread;
 use serde_json::{Value, json};
 use shareable_core::{CreateOptions, Lifetime, Segment};
 
-/// A segment that is unlinked when its test is done.
+/// A segment that is unlinked on drop.
 struct Temporary(Segment);
 
 impl Drop for Temporary {
@@ -33,7 +33,7 @@ fn report(arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// What `list` says of a segment.
+/// Returns what `list` reports about a segment.
 fn listed(segment: &Segment) -> Option<Value> {
     let all = report(&["list"]);
     all.as_array().unwrap().iter().find(|found| found["name"] == segment.name().as_str()).cloned()

@@ -1,4 +1,4 @@
-//! The tracker as a process: what it is told on standard input, and what it unlinks when that ends.
+//! The tracker as a process: its messages on standard input, and what it unlinks when they end.
 #![cfg(target_os = "linux")]
 
 use std::fs::{self, DirEntry, Permissions};
@@ -14,8 +14,8 @@ use std::thread;
 use shareable_core::tracker::protocol::{Frame, Registration};
 use shareable_core::{Identity, Lifetime, Name};
 
-/// A file in /dev/shm that goes with the value. It has the mode of an owned segment, so a tracker that is told of it may
-/// unlink it, but no mark, so that no sweep takes it for one that was left behind.
+/// A file in /dev/shm that is removed on drop. It has the mode of an owned segment, so that a tracker may unlink it,
+/// but no mark, so that no sweep considers it left behind.
 struct Segment {
     name: String,
     identity: Identity,
@@ -50,7 +50,7 @@ impl Segment {
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        // It may be gone already.
+        // It may be removed already.
         let _ = fs::remove_file(path(&self.name));
     }
 }
@@ -59,8 +59,8 @@ fn path(name: &str) -> PathBuf {
     PathBuf::from("/dev/shm").join(name)
 }
 
-/// By way of a shell, which is the tracker's parent then: it would wait for the end of a parent that has made its socket,
-/// and this process lives on. (`test/tracker/helper.test.ts` is about that.)
+/// Starts it through a shell, which is then the tracker's parent. The tracker would wait for the end of a parent that
+/// has made its socket, and this process lives on. (`test/tracker/helper.test.ts` tests that.)
 fn command(input: Stdio) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", "\"$0\" tracker; exit $?", env!("CARGO_BIN_EXE_shareable-helper")]);
@@ -78,7 +78,7 @@ fn connect() -> (UnixStream, Child) {
     (ours, spawn(OwnedFd::from(theirs).into()))
 }
 
-/// What the tracker writes to standard error by its end, which has to be a good one.
+/// Returns what the tracker writes to standard error until it ends, which must succeed.
 fn end(tracker: Child) -> String {
     let output = tracker.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -86,7 +86,7 @@ fn end(tracker: Child) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// What it writes when it was told `bytes`, in pieces of `piece` bytes.
+/// Returns what it writes when it has received `bytes`, in pieces of `piece` bytes.
 fn tell(bytes: &[u8], piece: usize) -> String {
     let (mut ours, tracker) = connect();
     for piece in bytes.chunks(piece) {
@@ -142,7 +142,7 @@ fn a_file_that_is_no_segment_of_this_library_is_left_alone() {
 #[test]
 fn another_users_segment_is_left_alone() {
     let segment = Segment::new();
-    // Takes root; for anybody else there is nothing to try.
+    // Needs root; other users have nothing to try.
     if chown(path(&segment.name), Some(65534), None).is_err() {
         return;
     }
@@ -299,7 +299,8 @@ fn a_thousand_segments_make_one_line_and_one_of_advice() {
 
 #[test]
 fn another_tracker_that_sweeps_leaves_it_the_segments_of_a_process_that_has_just_died() {
-    // Nobody has it open: it looks as if its owner were dead, and this tracker had yet to read the end of its input.
+    // No process has it open: it looks as if its owner were dead, and this tracker had yet to read the end of its
+    // input.
     let segment = Segment::named(Name::random_for(Lifetime::Owned).unwrap().as_str());
     let (mut ours, tracker) = connect();
     ours.write_all(&segment.registration().encode()).unwrap();

@@ -1,4 +1,4 @@
-//! A ring whose every byte is an untrusted writer's.
+//! A ring whose bytes all come from an untrusted writer.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -9,10 +9,11 @@ use super::memory::Memory;
 
 /// The smallest ring.
 const CAPACITY: usize = 4096;
-/// An input begins with the positions, what lies at the head, and what the header says; the bytes of the ring follow.
+/// An input begins with the positions, the bytes at the head, and the contents of the header; the bytes of the ring
+/// follow.
 const PREFIX: usize = 16;
 
-/// Walks over a ring that is filled with `data`, and checks that nothing leaves it.
+/// Walks over a ring that is filled with `data`, and checks that every step stays inside it.
 pub fn run(data: &[u8]) {
     let (prefix, filling) = data.split_at(data.len().min(PREFIX));
     let byte = |at: usize| prefix.get(at).copied().unwrap_or_default();
@@ -27,7 +28,7 @@ pub fn run(data: &[u8]) {
         ring_bytes[(at + shift * 8) % CAPACITY].store(*byte, Relaxed);
     }
     if byte(9).is_multiple_of(4) {
-        // A header that lies.
+        // A header with false contents.
         let at = usize::from(byte(10)) % 40;
         view.bytes(at..at + 1).expect("the header")[0].store(byte(11), Relaxed);
     }

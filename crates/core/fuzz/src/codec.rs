@@ -9,7 +9,7 @@ use shareable_core::{Access, Kind, ListView};
 use super::memory::Memory;
 use super::same::{is_equal, is_identical, stored};
 
-/// A value as a program gives it.
+/// A value as a program passes it.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Item<'a> {
     Number(f64),
@@ -37,7 +37,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// A list to be made, and what is done to it.
+/// A list, and the operations on it.
 #[derive(Arbitrary, Debug)]
 struct Case<'a> {
     format: u64,
@@ -45,7 +45,7 @@ struct Case<'a> {
     writes: Vec<(u8, Item<'a>)>,
 }
 
-/// What a slot holds, and how much it can.
+/// The value of a slot, and the slot's size.
 struct Expected<'a> {
     value: Value<'a>,
     size: usize,
@@ -60,7 +60,7 @@ fn text(value: Value<'_>) -> Option<&[u8]> {
 }
 
 impl Expected<'_> {
-    /// The format as CPython would show it, or as the contract has it for a value that ends in NUL.
+    /// Returns the format as CPython would show it, or as specified for a value that ends in NUL.
     fn format(&self) -> String {
         match (self.value, text(self.value)) {
             (Value::Int(_), _) => "q".to_owned(),
@@ -73,7 +73,7 @@ impl Expected<'_> {
     }
 }
 
-/// Makes the list that `data` describes and writes to it, and looks at each slot that it writes, and at all in the end.
+/// Makes the list that `data` describes and writes to it. Checks each slot that it writes, and all of them at the end.
 pub fn run(data: &[u8]) {
     let Ok(case) = Case::arbitrary_take_rest(Unstructured::new(data)) else { return };
     if let Some(format) = Format::decode(case.format) {

@@ -1,4 +1,4 @@
-//! What a manager's server reads from untrusted clients, and what a member reads from an unproven server.
+//! The bytes that a manager's server reads from untrusted clients, and a member from an unproven server.
 
 use arbitrary::{Arbitrary, Unstructured};
 use shareable_core::manager::handshake::{ANSWER, Introduction, Nonce, PROOF, Proven, Transcript, VERSION};
@@ -6,7 +6,7 @@ use shareable_core::manager::{Address, Key};
 
 use super::cut;
 
-/// One handshake, and how an adversary changes what is said.
+/// One handshake, and how an adversary changes its messages.
 #[derive(Arbitrary, Debug)]
 struct Case<'a> {
     challenge: Nonce,
@@ -22,9 +22,9 @@ struct Case<'a> {
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Change {
-    /// Everything is as it should be.
+    /// Nothing is changed.
     Nothing,
-    /// One bit of what is sent.
+    /// One bit of a message is flipped.
     Bit(u16),
     /// Another key.
     Key,
@@ -32,11 +32,11 @@ enum Change {
     Address,
     /// Another challenge.
     Challenge,
-    /// Bytes that nobody has computed.
+    /// Bytes that were not computed from a key.
     Everything,
 }
 
-/// Plays the handshake that `data` describes from both sides.
+/// Plays both sides of the handshake that `data` describes.
 pub fn run(data: &[u8]) {
     let Ok(case) = Case::arbitrary_take_rest(Unstructured::new(data)) else { return };
     if let Ok(Address::Unix(path)) = Address::parse(case.address) {
@@ -46,7 +46,7 @@ pub fn run(data: &[u8]) {
         return assert!(case.key.is_empty() || case.key.len() > Key::MAX);
     };
     let other_key = Key::new([case.key, b"x"].concat()).unwrap_or_else(|| key.clone());
-    // HMAC pads keys with NULs and hashes long ones, neither of which this makes alike.
+    // HMAC pads keys with NULs and hashes long ones; neither makes these two keys equal.
     let said_key = if matches!(case.change, Change::Key) { &other_key } else { &key };
     let other_address = format!("{}x", case.address);
     let said_address = if matches!(case.change, Change::Address) { &other_address } else { case.address };
@@ -72,7 +72,7 @@ pub fn run(data: &[u8]) {
     assert_eq!(ours.check_answer(&key, &answer), is_honest.then_some(VERSION));
 }
 
-/// What arrives of `bytes`.
+/// Returns the bytes that arrive when `bytes` are sent.
 fn changed<const N: usize>(mut bytes: [u8; N], case: &Case<'_>) -> [u8; N] {
     match case.change {
         Change::Bit(bit) => {
@@ -90,7 +90,7 @@ fn changed<const N: usize>(mut bytes: [u8; N], case: &Case<'_>) -> [u8; N] {
     bytes
 }
 
-/// Says `proof`, and whatever else the adversary has to say, as a socket delivers it.
+/// Sends `proof` and the adversary's other bytes, as a socket delivers them.
 fn introduce(proof: &[u8; PROOF], key: &Key, case: &Case<'_>) -> Option<Proven> {
     let mut introduction = Introduction::new(case.challenge);
     let stream = [&proof[..], case.hostile].concat();

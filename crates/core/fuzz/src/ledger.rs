@@ -1,11 +1,11 @@
-//! A slot of the ledger with any bytes in it, which its owner or any process of the same user may have written.
+//! A slot of the ledger with any bytes, which its owner or any process of the same user may have written.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use shareable_core::ledger::{self, WORDS};
 
-/// Reads `data` as a slot and as a header, and writes what was read to another slot.
+/// Reads `data` as a slot and as a header, and writes the result to another slot.
 pub fn run(data: &[u8]) {
     let slot = [const { AtomicU64::new(0) }; WORDS];
     for (word, bytes) in slot.iter().zip(data.chunks(size_of::<u64>())) {
@@ -23,7 +23,7 @@ pub fn run(data: &[u8]) {
     ledger::identify(&other, entry.turn, entry.segment.identity);
     let registered = ledger::read(&other).expect("what was registered is there");
     assert_eq!(registered.segment.name, entry.segment.name);
-    // Bytes that are no UTF-8 become characters that take more room, so the beginning may be left out.
+    // Bytes that are not UTF-8 become characters that take more room, so the beginning may be left out.
     let end = entry.segment.origin.chars().next_back();
     assert_eq!(registered.segment.origin.chars().next_back(), end);
     ledger::clear(&other);

@@ -1,6 +1,6 @@
-//! What is fuzzed, and what must hold for every input. Each module has a `run`, which panics where something does not.
+//! The fuzz targets, and what must hold for every input. Each module has a `run`, which panics if it does not hold.
 //!
-//! `fuzz_targets/` gives them to libFuzzer; `crates/core/tests/corpus.rs` runs them over the corpus without it.
+//! `fuzz_targets/` passes them to libFuzzer; `crates/core/tests/corpus.rs` runs them over the corpus without it.
 
 pub mod channel;
 pub mod codec;
@@ -13,7 +13,7 @@ pub mod npy;
 mod same;
 pub mod tracker;
 
-/// Cuts bytes up as a stream may deliver them: one piece of `first` bytes, then pieces of `step`.
+/// Cuts bytes as a stream may deliver them: one piece of `first` bytes, then pieces of `step`.
 fn cut(bytes: &[u8], first: u8, step: u8) -> impl Iterator<Item = &[u8]> {
     let (head, tail) = bytes.split_at(usize::from(first).min(bytes.len()));
     std::iter::once(head).chain(tail.chunks(usize::from(step) + 1))

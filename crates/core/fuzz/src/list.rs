@@ -1,4 +1,4 @@
-//! Attaching to any bytes, and then everything that can be done to a list.
+//! Attaches to any bytes, and then calls every operation of a list.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use super::same::{is_equal, is_identical, stored};
 const STEPS: usize = 3;
 const STEP: usize = 8;
 
-/// What a `d` slot has for a format.
+/// The format of a `d` slot.
 const FLOAT: [u8; 8] = *b"d\0\0\0\0\0\0\0";
 
-/// Attaches to `data`, reads everything, and takes the steps that it begins with.
+/// Attaches to `data`, reads everything, and takes the steps at its beginning.
 pub fn run(data: &[u8]) {
     let (steps, bytes) = data.split_at(data.len().min(STEPS * STEP));
     let memory = Memory::holding(bytes);
@@ -35,7 +35,7 @@ pub fn run(data: &[u8]) {
     assert_eq!(ListView::find_header(memory.view()).ok(), Some(header), "what is written stays within its slot");
 }
 
-/// Every error of a list that is read and written is one of these, and says something.
+/// Checks that an error of reading or writing a list is one of these, and has a message.
 fn check(error: &Error) {
     assert!(matches!(error.kind(), Kind::Layout | Kind::OutOfRange | Kind::InvalidType | Kind::SlotFull), "{error}");
     assert!(!error.message().is_empty());
@@ -127,7 +127,7 @@ impl List<'_> {
         }
     }
 
-    /// Whatever can be read is found where it is, and nowhere else.
+    /// Checks that `find` finds each value at its index, and nowhere else.
     fn find(&self, from: usize, input: Input<'_>) {
         let list = self.view(Access::ReadOnly);
         let before = self.memory.bytes();
@@ -149,7 +149,7 @@ impl List<'_> {
         assert_eq!(self.memory.bytes(), before, "searching changes nothing");
     }
 
-    /// Only the slot at `index`, its format and its code may differ from `before`.
+    /// Checks that only the slot at `index`, its format and its code differ from `before`.
     fn assert_changed_only(&self, index: usize, before: &[u8]) {
         let offset = |index: usize| {
             let bytes = before[Header::OFFSETS_START + index * 8..].first_chunk().expect("inside the header");
@@ -168,7 +168,7 @@ impl List<'_> {
     }
 }
 
-/// What `add` makes of a value, in the type that the slot has; `None` where it must refuse.
+/// Returns the sum that `add` must store, in the type of the slot; `None` when it must refuse.
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "compared after")]
 fn sum(value: Value<'_>, delta: i64) -> Option<Value<'static>> {
     const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;

@@ -1,4 +1,4 @@
-//! What a manager's server and its members read from each other, in pieces of any size.
+//! The messages that a manager's server and its members read from each other, in pieces of any size.
 
 use std::fmt::Debug;
 
@@ -6,10 +6,10 @@ use shareable_core::manager::protocol::{Decoder, MAX_FRAME, Malformed, Message, 
 
 use super::cut;
 
-/// Longer reasons are cut off by the server.
+/// The server cuts off longer reasons.
 const LONGEST_MESSAGE: usize = 1024;
 
-/// Decodes `data`, after two bytes that say how to cut it, as a stream of either side.
+/// Decodes `data` as a stream of either side. Its first two bytes tell how to cut it.
 pub fn run(data: &[u8]) {
     let [first, step, stream @ ..] = data else { return };
     run_as::<Request>(stream, *first, *step, |_| true);
@@ -31,7 +31,7 @@ fn run_as<M: Message + Debug + PartialEq>(stream: &[u8], first: u8, step: u8, is
     }
 }
 
-/// The messages of a stream, and whether it ended in an invalid one.
+/// Returns the messages of a stream, and whether it ended in an invalid one.
 fn decode<'a, M: Message>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<M>, Result<(), Malformed>) {
     let mut decoder = Decoder::default();
     let mut messages = Vec::new();

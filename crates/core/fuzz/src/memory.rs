@@ -1,4 +1,4 @@
-//! Memory of exactly the length that is asked for, so that AddressSanitizer sees the first byte past it.
+//! Memory of exactly the requested length, so that AddressSanitizer detects an access to the first byte past it.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
@@ -14,7 +14,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Zeros.
+    /// Allocates zeros.
     pub fn zeros(len: usize) -> Self {
         let layout = Layout::from_size_align(len.max(1), 8).expect("a size that fits an address space");
         // SAFETY: the size is not 0.
@@ -22,7 +22,7 @@ impl Memory {
         Self { start, layout: Layout::from_size_align(len, 8).expect("as above") }
     }
 
-    /// A copy of `bytes`.
+    /// Allocates a copy of `bytes`.
     pub fn holding(bytes: &[u8]) -> Self {
         let memory = Self::zeros(bytes.len());
         let (words, rest) = bytes.as_chunks::<8>();
@@ -36,13 +36,13 @@ impl Memory {
         memory
     }
 
-    /// The view of them.
+    /// Returns a view of the bytes.
     pub fn view(&self) -> SharedBytes<'_> {
-        // SAFETY: the memory lives as long as `self`, is aligned to 8, and is reached through such views only.
+        // SAFETY: the memory lives as long as `self`, is aligned to 8, and is accessed only through such views.
         unsafe { SharedBytes::new(self.start, self.layout.size()) }
     }
 
-    /// The bytes as they are.
+    /// Returns a copy of the bytes.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.layout.size());
         let (words, rest) = self.parts();
@@ -53,7 +53,7 @@ impl Memory {
         bytes
     }
 
-    /// Whole words, and the bytes after them.
+    /// Returns the whole words, and the bytes after them.
     fn parts(&self) -> (&[AtomicU64], &[AtomicU8]) {
         let view = self.view();
         let whole = view.len() / 8 * 8;

@@ -1,9 +1,10 @@
-//! What an untrusted writer puts before the elements of an array.
+//! The bytes that an untrusted writer may put before the elements of an array.
 
 use shareable_core::layout::npy::{Array, DATA_ALIGNMENT, DATA_START, MAX_HEADER, read};
 use shareable_core::{Kind, SharedBytes};
 
-/// Reads `data` as an array's segment: two bytes that say how much larger than its header the segment is, then the header.
+/// Reads `data` as an array's segment: two bytes that tell how much larger than its header the segment is, then the
+/// header.
 pub fn run(data: &[u8]) {
     let Some((extra, head)) = data.split_first_chunk() else { return };
     let size = head.len() + usize::from(u16::from_le_bytes(*extra));
@@ -22,7 +23,7 @@ pub fn run(data: &[u8]) {
     write(&array);
 }
 
-/// What was read is written in our own way, and read again.
+/// Writes the array in this library's own form, and reads it again.
 fn write(array: &Array) {
     let own = Array::plan(array.dtype, &array.shape, array.order).expect("what lies in a segment can be planned");
     let header = own.header();

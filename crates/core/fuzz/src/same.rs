@@ -1,8 +1,8 @@
-//! When two values are the same, said a second time, so that the first can be checked.
+//! Equality of values, implemented a second time to check the first.
 
 use shareable_core::layout::{Input, Value};
 
-/// Bit for bit, but for NaN, of which there is one.
+/// Compares bit for bit, except NaN, which equals every NaN.
 pub fn is_identical(a: Value<'_>, b: Value<'_>) -> bool {
     match (a, b) {
         (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()),
@@ -10,7 +10,7 @@ pub fn is_identical(a: Value<'_>, b: Value<'_>) -> bool {
     }
 }
 
-/// As `indexOf` compares: numbers by value, whatever their type, and the rest by content.
+/// Compares like `indexOf`: numbers by value, whatever their type, and the rest by content.
 pub fn is_equal(a: Value<'_>, b: Value<'_>) -> bool {
     match (a, b) {
         (Value::Float(a), Value::Float(b)) if a.is_nan() => b.is_nan(),
@@ -25,7 +25,7 @@ fn is_integer(float: f64, int: i64) -> bool {
     float.fract() == 0.0 && float.abs() < 1.8e19 && float as i128 == i128::from(int)
 }
 
-/// What a fresh slot holds after this is put into it.
+/// Returns what a new slot holds after this is put into it.
 pub fn stored(input: Input<'_>) -> Value<'_> {
     match input {
         Input::Typed(value) => value,

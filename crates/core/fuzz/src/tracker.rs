@@ -1,15 +1,15 @@
-//! What a tracker reads, in pieces of any size.
+//! The messages that a tracker reads, in pieces of any size.
 
 use shareable_core::tracker::protocol::{Decoder, Frame, MAX_FRAME, Malformed};
 use shareable_core::tracker::{Ledger, warning};
 
 use super::cut;
 
-/// Names and origins beyond these are cut off by the writer, so what comes back is shorter.
+/// The writer cuts off longer names and origins, so the decoded ones are shorter.
 const LONGEST_NAME: usize = 960;
 const LONGEST_ORIGIN: usize = 1024;
 
-/// Decodes `data`, after two bytes that say how to cut it, as a whole and in pieces.
+/// Decodes `data`, whole and in pieces. Its first two bytes tell how to cut it.
 pub fn run(data: &[u8]) {
     let [first, step, stream @ ..] = data else { return };
     let (frames, end) = decode(std::iter::once(stream));
@@ -32,11 +32,11 @@ pub fn run(data: &[u8]) {
         ledger.note(frame);
     }
     assert_eq!(warning(&registered).is_some(), !registered.is_empty());
-    // Not cleaned: that would unlink what the input names.
+    // Not cleaned: that would unlink the segments that the input names.
     drop(ledger);
 }
 
-/// The frames of a stream, and whether it ended in an invalid one.
+/// Returns the frames of a stream, and whether it ended in an invalid one.
 fn decode<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Frame>, Result<(), Malformed>) {
     let mut decoder = Decoder::default();
     let mut frames = Vec::new();

@@ -1,4 +1,4 @@
-//! What the tests share: segments that clean up after themselves, and a watchdog.
+//! Shared by the tests: segments that clean up after themselves, and a watchdog.
 #![allow(dead_code, reason = "each test file uses some of it")]
 
 use std::ops::Deref;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use shareable_core::{AttachOptions, CreateOptions, Error, Lifetime, Name, Result, Segment};
 
-/// Ends the process when a test that holds it hangs.
+/// Ends the process when the test that holds it hangs.
 pub struct Watchdog(mpsc::Sender<()>);
 
 /// Starts a watchdog for the test that calls it.
@@ -26,7 +26,7 @@ pub fn watchdog() -> Watchdog {
     Watchdog(alive)
 }
 
-/// A segment whose name goes with it, also when the test fails.
+/// A segment whose name is unlinked on drop, even if the test fails.
 #[derive(Debug)]
 pub struct Temporary(pub Segment);
 
@@ -40,12 +40,12 @@ impl Deref for Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // It may be gone already.
+        // It may be unlinked already.
         let _ = self.0.unlink();
     }
 }
 
-/// A segment of `size` bytes with a fresh name.
+/// Creates a segment of `size` bytes with a new name.
 pub fn fresh(size: usize) -> Temporary {
     Temporary(Segment::create(size, &detached(None)).unwrap())
 }
@@ -54,12 +54,12 @@ pub fn random() -> Name {
     Name::random().unwrap()
 }
 
-/// For a segment that nobody owns.
+/// The options of a segment without an owner.
 pub fn detached(name: Option<&Name>) -> CreateOptions {
     CreateOptions { name: name.cloned(), lifetime: Lifetime::Detached, ..CreateOptions::default() }
 }
 
-/// For a segment that its creator owns.
+/// The options of a segment that its creator owns.
 pub fn owned(name: Option<&Name>) -> CreateOptions {
     CreateOptions { name: name.cloned(), ..CreateOptions::default() }
 }
@@ -68,7 +68,7 @@ pub fn attach(name: &Name) -> Result<Segment> {
     Segment::attach(name, AttachOptions::default())
 }
 
-/// The error of what must not succeed.
+/// Returns the error of an operation that must fail.
 #[track_caller]
 pub fn refused<T>(result: Result<T>) -> Error {
     match result {
@@ -81,12 +81,12 @@ pub fn exists(name: &Name) -> bool {
     attach(name).is_ok()
 }
 
-/// The word at `index`, counted in words of 8 bytes.
+/// Loads the word at `index`, counted in words of 8 bytes.
 pub fn load(segment: &Segment, index: usize) -> u64 {
     segment.mapping().bytes().unwrap().words(index * 8..index * 8 + 8).unwrap()[0].load(Acquire)
 }
 
-/// Writes the word at `index`.
+/// Stores the word at `index`.
 pub fn store(segment: &Segment, index: usize, value: u64) {
     segment.mapping().bytes().unwrap().words(index * 8..index * 8 + 8).unwrap()[0].store(value, Release);
 }
