@@ -70,7 +70,7 @@ fn main() {
             });
             lock.dispose().expect("disposed of");
         }
-        other => panic!("{other} is no operation"),
+        other => panic!("{other} is not an operation"),
     }
 }
 

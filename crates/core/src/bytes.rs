@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_outside_the_view_are_none() {
+    fn ranges_outside_the_view_return_none() {
         let mut memory = [0; 2];
         let view = SharedBytes::from_words(&mut memory);
         assert_eq!(view.len(), 16);

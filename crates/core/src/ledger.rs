@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn the_trackers_word_tells_its_death() {
+    fn the_trackers_word_shows_its_death() {
         assert_eq!(Watch::of(0), Watch::Starting);
         assert_eq!(Watch::of(1234), Watch::Alive);
         assert_eq!(Watch::of(0x8000_04d2), Watch::Alive);

@@ -79,7 +79,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_random_name_tells_what_it_was_made_for(bits: u128) {
+        fn the_check_value_shows_the_lifetime_of_a_random_name(bits: u128) {
             for lifetime in [Lifetime::Owned, Lifetime::Detached] {
                 let text = text(bits, lifetime);
                 prop_assert_eq!(lifetime_of(str::from_utf8(&text).unwrap()), Some(lifetime));

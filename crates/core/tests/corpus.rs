@@ -60,6 +60,6 @@ fn no_bytes_make_a_manager_or_its_members_misbehave() {
 }
 
 #[test]
-fn only_who_has_the_key_gets_through_a_handshake() {
+fn only_a_client_with_the_key_completes_a_handshake() {
     replay("handshake", targets::handshake::run);
 }

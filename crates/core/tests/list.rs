@@ -220,7 +220,7 @@ fn a_read_only_list_can_be_read_but_not_written() {
 }
 
 #[test]
-fn a_list_in_a_closed_segment_says_so() {
+fn a_list_in_a_closed_segment_fails_with_closed() {
     let (segment, list) = list_of(&VALUES);
     segment.close();
     for error in [

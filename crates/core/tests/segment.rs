@@ -93,7 +93,7 @@ fn create_under_a_name_in_use_fails_with_eexist_and_leaves_that_segment_alone() 
 }
 
 #[test]
-fn names_made_up_here_differ_and_begin_as_those_of_cpython() {
+fn random_names_differ_and_begin_like_those_of_cpython() {
     let (a, b) = (fresh(8), fresh(8));
     assert_ne!(a.name(), b.name());
     assert!(a.name().as_str().starts_with(if cfg!(windows) { "wnsm_" } else { "psm_" }));
@@ -210,7 +210,7 @@ fn a_closed_segment_can_still_be_unlinked() {
 }
 
 #[test]
-fn an_owner_that_is_disposed_of_takes_the_name_with_it() {
+fn disposing_of_an_owner_unlinks_the_name() {
     let owner = Temporary(Segment::create(100, &owned(None)).unwrap());
     assert!(owner.is_owner());
     owner.dispose().unwrap();
@@ -220,7 +220,7 @@ fn an_owner_that_is_disposed_of_takes_the_name_with_it() {
 }
 
 #[test]
-fn an_owner_whose_segment_somebody_unlinked_is_disposed_of_quietly() {
+fn disposing_of_an_owner_whose_segment_was_unlinked_is_not_an_error() {
     let owner = Temporary(Segment::create(100, &owned(None)).unwrap());
     attach(owner.name()).unwrap().unlink().unwrap();
     owner.dispose().unwrap();
@@ -250,14 +250,14 @@ fn attaching_never_removes_anything_however_it_ends() {
 }
 
 #[test]
-fn dropping_a_segment_that_nobody_disposed_of_leaves_its_name() {
+fn dropping_a_segment_without_disposing_of_it_leaves_its_name() {
     let name = random();
     drop(Segment::create(100, &detached(Some(&name))).unwrap());
     Temporary(attach(&name).unwrap()).unlink().unwrap();
 }
 
 #[test]
-fn foreign_segments_may_be_allowed_where_none_is_foreign() {
+fn allowing_foreign_segments_is_accepted_on_every_system() {
     let segment = fresh(100);
     let options = AttachOptions { foreign: Foreign::Allow, ..AttachOptions::default() };
     assert!(Segment::attach(segment.name(), options).is_ok());

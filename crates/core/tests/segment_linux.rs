@@ -24,7 +24,7 @@ fn path(name: &Name) -> String {
 }
 
 #[test]
-fn nobody_can_attach_to_a_half_made_segment() {
+fn a_segment_cannot_be_attached_to_before_it_is_complete() {
     const ROUNDS: u64 = 1000;
     const WORDS: usize = 512;
     let _watchdog = watchdog();
@@ -163,7 +163,7 @@ impl Drop for Intruder {
 }
 
 #[test]
-fn links_pipes_folders_and_sockets_are_no_segments() {
+fn links_pipes_folders_and_sockets_are_not_segments() {
     let _watchdog = watchdog();
     let target = fresh(100);
     let intruders = [
@@ -185,7 +185,7 @@ fn links_pipes_folders_and_sockets_are_no_segments() {
 }
 
 #[test]
-fn unlink_leaves_a_segment_alone_that_has_the_name_by_now() {
+fn unlink_leaves_a_newer_segment_of_the_name_alone() {
     let first = fresh(100);
     let attached = attach(first.name()).unwrap();
     first.unlink().unwrap();
@@ -200,7 +200,7 @@ fn unlink_leaves_a_segment_alone_that_has_the_name_by_now() {
 }
 
 #[test]
-fn the_addresses_of_a_closed_segment_read_as_zeros_and_write_to_nobody() {
+fn the_addresses_of_a_closed_segment_read_as_zeros_and_writes_reach_no_process() {
     let segment = fresh(100);
     let other = attach(segment.name()).unwrap();
     store(&segment, 0, 5);

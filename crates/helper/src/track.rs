@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_no_leak() {
+    fn a_missing_segment_is_not_a_leak() {
         assert_eq!(follow(&register(1)[..]).clean(), []);
         assert_eq!(warning(&[]), None);
     }

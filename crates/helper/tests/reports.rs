@@ -40,7 +40,7 @@ fn listed(segment: &Segment) -> Option<Value> {
 }
 
 #[test]
-fn list_is_not_ended_by_the_signal_that_others_set_off_by_opening_what_it_looks_at() {
+fn list_survives_the_lease_signal_when_others_open_its_segments() {
     const RUNS: usize = 50;
     let Temporary(segment) = &temporary();
     segment.close();
@@ -75,7 +75,7 @@ fn remove_removes_what_list_has_shown_and_nothing_else() {
 }
 
 #[test]
-fn remove_refuses_what_is_no_name() {
+fn remove_refuses_an_invalid_name() {
     for name in ["", "..", "../etc/passwd", "a\nb"] {
         assert_eq!(report(&["remove", name, "1", "1"])["error"]["kind"], "InvalidValue", "{name:?}");
     }

@@ -152,7 +152,7 @@ fn another_users_segment_is_left_alone() {
 }
 
 #[test]
-fn nothing_registered_means_nothing_said() {
+fn without_registrations_there_is_no_warning() {
     let segment = Segment::new();
     assert_eq!(tell(&[], 1), "");
     assert_eq!(tell(&stream(&[segment.registration(), Frame::Forget(segment.identity)]), usize::MAX), "");
@@ -161,7 +161,7 @@ fn nothing_registered_means_nothing_said() {
 }
 
 #[test]
-fn a_pipe_will_do_as_well() {
+fn a_pipe_works_too() {
     let segment = Segment::new();
     let mut tracker = spawn(Stdio::piped());
     let mut input = tracker.stdin.take().unwrap();
@@ -182,7 +182,7 @@ fn frames_may_come_in_pieces() {
 }
 
 #[test]
-fn of_a_frame_that_was_cut_short_nothing_is_done() {
+fn a_frame_that_was_cut_short_is_ignored() {
     let [whole, cut] = [Segment::new(), Segment::new()];
     let mut bytes = stream(&[whole.registration(), cut.registration()]);
     bytes.pop();
@@ -191,7 +191,7 @@ fn of_a_frame_that_was_cut_short_nothing_is_done() {
 }
 
 #[test]
-fn after_garbage_nothing_is_believed_and_what_came_before_still_holds() {
+fn after_garbage_messages_are_ignored_and_earlier_ones_count() {
     let [before, after] = [Segment::new(), Segment::new()];
     let bytes = [before.registration().encode(), vec![0xff; 10_000], after.registration().encode()].concat();
     assert_eq!(tell(&bytes, 100), warning(&[&before]));
@@ -199,7 +199,7 @@ fn after_garbage_nothing_is_believed_and_what_came_before_still_holds() {
 }
 
 #[test]
-fn garbage_alone_harms_nobody() {
+fn garbage_alone_does_no_harm() {
     for bytes in [vec![0; 5000], vec![0xff; 5000], b"REGISTER:/psm_x:shared_memory\n".repeat(100)] {
         assert_eq!(tell(&bytes, 1000), "");
     }
@@ -242,7 +242,7 @@ fn a_folder_or_link_that_bears_the_name_is_left_alone() {
 }
 
 #[test]
-fn it_waits_for_the_end_of_all_who_hold_the_other_end() {
+fn it_waits_until_all_copies_of_the_other_end_are_closed() {
     let segment = Segment::new();
     let (mut ours, tracker) = connect();
     let second = ours.try_clone().unwrap();
@@ -263,7 +263,7 @@ fn a_connection_that_is_shut_down_counts_as_the_end() {
 }
 
 #[test]
-fn it_cleans_up_when_nobody_reads_its_warning() {
+fn it_cleans_up_even_if_its_warning_cannot_be_written() {
     let segment = Segment::new();
     let (mut ours, mut tracker) = connect();
     drop(tracker.stderr.take());

@@ -171,7 +171,7 @@ fn use_list(operation: &str, name: &str, held: &mut Held) -> Result<()> {
             list.get(1, &mut Vec::new())?;
             list.format()?;
         }
-        _ => panic!("{operation} is no operation"),
+        _ => panic!("{operation} is not an operation"),
     }
     Ok(())
 }
@@ -205,7 +205,7 @@ fn use_lock(operation: &str, name: &str, held: &mut Held) -> Result<()> {
             waiter.take(&held.locks[0])?.expect("the lock that was granted");
             waiter.unwant(1, &held.locks[0]);
         }
-        _ => panic!("{operation} is no operation"),
+        _ => panic!("{operation} is not an operation"),
     }
     Ok(())
 }
@@ -220,7 +220,7 @@ fn use_manager(operation: &str, name: &str, held: &mut Held) -> Result<()> {
         }
         "manager-list" => assert_eq!(held.managers[0].list()?, [name], "the block"),
         "manager-end" => held.managers[0].end(),
-        _ => panic!("{operation} is no operation"),
+        _ => panic!("{operation} is not an operation"),
     }
     Ok(())
 }

@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_format() {
+    fn other_fields_are_not_a_format() {
         for text in [
             &b""[..],
             b"P",
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_mark_of_a_writer_is_one_and_no_format() {
+    fn half_of_the_mark_of_a_writer_is_a_mark_and_not_a_format() {
         for mark in [&b"writing\0"[..], b"writ", b"writs"] {
             assert!(is_writing(field(mark)), "{mark:?}");
             assert_eq!(Format::decode(field(mark)), None, "{mark:?}");

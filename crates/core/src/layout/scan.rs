@@ -40,7 +40,7 @@ impl Layout<'_> {
         let slots = self.offsets.iter().zip(self.formats).zip(self.codes).skip(from);
         let is_candidate = |((offset, format), code): ((&AtomicU64, &AtomicU64), &AtomicU8)| {
             let start = usize::try_from(offset.load(Relaxed)).unwrap_or(usize::MAX);
-            // Turned right, what is no multiple of eight becomes too large for any data area.
+            // The rotation makes an offset that is not a multiple of eight too large for any data area.
             let Some(word) = self.data.get(start.rotate_right(WORD.ilog2())) else { return true };
             if code.load(Relaxed) != Code::Scalar as u8 {
                 return true;

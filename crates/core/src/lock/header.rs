@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_garbage_and_too_few_bytes_are_no_lock() {
+    fn zeros_garbage_and_too_few_bytes_are_not_a_lock() {
         for memory in [&mut [0; SIZE / 8][..], &mut [u64::MAX; SIZE / 8], &mut [MAGIC; SIZE / 8 - 1]] {
             assert_eq!(read(SharedBytes::from_words(memory)).unwrap_err().kind(), Kind::Layout);
         }

@@ -344,7 +344,7 @@ fn a_death_is_noticed(mutant: Mutant) {
 }
 
 /// A holder dies, and a new participant takes its seat and the lock, while a third one waits.
-fn an_heir_is_no_holder(mutant: Mutant) {
+fn a_reservation_is_not_a_holder(mutant: Mutant) {
     check(5, move || {
         let memory = Arc::new(Memory::new(2, true, mutant));
         memory.join(1);
@@ -406,7 +406,7 @@ fn giving_up_passes_the_turn_on(mutant: Mutant) {
 
 /// A participant has waited for long when the lock is released. Another one that only tries, repeatedly, does not get
 /// it first.
-fn nobody_passes_the_one_that_starves(mutant: Mutant) {
+fn a_starving_waiter_is_not_overtaken(mutant: Mutant) {
     check(3, move || {
         let memory = Arc::new(Memory::new(2, false, mutant));
         for seat in 1..4 {
@@ -442,7 +442,7 @@ fn nobody_passes_the_one_that_starves(mutant: Mutant) {
             if taken {
                 memory.data.with(|data| {
                     // SAFETY: loom checks that no other thread writes meanwhile.
-                    assert_eq!(unsafe { *data }, 1, "the one that has waited for long was passed");
+                    assert_eq!(unsafe { *data }, 1, "a starving waiter was overtaken");
                 });
                 memory.release(3);
             }
@@ -486,13 +486,13 @@ fn three_exclude_each_other_and_all_get_the_lock() {
 }
 
 #[test]
-fn nobody_is_lost_where_some_starve() {
+fn every_waiter_gets_the_lock_when_some_starve() {
     all_get_it(Mutant::None, 2, &[STARVED, FRESH], 2, 2);
     all_get_it(Mutant::None, 2, &[STARVED, STARVED, FRESH], 1, 2);
 }
 
 #[test]
-fn nobody_is_lost_where_the_queue_is_full() {
+fn every_waiter_gets_the_lock_when_the_queue_is_full() {
     all_get_it(Mutant::None, 1, &[STARVED, STARVED, FRESH], 1, 2);
 }
 
@@ -504,7 +504,7 @@ fn a_death_is_told_exactly_once() {
 
 #[test]
 fn a_process_in_a_dead_ones_seat_is_not_mistaken_for_it() {
-    an_heir_is_no_holder(Mutant::None);
+    a_reservation_is_not_a_holder(Mutant::None);
 }
 
 #[test]
@@ -514,7 +514,7 @@ fn giving_up_a_wait_loses_no_wake_up() {
 
 #[test]
 fn one_that_has_waited_long_is_not_passed_by_one_that_polls() {
-    nobody_passes_the_one_that_starves(Mutant::None);
+    a_starving_waiter_is_not_overtaken(Mutant::None);
 }
 
 #[test]
@@ -537,12 +537,12 @@ fn failure_of(test: &str) -> String {
 fn every_mutant_is_caught() {
     let mutants = [
         ("mutant_that_orders_no_memory", "Causality violation"),
-        ("mutant_that_wakes_nobody", "deadlock"),
+        ("mutant_that_never_wakes", "deadlock"),
         ("mutant_that_falls_asleep_without_another_look", "deadlock"),
         ("mutant_that_recovers_without_the_dead_ones_seat", "Causality violation|assertion"),
         ("mutant_that_takes_a_seat_without_a_look_at_the_word", "assertion|exceeded"),
         ("mutant_that_looks_at_the_word_as_it_was_before", "deadlock"),
-        ("mutant_that_does_not_look_at_the_queue", "was passed"),
+        ("mutant_that_does_not_look_at_the_queue", "was overtaken"),
         ("mutant_that_keeps_a_dead_waiters_place", "kept for the dead"),
         ("mutant_that_gives_up_without_a_word", "deadlock"),
         ("mutant_that_keeps_the_lock_for_one_that_has_gone", "deadlock"),
@@ -561,7 +561,7 @@ fn mutant_that_orders_no_memory() {
 
 #[test]
 #[ignore = "must fail: see every_mutant_is_caught"]
-fn mutant_that_wakes_nobody() {
+fn mutant_that_never_wakes() {
     all_get_it(Mutant::Silent, 2, &[FRESH, FRESH], 1, 3);
 }
 
@@ -574,13 +574,13 @@ fn mutant_that_falls_asleep_without_another_look() {
 #[test]
 #[ignore = "must fail: see every_mutant_is_caught"]
 fn mutant_that_recovers_without_the_dead_ones_seat() {
-    an_heir_is_no_holder(Mutant::OnlyLooks);
+    a_reservation_is_not_a_holder(Mutant::OnlyLooks);
 }
 
 #[test]
 #[ignore = "must fail: see every_mutant_is_caught"]
 fn mutant_that_takes_a_seat_without_a_look_at_the_word() {
-    an_heir_is_no_holder(Mutant::KeepsDead);
+    a_reservation_is_not_a_holder(Mutant::KeepsDead);
 }
 
 #[test]
@@ -593,7 +593,7 @@ fn mutant_that_looks_at_the_word_as_it_was_before() {
 #[test]
 #[ignore = "must fail: see every_mutant_is_caught"]
 fn mutant_that_does_not_look_at_the_queue() {
-    nobody_passes_the_one_that_starves(Mutant::Barges);
+    a_starving_waiter_is_not_overtaken(Mutant::Barges);
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn a_death_after_a_recovery_is_recovered_too() {
 }
 
 #[test]
-fn any_word_that_a_stranger_writes_is_taken_over_or_waited_for_in_vain() {
+fn any_word_of_an_untrusted_writer_is_taken_over_or_times_out() {
     let lock = fresh();
     let other = lock.join();
     let (mine, others) = (u32::from(lock.0.seat()), u32::from(other.seat()));
@@ -163,7 +163,7 @@ fn any_word_that_a_stranger_writes_is_taken_over_or_waited_for_in_vain() {
 }
 
 #[test]
-fn a_lock_that_is_kept_for_a_sleeper_who_died_can_be_taken_by_who_only_tries() {
+fn a_lock_that_is_reserved_for_a_dead_sleeper_can_be_taken_by_a_try() {
     let lock = fresh();
     lock.word().store(RESERVED, SeqCst);
     assert_eq!(lock.0.try_acquire().unwrap(), CLEAN);
@@ -286,7 +286,7 @@ fn a_waiter_that_ends_leaves_the_lock_to_others() {
 }
 
 #[test]
-fn who_blocks_takes_over_what_its_waiter_was_granted() {
+fn acquire_takes_over_the_lock_that_its_waiter_has_acquired() {
     let lock = fresh();
     let mine = Arc::new(lock.join());
     let (granted, grants) = mpsc::channel();
@@ -346,7 +346,7 @@ fn a_waiter_that_is_stopped_delays_others_once() {
 }
 
 #[test]
-fn a_waiter_that_dies_delays_nobody() {
+fn a_waiter_that_dies_delays_no_other() {
     let lock = fresh();
     let (dead, other) = (lock.join(), lock.join());
     acquire(&lock.0).unwrap();

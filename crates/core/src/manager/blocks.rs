@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_outlives_its_instance_and_ends_with_the_manager() {
+    fn a_kept_segment_outlives_its_instance_and_ends_with_the_manager() {
         let blocks = Arc::new(Blocks::default());
         let segment = kept(&blocks);
         let name = segment.name().as_str().to_owned();
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unlinked_by_hand_is_forgotten() {
+    fn blocks_that_were_unlinked_by_hand_are_forgotten() {
         let blocks = Arc::new(Blocks::default());
         let (first, second) = (kept(&blocks), kept(&blocks));
         first.unlink().unwrap();

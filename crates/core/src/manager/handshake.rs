@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_member_proves_is_no_answer_of_a_server() {
+    fn a_members_proof_is_not_a_servers_answer() {
         let key = key(b"secret");
         let proof = OURS.prove(&key);
         let mut answer = [0; ANSWER];
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_given_room_for_a_proof_and_no_more() {
+    fn an_untrusted_client_gets_room_for_one_proof() {
         assert!(size_of::<Introduction>() <= 256);
         let key = key(b"secret");
         let mut introduction = Introduction::new(CHALLENGE);
@@ -257,13 +257,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_or_endless_key_is_none() {
+    fn an_empty_or_endless_key_is_refused() {
         assert_eq!(Key::new(vec![]), None);
         assert_eq!(Key::new(vec![0; Key::MAX + 1]), None);
     }
 
     #[test]
-    fn a_key_is_not_printed() {
+    fn a_key_is_never_printed() {
         assert_eq!(format!("{:?}", key(b"secret")), "Key(..)");
     }
 

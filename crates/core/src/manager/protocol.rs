@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_is_cut_short_is_none_yet() {
+    fn a_message_that_is_cut_short_is_not_complete() {
         let bytes = requests()[1].encode();
         for end in 0..bytes.len() {
             assert_eq!(decode::<Request>(&[&bytes[..end]]), Ok(vec![]), "{end} bytes");
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_no_replies_and_the_other_way_round() {
+    fn requests_are_not_replies_and_replies_are_not_requests() {
         assert!(requests().iter().all(|request| decode::<Reply>(&[&request.encode()]).is_err()));
         assert!(replies().iter().all(|reply| decode::<Request>(&[&reply.encode()]).is_err()));
     }

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_name_says_what_it_was_made_for() {
+    fn a_random_name_shows_its_lifetime() {
         for lifetime in [Lifetime::Owned, Lifetime::Detached] {
             assert_eq!(Name::lifetime_of(Name::random_for(lifetime).unwrap().as_str()), Some(lifetime));
         }

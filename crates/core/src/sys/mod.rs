@@ -144,7 +144,7 @@ pub(crate) fn attach(name: &Name, access: Access, foreign: Foreign) -> Mapped {
 }
 
 /// The messages that all backends share.
-#[allow(dead_code, reason = "the stub for unknown systems has one message of its own")]
+#[allow(dead_code, reason = "the stub for unknown systems has its own message")]
 pub(crate) mod fault {
     use super::{Error, Name};
     use crate::{Kind, Remedy};

@@ -211,7 +211,7 @@ fn a_mutant() {
 
 #[test]
 fn every_mutant_is_caught() {
-    assert!(!is_caught("None"), "the code itself passes in a process of its own");
+    assert!(!is_caught("None"), "the code itself passes in its own process");
     for mutant in ["Unordered", "StateFirst", "NeverCleared", "Late"] {
         assert!(is_caught(mutant), "{mutant} was not caught");
     }

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_is_cut_short_is_no_frame_yet() {
+    fn a_frame_that_is_cut_short_is_not_complete() {
         let bytes = registration("name", "origin").encode();
         for end in 0..bytes.len() {
             assert_eq!(Decoder::default().push(&bytes[..end]), Ok(vec![]), "{end} bytes");

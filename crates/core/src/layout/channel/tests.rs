@@ -9,7 +9,7 @@ const HEADER: Header = Header { identifier: 7, capacity: 4096, max_message: 9, p
 const WORDS: usize = (RING + 4096) / 8;
 
 #[test]
-fn the_header_has_the_bytes_that_it_has() {
+fn the_bytes_of_the_header_never_change() {
     let mut memory = [0; WORDS];
     let view = SharedBytes::from_words(&mut memory);
     HEADER.write(view).unwrap();
@@ -20,7 +20,7 @@ fn the_header_has_the_bytes_that_it_has() {
 }
 
 #[test]
-fn a_frame_has_the_bytes_that_it_has() {
+fn the_bytes_of_a_frame_never_change() {
     let mut memory = [0; WORDS];
     let view = SharedBytes::from_words(&mut memory);
     let ring = Ring::new(view, &HEADER).unwrap();
@@ -36,7 +36,7 @@ fn a_frame_has_the_bytes_that_it_has() {
 }
 
 #[test]
-fn what_is_no_channel_or_is_cut_off_is_refused() {
+fn a_segment_without_a_whole_channel_is_refused() {
     let mut memory = [0; WORDS];
     let check = |memory: &mut [u64]| Header::read(SharedBytes::from_words(memory)).unwrap_err().kind();
     assert_eq!(check(&mut memory), ErrorKind::Layout);
@@ -51,7 +51,7 @@ fn what_is_no_channel_or_is_cut_off_is_refused() {
 
 proptest! {
     #[test]
-    fn whatever_is_written_is_read_at_any_position(
+    fn a_written_frame_is_read_at_any_position(
         start in any::<u32>(),
         lengths in prop::collection::vec(0_u32..512, 1..40),
     ) {

@@ -114,7 +114,7 @@ fn types_that_no_typed_array_has_are_refused_by_name() {
 }
 
 #[test]
-fn a_header_that_lies_is_refused() {
+fn a_header_with_false_contents_is_refused() {
     let header = |shape: &str| format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}");
     refused(&header("(1000,)"), 1024, "does not fit");
     refused(&header("(-1,)"), 1024, "negative");

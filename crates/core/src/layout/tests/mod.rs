@@ -66,7 +66,7 @@ fn layout_of(memory: &mut Memory) -> Result<Layout<'_>> {
 fn done<T>(attempt: Attempt<T>) -> T {
     match attempt {
         Attempt::Done(value) => value,
-        Attempt::Busy => panic!("a slot is busy that nobody writes"),
+        Attempt::Busy => panic!("a slot is busy that no writer uses"),
     }
 }
 

@@ -269,7 +269,7 @@ fn add_to_anything_but_an_integer_is_refused() {
 }
 
 #[test]
-fn a_slot_that_somebody_is_writing_is_busy_until_it_is_taken_over() {
+fn a_slot_that_is_being_written_is_busy_until_it_is_taken_over() {
     for (bytes, mark) in [(8, WRITING), (24, WRITING), (24, u64::from(low_half(WRITING)))] {
         let (mut memory, header) = list_of(&[Value::Bytes(&vec![b'x'; bytes - 1])]);
         memory.words[header.formats_start() / WORD] = mark;

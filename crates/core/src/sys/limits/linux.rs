@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_the_first_version_is_read_and_its_largest_number_is_none() {
+    fn a_limit_of_the_first_version_is_read_and_its_largest_number_means_unlimited() {
         let tree = Tree::new(&[
             ("memory.limit_in_bytes", "9223372036854771712"),
             ("memory.usage_in_bytes", "5"),

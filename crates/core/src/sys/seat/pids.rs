@@ -168,7 +168,7 @@ fn is_or_becomes(word: &AtomicU64, value: u64) -> bool {
 fn refused(name: &Name, why: &str) -> Error {
     Error::new(
         Kind::Unsupported,
-        format!("lock '{name}' cannot be used here: {why}, so nobody could tell a participant that has crashed"),
+        format!("lock '{name}' cannot be used here: {why}, so a crashed participant could not be detected"),
     )
     .on_segment(name.as_str())
 }
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_an_untrusted_writer_leaves_in_an_entry_is_survived() {
+    fn any_entry_of_an_untrusted_writer_is_survived() {
         let fresh = Fresh::new();
         let seat = fresh.take(1).unwrap();
         for garbage in [1, u64::MAX, 1 << 32, u64::from(u32::MAX) << 32, seat.own ^ 1] {

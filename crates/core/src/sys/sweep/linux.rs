@@ -154,8 +154,8 @@ fn examine(name: &Name, is_last: bool) -> Option<Standing> {
     }
     let owner = signature(&file).map(|signature| signature.pid);
     if stat.st_uid != geteuid().as_raw() {
-        // Only a signature says that another user's owner is dead: random names hold no lock, and nobody but their owner's
-        // user can look at their use.
+        // Only a signature shows that another user's owner is dead: random names hold no lock, and only their owner's user
+        // can check their use.
         if creator(&file).is_none_or(|creator| creator.is_alive) {
             return Some(Standing::Taken);
         }

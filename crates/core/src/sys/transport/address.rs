@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_without_its_scheme_is_refused_and_told_the_scheme() {
+    fn the_error_for_an_address_without_a_scheme_suggests_one() {
         for (text, meant) in [
             ("127.0.0.1:50000", "tcp://127.0.0.1:50000"),
             ("localhost:80", "tcp://localhost:80"),

@@ -145,7 +145,7 @@ pub(super) fn open_to_unlink(name: &Name) -> Result<Shmem> {
         if open(name).is_ok() {
             return Error::new(
                 Kind::Unsupported,
-                format!("segment '{name}' cannot be unlinked: it is CPython's, and goes with its last mapping"),
+                format!("segment '{name}' cannot be unlinked: CPython created it, and it ends with its last mapping"),
             )
             .on_segment(name.as_str());
         }

@@ -25,7 +25,7 @@ fn accept(listener: &Listener) -> Stream {
             Ok(stream) => return stream.unwrap(),
             Err(e) => assert_eq!(e.kind(), io::ErrorKind::WouldBlock, "{e}"),
         }
-        assert!(Instant::now() < end, "nobody came");
+        assert!(Instant::now() < end, "no client connected");
         wait(&[Interest::to_read(listener)], Some(LONG)).unwrap();
     }
 }
@@ -125,7 +125,7 @@ fn a_connection_outlives_the_thread_that_has_made_it() {
 }
 
 #[test]
-fn a_peer_that_says_nothing_is_waited_for_until_the_deadline() {
+fn receiving_from_a_silent_peer_waits_until_the_deadline() {
     let address = address();
     let listener = Listener::bind(&address).unwrap();
     let member = connect(&address);
@@ -148,7 +148,7 @@ fn more_can_connect_than_wait_at_once() {
 }
 
 #[test]
-fn nobody_listens_where_a_listener_was() {
+fn connecting_to_a_closed_listener_fails() {
     let pipe = address();
     assert_eq!(Stream::connect(&pipe, Instant::now()).unwrap_err().kind(), io::ErrorKind::NotFound);
     let gone = at(&pipe);
