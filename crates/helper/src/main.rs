@@ -1,7 +1,7 @@
 //! The helper executable. Its first argument is its role.
 //!
 //! - `tracker [ledger]`: unlinks what one process owns when that process has ended, and warns about it. It reads that
-//! from a ledger, which it gets as descriptor 3, and from standard input;
+//!   from a ledger, which it gets as descriptor 3, and from standard input;
 //! - `silent-tracker [ledger]`: the same without the warning;
 //! - `manager`: keeps the segments that many processes create, and unlinks them when the process that started it ends;
 //! - `sweep`: removes the segments that dead owners left behind, and reports as JSON;

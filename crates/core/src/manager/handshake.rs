@@ -11,12 +11,12 @@
 //! - The member proves first. An untrusted client gets 32 random bytes and then silence, so it learns nothing from the
 //!   server and cannot use it to answer other challenges.
 //! - The role is part of the proof: a member's message is never valid as a server's, so neither can be obtained from
-//! one and used against the other.
+//!   one and used against the other.
 //! - The address is part of the proof, as each side knows it: a server that passes a challenge on to a member gets a
-//! proof for its own address, which is useless at the other server's.
+//!   proof for its own address, which is useless at the other server's.
 //! - Both nonces are part of the proof, so no message can be used again.
 //! - These three messages are the same in all future versions. A server of another version answers a member that has
-//! proven to have the key, so that both know why they disconnect.
+//!   proven to have the key, so that both know why they disconnect.
 
 use std::fmt;
 

@@ -2,7 +2,7 @@
 //!
 //! - Linux: a seat is a lock on one byte of the segment's file, and participants sleep in the kernel's futex (`futex`).
 //! - macOS, Windows: a seat is an entry of a table in the segment, which names a process by its number and its start
-//! time (`pids`), and sleepers check at growing intervals (`poll`).
+//!   time (`pids`), and sleepers check at growing intervals (`poll`).
 
 use std::fmt::Debug;
 use std::sync::atomic::AtomicU32;

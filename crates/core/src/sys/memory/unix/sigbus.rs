@@ -2,9 +2,9 @@
 //! default.
 //!
 //! - Another process truncated the segment: the pages past the new end are gone. The handler replaces the whole mapping
-//! by zero pages.
+//!   by zero pages.
 //! - The segment is sparse, and the mount is full: there is no memory for a page at its first access. The handler
-//! replaces that page by a private zero page; the others stay shared.
+//!   replaces that page by a private zero page; the others stay shared.
 //!
 //! In both cases the mapping is marked, and the code that accessed it continues. Faults at other addresses go to the
 //! previous handler.
