@@ -54,7 +54,7 @@ impl Members {
     }
 
     fn waiter(&mut self) -> shareable_core::Result<&mut Waiter> {
-        self.waiter.as_mut().ok_or_else(|| Error::new(Kind::Closed, "this thread is about to end"))
+        self.waiter.as_mut().ok_or_else(|| Error::new(Kind::Closed, "this thread is ending"))
     }
 }
 

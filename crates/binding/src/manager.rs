@@ -37,7 +37,7 @@ fn keepers() -> MutexGuard<'static, BTreeMap<u32, Weak<dyn Keeper>>> {
 /// Returns the manager that an option refers to.
 pub(crate) fn keeper(id: u32) -> shareable_core::Result<Arc<dyn Keeper>> {
     let keeper = keepers().get(&id).and_then(Weak::upgrade);
-    keeper.ok_or_else(|| Error::new(Kind::ManagerClosed, "the manager is gone"))
+    keeper.ok_or_else(|| Error::new(Kind::ManagerClosed, "the manager has ended"))
 }
 
 impl Manager {

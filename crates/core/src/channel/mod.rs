@@ -88,7 +88,7 @@ impl Channel {
             ));
         }
         let identifier = getrandom::u64()
-            .map_err(|e| Error::new(Kind::System, format!("the system gives no random numbers: {e}")))?;
+            .map_err(|e| Error::new(Kind::System, format!("the system cannot supply random numbers: {e}")))?;
         let header = Header {
             identifier,
             capacity,

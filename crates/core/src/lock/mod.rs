@@ -481,5 +481,5 @@ impl Lock {
 
 /// A number that no other lock has.
 fn random() -> Result<u64> {
-    getrandom::u64().map_err(|e| Error::new(Kind::System, format!("the system gives no random numbers: {e}")))
+    getrandom::u64().map_err(|e| Error::new(Kind::System, format!("the system cannot supply random numbers: {e}")))
 }

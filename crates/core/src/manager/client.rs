@@ -91,7 +91,7 @@ impl Client {
         if let Some(address) = address {
             check_key(&Address::parse(address)?, &key)?;
         }
-        let program = tracker::program().ok_or_else(|| unsupported("no helper executable was named"))?;
+        let program = tracker::program().ok_or_else(|| unsupported("no helper executable is set"))?;
         let server = sys::Server::spawn(&program, super::ROLE).map_err(|e| not_started(&program, &e))?;
         let mut link = Link::new(End::Starter(server));
         let address = address.unwrap_or_default().to_owned();
@@ -198,7 +198,7 @@ impl Client {
             };
             Error::new(
                 Kind::ManagerClosed,
-                format!("the manager's server at '{}' {why}: what was made through it is unlinked", self.address),
+                format!("the manager's server at '{}' {why}: everything created through it is unlinked", self.address),
             )
         })
     }
@@ -225,7 +225,7 @@ impl Keeper for Client {
                 Ok(())
             }
             Reply::Refused { message, .. } => {
-                Err(Error::new(Kind::System, format!("the manager's server does not take the segment: {message}")))
+                Err(Error::new(Kind::System, format!("the manager's server refused the segment: {message}")))
             }
             _ => Err(Error::new(Kind::System, "unexpected reply from the manager's server")),
         }
@@ -305,7 +305,7 @@ fn refused(address: &str, refusal: Refusal) -> Error {
             Kind::ManagerClosed,
             format!(
                 "'{address}' closed the connection {ATTEMPTS} times before the handshake was over: a manager there is \
-                 shutting down or has too many connections that prove no key, or it is another program"
+                 shutting down or has too many clients that have not proven the key, or it is another program"
             ),
         ),
         Refusal::Rejected => Error::new(

@@ -23,5 +23,5 @@ use crate::{Error, Kind};
 pub const ROLE: &str = "manager";
 
 fn ended() -> Error {
-    Error::new(Kind::ManagerClosed, "the manager has been shut down: what was made through it is unlinked")
+    Error::new(Kind::ManagerClosed, "the manager has been shut down: everything created through it is unlinked")
 }

@@ -317,7 +317,7 @@ impl Books {
                 Error::new(
                     Kind::OutOfSharedMemory,
                     format!(
-                        "cannot put another segment on record beside {}: {e}; no segment was created",
+                        "cannot register another segment with the resource tracker, after {}: {e}; no segment was created",
                         self.fresh - 1
                     ),
                 )

@@ -60,7 +60,7 @@ impl Header {
     pub fn read(bytes: SharedBytes<'_>) -> Result<Self> {
         if bytes.len() < RING || word64(bytes, MAGIC_AT)?.load(Acquire) != MAGIC {
             return Err(Error::layout(
-                "this segment does not hold a channel, or one of another version of this library",
+                "this segment does not hold a channel, or holds one of another version of this library",
             ));
         }
         let header = Self {

@@ -94,7 +94,8 @@ fn listen(address: &str, temporary: &str) -> io::Result<Listener> {
 fn reason(e: &io::Error) -> String {
     match e.kind() {
         io::ErrorKind::AddrInUse => {
-            "something listens there already, or something that is not an abandoned socket has the name".to_owned()
+            "a process listens there already, or the name belongs to something that is not an abandoned socket"
+                .to_owned()
         }
         io::ErrorKind::InvalidInput => format!("{e}; a socket's path has at most {LONGEST_SOCKET_PATH} bytes"),
         _ => e.to_string(),

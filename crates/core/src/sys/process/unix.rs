@@ -85,7 +85,7 @@ impl Supervised for Helper {
             )
         };
         check(status)?;
-        let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::other("posix_spawn gave no process"))?;
+        let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::other("posix_spawn returned no process"))?;
         Ok(Self { socket: ours, child: Child::new(pid) })
     }
 

@@ -58,7 +58,7 @@ impl Seating for Seat {
         }
         let pid = process::id();
         let (Life::Since(start), Some(numbering)) = (life_of(pid), numbering()) else {
-            return Err(refused(name, "the system does not say when this process started"));
+            return Err(refused(name, "the system does not report when this process started"));
         };
         let own = entry(pid, start);
         let table = table(&mapping).ok_or_else(|| Error::layout(format!("segment '{name}' has no room for a lock")))?;

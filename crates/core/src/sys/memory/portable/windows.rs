@@ -52,7 +52,7 @@ pub(super) fn create(name: &Name, size: NonZeroUsize, _mode: u32) -> Result<Shme
         return Err(if fs::exists(file_of(name)).unwrap_or(true) || !is_unlinked(name) {
             exists(name)
         } else {
-            system_error(name, "it was unlinked, and its name is free again only when every process has closed it")
+            system_error(name, "it was unlinked, and its name can be reused only once every process has closed it")
         });
     }
     let was_there = fs::exists(file_of(name)).unwrap_or(true);
