@@ -1,14 +1,15 @@
-//! When a participant may go on, sleeps, is woken, and learns of the end or of a death: every step on the shared words apart
-//! from how memory, sleep and seats are had, so that `model.rs` can check it under every schedule.
+//! When a participant continues, sleeps, is woken, and learns of the end or of a death: every step on the shared words.
+//! Memory, sleep and seats are behind a trait, so that `model.rs` can check the steps under every schedule.
 //!
-//! **Sleep.** A waiter sets its bits in the flags of its side, looks once more, and sleeps on the flags for as long as they
-//! keep that value. A participant that moves a position looks at the flags afterwards, clears them and wakes all. Sleeping on a
-//! position instead loses wake-ups, because a waiter may have read the position before its flags were seen.
+//! **Sleep.** A waiter sets its bits in the flags of its side, checks once more, and sleeps on the flags as long as
+//! they keep that value. A participant that moves a position reads the flags afterwards, clears them and wakes all
+//! sleepers. Sleeping on a position instead would lose wake-ups, because a waiter may have read the position before its
+//! flags were visible.
 //!
-//! **Fairness.** A waiter of more than a millisecond writes its seat beside the flags. Others then take nothing until it
-//! has been served, or has not come for as long as [`COURTESY`]; it may be stopped.
+//! **Fairness.** A waiter of more than a millisecond writes its seat beside the flags. Others then take nothing until
+//! it has been served, or until it has not come for [`COURTESY`]: it may be stopped.
 //!
-//! **End.** Facts that say that no more will come are read before the positions: what was sent before them is seen.
+//! **End.** The facts that no more messages will come are read before the positions, so that earlier messages are seen.
 
 use std::time::Duration;
 
@@ -21,15 +22,15 @@ pub(super) const BELL: u32 = 2;
 
 /// After this time a waiter may no longer be overtaken.
 pub(super) const PATIENCE: Duration = Duration::from_millis(1);
-/// For how long others stand back for a waiter that does not come.
+/// How long others stand back for a waiter that does not come.
 pub(super) const COURTESY: Duration = Duration::from_millis(5);
 
-/// Who waits.
+/// A side: which participants wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// Those who wait for messages.
+    /// Those that wait for messages.
     Receivers,
-    /// Those who wait for room.
+    /// Those that wait for room.
     Senders,
 }
 
@@ -45,7 +46,7 @@ pub(super) enum Word {
     State,
 }
 
-/// What the algorithm stands on. All operations have one order that everybody sees.
+/// What the algorithm needs. All operations have one order that is the same for all participants.
 pub(super) trait World {
     fn load(&self, word: Word) -> u32;
     fn store(&self, word: Word, value: u32);
@@ -57,26 +58,26 @@ pub(super) trait World {
     fn wake(&self, side: Side);
     /// Rings the file's bell.
     fn ring(&self);
-    /// Whether a sender is at work.
+    /// Returns whether a sender is sending now.
     fn is_sending(&self) -> bool;
-    /// How many producers there will be; 0: not known.
+    /// The number of producers that there will be; 0: unknown.
     fn producers(&self) -> u32;
 }
 
-/// What a look found.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
     /// There is a message, or room.
     Ready,
     /// No message.
     Nothing,
-    /// There never will be.
+    /// There will never be one.
     Ended,
-    /// As many producers have died since this participant was last told.
+    /// This many producers have died since this participant last learned of deaths.
     Died(u32),
 }
 
-/// Moves a position, and wakes those who wait for that.
+/// Moves a position, and wakes the participants that wait for that.
 pub(super) fn publish(world: &impl World, end: Word, position: u32, side: Side) {
     world.store(end, position);
     if world.load(Word::Flags(side)) != 0 {
@@ -84,7 +85,7 @@ pub(super) fn publish(world: &impl World, end: Word, position: u32, side: Side) 
     }
 }
 
-/// Wakes those who wait.
+/// Wakes the waiters.
 pub(super) fn notify(world: &impl World, side: Side) {
     let flags = world.swap(Word::Flags(side), 0);
     if flags & SLEEPS != 0 {
@@ -95,13 +96,13 @@ pub(super) fn notify(world: &impl World, side: Side) {
     }
 }
 
-/// Wakes everybody, because something was said to all.
+/// Wakes all participants, because the state of the whole channel has changed.
 pub(super) fn notify_all(world: &impl World) {
     notify(world, Side::Receivers);
     notify(world, Side::Senders);
 }
 
-/// What a receiver finds; it was told of `told` deaths before.
+/// Returns what a receiver finds. It already knows of `told` deaths.
 pub(super) fn look_for_message(world: &impl World, told: u32) -> Look {
     // Before the positions: a participant ends, shuts down or dies after its last message.
     let state = State(world.load(Word::State));
@@ -110,7 +111,7 @@ pub(super) fn look_for_message(world: &impl World, told: u32) -> Look {
     }
     let ended = world.load(Word::Ended);
     let died = world.load(Word::Died);
-    // One that sends at the time of a shutdown may still publish what it has begun.
+    // A sender that is active at a shutdown may still publish the message that it has begun.
     let is_sending = state.is_shut() && world.is_sending();
     if world.load(Word::Tail) != world.load(Word::Head) {
         return Look::Ready;
@@ -124,7 +125,7 @@ pub(super) fn look_for_message(world: &impl World, told: u32) -> Look {
     }
 }
 
-/// Whether a sender may go on, as far as what was said to all: `fits` looks at the positions.
+/// Returns whether a sender may continue, as far as the state of the channel decides. `fits` checks the positions.
 pub(super) fn look_for_room(world: &impl World, fits: impl FnOnce(u32, u32) -> bool) -> Look {
     if State(world.load(Word::State)).is_shut() {
         return Look::Ended;
@@ -133,7 +134,7 @@ pub(super) fn look_for_room(world: &impl World, fits: impl FnOnce(u32, u32) -> b
     if fits(head, tail) { Look::Ready } else { Look::Nothing }
 }
 
-/// Says that somebody is about to wait; gives the flags to sleep on. The caller looks once more before it sleeps.
+/// Announces a waiter. Returns the flags to sleep on. The caller checks once more before it sleeps.
 pub(super) fn announce(world: &impl World, side: Side, bits: u32) -> u32 {
     world.set(Word::Flags(side), bits)
 }
@@ -143,26 +144,26 @@ pub(super) fn starve(world: &impl World, side: Side, seat: u16) {
     world.replace(Word::Hungry(side), 0, u32::from(seat));
 }
 
-/// Has been served, or waits no more.
+/// Ends the claim: the waiter has been served, or has stopped waiting.
 pub(super) fn sated(world: &impl World, side: Side, seat: u16) {
     if world.load(Word::Hungry(side)) == u32::from(seat) {
         world.replace(Word::Hungry(side), u32::from(seat), 0);
     }
 }
 
-/// A producer says that it sends no more.
+/// Ends the sending of one producer.
 pub(super) fn end(world: &impl World) {
     world.add(Word::Ended, 1);
     notify_all(world);
 }
 
-/// A producer has died; the caller has its seat.
+/// Counts a dead producer, whose seat the caller has.
 pub(super) fn bury(world: &impl World) {
     world.add(Word::Died, 1);
     notify_all(world);
 }
 
-/// Nobody sends any more.
+/// Ends the sending of all producers.
 pub(super) fn shut(world: &impl World, bits: u32) {
     world.set(Word::State, bits);
     notify_all(world);

@@ -1,6 +1,6 @@
-//! Messages longer than an eighth of the ring, which stream through it under the lock SEND. Whatever releases the lock before the
-//! last fragment, a death, a time-out or an abort, cuts the message: the next frame is not a fragment of it, or no
-//! frame follows and no process sends. Receivers drop what was cut.
+//! Messages longer than an eighth of the ring, which are sent in fragments under the lock SEND. A death, a time-out or
+//! an abort releases the lock before the last fragment and cuts the message off: the next frame is not a fragment of
+//! it, or no frame follows and no process sends. Receivers drop messages that were cut off.
 
 use super::algorithm::{self, Side, Word, World};
 use super::shared::Shared;
@@ -8,10 +8,10 @@ use super::{Channel, State};
 use crate::Result;
 use crate::layout::channel::{Frame, HEADER_UNITS, Kind, UNIT, corrupt, units};
 
-/// A free stretch at the end of the ring that is shorter is not worth a fragment, in bytes.
+/// A shorter free stretch at the end of the ring is not worth a fragment, in bytes.
 const SCRAP: usize = 256;
 
-/// What lies at the head of the ring.
+/// What is at the head of the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
     /// Nothing that can be received.
@@ -22,18 +22,18 @@ pub enum Found {
     First(u64),
 }
 
-/// How far a message in fragments is.
+/// The state of a message in fragments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// As many bytes have arrived in all.
+    /// This many bytes have arrived in total.
     Arrived(u64),
-    /// The message was cut: it will never be complete.
+    /// The message was cut off: it will never be complete.
     Cut,
 }
 
 impl Channel {
-    /// Sends as much of `message` from `offset` on as there is room for; gives the bytes sent in all. The caller has the
-    /// lock SEND until all is sent.
+    /// Sends as much of `message` from `offset` on as there is room for. Returns the bytes sent in total. The caller
+    /// keeps the lock SEND until everything is sent.
     ///
     /// # Errors
     /// As [`notify`](Self::notify), and [`Kind::Layout`](crate::Kind::Layout) when the ring is damaged.
@@ -49,7 +49,7 @@ impl Channel {
         })
     }
 
-    /// Writes one fragment; gives where it ends, and `None` when there is no room for one.
+    /// Writes one fragment. Returns where it ends; `None` when there is no room for one.
     fn send_fragment(&self, shared: &Shared<'_>, message: &[u8], sent: &mut usize) -> Result<Option<u32>> {
         let ring = shared.ring;
         let (head, tail) = (shared.load(Word::Head), shared.load(Word::Tail));
@@ -58,11 +58,11 @@ impl Channel {
         let prefix = (message.len() as u64).to_le_bytes();
         let prefix = if *sent == 0 { &prefix[..] } else { &[] };
         let rest = message.len() - *sent;
-        // The least that is worth a fragment: a sender waits for at least this much room.
+        // The smallest useful fragment: a sender waits for at least this much room.
         #[expect(clippy::cast_possible_truncation, reason = "both are small")]
         let least = (rest.min(SCRAP) + prefix.len()) as u32;
         let at_end = to_end - HEADER_UNITS;
-        // What is left at the end of the ring is not worth one, and becomes padding.
+        // The rest at the end of the ring is too short for one, and becomes padding.
         let position = if at_end < units(least) { tail.wrapping_add(to_end) } else { tail };
         if ring.place(head, tail, least)?.is_none() {
             return Ok(None);
@@ -76,7 +76,7 @@ impl Channel {
             (true, true) => Kind::Last,
             (true, false) => Kind::Middle,
         };
-        // All but the last are whole units, so that nothing lies between.
+        // All fragments except the last are whole units, so that there are no gaps between them.
         let length = if length == rest { length } else { length - length % UNIT };
         let payload = &message[*sent..*sent + length];
         let end = ring.write(tail, position, kind, self.seat(), [prefix, payload]);
@@ -84,7 +84,7 @@ impl Channel {
         Ok(Some(end))
     }
 
-    /// Looks what lies at the head of the ring, and drops what is left of messages whose receiver has died. The caller has
+    /// Checks what is at the head of the ring, and drops the rest of messages whose receiver has died. The caller has
     /// the lock RECEIVE.
     ///
     /// # Errors
@@ -115,15 +115,15 @@ impl Channel {
     /// As [`send_part`](Self::send_part).
     pub fn skip(&self) -> Result<()> {
         self.with(|shared, _| {
-            // A ring that is damaged has no frames: all of it goes.
+            // A damaged ring has no frames, so all of it is dropped.
             let end = head(shared).ok().flatten().map_or_else(|| shared.load(Word::Tail), |frame| frame.end());
             algorithm::publish(shared, Word::Head, end, Side::Senders);
             Ok(())
         })
     }
 
-    /// Receives as much of a message in fragments as is there into `target`, whose first `offset` bytes have arrived
-    /// before. The caller has the lock RECEIVE since [`begin`](Self::begin) and until all has arrived, or it was cut.
+    /// Receives the fragments that have arrived into `target`, whose first `offset` bytes arrived before. The caller
+    /// has the lock RECEIVE from [`begin`](Self::begin) until everything has arrived, or the message was cut off.
     ///
     /// # Errors
     /// As [`send_part`](Self::send_part).
@@ -154,12 +154,12 @@ impl Channel {
     }
 }
 
-/// The frame at the head of the ring.
+/// Returns the frame at the head of the ring.
 fn head(shared: &Shared<'_>) -> Result<Option<Frame>> {
     shared.ring.frame(shared.load(Word::Head), shared.load(Word::Tail))
 }
 
-/// Whether nobody is at work any more on the message that arrives.
+/// Returns whether no sender is working on the arriving message any more.
 fn is_cut(shared: &Shared<'_>, state: &State) -> Result<bool> {
     // Before the positions: the sender releases the lock after its last fragment.
     let holder = shared.lock(Side::Senders).holder();

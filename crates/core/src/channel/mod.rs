@@ -1,9 +1,9 @@
 //! A bounded queue of messages in shared memory, with any number of producers and consumers, that survives the death of
 //! any of them.
 //!
-//! - `algorithm.rs`: when a participant goes on, sleeps and is woken; `model.rs` checks that;
-//! - `shared.rs`: the words in a segment that it works on;
-//! - `turns.rs`: taking the two locks, and waiting; `roster.rs`: who is alive, and what a death means;
+//! - `algorithm.rs`: when a participant continues, sleeps and is woken; `model.rs` checks that;
+//! - `shared.rs`: the words in a segment that it uses;
+//! - `turns.rs`: taking the two locks, and waiting; `roster.rs`: which participants live, and what a death means;
 //! - `fragments.rs`: messages that are longer than an eighth of the ring;
 //! - this file: one participant, which is a thread of JavaScript or a user of this crate.
 //!
@@ -34,22 +34,22 @@ use crate::layout::channel::{CAPACITY, Header, Role, SEATS, State as Said, Words
 use crate::sys::seat::Seating;
 use crate::{AttachOptions, CreateOptions, Error, Kind, Mapping, Name, Result, Segment, sys};
 
-/// What does not change about a new channel.
+/// The properties of a new channel that never change.
 #[derive(Clone, Copy, Debug)]
 pub struct ChannelOptions {
     /// Bytes of the ring; rounded up to a power of two, at least 4096.
     pub capacity: u64,
     /// The codec's number.
     pub codec: u16,
-    /// How many producers there will be; 0: not known.
+    /// How many producers there will be; 0: unknown.
     pub producers: u32,
     /// Bytes of one message at most; 0: no limit.
     pub max_message: u64,
 }
 
-/// One participant in a channel. It has a seat of its own, which the system frees when the process dies.
+/// One participant in a channel. It has its own seat, which the system frees when the process dies.
 ///
-/// It is one for the purpose of both locks: only one thread may use it at a time.
+/// Only one thread may use it at a time: both locks exclude participants, not threads.
 #[derive(Debug)]
 pub struct Channel {
     segment: Segment,
@@ -60,20 +60,20 @@ pub struct Channel {
 
 #[derive(Debug)]
 struct State {
-    /// Given up on close.
+    /// Dropped on close.
     seat: Option<Arc<sys::seat::Seat>>,
     /// Of receivers and of senders.
     sides: [Waiting; 2],
-    /// Deaths that this participant was told of.
+    /// The deaths that this participant knows of.
     told: u32,
-    /// When the others were last looked after.
+    /// When it was last checked whether the others live.
     looked_after: Option<Instant>,
-    /// Who sends the message that arrives in fragments.
+    /// The sender of the message that arrives in fragments.
     sender: u16,
 }
 
 impl Channel {
-    /// Creates a channel in a segment of its own.
+    /// Creates a channel in its own segment.
     ///
     /// # Errors
     /// [`Kind::OutOfRange`] for a capacity of 0 or above 2^31 bytes; as [`Segment::create`]; [`Kind::System`] when the
@@ -141,7 +141,7 @@ impl Channel {
         let shared = Shared::new(bytes, header, &seat)?;
         shared.lock(Side::Senders).disown();
         shared.lock(Side::Receivers).disown();
-        // Deaths that nobody was told of yet are news to a newcomer too.
+        // Deaths that no participant has learned of yet are news to a newcomer too.
         let told = words.word(at::TOLD)?.load(std::sync::atomic::Ordering::Acquire);
         roster::sit_down(&shared, number)?;
         Ok((seat, told))
@@ -169,25 +169,26 @@ impl Channel {
         self.segment.name()
     }
 
-    /// What this participant is called in the words of both locks: 1 to 1023.
+    /// Returns the number of this participant in the words of both locks: 1 to 1023.
     #[must_use]
     pub fn seat(&self) -> u16 {
         self.number
     }
 
-    /// What does not change.
+    /// Returns the properties that never change.
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// The segment's mapping.
+    /// Returns the segment's mapping.
     #[must_use]
     pub fn mapping(&self) -> &Arc<Mapping> {
         self.segment.mapping()
     }
 
-    /// The file whose bell rings when something was sent or received; see [`Channel::arm`]. `None` without such a file.
+    /// Returns the file to watch for changes after sending or receiving; see [`Channel::arm`]. `None` without such a
+    /// file.
     ///
     /// # Errors
     /// [`Kind::Closed`] after close.
@@ -195,7 +196,7 @@ impl Channel {
         Ok(self.seat_of()?.bell())
     }
 
-    /// Wakes those of a side that wait.
+    /// Wakes the waiters of a side.
     ///
     /// # Errors
     /// [`Kind::Closed`] after close, [`Kind::Truncated`] when another process has truncated the segment.
@@ -206,7 +207,7 @@ impl Channel {
         })
     }
 
-    /// Says that this participant sends ([`Role::PRODUCER`]) or receives ([`Role::CONSUMER`]).
+    /// Registers this participant as a sender ([`Role::PRODUCER`]) or receiver ([`Role::CONSUMER`]).
     ///
     /// # Errors
     /// As [`notify`](Self::notify).
@@ -214,7 +215,7 @@ impl Channel {
         self.with(|shared, _| roster::join(shared, self.number, role))
     }
 
-    /// Says that this participant sends no more. Once.
+    /// Ends the sending of this participant. Once.
     ///
     /// # Errors
     /// As [`notify`](Self::notify).
@@ -226,7 +227,7 @@ impl Channel {
         })
     }
 
-    /// Says that nobody sends any more, and also that what waits is discarded if `is_immediate`.
+    /// Ends the sending of all participants, and discards waiting messages if `is_immediate`.
     ///
     /// # Errors
     /// As [`notify`](Self::notify).
@@ -237,7 +238,7 @@ impl Channel {
         })
     }
 
-    /// Tells this participant of deaths, once: how many there were since the last time.
+    /// Returns how many producers have died since the last call by this participant.
     ///
     /// # Errors
     /// As [`notify`](Self::notify).
@@ -245,7 +246,7 @@ impl Channel {
         self.with(|shared, state| roster::mourn(shared, &mut state.told))
     }
 
-    /// Who takes part and is alive.
+    /// Counts the participants that are attached and alive.
     ///
     /// # Errors
     /// As [`notify`](Self::notify).
@@ -253,9 +254,9 @@ impl Channel {
         self.with(|shared, _| roster::look_after(shared, self.number))
     }
 
-    /// Drops this participant's part in the channel, and its seat. A producer has ended then. Idempotent.
+    /// Ends this participant's use of the channel, and frees its seat. A producer has then ended. Idempotent.
     pub fn close(&self) {
-        // A segment that was truncated has nobody to tell.
+        // In a truncated segment there is no participant to notify.
         let _ = self.with(|shared, _| {
             for side in [Side::Senders, Side::Receivers] {
                 algorithm::sated(shared, side, self.number);
@@ -267,7 +268,7 @@ impl Channel {
         self.segment.close();
     }
 
-    /// Gives the seat up, as the death of the process would.
+    /// Frees the seat, as the death of the process would.
     pub fn give_up(&self) {
         self.state().seat = None;
     }
@@ -297,7 +298,7 @@ impl Channel {
         }
     }
 
-    /// Calls `f` with everything that it works on.
+    /// Calls `f` with everything that it uses.
     fn with<T>(&self, f: impl FnOnce(&Shared<'_>, &mut State) -> Result<T>) -> Result<T> {
         let mut state = self.state();
         let seat = state.seat.clone().ok_or_else(|| self.closed())?;
@@ -327,5 +328,5 @@ impl Channel {
     }
 }
 
-/// The longest that one call of this module blocks.
+/// The longest time that one call of this module blocks.
 const LONGEST_SLICE: Duration = crate::lock::LONGEST_SLICE;

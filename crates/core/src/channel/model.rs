@@ -1,11 +1,11 @@
-//! Waiting and waking under every schedule that matters, by the model checker `loom`:
+//! Checks waiting and waking under every relevant schedule, by the model checker `loom`:
 //! `cargo test --release --package shareable-core --features model channel::model`.
 //!
-//! The code under test is `algorithm.rs` as it is. The ring has room for one message, and both locks are mutexes here: how
-//! they survive a death is checked by `lock/model.rs`. Sleeps have no end of their own, so a wake-up that is lost is a
-//! deadlock, which loom reports. What a message carries is a cell that loom watches for races.
+//! The code under test is `algorithm.rs`. The ring has room for one message, and both locks are mutexes here:
+//! `lock/model.rs` checks how they survive a death. Sleeps do not end by themselves, so a lost wake-up is a deadlock,
+//! which loom reports. A message contains a cell that loom watches for races.
 //!
-//! Mutants are the same algorithm with one thing wrong beneath it: each must be caught.
+//! A mutant is the same algorithm over a model with one fault. The checks must catch each mutant.
 
 use std::env;
 use std::process::Command;
@@ -19,23 +19,23 @@ use loom::thread;
 use super::algorithm::{self, Look, SLEEPS, Side, Word, World};
 use crate::layout::channel::State;
 
-/// What is wrong.
+/// The fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mutant {
     None,
-    /// A move of a position and the look at the flags after it have no order for others.
+    /// Moving a position and reading the flags afterwards have no order for other threads.
     Unordered,
-    /// Receivers that sleep are not woken.
+    /// Sleeping receivers are not woken.
     SilentForReceivers,
-    /// Senders that sleep are not woken.
+    /// Sleeping senders are not woken.
     SilentForSenders,
     /// A sleeper does not compare the flags before it sleeps.
     SleepsBlindly,
-    /// Flags are read when somebody is woken, and not cleared.
+    /// Flags are read for a wake-up, but not cleared.
     KeepsFlags,
-    /// The last producer ends and wakes nobody.
+    /// The last producer ends without waking any thread.
     EndsSilently,
-    /// A death is counted and nobody is woken.
+    /// A death is counted without waking any thread.
     DiesSilently,
     /// A sender takes no lock.
     SendsUnlocked,
@@ -46,7 +46,7 @@ enum Mutant {
 struct Memory {
     words: [AtomicU32; 9],
     locks: [Mutex<()>; 2],
-    /// Who sleeps on the flags of each side, by the times that it was woken.
+    /// The sleepers on the flags of each side, by the number of wake-ups.
     sleepers: [Mutex<u32>; 2],
     wake_ups: [Condvar; 2],
     slot: UnsafeCell<u32>,
@@ -55,7 +55,7 @@ struct Memory {
     mutant: Mutant,
 }
 
-// SAFETY: the cell is what loom watches: that it is never used from two threads at once is what is checked.
+// SAFETY: loom watches the cell; the test checks that two threads never use it at once.
 unsafe impl Sync for Memory {}
 
 impl World for Memory {
@@ -143,7 +143,7 @@ impl Memory {
         }]
     }
 
-    /// loom takes sequentially consistent accesses for weaker ones; fences it takes as they are.
+    /// loom treats sequentially consistent accesses as weaker ones, but fences as they are.
     fn order(&self) {
         if self.mutant != Mutant::Unordered {
             fence(SeqCst);
@@ -154,7 +154,7 @@ impl Memory {
         self.word(Word::Ended).load(Acquire) + self.word(Word::Died).load(Acquire) > 0
     }
 
-    /// As futex(2): the comparison and the falling asleep are one step for those who wake.
+    /// As futex(2): for wakers, comparing and falling asleep are one step.
     fn sleep(&self, side: Side, flags: u32) {
         let mut woken = self.sleepers[side as usize].lock().unwrap();
         if self.word(Word::Flags(side)).load(Acquire) != flags && self.mutant != Mutant::SleepsBlindly {
@@ -195,14 +195,14 @@ impl Memory {
                 continue;
             }
             self.slot.with_mut(|slot| {
-                // SAFETY: loom checks that nobody else has access meanwhile; that is the point of the test.
+                // SAFETY: loom checks that no other thread has access meanwhile; that is the point of the test.
                 unsafe { *slot = value };
             });
             return algorithm::publish(self, Word::Tail, tail + 1, Side::Receivers);
         }
     }
 
-    /// Receives until the end; gives the deaths that it was told of.
+    /// Receives until the end. Returns the deaths that it learned of.
     fn receive_all(&self) -> u32 {
         let mut told = 0;
         loop {
@@ -236,7 +236,7 @@ fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
     model.check(scenario);
 }
 
-/// As many producers send `messages` each, one of them is killed after that, the others end; all is received once.
+/// Several producers send `messages` each. One is killed after that, the others end. Every message is received once.
 fn all_arrives(mutant: Mutant, senders: u32, receivers: u32, messages: u32, deaths: u32, preemptions: usize) {
     check(preemptions, move || {
         let memory = Arc::new(Memory::new(senders, mutant));
@@ -271,7 +271,7 @@ fn produce(memory: &Memory, messages: u32, dies: bool) {
     if dies { algorithm::bury(memory) } else { algorithm::end(memory) }
 }
 
-/// A shutdown while one waits for a message and another for room.
+/// A shutdown while one participant waits for a message and another for room.
 fn a_shutdown_is_heard(mutant: Mutant) {
     check(3, move || {
         let memory = Arc::new(Memory::new(0, mutant));
@@ -305,8 +305,8 @@ fn a_shutdown_ends_every_wait() {
     a_shutdown_is_heard(Mutant::None);
 }
 
-/// Runs a test of this file that must fail, in a process of its own, because loom ends the process on some failures; gives
-/// what it says.
+/// Runs a test of this file that must fail, in its own process, because loom ends the process on some failures. Returns
+/// its output.
 fn failure_of(test: &str) -> String {
     let output = Command::new(env::current_exe().unwrap())
         .args(["--ignored", "--exact", &format!("channel::model::{test}")])

@@ -1,4 +1,4 @@
-//! Who takes part, who of them is alive, and what a death means to the others.
+//! The participants, which of them live, and what a death means to the others.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -8,18 +8,19 @@ use crate::Result;
 use crate::layout::channel::{Role, SEATS, State, at};
 use crate::sys::seat::Seating;
 
-/// Who takes part and is alive.
+/// The participants that are attached and alive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Peers {
-    /// Those who have sent, and have not said that they send no more.
+    /// Those that have sent and not ended.
     pub producers: u32,
-    /// Those who have received.
+    /// Those that have received.
     pub consumers: u32,
-    /// Those who have done neither yet.
+    /// Those that have neither sent nor received.
     pub undecided: u32,
 }
 
-/// Takes a place in the roster. The caller has the seat, so an earlier owner that left something there has died.
+/// Enters the caller into the roster. The caller has the seat, so if an earlier owner has left something there, it has
+/// died.
 pub(super) fn sit_down(shared: &Shared<'_>, seat: u16) -> Result<()> {
     let before = Role(shared.words.role(seat)?.swap(Role::ATTACHED, SeqCst));
     if before.is_producing() {
@@ -28,7 +29,7 @@ pub(super) fn sit_down(shared: &Shared<'_>, seat: u16) -> Result<()> {
     Ok(())
 }
 
-/// Says what the caller does.
+/// Records what the caller does.
 pub(super) fn join(shared: &Shared<'_>, seat: u16, role: u8) -> Result<()> {
     if role & Role::CONSUMER != 0 {
         shared.set(Word::State, State::HAD_CONSUMER);
@@ -37,7 +38,7 @@ pub(super) fn join(shared: &Shared<'_>, seat: u16, role: u8) -> Result<()> {
     Ok(())
 }
 
-/// Leaves in good order.
+/// Leaves the roster in good order.
 pub(super) fn stand_up(shared: &Shared<'_>, seat: u16) -> Result<()> {
     if Role(shared.words.role(seat)?.swap(0, SeqCst)).is_producing() {
         algorithm::end(shared);
@@ -48,7 +49,7 @@ pub(super) fn stand_up(shared: &Shared<'_>, seat: u16) -> Result<()> {
     Ok(())
 }
 
-/// Looks which of the others have died, and counts the living, the caller too.
+/// Checks which of the others have died, and counts the living participants, including the caller.
 pub(super) fn look_after(shared: &Shared<'_>, own: u16) -> Result<Peers> {
     let mut peers = Peers::default();
     for seat in 1..SEATS {
@@ -57,8 +58,8 @@ pub(super) fn look_after(shared: &Shared<'_>, own: u16) -> Result<Peers> {
         if role.0 == 0 {
             continue;
         }
-        // While the caller has its seat nobody can take it, so what is cleared is the dead one's. Another process may have
-        // cleared it first: only what this call has cleared counts.
+        // While the caller has its seat, no participant can take it, so the cleared entry belongs to the dead one.
+        // Another process may have cleared it first: only entries that this call has cleared count.
         if seat != own
             && let Some(before) = shared.seat.in_other(seat, || cell.swap(0, SeqCst))
         {
@@ -76,7 +77,8 @@ pub(super) fn look_after(shared: &Shared<'_>, own: u16) -> Result<Peers> {
     Ok(peers)
 }
 
-/// How many have died since the caller was last told, or, for a newcomer, since anybody was.
+/// Returns how many producers have died since the caller last learned of deaths or, for a newcomer, since any
+/// participant did.
 pub(super) fn mourn(shared: &Shared<'_>, told: &mut u32) -> Result<u32> {
     let died = shared.load(Word::Died);
     let news = died.wrapping_sub(*told);

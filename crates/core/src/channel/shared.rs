@@ -9,7 +9,7 @@ use crate::lock::area::{Area, BYTES};
 use crate::sys::seat::Seating;
 use crate::{Error, Result, SharedBytes, sys};
 
-/// Everything that one call works on.
+/// Everything that one call uses.
 pub(super) struct Shared<'a> {
     pub(super) words: Words<'a>,
     pub(super) ring: Ring<'a>,
@@ -59,7 +59,7 @@ impl<'a> Shared<'a> {
         }]
     }
 
-    /// The lock under which one side works.
+    /// The lock under which one side sends or receives.
     pub(super) fn lock(&self, side: Side) -> &Area<'a> {
         &self.locks[side as usize]
     }

@@ -21,7 +21,7 @@ fn wait(channel: &Channel, timeout: Duration) -> Waited {
     }
 }
 
-/// Sends and receives a message in fragments, from any place in the ring on, in turns.
+/// Sends and receives a message in fragments in turns, from any position in the ring.
 fn pass(channel: &Channel, message: &[u8]) -> Vec<u8> {
     enter(channel, Side::Senders);
     enter(channel, Side::Receivers);

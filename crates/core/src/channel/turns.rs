@@ -1,4 +1,4 @@
-//! Taking the locks, and waiting for messages and for room.
+//! Takes the locks, and waits for messages and for room.
 
 use std::hint;
 use std::time::{Duration, Instant};
@@ -10,21 +10,21 @@ use crate::layout::channel::State as Said;
 use crate::lock::area::{AreaTurn, Progress};
 use crate::{Result, sys};
 
-/// The least time to look for a message before a sleep, to find out whether it pays again.
+/// The shortest time to check for a message before a sleep, to find out whether checking is useful again.
 const LEAST_SPIN: Duration = Duration::from_micros(1);
-/// How often those who only look have the others looked after.
+/// How often a participant that only tries checks whether the others live.
 const GLANCE: Duration = Duration::from_millis(5);
-/// The shortest and the longest sleep between two looks at the others.
+/// The shortest and the longest sleep between two checks of the others.
 const SLICES: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
 
-/// How far this participant is with waiting, on one side.
+/// The state of this participant's wait, on one side.
 #[derive(Debug)]
 pub(super) struct Waiting {
     turn: AreaTurn,
     since: Instant,
-    /// How long to look before a sleep: half as long when it did not pay.
+    /// How long to check before a sleep: half as long after a check in vain.
     spin: Duration,
-    /// Who was hungry, and since when this participant knows.
+    /// The seat that must not be overtaken, and since when this participant knows of it.
     hungry: Option<(u32, Instant)>,
 }
 
@@ -34,12 +34,12 @@ impl Waiting {
     }
 }
 
-/// What came of a slice of [`Channel::enter`].
+/// The result of a slice of [`Channel::enter`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entered {
-    /// The lock is ours.
+    /// The caller has the lock.
     Taken {
-        /// The last holder died inside.
+        /// The last holder died while it held the lock.
         recovered: bool,
     },
     /// There is time left: call again.
@@ -48,26 +48,26 @@ pub enum Entered {
     TimedOut,
 }
 
-/// What came of a slice of [`Channel::wait`].
+/// The result of a slice of [`Channel::wait`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
-    /// There is a message, or room: try.
+    /// There is a message, or room: try again.
     Ready,
     /// There is time left: call again.
     Again,
-    /// There was nothing in time.
+    /// There was none in time.
     TimedOut,
-    /// There never will be.
+    /// There will never be one.
     Ended,
-    /// As many producers have died: see [`Channel::mourn`].
+    /// This many producers have died: see [`Channel::mourn`].
     Died(u32),
-    /// Nobody is left who could make room.
+    /// No participant is left that could make room.
     NoConsumer,
 }
 
 impl Channel {
-    /// Takes the lock of a side, blocking for at most 50 ms; to be called until it comes to an end, at first with
-    /// `is_first`, from when on `timeout` counts.
+    /// Takes the lock of a side, blocking for at most 50 ms. Call it until it returns a final result, the first time
+    /// with `is_first`, which starts the `timeout`.
     ///
     /// # Errors
     /// As [`notify`](Self::notify).
@@ -87,7 +87,7 @@ impl Channel {
         })
     }
 
-    /// Releases the lock of a side. `false` when it was no longer held.
+    /// Releases the lock of a side. Returns `false` when it was no longer held.
     ///
     /// # Errors
     /// As [`notify`](Self::notify).
@@ -95,7 +95,7 @@ impl Channel {
         self.with(|shared, _| Ok(shared.lock(side).release()))
     }
 
-    /// Whether another waiter must be served first. Its claim ends when it does not come for a while.
+    /// Returns whether another waiter must be served first. Its claim ends when it does not come for a while.
     ///
     /// # Errors
     /// As [`notify`](Self::notify).
@@ -126,8 +126,8 @@ impl Channel {
         }
     }
 
-    /// Looks whether there is a message, or room for one of `length` bytes. Looks after the others when there is nothing,
-    /// if the last time was a while ago.
+    /// Checks for a message, or for room for one of `length` bytes. If there is none, and the last check of the others
+    /// was a while ago, checks whether they live.
     ///
     /// # Errors
     /// As [`notify`](Self::notify).
@@ -148,7 +148,7 @@ impl Channel {
         })
     }
 
-    /// As [`look`](Self::look), and has the [bell](Self::bell) rung when something changes.
+    /// As [`look`](Self::look), and requests a notification through the [bell](Self::bell) when something changes.
     ///
     /// # Errors
     /// As [`notify`](Self::notify).
@@ -161,7 +161,7 @@ impl Channel {
         self.look(side, length)
     }
 
-    /// Waits no more: others need not stand back.
+    /// Stops waiting: others need not stand back any more.
     ///
     /// # Errors
     /// As [`notify`](Self::notify).
@@ -172,8 +172,9 @@ impl Channel {
         })
     }
 
-    /// Waits for a message, or for room for one of `length` bytes, blocking for at most 50 ms; to be called until it comes
-    /// to an end, at first with `is_first`, from when on `timeout` counts. Looks for at most `spin` before it sleeps.
+    /// Waits for a message, or for room for one of `length` bytes, blocking for at most 50 ms. Call it until it returns
+    /// a final result, the first time with `is_first`, which starts the `timeout`. Checks for at most `spin` before it
+    /// sleeps.
     ///
     /// # Errors
     /// As [`notify`](Self::notify).
@@ -256,14 +257,14 @@ impl Channel {
     fn find(&self, shared: &Shared<'_>, state: &mut State, side: Side, length: u32) -> Waited {
         let found = match side {
             Side::Receivers => algorithm::look_for_message(shared, state.told),
-            // Positions that are wrong are for the one that has the lock to report.
+            // The participant that has the lock reports wrong positions.
             Side::Senders => algorithm::look_for_room(shared, |head, tail| {
                 shared.ring.place(head, tail, length).is_ok_and(|place| place.is_some())
                     || shared.ring.used(head, tail).is_err()
             }),
         };
         match found {
-            // The holder of the lock is served now.
+            // The holder of the lock has now been served.
             Look::Ready if shared.lock(side).holder() != Some(self.seat()) && self.stands_back(shared, state, side) => {
                 Waited::Again
             }
@@ -274,11 +275,11 @@ impl Channel {
         }
     }
 
-    /// Looks which of the others have died. A lock that one of them held is freed.
+    /// Checks which of the others have died, and frees a lock that one of them held.
     fn look_after(&self, shared: &Shared<'_>, state: &mut State, side: Side) -> Result<()> {
         state.looked_after = Some(Instant::now());
         roster::look_after(shared, self.seat())?;
-        // Of the other side. A waiter of this side takes the lock itself, and then finds a dead holder.
+        // The lock of the other side. A waiter of this side takes its own lock, and then finds a dead holder.
         let other = if side == Side::Receivers { Side::Senders } else { Side::Receivers };
         if shared.lock(other).free_dead() {
             algorithm::notify_all(shared);
@@ -287,7 +288,8 @@ impl Channel {
     }
 }
 
-/// Whether nobody is left who could make room. Only a channel that knows its producers gives up on new consumers.
+/// Returns whether no participant is left that could make room. Only a channel that knows its producers stops waiting
+/// for new consumers.
 fn is_abandoned(shared: &Shared<'_>, own: u16) -> Result<bool> {
     if shared.header.producers == 0 || shared.load(Word::State) & Said::HAD_CONSUMER == 0 {
         return Ok(false);
