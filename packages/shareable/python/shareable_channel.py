@@ -62,7 +62,7 @@ class MessageSizeError(ChannelError):
 
 
 class NoConsumer(ChannelError):
-    """The ring is full, and nobody is left who could make room."""
+    """The ring is full, and no consumer is left that could make room."""
 
 
 class ProducerDied(ChannelError):
@@ -319,7 +319,7 @@ class Channel:
         return seat
 
     def _in_seat(self, seat, action):
-        """Calls `action` while nobody has the seat; False when somebody has it."""
+        """Calls `action` while no process has the seat; returns False when one has it."""
         if seat == self._seat or not self._lock_byte(seat, fcntl.F_WRLCK):
             return False
         try:

@@ -166,7 +166,7 @@ export class ProducerDiedError extends ChannelError {
   }
 }
 
-/** The ring is full, and nobody is left who could make room (`ERR_SHM_NO_CONSUMER`). */
+/** The ring is full, and no consumer is left that could make room (`ERR_SHM_NO_CONSUMER`). */
 export class NoConsumerError extends ChannelError {
   static {
     setName(this, 'NoConsumerError');

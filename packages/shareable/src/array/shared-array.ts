@@ -93,7 +93,7 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
   }
 
   /**
-   * Creates an array of zeros in a segment of its own. On Linux nobody can attach before it is complete.
+   * Creates an array of zeros in its own segment. On Linux no process can attach before it is complete.
    *
    * @param shape the length of each dimension, in elements: at most 64 integers from 0 to 2^53 - 1
    * @throws {RangeError} `ERR_OUT_OF_RANGE` for such a shape that is out of range or larger than any address space

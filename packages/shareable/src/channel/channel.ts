@@ -441,7 +441,7 @@ export class Channel<T extends {} | null = unknown & {}>
   }
 
   /**
-   * Says to all that nobody sends any more: the stream ends after what was sent. Idempotent.
+   * Ends the sending of all participants: the stream ends after the messages that were sent. Idempotent.
    *
    * @param options `immediate` also discards what waits
    */
@@ -463,7 +463,7 @@ export class Channel<T extends {} | null = unknown & {}>
   }
 
   /**
-   * Removes the name of the channel's segment at once: nobody can attach any more. Those who have attached go on using it.
+   * Removes the name of the channel's segment at once: no process can attach any more. Existing attachments keep working.
    *
    * @throws {SegmentNotFoundError} `ENOENT` when it was unlinked before, by anyone
    * @throws {SegmentAccessError} `EACCES` or `EPERM` when this user may not

@@ -38,7 +38,7 @@ export function died(segment: string, producers: number): ProducerDiedError {
   return new ProducerDiedError(message, producers, segment);
 }
 
-/** The error for a full ring that nobody empties. */
+/** The error for a full ring without a consumer. */
 export function noConsumer(segment: string): NoConsumerError {
   const message = `channel '${segment}' is full, and no consumer is left that could make room`;
   return new NoConsumerError(message, { code: 'ERR_SHM_NO_CONSUMER', segment });

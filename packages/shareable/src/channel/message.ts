@@ -54,7 +54,7 @@ export class Message<T> implements Disposable {
     return this.#place?.decode() as T;
   }
 
-  /** Whether somebody had it before, and died or gave it back. */
+  /** Whether a consumer had it before, and died or gave it back. */
   get redelivered(): boolean {
     return this.#place?.redelivered ?? false;
   }

@@ -63,7 +63,7 @@ export class Ring {
   /** Whether this instance has the lock SEND, or RECEIVE. */
   sends = false;
   receives = false;
-  /** Whether somebody had the message that {@link next} has found before. */
+  /** Whether a consumer has had the message that {@link next} has found before. */
   wasTouched = false;
 
   readonly #seat: number;
@@ -110,7 +110,7 @@ export class Ring {
     this.all = NO_BYTES;
   }
 
-  /** Whether it was said that nobody sends any more. */
+  /** Whether all sending has ended. */
   get isShut(): boolean {
     return ((this.#words[STATE] as number) & IS_SHUT) !== 0;
   }
@@ -253,7 +253,7 @@ export class Ring {
     throw corrupt(this.name);
   }
 
-  /** Marks the message that {@link next} has found as one that somebody has had. */
+  /** Marks the message that {@link next} has found as one that a consumer has had. */
   touch(): void {
     const word = RING_WORD + 2 * (this.#at & this.#mask) + 1;
     this.#words[word] = (this.#words[word] as number) | TOUCHED;

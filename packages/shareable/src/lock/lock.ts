@@ -263,7 +263,7 @@ export class Lock implements Disposable {
   }
 
   /**
-   * Removes the name of the lock's segment at once: nobody can attach any more. Existing attachments keep working.
+   * Removes the name of the lock's segment at once: no process can attach any more. Existing attachments keep working.
    *
    * @throws {SegmentNotFoundError} `ENOENT` when a process has unlinked it before
    * @throws {SegmentAccessError} `EACCES` or `EPERM` when this user is not allowed to

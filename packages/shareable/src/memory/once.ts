@@ -2,7 +2,7 @@
  * Creates a segment exactly once, however many processes ask for it at the same time.
  *
  * A maker is the process that has created the *gate*: a tiny segment of its own, whose name follows from the name that is
- * wanted. Creating it is exclusive, and its owner's tracker unlinks it when the owner dies. So nobody has to be asked, and a
+ * wanted. Creating it is exclusive, and its owner's tracker unlinks it when the owner dies. So no server is needed, and a
  * waiter only looks whether the wanted segment is there, or the gate is gone.
  */
 import { createHash } from 'node:crypto';
@@ -182,7 +182,7 @@ function aborted(name: string, signal: AbortSignal): SharedMemoryError {
   });
 }
 
-/** Attaches to the segment; makes it if it is not there and nobody else makes it; otherwise waits for the maker. */
+/** Attaches to the segment; makes it if it does not exist and no other process is making it; otherwise waits for the maker. */
 export async function once<Shm extends Instance>(request: Request<Shm>): Promise<Shm> {
   const { name, options, timeout, signal, wrap } = request;
   const start = performance.now();

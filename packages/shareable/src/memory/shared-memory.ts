@@ -186,13 +186,13 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   /**
    * Attaches to the segment called `name`. If it does not exist, one process creates it and the others wait for it.
    *
-   * Exactly one process, or thread, at a time runs `make`. The name appears when `make` has ended, so nobody attaches to
+   * Exactly one process, or thread, at a time runs `make`. The name appears when `make` has ended, so no process attaches to
    * a segment that is half filled. When `make` throws, its caller gets the error; when its process dies, nothing is left. In
    * both cases the next waiter runs its own `make`. Where a segment cannot be hidden while it is filled (macOS, Windows),
    * `make` fills another one that is copied at the end, and only `once` waits for the copy.
    *
    * With `track: true`, the default, the maker owns the segment, as with {@link create}: it goes with the maker's scope or
-   * process, while others keep what they have attached to. With `track: false` it stays until somebody calls
+   * process, while others keep what they have attached to. With `track: false` it stays until a process calls
    * {@link unlink}, which is what a cache for processes that come and go needs. A manager's `once` is the third way.
    *
    * @param options.timeout how long to wait for another maker, in milliseconds. Default: for ever. A `make` of this call
