@@ -10,13 +10,14 @@ pub trait Keeper: Debug + Send + Sync {
     /// Checks that it accepts segments. Called before one is created.
     ///
     /// # Errors
-    /// [`Kind::ManagerClosed`] when it does not.
+    /// [`Kind::ManagerClosed`](crate::Kind::ManagerClosed) when it does not.
     fn check(&self) -> Result<()>;
 
     /// Takes over a segment. The segment has its name by now, and is on record with this process's tracker.
     ///
     /// # Errors
-    /// [`Kind::ManagerClosed`], and other errors of the keeper. The segment's creator must then unlink it.
+    /// [`Kind::ManagerClosed`](crate::Kind::ManagerClosed), and other errors of the keeper. The segment's creator must then
+    /// unlink it.
     fn keep(&self, registration: &Registration, mapping: &Mapping) -> Result<()>;
 
     /// Records that this process has unlinked a segment that it keeps.

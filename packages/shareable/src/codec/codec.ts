@@ -1,4 +1,4 @@
-/** What turns values into bytes in shared memory, and back. Used by channels and shared values alike. */
+/** Codecs: they turn values into bytes in shared memory, and back. Channels use them. */
 
 /**
  * A piece of memory to write to or read from: views of all of it, and where the piece lies in them, because making a view
