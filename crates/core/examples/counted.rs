@@ -1,7 +1,7 @@
 //! Repeats one operation for a tool that counts instructions: `counted OPERATION TIMES LENGTH`.
 //!
-//! What comes before the operation costs the same however often it is done, so the difference of two runs is what the
-//! operation costs. `benches/guard` does that.
+//! The work before the operation costs the same however often the operation runs, so the difference of two runs is the
+//! cost of the operation. `benches/guard` computes it.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -74,7 +74,7 @@ fn main() {
     }
 }
 
-/// Does something again and again, and keeps its results from being optimized away.
+/// Repeats an operation, and keeps its results from being optimized away.
 fn repeat<T, E: std::fmt::Debug>(times: usize, mut act: impl FnMut(usize) -> Result<T, E>) {
     for time in 0..times {
         black_box(act(black_box(time)).expect("it works"));

@@ -1,10 +1,11 @@
 //! A process for the fault commands of `test/verify/faults`, which stop, starve or kill it while it uses segments.
 //!
-//! - `step OPERATION NAME VICTIM HELPER`: prepares, says `ready`, does one operation when it is sent a line and says how
-//!   that ended; after another line tidies up and says what it still holds, and starts over after a third;
+//! - `step OPERATION NAME VICTIM HELPER`: prepares, and prints `ready`. After one line of input, it does the operation
+//!   and prints the result. After a second line, it tidies up and prints what it still holds. After a third, it starts
+//!   over;
 //! - `random PREFIX VICTIM HELPER SEED MICROSECONDS`: uses segments at random until it kills itself;
-//! - `own PREFIX COUNT SIZE HELPER`: owns segments, says `ready` and waits to be killed. With `-` for a helper it has no
-//!   tracker.
+//! - `own PREFIX COUNT SIZE HELPER`: owns segments, prints `ready` and waits to be killed. If the helper is `-`, it has
+//!   no tracker.
 
 #[cfg(target_os = "linux")]
 mod operation;
@@ -43,7 +44,7 @@ fn main() {
             println!("ready");
             // The parent keeps the other end open.
             let _ = stdin().read(&mut [0]);
-            // Not dropped: this process is meant to leave them behind.
+            // Not dropped: this process must leave them behind.
             std::mem::forget(segments);
         }
         _ => panic!("{arguments:?} is not what this program understands; see the top of its source"),

@@ -1,4 +1,4 @@
-//! The operations that are interrupted, what comes before them, and what tidies up after them.
+//! The operations that are interrupted, their preparation, and the tidying up after them.
 
 use std::env;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use shareable_core::{Access, AttachOptions, CreateOptions, Error, Kind, Lifetime
 
 use crate::step::{SIZE, kill_helper};
 
-/// No wait of an operation is longer.
+/// The longest wait of an operation.
 const MAX_WAIT: Duration = Duration::from_secs(5);
-/// How long a lock that stays taken is waited for.
+/// How long to wait for a lock that stays taken.
 const MOMENT: Duration = Duration::from_millis(5);
 
 /// What was created or attached.
@@ -45,7 +45,7 @@ fn key() -> Key {
     Key::new(b"the key of the fault commands".to_vec()).expect("a key")
 }
 
-/// What an operation finds.
+/// Prepares what an operation needs.
 pub fn prepare(operation: &str, name: &str, victim: &str) -> Held {
     let mut held = Held::default();
     prepare_in(&mut held, operation, name, victim).expect("what the operation needs");
@@ -225,11 +225,11 @@ fn use_manager(operation: &str, name: &str, held: &mut Held) -> Result<()> {
     Ok(())
 }
 
-/// Disposes of everything, and shows that segments can be created and used as ever.
+/// Disposes of everything, and checks that segments can still be created and used.
 pub fn tidy_up(name: &str, held: Held) -> Result<()> {
     let Held { segments, lists, locks, blocks, managers } = held;
     drop(lists);
-    // The one that owns the segment last.
+    // The owner of the segment comes last.
     for lock in locks.into_iter().rev() {
         lock.give_up();
         lock.dispose()?;
@@ -237,7 +237,7 @@ pub fn tidy_up(name: &str, held: Held) -> Result<()> {
     let is_kept = blocks.is_some() || !managers.is_empty();
     let is_owned = segments.iter().any(Segment::is_owner);
     for segment in segments {
-        // What was meant to outlive this process is not.
+        // Not part of the next round: unlink a segment that was meant to outlive this process.
         let detached = !segment.is_owner() && segment.name().as_str() == name;
         segment.dispose()?;
         if detached && !is_kept && !is_owned {
@@ -252,7 +252,7 @@ pub fn tidy_up(name: &str, held: Held) -> Result<()> {
     }
     match Segment::attach(&named(name), AttachOptions::default()) {
         Ok(_) if is_kept => return Err(Error::new(Kind::System, "the manager has left it behind")),
-        // Dropped without a word, or created for an answer that never came.
+        // Dropped without closing, or created for a reply that never came.
         Ok(segment) => segment.unlink()?,
         Err(e) if e.kind() == Kind::NotFound => {}
         Err(e) => return Err(e),

@@ -1,4 +1,4 @@
-//! Uses of segments at random, until the process kills itself at a moment that no use knows of.
+//! Uses segments at random, until the process kills itself at an arbitrary moment.
 
 use std::thread;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub fn run(prefix: &str, victim: &str, seed: u64, microseconds: u64) {
     let mut held: Vec<Segment> = Vec::new();
     loop {
         match step(prefix, victim, &mut random, &mut held) {
-            // Names are few, so that they meet; and one may be unlinked twice.
+            // There are few names, so that uses collide; and one may be unlinked twice.
             Err(e) if !matches!(e.kind(), Kind::Exists | Kind::NotFound) => {
                 eprintln!("unexpected: {e}");
                 return;

@@ -9,7 +9,7 @@ use shareable_core::Error;
 
 use crate::operation::{operate, prepare, tidy_up};
 
-/// Nothing else of this process has as many bytes.
+/// No other memory of this process has this many bytes.
 pub const SIZE: usize = 211 * 4096;
 
 /// Runs the role: the same operation again and again, until the other end of standard input closes.
@@ -35,20 +35,20 @@ fn describe(error: &Error) -> String {
     format!("error {:?} {}", error.kind(), error.message())
 }
 
-/// Waits for a line, by a system call that is made nowhere else: it is under way when a tracer comes, which then may or
-/// may not count it.
+/// Waits for a line, by a system call that is made nowhere else. A tracer that attaches while the call runs may or may
+/// not count it.
 fn wait() -> Option<()> {
     let (mut line, mut nothing) = ([0], [0]);
     let read = readv(stdin(), &mut [IoSliceMut::new(&mut line), IoSliceMut::new(&mut nothing)]);
     (read == Ok(1)).then_some(())
 }
 
-/// A system call that does nothing and is made nowhere else.
+/// Makes a system call that does nothing and is made nowhere else.
 fn mark() {
     let _ = test_kill_process(getpid());
 }
 
-/// Open files, mappings of segments or of the size of ours, and children.
+/// Counts open files, mappings of segments or of the size of ours, and children.
 fn inventory() -> String {
     let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let is_ours = |line: &&str| line.contains("/dev/shm/") || length(line) == Some(SIZE);
@@ -56,7 +56,7 @@ fn inventory() -> String {
     format!("files={files} mappings={} children={}", maps.lines().filter(is_ours).count(), children().len())
 }
 
-/// The length of the range that a line of proc_pid_maps(5) is about.
+/// Returns the length of the range in a line of proc_pid_maps(5).
 fn length(line: &str) -> Option<usize> {
     let (start, end) = line.split_once(' ')?.0.split_once('-')?;
     let parse = |address| usize::from_str_radix(address, 16).ok();
@@ -68,11 +68,11 @@ fn children() -> Vec<i32> {
     list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
-/// Kills the helper, and waits until it is gone.
+/// Kills the helper, and waits until it has ended.
 pub fn kill_helper() {
     for pid in children() {
         let _ = kill_process(Pid::from_raw(pid).expect("a process"), Signal::KILL);
-        // It is gone when its last thread is; what is left of it then is for its parent to wait for.
+        // It has ended when its last thread has; then it is a zombie, which its parent reaps.
         let is_gone = || {
             let is_zombie = fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "));
             is_zombie && fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count) == 1
