@@ -129,7 +129,7 @@ pub(crate) fn effective_user() -> u32 {
 /// See [`crate::sys`].
 pub(crate) fn at_exit(f: extern "C" fn()) {
     // SAFETY: the function takes no arguments and is part of this library, which is never unloaded: the library also
-    // has signal handlers and thread destructors. If the C library has no room for it, the system ends the helper.
+    // has signal handlers and thread destructors. If the C library has no room for it, the system reaps the helper.
     let _ = unsafe { libc::atexit(f) };
 }
 
