@@ -21,9 +21,9 @@ const targets = {
   tracker: { maxLength: 128, share: 1 },
   manager: { maxLength: 128, share: 1 },
   handshake: { maxLength: 160, share: 1 },
-  channel: { maxLength: 192, share: 0.3 },
-  ledger: { maxLength: 512, share: 0.3 },
-  npy: { maxLength: 192, share: 0.3 },
+  channel: { maxLength: 192, share: 0.1 },
+  ledger: { maxLength: 512, share: 0.1 },
+  npy: { maxLength: 192, share: 0.1 },
   codec: { maxLength: 96, share: 0.1 },
 };
 

@@ -32,16 +32,19 @@ export const programPath = (target: string): string => join(workPath, triple, 'r
 /** Builds all targets, thorough or fast. Sanitizers are unstable options, which the stable compiler accepts on request. */
 export function build(isThorough: boolean): void {
   mkdirSync(workPath, { recursive: true });
-  const profile = `profile.release.package.shareable-core.rustflags=${JSON.stringify([...COVERAGE, ...(isThorough ? [COMPARES] : [])])}`;
-  const command = ['build', '--release', '--locked', '--bins', '--target', triple, '-Zprofile-rustflags'];
-  execFileSync('cargo', [...command, '--config', profile], {
+  const flags = [...COVERAGE, ...(isThorough ? [COMPARES] : [])];
+  const command = ['build', '--release', '--locked', '--bins', '--target', triple];
+  execFileSync('cargo', command, {
     cwd: crate,
     stdio: 'inherit',
     env: {
       ...process.env,
       CARGO_TARGET_DIR: workPath,
       RUSTC_BOOTSTRAP: '1',
-      RUSTFLAGS: '--cfg fuzzing -Zsanitizer=address',
+      // The second name makes Cargo build again when the flags of the core change, which it does not see.
+      RUSTFLAGS: `--cfg fuzzing -Zsanitizer=address${isThorough ? ' --cfg thorough' : ''}`,
+      RUSTC_WRAPPER: join(import.meta.dirname, 'rustc.sh'),
+      SHAREABLE_FUZZ_FLAGS: flags.join(' '),
     },
   });
 }
