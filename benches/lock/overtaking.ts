@@ -32,7 +32,7 @@ function quantile(sorted: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }
 
-/** Measures one way for so many milliseconds; `hold` is the length of a greedy turn in microseconds. */
+/** Measures one way for a number of milliseconds; `hold` is the length of a greedy turn in microseconds. */
 export async function measureOvertaking(way: Way, milliseconds: number, hold: number): Promise<Overtaking> {
   using lock = Lock.create();
   using shm = SharedMemory.create(64);

@@ -3,21 +3,7 @@ import type { Dtype } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 import { exists, freshName, pathOf } from '../support/segments.ts';
-
-const dtypes: Dtype[] = [
-  'int8',
-  'uint8',
-  'int16',
-  'uint16',
-  'int32',
-  'uint32',
-  'int64',
-  'uint64',
-  'float16',
-  'float32',
-  'float64',
-  'bool',
-];
+import { dtypes } from './dtypes.ts';
 
 describe('create', () => {
   test.each(dtypes)('makes zeros of dtype %s', (dtype) => {

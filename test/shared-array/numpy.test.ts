@@ -9,21 +9,8 @@ import type { Child } from '../support/child.ts';
 import { runPython } from '../support/python.ts';
 import { scientificPython } from '../support/scientific-python.ts';
 import { freshName, pathOf } from '../support/segments.ts';
+import { dtypes } from './dtypes.ts';
 
-const dtypes: Dtype[] = [
-  'int8',
-  'uint8',
-  'int16',
-  'uint16',
-  'int32',
-  'uint32',
-  'int64',
-  'uint64',
-  'float16',
-  'float32',
-  'float64',
-  'bool',
-];
 const shapes = [[], [0], [5], [2, 3], [2, 0], [2, 3, 4]];
 
 interface Facts {
