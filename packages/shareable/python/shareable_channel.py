@@ -481,9 +481,11 @@ class Channel:
     def _frame(self):
         """The frame at the head: its kind, payload's place and length, and where the next one is; None without one."""
         head, tail = self._load(_HEAD), self._load(_TAIL)
-        for _ in range(2):
+        for is_behind_padding in (False, True):
             used = self._used(head, tail)
             if used == 0:
+                if is_behind_padding:
+                    raise LayoutError("the ring is damaged: nothing follows padding")
                 return None
             at = head % self._units
             length, kind, seat = _FRAME.unpack_from(self._map, _RING + 8 * at)

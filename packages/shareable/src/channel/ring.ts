@@ -228,7 +228,11 @@ export class Ring {
       const head = this.#read;
       if (head === this.#seenTail) {
         this.#seenTail = Atomics.load(words, TAIL);
-        if (head === this.#seenTail) return NOTHING;
+        if (head === this.#seenTail) {
+          // Padding and the frame behind it are published together.
+          if (frames > 0) throw corrupt(this.name);
+          return NOTHING;
+        }
       }
       const used = (this.#seenTail - head) >>> 0;
       const at = head & this.#mask;

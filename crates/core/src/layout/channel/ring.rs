@@ -107,16 +107,17 @@ impl<'a> Ring<'a> {
         if used > self.capacity() { Err(corrupt("its ends are too far apart")) } else { Ok(used) }
     }
 
-    /// Reads the frame at `head`, after padding. Returns `None` if there is no frame before `tail`.
+    /// Reads the frame at `head`, after padding. Returns `None` if `tail` is at `head`. Padding and the frame behind it are
+    /// published together, so padding alone is an error: a ring that has bytes but no frame would keep a consumer from
+    /// both sleeping and receiving.
     ///
     /// # Errors
     /// [`Kind::Layout`](crate::Kind::Layout) when the bytes there are not a frame.
     pub fn frame(self, head: u32, tail: u32) -> Result<Option<Frame>> {
         let mut position = head;
-        // Padding is followed by a frame at the beginning of the ring.
-        for _ in 0..2 {
+        for is_behind_padding in [false, true] {
             if self.used(position, tail)? == 0 {
-                return Ok(None);
+                return if is_behind_padding { Err(corrupt("nothing follows padding")) } else { Ok(None) };
             }
             let frame = self.header(position, tail)?;
             if frame.kind != Kind::Padding {

@@ -36,6 +36,17 @@ fn the_bytes_of_a_frame_never_change() {
 }
 
 #[test]
+fn padding_with_no_frame_behind_it_is_refused() {
+    let mut memory = [0; WORDS];
+    let ring = Ring::new(SharedBytes::from_words(&mut memory), &HEADER).unwrap();
+    let position = ring.place(510, 510, 11).unwrap().unwrap();
+    let end = ring.write(510, position, Kind::Whole, 1, [b"hello ", b"world"]);
+    assert_eq!(ring.frame(510, end).unwrap().unwrap().position, 512);
+    assert_eq!(ring.frame(510, 510).unwrap(), None);
+    assert_eq!(ring.frame(510, 512).unwrap_err().kind(), ErrorKind::Layout);
+}
+
+#[test]
 fn a_segment_without_a_whole_channel_is_refused() {
     let mut memory = [0; WORDS];
     let check = |memory: &mut [u64]| Header::read(SharedBytes::from_words(memory)).unwrap_err().kind();
