@@ -5,17 +5,19 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::os::unix::net::UnixListener;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread;
+use std::time::Duration;
 
 use common::{Temporary, attach, detached, exists, fresh, load, random, refused, store, watchdog};
 use rustix::fs::{CWD, FileType, Mode, chown, mknodat};
 use rustix::process::{Uid, geteuid, umask};
-use shareable_core::{Access, AttachOptions, CreateOptions, Foreign, Kind, Name, Segment, Umask};
+use shareable_core::{Access, AttachOptions, CreateOptions, Foreign, Kind, Name, Segment, Umask, stale};
 
 const READ_ONLY: AttachOptions = AttachOptions { access: Access::ReadOnly, foreign: Foreign::Refuse };
 
@@ -213,4 +215,29 @@ fn the_addresses_of_a_closed_segment_read_as_zeros_and_writes_reach_no_process()
     assert_eq!(alias.load(Relaxed), 0);
     alias.store(6, Relaxed);
     assert_eq!((alias.load(Relaxed), load(&other, 0)), (6, 5));
+}
+
+#[test]
+fn processes_that_list_segments_do_not_look_like_users_of_them() {
+    const LISTS: u32 = 150;
+    let _watchdog = watchdog();
+    let name = random();
+    let segment = Segment::create(64, &detached(Some(&name))).unwrap();
+    drop(segment);
+    let is_in_use = || stale::list().into_iter().find(|found| found.name == name.as_str()).unwrap().is_in_use;
+    let is_done = AtomicBool::new(false);
+    let seen = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_done.load(Relaxed) {
+                let _ = is_in_use();
+                // Programs list segments now and then. In a closed loop, a file would be open half of the time.
+                thread::sleep(Duration::from_millis(2));
+            }
+        });
+        let seen: BTreeSet<_> = (0..LISTS).map(|_| is_in_use()).collect();
+        is_done.store(true, Relaxed);
+        seen
+    });
+    attach(&name).unwrap().unlink().unwrap();
+    assert_eq!(seen, BTreeSet::from([Some(false)]));
 }

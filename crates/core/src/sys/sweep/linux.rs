@@ -234,34 +234,65 @@ impl Drop for Lease<'_> {
 
 /// Returns all segments of the mount.
 pub(crate) fn list() -> Vec<Found> {
-    let user = geteuid().as_raw();
     let records = records();
-    segments()
-        .map(|(name, stat)| {
-            let is_tracked = is_marked(&name, &stat);
-            let file = open(&name).ok();
-            let record = records.get(&identity(&stat));
-            let is_in_use = file.as_ref().filter(|_| stat.st_uid == user).and_then(|file| match Lease::take(file) {
-                Ok(_lease) => Some(false),
-                Err(Errno::AGAIN) => Some(true),
-                Err(_) => None,
-            });
-            #[allow(clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "sizes and times are positive")]
-            Found {
-                name,
-                identity: identity(&stat),
-                size: stat.st_size as u64,
-                resident_bytes: stat.st_blocks as u64 * 512,
-                uid: stat.st_uid,
-                mode: stat.st_mode & 0o777,
-                created_at: stat.st_ctime as f64 + stat.st_ctime_nsec as f64 / 1e9,
-                is_tracked,
-                is_in_use,
-                owner: record.map(|(owner, _)| *owner).or_else(|| file.as_ref().and_then(creator)),
-                origin: record.map(|(_, origin)| origin.clone()).filter(|origin| !origin.is_empty()),
-            }
-        })
-        .collect()
+    let mut listed: Vec<_> = segments().map(|(name, stat)| describe(name, &stat, &records)).collect();
+    let pauses = PAUSES.iter().map(|pause| *pause + Duration::from_micros(100 * u64::from(process::id() % 16)));
+    for pause in pauses {
+        let mut doubtful: Vec<_> =
+            listed.iter_mut().filter(|found| is_ours(found) && found.is_in_use != Some(false)).collect();
+        if doubtful.is_empty() {
+            break;
+        }
+        thread::sleep(pause);
+        for found in &mut doubtful {
+            look_again(found, &records);
+        }
+    }
+    listed
+}
+
+/// How long [`list`] waits before it looks again at segments that seem to be in use. A process that lists or sweeps has
+/// each file open for microseconds, and during that time others see it as a user of the segment.
+const PAUSES: [Duration; 3] = [Duration::from_millis(1), Duration::from_millis(4), Duration::from_millis(16)];
+
+fn is_ours(found: &Found) -> bool {
+    found.uid == geteuid().as_raw()
+}
+
+/// Describes a listed segment again, unless it was unlinked meanwhile.
+fn look_again(found: &mut Found, records: &BTreeMap<Identity, (Holder, String)>) {
+    let stat = statat(CWD, format!("{MOUNT}/{}", found.name), AtFlags::SYMLINK_NOFOLLOW);
+    if let Some(stat) = stat.ok().filter(|stat| identity(stat) == found.identity) {
+        *found = describe(found.name.clone(), &stat, records);
+    }
+}
+
+/// Returns whether another process has an open file of this user open or mapped, or `None` where that is unknown.
+fn use_of(file: &OwnedFd) -> Option<bool> {
+    match Lease::take(file) {
+        Ok(_lease) => Some(false),
+        Err(Errno::AGAIN) => Some(true),
+        Err(_) => None,
+    }
+}
+
+fn describe(name: String, stat: &Stat, records: &BTreeMap<Identity, (Holder, String)>) -> Found {
+    let file = open(&name).ok();
+    let record = records.get(&identity(stat));
+    #[allow(clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "sizes and times are positive")]
+    Found {
+        is_tracked: is_marked(&name, stat),
+        identity: identity(stat),
+        size: stat.st_size as u64,
+        resident_bytes: stat.st_blocks as u64 * 512,
+        uid: stat.st_uid,
+        mode: stat.st_mode & 0o777,
+        created_at: stat.st_ctime as f64 + stat.st_ctime_nsec as f64 / 1e9,
+        is_in_use: file.as_ref().filter(|_| stat.st_uid == geteuid().as_raw()).and_then(use_of),
+        owner: record.map(|(owner, _)| *owner).or_else(|| file.as_ref().and_then(creator)),
+        origin: record.map(|(_, origin)| origin.clone()).filter(|origin| !origin.is_empty()),
+        name,
+    }
 }
 
 /// Returns what the ledgers of this user's processes contain about segments: the owner of each, and where it was
