@@ -55,6 +55,11 @@ fn no_bytes_make_a_tracker_misbehave() {
 }
 
 #[test]
+fn no_bytes_make_a_trailer_misbehave() {
+    replay("trailer", targets::trailer::run);
+}
+
+#[test]
 fn no_bytes_make_a_manager_or_its_members_misbehave() {
     replay("manager", targets::manager::run);
 }

@@ -23,6 +23,7 @@ const targets = {
   handshake: { maxLength: 160, share: 1 },
   channel: { maxLength: 192, share: 0.1 },
   ledger: { maxLength: 512, share: 0.1 },
+  trailer: { maxLength: 72, share: 0.1 },
   npy: { maxLength: 192, share: 0.1 },
   codec: { maxLength: 96, share: 0.1 },
 };

@@ -12,6 +12,7 @@ mod memory;
 pub mod npy;
 mod same;
 pub mod tracker;
+pub mod trailer;
 
 /// Cuts bytes as a stream may deliver them: one piece of `first` bytes, then pieces of `step`.
 fn cut(bytes: &[u8], first: u8, step: u8) -> impl Iterator<Item = &[u8]> {
