@@ -99,6 +99,19 @@ describe.runIf(canRun)('the cluster', { timeout: 120_000 }, () => {
     return outcome.loads;
   }
 
+  function startAnother(queue: string): ChildProcess {
+    const options = { redis: redis.address, dataset, machines: 1, workers: 2, jobs: 12 };
+    return startAgent(queue, { ...options, env: { FLIGHTS_ROWS: String(ROWS), JOB_MILLISECONDS: '50' } });
+  }
+
+  /** Tells an agent to end, and waits until it has. */
+  async function end(agent: ChildProcess | undefined): Promise<void> {
+    if (agent === undefined || agent.exitCode !== null || agent.signalCode !== null) return;
+    const exit = once(agent, 'exit');
+    agent.kill('SIGTERM');
+    await exit;
+  }
+
   const pidsOf = (agents: readonly ChildProcess[]) => agents.map(({ pid }) => pid ?? 0);
 
   test('loads the dataset once for all workers of a machine', async () => {
@@ -129,10 +142,22 @@ describe.runIf(canRun)('the cluster', { timeout: 120_000 }, () => {
     const loads = await survive({}, async (agents, queue) => {
       const workers = await find(pidsOf(agents), 'bullmq');
       for (const pid of [...pidsOf(agents), ...workers]) process.kill(pid, 'SIGKILL');
-      const options = { redis: redis.address, dataset, machines: 1, workers: 2, jobs: 12 };
-      second = startAgent(queue, { ...options, env: { FLIGHTS_ROWS: String(ROWS), JOB_MILLISECONDS: '50' } });
+      second = startAnother(queue);
     });
-    second?.kill('SIGTERM');
+    await end(second);
+    expect(loads).toBeLessThanOrEqual(2);
+  });
+
+  test('ends an agent that is told to end while Redis is away, and another takes over', async () => {
+    let second: ChildProcess | undefined;
+    const loads = await survive({}, async (agents, queue) => {
+      await find(pidsOf(agents), 'bullmq');
+      await redis.stop('SIGKILL');
+      await Promise.all(agents.map(end));
+      await redis.start();
+      second = startAnother(queue);
+    });
+    await end(second);
     expect(loads).toBeLessThanOrEqual(2);
   });
 
