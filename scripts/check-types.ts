@@ -3,12 +3,6 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 
-/**
- * A CommonJS file that gets an ES module is intended, because every supported Node can `require` one. Only TypeScript's
- * mode `node16` reports it, which is older.
- */
-const MEANT = new Set(['CJSResolvesToESM']);
-
 /** Returns the problems of the package in `tarball`. */
 export async function checkTypes(tarball: Buffer): Promise<string[]> {
   const file = new Uint8Array(tarball);
@@ -17,6 +11,5 @@ export async function checkTypes(tarball: Buffer): Promise<string[]> {
 
   const analysis = await checkPackage(createPackageFromTarballData(file));
   if (!analysis.types) return [...lints, 'attw: the package has no types'];
-  const wrong = analysis.problems.filter(({ kind }) => !MEANT.has(kind));
-  return [...lints, ...wrong.map((problem) => `attw: ${JSON.stringify(problem)}`)];
+  return [...lints, ...analysis.problems.map((problem) => `attw: ${JSON.stringify(problem)}`)];
 }

@@ -91,7 +91,7 @@ export function packLocal(target: string, destination: string): Packed {
     // Without the script that would fetch the files that are written below.
     const { scripts: _, ...manifest } = readManifest(folderOf(target));
     writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest, null, 2));
-    copyFileSync(join(folderOf(target), 'README.md'), join(folder, 'README.md'));
+    for (const name of ['README.md', 'index.js']) copyFileSync(join(folderOf(target), name), join(folder, name));
     const native = join(root, 'packages/shareable/native');
     for (const name of readManifest(folder).files ?? []) {
       const source = join(name === 'THIRD-PARTY.md' ? root : native, name);

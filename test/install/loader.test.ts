@@ -38,7 +38,7 @@ afterAll(() => {
 function installPlatform(target: string, addon: string = addonPath): string {
   const path = join(folder.path, 'node_modules/@shareable', target);
   mkdirSync(path, { recursive: true });
-  copyFileSync(join(source, 'npm', target, 'package.json'), join(path, 'package.json'));
+  for (const name of ['index.js', 'package.json']) copyFileSync(join(source, 'npm', target, name), join(path, name));
   copyFileSync(addon, join(path, `shareable.${target}.node`));
   symlinkSync(helperPath, join(path, 'shareable-helper'));
   return join(path, `shareable.${target}.node`);

@@ -1,5 +1,6 @@
 /** Realms with intrinsics of their own: `node:vm`, the REPL, Jest, and Vitest's vm pools. */
 import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import vm from 'node:vm';
@@ -73,8 +74,8 @@ const installed = nodes.filter(({ path }) => path !== undefined);
 
 describe.each(installed)('on Node $major', ({ major, path = '' }) => {
   test('the package works in a realm of its own, with Symbol.dispose or without', async () => {
-    const entry = import.meta.resolve('shareable');
-    const args = ['--experimental-vm-modules', '--no-warnings', pathOfFixture('runtimes/realm.mjs'), entry];
+    const entry = createRequire(import.meta.url).resolve('shareable');
+    const args = [pathOfFixture('runtimes/realm.mjs'), entry];
     const { stdout, stderr } = await promisify(execFile)(path, args, {
       cwd: fileURLToPath(new URL('.', import.meta.url)),
     });

@@ -12,7 +12,7 @@ export function copyOfPackage(): Disposable & { index: string } {
   for (const part of ['package.json', 'dist', 'native'])
     cpSync(join(source, part), join(folder, part), { recursive: true });
   return {
-    index: pathToFileURL(join(folder, 'dist/index.js')).href,
+    index: pathToFileURL(join(folder, 'dist/index.mjs')).href,
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

@@ -1,27 +1,29 @@
-// Formats the compiled JavaScript like the sources, but with tabs, which makes the package a tenth smaller; and removes the
-// declarations of internal modules: those that the public ones never import.
-import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+// Writes the ES modules that pass the exports of the CommonJS files on, and removes the declarations of internal modules: those
+// that the public ones never import.
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 
-import { format } from 'oxfmt';
+const folder = join(import.meta.dirname, '..');
+const dist = join(folder, 'dist');
+const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+const entries = Object.values(exports).filter((entry) => typeof entry === 'object');
 
-const dist = join(import.meta.dirname, '../dist');
-const files = readdirSync(dist, { recursive: true });
-for (const file of files.filter((name) => name.endsWith('.js'))) {
-  const path = join(dist, file);
-  const options = { useTabs: true, printWidth: 120, singleQuote: true };
-  const { code, errors } = await format(file, readFileSync(path, 'utf8'), options);
-  if (errors.length > 0) throw new Error(`${file} cannot be formatted: ${errors[0].message}`);
-  writeFileSync(path, code);
+for (const { import: module, require: core } of entries) {
+  const text = readFileSync(join(folder, core.default), 'utf8');
+  const names = [...text.matchAll(/^exports\.(\w+) = /gm)].map(([, name]) => name);
+  if (names.length === 0) throw new Error(`${core.default} exports nothing`);
+  const from = `./${basename(core.default)}`;
+  // The bundler has made that of `shareable/arrow`, which imports apache-arrow by itself.
+  if (!existsSync(join(folder, module.default)))
+    writeFileSync(join(folder, module.default), `export {\n\t${names.join(',\n\t')},\n} from '${from}';\n`);
+  writeFileSync(join(folder, module.types), `export * from '${from}';\n`);
 }
 
-const { exports } = JSON.parse(readFileSync(join(dist, '../package.json'), 'utf8'));
-const entries = Object.values(exports).flatMap(({ types }) => types ?? []);
-const reached = new Set(entries.map((path) => path.replace('./dist/', '')));
+const reached = new Set(entries.map((entry) => entry.require.types.replace('./dist/', '')));
 for (const file of reached) {
   const imports = readFileSync(join(dist, file), 'utf8').matchAll(/(?:from |import\()['"](\.[^'"]+)\.js['"]/g);
   for (const [, specifier] of imports) reached.add(`${join(dirname(file), specifier)}.d.ts`.replaceAll('\\', '/'));
 }
-for (const file of files.filter((name) => name.endsWith('.d.ts'))) {
-  if (!reached.has(file.replaceAll('\\', '/'))) rmSync(join(dist, file));
+for (const file of readdirSync(dist, { recursive: true }).filter((name) => /\.d\.ts(?:\.map)?$/.test(name))) {
+  if (!reached.has(file.replaceAll('\\', '/').replace(/\.map$/, ''))) rmSync(join(dist, file));
 }

@@ -30,6 +30,8 @@ function yarnSettings(linker: string): NonNullable<Manager['prepare']> {
     writeFileSync(join(folder, 'yarn.lock'), '');
     const settings = {
       nodeLinker: linker,
+      // Needed by ES modules in a project whose package.json has no type.
+      pnpEnableEsmLoader: true,
       npmRegistryServer: registry,
       unsafeHttpWhitelist: ['127.0.0.1'],
       enableScripts: false,

@@ -1,6 +1,6 @@
 /** Whether a column's buffers are as long as its number of rows says: apache-arrow reads past their end as `undefined`. */
 import type { Data, Table, Vector } from 'apache-arrow';
-import { Type } from 'apache-arrow';
+import { Type } from 'apache-arrow/enum';
 
 /** Rows are counted with 31 bits by the offsets of most types. */
 const MAX_ROWS = 2 ** 31 - 1;

@@ -4,9 +4,10 @@
  *
  * Source: the Arrow columnar format, "Serialization and Interprocess Communication".
  */
-import { Message } from 'apache-arrow';
+import type { Message } from 'apache-arrow';
 
 import { LayoutError, SharedMemoryError } from '../errors.js';
+import type { Arrow } from './library.js';
 import { checkMetadata } from './metadata.js';
 
 /** The first bytes of the file format; the streaming format has none. */
@@ -59,7 +60,7 @@ export function isFile(bytes: Uint8Array): boolean {
  * @throws {LayoutError} `ERR_SHM_LAYOUT` for bytes that are not Arrow's, or that end within a message
  * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` for compressed bodies and types that apache-arrow does not know
  */
-export function* readMessages(bytes: Uint8Array, segment: string): Generator<Uint8Array> {
+export function* readMessages(arrow: Arrow, bytes: Uint8Array, segment: string): Generator<Uint8Array> {
   let at = isFile(bytes) ? ALIGNMENT : 0;
   for (let count = 0; at < bytes.length; count++) {
     const prefix = new DataView(bytes.slice(at, at + PREFIX).buffer);
@@ -72,7 +73,7 @@ export function* readMessages(bytes: Uint8Array, segment: string): Generator<Uin
     if (bodyStart % ALIGNMENT !== 0)
       throw notATable(segment, `the message at byte ${at} is not padded to ${ALIGNMENT} bytes`);
     const metadata = bytes.slice(at, bodyStart);
-    const bodyLength = checkMessage(metadata.subarray(PREFIX), count, segment);
+    const bodyLength = checkMessage(arrow, metadata.subarray(PREFIX), count, segment);
     at = bodyStart + bodyLength;
     if (at > bytes.length) throw notATable(segment, 'it ends within a message');
     yield metadata;
@@ -82,12 +83,12 @@ export function* readMessages(bytes: Uint8Array, segment: string): Generator<Uin
 }
 
 /** Checks a message by its metadata, and returns the length of its body in bytes. */
-function checkMessage(metadata: Uint8Array, count: number, segment: string): number {
+function checkMessage(arrow: Arrow, metadata: Uint8Array, count: number, segment: string): number {
   const malformed = checkMetadata(metadata);
   if (malformed !== undefined) throw notATable(segment, malformed);
   let message: Message;
   try {
-    message = Message.decode(metadata);
+    message = arrow.Message.decode(metadata);
   } catch (error) {
     throw readingFailed(segment, error);
   }

@@ -4,7 +4,7 @@
  * another one changes the bytes meanwhile, so text is copied before it is decoded.
  */
 import type { Data, Table, Vector } from 'apache-arrow';
-import { Type } from 'apache-arrow';
+import { Type } from 'apache-arrow/enum';
 
 import { childrenOf } from './columns.js';
 

@@ -1,7 +1,6 @@
 /** Making and opening tables in shared memory. */
-import type { Field, Table, TypeMap } from 'apache-arrow';
-import {
-  Field as ArrowField,
+import type {
+  Field,
   Float16,
   Float32,
   Float64,
@@ -9,16 +8,12 @@ import {
   Int32,
   Int64,
   Int8,
-  RecordBatch,
-  Schema,
-  Struct,
-  Table as ArrowTable,
+  Table,
+  TypeMap,
   Uint16,
   Uint32,
   Uint64,
   Uint8,
-  isArrowTable,
-  makeData,
 } from 'apache-arrow';
 import { inspect } from 'node:util';
 
@@ -28,6 +23,7 @@ import type { SharedMemoryManager } from '../manager/shared-memory-manager.js';
 import { SharedMemory } from '../memory/shared-memory.js';
 import type { AttachOptions, CreateOptions } from '../options.js';
 import { checkInteger, checkOptions, checkTarget } from '../options.js';
+import type { Arrow } from './library.js';
 import type { SharedTable, SharedTableHandle } from './shared-table.js';
 import { openTable } from './shared-table.js';
 import type { TableFormat } from './writer.js';
@@ -44,32 +40,47 @@ export interface ShareTableOptions extends CreateOptions {
   manager?: SharedMemoryManager | undefined;
 }
 
-/** The fixed-width types that {@link allocateTable} makes columns of. */
-const types = {
-  int8: [Int8, Int8Array],
-  uint8: [Uint8, Uint8Array],
-  int16: [Int16, Int16Array],
-  uint16: [Uint16, Uint16Array],
-  int32: [Int32, Int32Array],
-  uint32: [Uint32, Uint32Array],
-  int64: [Int64, BigInt64Array],
-  uint64: [Uint64, BigUint64Array],
-  float16: [Float16, Uint16Array],
-  float32: [Float32, Float32Array],
-  float64: [Float64, Float64Array],
-} as const;
+/** The fixed-width types of columns: apache-arrow's class, and the typed array over the segment. */
+interface Types {
+  int8: [Int8, Int8Array];
+  uint8: [Uint8, Uint8Array];
+  int16: [Int16, Int16Array];
+  uint16: [Uint16, Uint16Array];
+  int32: [Int32, Int32Array];
+  uint32: [Uint32, Uint32Array];
+  int64: [Int64, BigInt64Array];
+  uint64: [Uint64, BigUint64Array];
+  float16: [Float16, Uint16Array];
+  float32: [Float32, Float32Array];
+  float64: [Float64, Float64Array];
+}
 
 /** The type of a column that is filled in place. */
-export type ColumnType = keyof typeof types;
+export type ColumnType = keyof Types;
+
+/** The name of each type's class, and its typed array. */
+const types = {
+  int8: ['Int8', Int8Array],
+  uint8: ['Uint8', Uint8Array],
+  int16: ['Int16', Int16Array],
+  uint16: ['Uint16', Uint16Array],
+  int32: ['Int32', Int32Array],
+  uint32: ['Uint32', Uint32Array],
+  int64: ['Int64', BigInt64Array],
+  uint64: ['Uint64', BigUint64Array],
+  float16: ['Float16', Uint16Array],
+  float32: ['Float32', Float32Array],
+  float64: ['Float64', Float64Array],
+} as const;
 
 /** The columns of an {@link AllocatedTable}, as typed arrays over the segment. `float16` is shown as its 16 bits. */
 export type Columns<S extends Record<string, ColumnType>> = {
-  readonly [K in keyof S]: InstanceType<(typeof types)[S[K]][1]>;
+  readonly [K in keyof S]: Types[S[K]][1];
 };
 
 /** A table to be filled in place. */
 export type AllocatedTable<S extends Record<string, ColumnType>> = SharedTable<{
-  [K in keyof S]: InstanceType<(typeof types)[S[K]][0]>;
+  [K in keyof S]: Types[S[K]][0];
 }> & {
   /** The columns as typed arrays over the segment, for writing. */
   readonly columns: Columns<S>;
@@ -89,76 +100,60 @@ function checkFormat(format: unknown): TableFormat {
 }
 
 function write<T extends TypeMap>(
+  arrow: Arrow,
   table: Table<T>,
   options: ShareTableOptions,
   bodies: 'copy' | 'skip',
 ): SharedTable<T> {
   const format = checkFormat(checkOptions(options, OPTIONS).format);
-  const shm = createSegment(sizeOfTable(table as unknown as Table, format), options);
+  const shm = createSegment(sizeOfTable(arrow, table as unknown as Table, format), options);
   try {
-    writeTable(table as unknown as Table, format, shm.buf, bodies);
-    return openTable<T>(shm);
+    writeTable(arrow, table as unknown as Table, format, shm.buf, bodies);
+    return openTable<T>(arrow, shm);
   } catch (error) {
     shm[dispose]();
     throw error;
   }
 }
 
-/**
- * Copies an Arrow table into a segment of its own, once: other processes open it by {@link attachTable}, and Python by
- * `pyarrow`, without a copy. Few large record batches are read fastest: a million rows each.
- *
- * @example
- * ```ts
- * using shared = shareTable(tableFromArrays({ id: Int32Array.of(1, 2), x: Float64Array.of(0.5, 1.5) }));
- * child.send(shared); // there: using shared = attachTable(handle)
- * ```
- *
- * @throws {TypeError} `ERR_INVALID_ARG_TYPE` for anything but a table of apache-arrow
- * @throws {RangeError} `ERR_OUT_OF_RANGE` for a column with a buffer of 2 GiB or more in one record batch
- * @throws {SegmentExistsError} `EEXIST` when the name is taken
- * @throws {OutOfSharedMemoryError} `ENOSPC`, `ENOMEM` or `EFBIG` when there is no room
- */
-export function shareTable<T extends TypeMap>(table: Table<T>, options: ShareTableOptions = {}): SharedTable<T> {
-  if (!isArrowTable(table)) {
+/** See the function of that name in `index.ts`. */
+export function shareTable<T extends TypeMap>(
+  arrow: Arrow,
+  table: Table<T>,
+  options: ShareTableOptions,
+): SharedTable<T> {
+  if (!arrow.isArrowTable(table)) {
     throw invalidType(
       'ERR_INVALID_ARG_TYPE',
       `table must be a Table of apache-arrow; got ${inspect(table, { depth: 0 })}`,
     );
   }
-  return Object.preventExtensions(write(table, options, 'copy'));
+  return Object.preventExtensions(write(arrow, table, options, 'copy'));
 }
 
-/**
- * Creates a table of `rows` rows of zeros, whose columns are filled in place: no second copy ever exists.
- *
- * @param columns the type of each column, by name: at least one
- * @param rows 0 to 2^31 - 1
- * @throws {TypeError} `ERR_INVALID_ARG_VALUE` for an unknown type
- * @throws {RangeError} `ERR_OUT_OF_RANGE` for a number of rows that is out of range, or a column of 2 GiB or more
- * @throws what {@link shareTable} throws
- */
+/** See the function of that name in `index.ts`. */
 export function allocateTable<const S extends Record<string, ColumnType>>(
+  arrow: Arrow,
   columns: S,
   rows: number,
-  options: ShareTableOptions = {},
+  options: ShareTableOptions,
 ): AllocatedTable<S> {
   checkInteger('rows', rows, 0, 2 ** 31 - 1);
   const entries = Object.entries(columns);
-  const fields = entries.map(([name, type]) => new ArrowField(name, new (typeOf(name, type)[0])(), false));
-  const schema = new Schema(fields as Field[]);
+  const fields = entries.map(([name, type]) => new arrow.Field(name, new arrow[typeOf(name, type)[0]](), false));
+  const schema = new arrow.Schema(fields as Field[]);
   // Zeros that nothing ever touches take no memory.
   const children = fields.map(({ type, name }) =>
-    makeData({
+    arrow.makeData({
       type,
       length: rows,
       nullCount: 0,
       data: new (typeOf(name, columns[name] as ColumnType)[1])(rows),
     } as never),
   );
-  const data = makeData({ type: new Struct(schema.fields), length: rows, nullCount: 0, children } as never);
-  const table = new ArrowTable([new RecordBatch(schema as never, data as never)]);
-  const shared = write(table, options, 'skip') as unknown as AllocatedTable<S>;
+  const data = arrow.makeData({ type: new arrow.Struct(schema.fields), length: rows, nullCount: 0, children } as never);
+  const table = new arrow.Table([new arrow.RecordBatch(schema as never, data as never)]);
+  const shared = write(arrow, table, options, 'skip') as unknown as AllocatedTable<S>;
   const views: Record<string, unknown> = {};
   for (const [i, [name]] of entries.entries())
     views[name] = (shared.table as unknown as Table).batches[0]?.data.children[i]?.values;
@@ -174,23 +169,15 @@ function typeOf(name: string, type: string): (typeof types)[ColumnType] {
   );
 }
 
-/**
- * Opens the Arrow table in an existing segment, by name or handle, without copying its columns. It may have been written by
- * pyarrow, in the file or the streaming format.
- *
- * @throws {SegmentNotFoundError} `ENOENT` when there is no such segment
- * @throws {SegmentAccessError} `EACCES` or `EPERM` when mode or owner forbid it
- * @throws {LayoutError} `ERR_SHM_LAYOUT` when the segment does not hold a table
- * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` for compressed buffers and for types that apache-arrow does not know,
- *   such as RunEndEncoded and ListView
- */
-export function attachTable<T extends TypeMap = TypeMap>(
+/** See the function of that name in `index.ts`. */
+export function attachTable<T extends TypeMap>(
+  arrow: Arrow,
   target: string | SharedTableHandle<T>,
-  options?: AttachOptions,
+  options: AttachOptions | undefined,
 ): SharedTable<T> {
   const shm = SharedMemory.attach(checkTarget(target, 'SharedTable'), options);
   try {
-    return Object.preventExtensions(openTable<T>(shm));
+    return Object.preventExtensions(openTable<T>(arrow, shm));
   } catch (error) {
     shm.close();
     throw error;

@@ -2,7 +2,6 @@ import { constants } from 'node:buffer';
 import { inspect } from 'node:util';
 
 import type { Table, TypeMap } from 'apache-arrow';
-import { tableFromIPC } from 'apache-arrow';
 
 import { checkInternal, internal } from '../construct.js';
 import { asyncDispose, dispose } from '../dispose.js';
@@ -12,14 +11,15 @@ import type { Handle } from '../options.js';
 import { checkColumns } from './columns.js';
 import { isFile, notATable, readMessages, readingFailed } from './framing.js';
 import { Guard } from './guard.js';
+import type { Arrow } from './library.js';
 import type { TableFormat } from './writer.js';
 
 /** What {@link SharedTable.toJSON} returns and {@link attachTable} accepts. */
 export type SharedTableHandle<T extends TypeMap = TypeMap> = Handle<'SharedTable'> & { readonly __columns?: T };
 
 /** Makes the instance over a segment that holds a table; `attachTable` and `shareTable` call it. */
-export function openTable<T extends TypeMap>(shm: SharedMemory): SharedTable<T> {
-  return new SharedTable<T>(internal, shm);
+export function openTable<T extends TypeMap>(arrow: Arrow, shm: SharedMemory): SharedTable<T> {
+  return new SharedTable<T>(internal, shm, arrow);
 }
 
 /**
@@ -40,7 +40,7 @@ export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, Asy
   readonly #guard = new Guard();
 
   /** For the package's own use. */
-  constructor(key: typeof internal, shm: SharedMemory) {
+  constructor(key: typeof internal, shm: SharedMemory, arrow: Arrow) {
     checkInternal(key, 'shareTable(), allocateTable() or attachTable()');
     this.shm = shm;
     this.name = shm.name;
@@ -53,7 +53,7 @@ export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, Asy
     const { buf } = shm;
     this.format = isFile(buf) ? 'file' : 'stream';
     try {
-      this.#table = tableFromIPC<T>(readMessages(buf, shm.name) as Iterable<Uint8Array<ArrayBuffer>>);
+      this.#table = arrow.tableFromIPC<T>(readMessages(arrow, buf, shm.name) as Iterable<Uint8Array<ArrayBuffer>>);
     } catch (error) {
       throw readingFailed(shm.name, error);
     }

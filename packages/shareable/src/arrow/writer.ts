@@ -1,8 +1,8 @@
 /** Writing a table in two passes: one that counts the bytes, one that puts them into the segment, with no copy between. */
-import type { RecordBatch, Schema, Table, TypeMap } from 'apache-arrow';
-import { RecordBatchFileWriter, RecordBatchStreamWriter, RecordBatchWriter } from 'apache-arrow';
+import type { RecordBatch, RecordBatchWriter, Schema, Table, TypeMap } from 'apache-arrow';
 
 import { outOfRange } from '../errors.js';
+import type { Arrow } from './library.js';
 
 /** Which of Arrow's two formats: the file has an index at its end, and is what `pa.ipc.open_file` reads. */
 export type TableFormat = 'file' | 'stream';
@@ -26,7 +26,7 @@ function bytesOf(chunk: unknown): Uint8Array {
 }
 
 /** The writer of a format, whose bytes go to `sink`. */
-function makeWriter<T extends TypeMap>(format: TableFormat, sink: Sink): RecordBatchWriter<T> {
+function makeWriter<T extends TypeMap>(arrow: Arrow, format: TableFormat, sink: Sink): RecordBatchWriter<T> {
   let isBody = false;
   const methods = {
     write(writer: { _position: number; _started: boolean }, chunk: unknown): void {
@@ -53,7 +53,7 @@ function makeWriter<T extends TypeMap>(format: TableFormat, sink: Sink): RecordB
     },
   };
 
-  class FileWriter extends RecordBatchFileWriter<T> {
+  class FileWriter extends arrow.RecordBatchFileWriter<T> {
     protected override _write(chunk: unknown): this {
       methods.write(this as unknown as { _position: number; _started: boolean }, chunk);
       return this;
@@ -61,10 +61,9 @@ function makeWriter<T extends TypeMap>(format: TableFormat, sink: Sink): RecordB
     protected override _writeSchema(schema: Schema<T>): this {
       // After the magic comes the schema, which apache-arrow leaves out: a file can then be read from its start too.
       super._writeSchema(schema);
-      return (RecordBatchWriter.prototype as unknown as { _writeSchema(schema: Schema<T>): unknown })._writeSchema.call(
-        this,
-        schema,
-      ) as this;
+      return (
+        arrow.RecordBatchWriter.prototype as unknown as { _writeSchema(schema: Schema<T>): unknown }
+      )._writeSchema.call(this, schema) as this;
     }
     protected override _writeBodyBuffers(buffers: ArrayBufferView[]): this {
       methods.body(buffers, () => super._writeBodyBuffers(buffers));
@@ -72,7 +71,7 @@ function makeWriter<T extends TypeMap>(format: TableFormat, sink: Sink): RecordB
     }
   }
 
-  class StreamWriter extends RecordBatchStreamWriter<T> {
+  class StreamWriter extends arrow.RecordBatchStreamWriter<T> {
     protected override _write(chunk: unknown): this {
       methods.write(this as unknown as { _position: number; _started: boolean }, chunk);
       return this;
@@ -86,8 +85,8 @@ function makeWriter<T extends TypeMap>(format: TableFormat, sink: Sink): RecordB
   return format === 'file' ? new FileWriter() : new StreamWriter();
 }
 
-function run<T extends TypeMap>(table: Table<T>, format: TableFormat, sink: Sink): void {
-  const writer = makeWriter<T>(format, sink);
+function run<T extends TypeMap>(arrow: Arrow, table: Table<T>, format: TableFormat, sink: Sink): void {
+  const writer = makeWriter<T>(arrow, format, sink);
   writer.reset(undefined, table.schema);
   for (const batch of table.batches as RecordBatch<T>[]) writer.write(batch);
   writer.finish();
@@ -98,10 +97,10 @@ function run<T extends TypeMap>(table: Table<T>, format: TableFormat, sink: Sink
  *
  * @throws {RangeError} `ERR_OUT_OF_RANGE` for a buffer of 2 GiB or more
  */
-export function sizeOfTable(table: Table, format: TableFormat): number {
+export function sizeOfTable(arrow: Arrow, table: Table, format: TableFormat): number {
   const sink: Sink = { position: 0, metadata: () => {}, body: () => {} };
   try {
-    run(table, format, sink);
+    run(arrow, table, format, sink);
   } catch (error) {
     // apache-arrow's own limit, on columns of 2^31 rows or more.
     if (error instanceof RangeError && !('code' in error)) throw outOfRange(`${error.message}: ${SPLIT}`);
@@ -119,7 +118,13 @@ const FIRST = 8;
  *
  * @param bodies `'skip'` leaves the buffers as they are in `target`: zeros, to be filled in place
  */
-export function writeTable(table: Table, format: TableFormat, target: Uint8Array, bodies: 'copy' | 'skip'): void {
+export function writeTable(
+  arrow: Arrow,
+  table: Table,
+  format: TableFormat,
+  target: Uint8Array,
+  bodies: 'copy' | 'skip',
+): void {
   const first = new Uint8Array(FIRST);
   const put = (bytes: Uint8Array, position: number): void => {
     if (position >= FIRST) return target.set(bytes, position);
@@ -127,6 +132,6 @@ export function writeTable(table: Table, format: TableFormat, target: Uint8Array
     first.set(head, position);
     target.set(bytes.subarray(head.length), position + head.length);
   };
-  run(table, format, { position: 0, metadata: put, body: bodies === 'copy' ? put : () => {} });
+  run(arrow, table, format, { position: 0, metadata: put, body: bodies === 'copy' ? put : () => {} });
   target.set(first);
 }

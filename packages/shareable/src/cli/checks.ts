@@ -1,7 +1,8 @@
 /** The checks of `shareable doctor` for every system: Node, the platform, the addon, the helper. */
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { arch, platform, release } from 'node:os';
 
+import { supportedNode } from '../manifest.js';
 import type * as Binding from '../native/binding.js';
 import { formatBytes } from './format.js';
 import { askAbout, loadBinding } from './helper.js';
@@ -43,15 +44,13 @@ export function messageOf(error: unknown): string {
 
 /** Checks that the package supports this Node. */
 export function checkNode(): Check {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  const { node } = (JSON.parse(manifest) as { engines: { node: string } }).engines;
-  const [needed, actual] = [node, process.versions.node].map((text) => (text.match(/\d+/g) ?? []).map(Number));
+  const [needed, actual] = [supportedNode, process.versions.node].map((text) => (text.match(/\d+/g) ?? []).map(Number));
   const [major = 0, minor = 0] = actual ?? [];
   const [neededMajor = 0, neededMinor = 0] = needed ?? [];
   const isEnough = major > neededMajor || (major === neededMajor && minor >= neededMinor);
   return isEnough
-    ? ok('node', `Node ${process.version}; needed is ${node}`)
-    : problem('node', `Node ${process.version}; needed is ${node}`, 'Install a newer Node.');
+    ? ok('node', `Node ${process.version}; needed is ${supportedNode}`)
+    : problem('node', `Node ${process.version}; needed is ${supportedNode}`, 'Install a newer Node.');
 }
 
 /** Checks that the library is tested on this system. */

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** The command line: `shareable COMMAND …`. */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
+import { version } from '../manifest.js';
 import type { Command, Result } from './command.js';
 import { UsageError } from './command.js';
 import { doctor } from './doctor.js';
@@ -21,11 +21,6 @@ const JSON_VERSION = 1;
 const commands = new Map<string, Command>(Object.entries({ ls, inspect, rm, gc, doctor }));
 const out = new Output(process.stdout);
 const err = new Output(process.stderr);
-
-function version(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
-}
 
 /** Finds the command in `args`, and returns the rest of them. */
 function choose(args: readonly string[]): { command: Command; rest: string[] } {
@@ -88,7 +83,7 @@ async function explain(args: readonly string[], own: readonly string[]): Promise
   } else if (isHelp) {
     await out.print(describeProgram(commands));
   } else if (own.includes('--version') || own.includes('-v')) {
-    await out.print([version()]);
+    await out.print([version]);
   } else {
     if (args.length > 0) return undefined;
     await err.print(describeProgram(commands));
@@ -118,4 +113,4 @@ async function main(args: readonly string[]): Promise<number> {
 // A reader such as `head` closes the pipe when it has seen enough.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 process.stderr.on('error', () => {});
-process.exitCode = await main(process.argv.slice(2));
+void main(process.argv.slice(2)).then((code) => (process.exitCode = code));

@@ -4,6 +4,7 @@ import { isMainThread } from 'node:worker_threads';
 import type * as Native from './native.js';
 import { fromNative } from '../errors.js';
 import { findHelper, loadAddon } from './loader.js';
+import type { Binaries } from './platform-packages.js';
 
 type Binding = typeof Native;
 
@@ -18,12 +19,12 @@ function translated<Args extends unknown[], Result>(fn: (...args: Args) => Resul
   };
 }
 
-const { addon, path: addonPath } = loadAddon() as { addon: Binding; path: string };
+const { addon, binaries } = loadAddon() as { addon: Binding; binaries: Binaries };
 
 /** Where the addon is. */
-export { addonPath };
+export const addonPath: string = binaries.addon;
 /** Where the helper executable is. */
-export const helperPath: string = findHelper(addonPath);
+export const helperPath: string = findHelper(binaries);
 addon.setHelper(helperPath, process.env['SHAREABLE_LEAKS'] !== 'silent');
 
 export const processSegments = translated(addon.processSegments);

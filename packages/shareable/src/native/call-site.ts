@@ -1,4 +1,7 @@
-import { fileURLToPath } from 'node:url';
+import { sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+import { ownPackage } from './own-file.js';
 
 /**
  * Finds the line that creates a segment, for the warning about segments that were left behind and for `shareable ls`. That
@@ -31,11 +34,13 @@ function isDue(): boolean {
   return true;
 }
 
-/** The folder of the package's compiled files. Frames in it are not the caller's. */
-const own = new URL('..', import.meta.url).href;
-
-/** The same folder as a path, as Bun and source maps write it in a stack. */
-const ownPath = fileURLToPath(own);
+/**
+ * How files of the package show in a stack: its compiled files, and its sources where source maps are in use. Frames in them
+ * are not the caller's. In a bundle, the package's code and the caller's are in the same file.
+ */
+const own = (ownPackage === undefined ? [] : ['dist', 'src'])
+  .map((folder) => `${ownPackage}${sep}${folder}${sep}`)
+  .flatMap((folder) => [folder, pathToFileURL(folder).href]);
 
 /** The number of frames to search when the first one above the method belongs to the package or to the engine. */
 const DEPTH = 6;
@@ -43,7 +48,10 @@ const DEPTH = 6;
 /** Returns the file, line and column of the call to `method` of this package, or an empty string. */
 export function callSite(method: (...args: never[]) => unknown): string {
   // Each further frame costs as much as the rest together.
-  return isDue() ? (find(1, method) ?? find(DEPTH, callSite) ?? '') : '';
+  if (!isDue()) return '';
+  const site = find(1, method);
+  if (site !== undefined || ownPackage === undefined) return site ?? '';
+  return find(DEPTH, callSite) ?? '';
 }
 
 /** Finds the first frame of a caller among the `depth` frames above a function. */
@@ -51,7 +59,7 @@ function find(depth: number, above: (...args: never[]) => unknown): string | und
   const stack = capture(depth, above);
   // A program's own Error.prepareStackTrace can return anything.
   if (typeof stack !== 'string') return undefined;
-  const isOwn = (line: string) => line.includes(own) || line.includes(ownPath);
+  const isOwn = (line: string) => own.some((folder) => line.includes(folder));
   const frame = stack.split('\n').find((line) => line.startsWith('    at ') && !isOwn(line) && hasPlace(line));
   return frame === undefined ? undefined : (/\((.*)\)$/.exec(frame)?.[1] ?? frame.slice('    at '.length));
 }

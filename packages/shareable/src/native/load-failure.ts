@@ -12,7 +12,8 @@ const TARGETS = [
   'win32-arm64-msvc',
 ];
 
-const AGAIN = 'Install again here: remove node_modules, then install with optional dependencies.';
+/** What helps where an installation is not right. */
+export const AGAIN = 'Install again here: remove node_modules, then install with optional dependencies.';
 
 /** Explains why no addon for the platform `name` is installed. */
 export function explainAbsence(name: string, isInstalled: (target: string) => boolean): string {
@@ -47,6 +48,18 @@ export function explainAbsence(name: string, isInstalled: (target: string) => bo
     `${missing}. It is an optional dependency of shareable, and is left out by --omit=optional, --no-optional, or a ` +
     'lockfile that was written on another platform without it. Install with optional dependencies; if it is still ' +
     'missing then, remove node_modules and the lockfile, and install again.'
+  );
+}
+
+/** Explains why a bundle finds no addon for `platform`. `file`: the bundle; `helper`: the name of the helper executable. */
+export function explainBundle(platform: string, file: string | undefined, helper: string): string {
+  return (
+    `the bundle ${file ?? ''} finds no binaries of shareable: @shareable/${platform} is in no node_modules beside or above ` +
+    'it, nor beside or above the program. Do one of three things. Install shareable where the bundle runs. Or copy ' +
+    `shareable.${platform}.node and ${helper} from that package into the folder of the bundle. Or keep shareable out of ` +
+    "the bundle, by esbuild's --external:shareable, webpack's and rspack's externals: { shareable: 'commonjs shareable' }, " +
+    "rollup's and rolldown's external: ['shareable'], Vite's ssr.external: ['shareable'], or Next's " +
+    "serverExternalPackages: ['shareable']. docs/loading.md has each tool."
   );
 }
 
