@@ -5,12 +5,13 @@ import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
 import { makeTable, tableToIPC, type Table } from 'apache-arrow';
 import { ownColumns } from 'shareable-example-flights/columns';
-import { countFlights, decodeFlights, flightsFile } from 'shareable-example-flights/dataset';
+import { countFlights, decodeFlights } from 'shareable-example-flights/dataset';
+import { flightsFile } from 'shareable-example-flights/files';
 
 /** The name of the dataset that this machine has. */
 export async function hashOfDataset(): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(flightsFile()), hash);
+  await pipeline(createReadStream(flightsFile), hash);
   return hash.digest('hex');
 }
 

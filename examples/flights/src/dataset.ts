@@ -1,8 +1,7 @@
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetScan } from 'hyparquet';
 import type { ColumnName, Columns } from './columns.ts';
+import { flightsFile } from './files.ts';
 
 /** What the file calls each of our columns. */
 const namesInFile: Record<ColumnName, string> = {
@@ -15,7 +14,7 @@ const namesInFile: Record<ColumnName, string> = {
 
 /** How many flights the file holds: read from its footer, no data is touched. */
 export async function countFlights(): Promise<number> {
-  const metadata = await parquetMetadataAsync(await asyncBufferFromFile(flightsFile()));
+  const metadata = await parquetMetadataAsync(await asyncBufferFromFile(flightsFile));
   return Number(metadata.num_rows);
 }
 
@@ -25,7 +24,8 @@ export interface DecodeOptions {
   readonly start?: number;
   /** The codes that `origin` and `destination` get. Default: in the order in which they occur. */
   readonly airports?: readonly string[];
-  readonly onProgress?: (rowsDone: number) => void;
+  /** Called after each row group, with the codes so far; awaited, so it can wait until the rows have been used. */
+  readonly onProgress?: (rowsDone: number, airports: readonly string[]) => void | Promise<void>;
 }
 
 /**
@@ -40,7 +40,7 @@ export async function decodeFlights(
 ): Promise<string[]> {
   const end = start + columns.minute.length;
   const scan = await parquetScan({
-    file: await asyncBufferFromFile(flightsFile()),
+    file: await asyncBufferFromFile(flightsFile),
     // The file is compressed by Zstandard, which Node brings along.
     compressors: { ZSTD: (bytes) => zstdDecompressSync(bytes) },
     parsers: { timestampFromMicroseconds: (micros) => Number(micros / 60_000_000n) },
@@ -54,7 +54,7 @@ export async function decodeFlights(
       const values = await scan.readColumn({ column, ...range });
       store(values, columns[name as ColumnName], range.rowStart - start, airports);
     }
-    onProgress?.(range.rowEnd - start);
+    await onProgress?.(range.rowEnd - start, [...airports.keys()]);
   }
   return [...airports.keys()];
 }
@@ -81,10 +81,4 @@ function codeOf(airport: string, airports: Map<string, number>): number {
   let code = airports.get(airport);
   if (code === undefined) airports.set(airport, (code = airports.size));
   return code;
-}
-
-/** The package exports only its main module, so the data is found from there. */
-export function flightsFile(): string {
-  const main = createRequire(import.meta.url).resolve('vega-datasets');
-  return join(dirname(main), '..', 'data', 'flights-3m.parquet');
 }
