@@ -1,31 +1,16 @@
 /** The package on Bun and Deno: that it works at all, that two processes share, and what closing a buffer in use comes to. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
+import { runtimes } from '../support/runtimes.ts';
 import { exists } from '../support/segments.ts';
 import { warningsIn } from '../support/warning.ts';
 
-const require = createRequire(import.meta.url);
 const program = fileURLToPath(new URL('fixtures/other-runtime.mjs', import.meta.url));
 const isLinux = process.platform === 'linux' && process.arch === 'x64';
-
-const runtimes = [
-  { name: 'bun', version: '1.4.5', executable: 'bin/bun', flags: [] },
-  { name: 'deno', version: '2.9.6', executable: 'deno', flags: ['run', '-A'] },
-].flatMap(({ executable, ...runtime }) => {
-  try {
-    const path = join(dirname(require.resolve(`${runtime.name}/package.json`)), executable);
-    return existsSync(path) ? [{ ...runtime, path }] : [];
-  } catch {
-    return [];
-  }
-});
 
 /** The length of a view whose buffer was in use at close, and what was said of it. */
 const afterClose: Record<string, [length: number, warnings: unknown[]]> = {

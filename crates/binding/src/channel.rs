@@ -15,7 +15,7 @@ use shareable_core::{AttachOptions, Foreign, Kind, Name, Segment};
 
 use crate::buffer::{SharedBuffer, detach, external};
 use crate::error::OrThrow;
-use crate::segment::NativeCreateOptions;
+use crate::segment::{NativeCreateOptions, NativeFacts};
 
 /// The channels of one environment: the main thread's or a worker's. When it ends in any way, the other participants
 /// learn that its participants have ended.
@@ -416,4 +416,10 @@ pub fn find_channel(env: &Env, segment: &External<Segment>) -> Result<Option<Nat
             is_shut: found.is_shut,
         })),
     }
+}
+
+/// What tools that observe the package want to know of a channel. Not among the properties above, because they cost time.
+#[napi(catch_unwind)]
+pub fn channel_facts(channel: &External<Arc<Channel>>) -> NativeFacts {
+    channel.segment().into()
 }

@@ -14,7 +14,7 @@ use shareable_core::{Access, AttachOptions, Error, Foreign, Kind, Name};
 
 use crate::buffer::{SharedBuffer, detach, external};
 use crate::error::OrThrow;
-use crate::segment::NativeCreateOptions;
+use crate::segment::{NativeCreateOptions, NativeFacts};
 
 /// Another participant has the lock.
 const NOT_TAKEN: i32 = -1;
@@ -260,4 +260,10 @@ pub fn unlink_lock(env: &Env, lock: &External<Arc<Lock>>) -> Result<()> {
 #[napi(catch_unwind)]
 pub fn dispose_lock(env: &Env, lock: &External<Arc<Lock>>) -> Result<()> {
     lock.dispose().or_throw(env)
+}
+
+/// What tools that observe the package want to know of a lock. Not among the properties above, because they cost time.
+#[napi(catch_unwind)]
+pub fn lock_facts(lock: &External<Arc<Lock>>) -> NativeFacts {
+    lock.segment().into()
 }

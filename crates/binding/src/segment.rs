@@ -249,6 +249,29 @@ pub fn segment_losses(env: &Env) -> Result<SharedBuffer> {
     over_static(env, shareable_core::losses())
 }
 
+/// What tools that observe the package want to know of a segment.
+#[napi(object, object_from_js = false)]
+pub struct NativeFacts {
+    /// In bytes.
+    pub size: f64,
+    /// Whether disposing of it unlinks it.
+    pub is_owner: bool,
+    /// Whether this instance created it.
+    pub is_new: bool,
+}
+
+impl From<&Segment> for NativeFacts {
+    fn from(segment: &Segment) -> Self {
+        Self { size: to_number(segment.size()), is_owner: segment.is_owner(), is_new: segment.is_new() }
+    }
+}
+
+/// Returns whether this instance created the segment. Not a property of [`NativeSegment`], because that costs time.
+#[napi(catch_unwind)]
+pub fn segment_facts(segment: &External<Segment>) -> NativeFacts {
+    (&**segment).into()
+}
+
 /// Closes the segment and detaches `buffer`, which [`segment_buffer`] made. Returns `false` when the runtime did not
 /// detach the buffer; even then its memory no longer shows the segment.
 #[napi(catch_unwind)]

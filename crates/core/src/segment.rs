@@ -60,6 +60,7 @@ pub struct Segment {
     mapping: Arc<Mapping>,
     identity: Identity,
     is_owner: bool,
+    is_new: bool,
     keeper: Option<Arc<dyn Keeper>>,
     access: Access,
 }
@@ -112,6 +113,7 @@ impl Segment {
                         mapping: Arc::new(Mapping::new(raw)),
                         identity,
                         is_owner: options.lifetime == Lifetime::Owned,
+                        is_new: true,
                         keeper: None,
                         access: Access::ReadWrite,
                     };
@@ -142,6 +144,7 @@ impl Segment {
             mapping: Arc::clone(mapping),
             identity,
             is_owner: options.lifetime == Lifetime::Owned && keeper.is_none(),
+            is_new: true,
             keeper,
             access: Access::ReadWrite,
         }
@@ -180,7 +183,15 @@ impl Segment {
         let (raw, identity) = sys::attach(name, options.access, options.foreign)?;
         let mapping = Arc::new(Mapping::new(raw));
         held::note(name, identity, &mapping);
-        Ok(Self { name: name.clone(), mapping, identity, is_owner: false, keeper: None, access: options.access })
+        Ok(Self {
+            name: name.clone(),
+            mapping,
+            identity,
+            is_owner: false,
+            is_new: false,
+            keeper: None,
+            access: options.access,
+        })
     }
 
     /// Attaches to `name`, or creates it with `size` bytes if it does not exist, without a race between the two. Of the
@@ -249,6 +260,12 @@ impl Segment {
     #[must_use]
     pub fn is_owner(&self) -> bool {
         self.is_owner
+    }
+
+    /// Returns whether this instance created the segment, even if it does not own it.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Returns the access of this instance.

@@ -3,6 +3,7 @@
 //! - `tracker [ledger]`: unlinks what one process owns when that process has ended, and warns about it. It reads that
 //!   from a ledger, which it gets as descriptor 3, and from standard input;
 //! - `silent-tracker [ledger]`: the same without the warning;
+//! - `detailed-tracker [ledger]`: the same with the warning, and a line for each segment that its sweep removes;
 //! - `manager`: keeps the segments that many processes create, and unlinks them when the process that started it ends;
 //! - `sweep`: removes the segments that dead owners left behind, and reports as JSON;
 //! - `list`: reports all segments as JSON;
@@ -13,7 +14,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
-use shareable_core::tracker::{LEDGER, ROLE, SILENT_ROLE, Warnings};
+use shareable_core::tracker::{DETAILED_ROLE, LEDGER, ROLE, SILENT_ROLE, Warnings};
 
 mod report;
 mod serve;
@@ -29,6 +30,8 @@ fn main() -> ExitCode {
         [ROLE, LEDGER] => track::run(Warnings::Written, true),
         [SILENT_ROLE] => track::run(Warnings::Silent, false),
         [SILENT_ROLE, LEDGER] => track::run(Warnings::Silent, true),
+        [DETAILED_ROLE] => track::run(Warnings::Detailed, false),
+        [DETAILED_ROLE, LEDGER] => track::run(Warnings::Detailed, true),
         [shareable_core::manager::ROLE] => serve::run(),
         ["sweep"] => print(&report::sweep()),
         ["list"] => print(&report::list()),

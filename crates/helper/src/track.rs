@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use shareable_core::stale::Fate;
 use shareable_core::tracker::protocol::Decoder;
 use shareable_core::tracker::{Ledger, Shared, Warnings, warning};
 
@@ -25,7 +26,7 @@ pub(crate) fn run(warnings: Warnings, has_ledger: bool) -> ExitCode {
     }
     // Segments that others left behind when all processes died at once. On another thread, so that no process waits for
     // it. If the thread cannot be started, the main work continues.
-    let sweep = thread::Builder::new().spawn(|| shareable_core::stale::sweep(&HURRY));
+    let sweep = thread::Builder::new().spawn(move || sweep(warnings));
     let ledger = follow(io::stdin().lock());
     if !ledger.is_finished() {
         shareable_core::process::wait_for_starter();
@@ -33,7 +34,7 @@ pub(crate) fn run(warnings: Warnings, has_ledger: bool) -> ExitCode {
     HURRY.store(true, Ordering::Relaxed);
     let mut leaked = ledger.clean();
     leaked.extend(shared.iter().flat_map(Shared::clean));
-    if let Some(warning) = warning(&leaked).filter(|_| warnings == Warnings::Written) {
+    if let Some(warning) = warning(&leaked).filter(|_| warnings != Warnings::Silent) {
         // In one call, or the lines of several trackers would be mixed. Standard error may be closed.
         let _ = io::stderr().write_all(format!("{warning}\n{ADVICE}\n").as_bytes());
     }
@@ -41,6 +42,19 @@ pub(crate) fn run(warnings: Warnings, has_ledger: bool) -> ExitCode {
     shareable_core::process::fall_silent();
     drop(sweep.map(thread::JoinHandle::join));
     ExitCode::SUCCESS
+}
+
+/// Sweeps, and writes a line for each segment that it removes, in the form of Node's `util.debuglog`.
+fn sweep(warnings: Warnings) {
+    let swept = shareable_core::stale::sweep(&HURRY);
+    if warnings != Warnings::Detailed {
+        return;
+    }
+    let pid = std::process::id();
+    let removed = swept.iter().filter(|(_, fate)| matches!(fate, Fate::Removed));
+    let lines: Vec<_> = removed.map(|(name, _)| format!("SHAREABLE {pid}: sweep name='{name}'\n")).collect();
+    // Standard error may be closed.
+    let _ = io::stderr().write_all(lines.concat().as_bytes());
 }
 
 /// Reads the messages of the process until its end, or until it waits for this one.

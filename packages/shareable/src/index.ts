@@ -3,6 +3,7 @@ export type { ChannelHandle } from './channel/channel.js';
 export { Message, Reservation } from './channel/message.js';
 export type { ChannelAttachOptions, ChannelOptions } from './channel/options.js';
 export type { Timeout, Wait } from './channel/wait-options.js';
+export type * from './diagnostics/messages.js';
 export { bytes } from './codec/bytes.js';
 export { clone } from './codec/clone.js';
 export type { Codec, Writable_ } from './codec/codec.js';

@@ -181,6 +181,12 @@ impl Channel {
         &self.header
     }
 
+    /// Returns the segment.
+    #[must_use]
+    pub fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
     /// Returns the segment's mapping.
     #[must_use]
     pub fn mapping(&self) -> &Arc<Mapping> {

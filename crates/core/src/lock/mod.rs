@@ -198,6 +198,12 @@ impl Lock {
         self.seat
     }
 
+    /// Returns the segment.
+    #[must_use]
+    pub fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
     /// Returns the segment's mapping.
     #[must_use]
     pub fn mapping(&self) -> &Arc<Mapping> {

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::protocol::{Frame, Registration};
-use super::{ROLE, SILENT_ROLE, Warnings};
+use super::{DETAILED_ROLE, ROLE, SILENT_ROLE, Warnings};
 use crate::ledger::{self, Owner, Watch};
 use crate::sys::Supervised as _;
 use crate::{Error, Identity, Kind, Mapping, Name, Result, sys};
@@ -71,7 +71,7 @@ fn client() -> MutexGuard<'static, Client> {
     client
 }
 
-/// Sets the path of the helper executable, and whether it warns. Without a call, there is no tracker: segments that the
+/// Sets the path of the helper executable, and what it writes. Without a call, there is no tracker: segments that the
 /// process owns and leaves behind stay.
 pub fn set_program(program: PathBuf, warnings: Warnings) {
     let mut client = client();
@@ -79,6 +79,7 @@ pub fn set_program(program: PathBuf, warnings: Warnings) {
     client.role = match warnings {
         Warnings::Written => ROLE,
         Warnings::Silent => SILENT_ROLE,
+        Warnings::Detailed => DETAILED_ROLE,
     };
 }
 

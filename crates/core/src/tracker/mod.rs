@@ -27,13 +27,18 @@ pub const ROLE: &str = "tracker";
 /// The argument that makes it a tracker that cleans up without a warning.
 pub const SILENT_ROLE: &str = "silent-tracker";
 
-/// Whether the tracker writes a warning about segments that it had to unlink.
+/// The argument that makes it a tracker that also reports what its sweep removes.
+pub const DETAILED_ROLE: &str = "detailed-tracker";
+
+/// What the tracker writes to standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Warnings {
-    /// Writes it to standard error.
+    /// A warning about segments that it had to unlink.
     Written,
-    /// Writes nothing.
+    /// Nothing.
     Silent,
+    /// The warning, and each segment that its sweep removes.
+    Detailed,
 }
 
 /// The second argument of a tracker that has a ledger.

@@ -1,12 +1,13 @@
 import { inspect } from 'node:util';
 
 import type { NativeArray } from '../native/binding.js';
-import { arrayLayout, createArray, findArray } from '../native/binding.js';
+import { arrayLayout, attachSegment, createArray, findArray } from '../native/binding.js';
 import { checkInternal, internal } from '../construct.js';
+import { announceAttachment, announceCreation } from '../diagnostics/channels.js';
 import { asyncDispose, dispose } from '../dispose.js';
 import { SegmentExistsError, SegmentNotFoundError, invalidType, outOfRange } from '../errors.js';
 import type { AttachOptions, CreateOptions, Handle } from '../options.js';
-import { checkCreateOptions, checkName, checkTarget } from '../options.js';
+import { checkAttachOptions, checkCreateOptions, checkName, checkTarget } from '../options.js';
 import { SharedMemory, wrapSegment } from '../memory/shared-memory.js';
 import type { Dtype, DtypeViews, TypedArray, ViewConstructor } from './dtypes.js';
 import { checkDtype, dtypeOf, viewOf } from './dtypes.js';
@@ -175,7 +176,7 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
     const { order, ...rest } = options ?? {};
     const isFortran = checkOrder(order) === 'F';
     const created = createArray(dtype, lengths, isFortran, checkCreateOptions(rest, method));
-    const shm = wrapSegment(created.segment);
+    const shm = wrapSegment(announceCreation('SharedArray', created.segment), 'SharedArray');
     try {
       return new SharedArray<DtypeViews[D]>(internal, shm, created.array);
     } catch (error) {
@@ -198,7 +199,10 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
     target: string | SharedArrayHandle<T>,
     options?: AttachOptions,
   ): SharedArray<T> {
-    const shm = SharedMemory.attach(checkTarget(target, 'SharedArray'), options);
+    const name = checkTarget(target, 'SharedArray');
+    const { readOnly, allowForeign } = checkAttachOptions(options);
+    const segment = announceAttachment('SharedArray', attachSegment(name, readOnly, allowForeign));
+    const shm = wrapSegment(segment, 'SharedArray');
     try {
       const head = shm.buf.slice(0, arrayLayout.maxHeader);
       return new SharedArray<T>(internal, shm, findArray(head, shm.size, shm.name));

@@ -4,6 +4,13 @@ import { isUint8Array } from 'node:util/types';
 
 import type { Codec, Writable_ } from '../codec/codec.js';
 import { checkInternal, internal } from '../construct.js';
+import {
+  announceAttachment,
+  announceClose,
+  announceCreation,
+  announceDisposal,
+  announceUnlink,
+} from '../diagnostics/channels.js';
 import { asyncDispose, dispose } from '../dispose.js';
 import { SegmentExistsError, SegmentNotFoundError, closed } from '../errors.js';
 import type { NativeChannel } from '../native/binding.js';
@@ -13,6 +20,7 @@ import {
   channelEnvironment,
   channelPeers,
   channelShutdown,
+  channelFacts,
   closeChannel,
   createChannel,
   disposeChannel,
@@ -42,6 +50,9 @@ const BATCH = 256;
 
 /** Microseconds to look before a sleep, where another processor can do something meanwhile. */
 const SPIN = availableParallelism() > 1 ? 50 : 0;
+
+/** What is published about an instance. */
+const factsOf = ({ handle }: NativeChannel) => channelFacts(handle);
 
 let environment: ReturnType<typeof channelEnvironment> | undefined;
 
@@ -82,6 +93,8 @@ export class Channel<T extends {} | null = unknown & {}>
   #readable: ReadableStream<T> | undefined;
   #writable: WritableStream<T> | undefined;
   #isClosed = false;
+  /** Whether {@link unlink} has removed the name. */
+  #isUnlinked = false;
 
   private constructor(key: typeof internal, native: NativeChannel, codec: Codec<T>, spin: number | undefined) {
     checkInternal(key, 'Channel.create() or Channel.attach()');
@@ -112,6 +125,7 @@ export class Channel<T extends {} | null = unknown & {}>
     const { capacity, codec, producers, maxMessage, spin, segment } = checkChannelOptions(options, Channel.create);
     environment ??= channelEnvironment();
     const native = createChannel(environment, segment, capacity, codec.id, producers, maxMessage);
+    announceCreation('Channel', native, factsOf);
     try {
       return new Channel(internal, native, codec, spin);
     } catch (error) {
@@ -136,7 +150,7 @@ export class Channel<T extends {} | null = unknown & {}>
     const checkedSpin = checkSpin(spin);
     const isForeignAllowed = checkBoolean('option allowForeign', allowForeign, false);
     environment ??= channelEnvironment();
-    const native = attachChannel(environment, name, isForeignAllowed);
+    const native = announceAttachment('Channel', attachChannel(environment, name, isForeignAllowed), factsOf);
     try {
       return new Channel(internal, native, findCodec(codec, native.codec, name), checkedSpin);
     } catch (error) {
@@ -470,6 +484,8 @@ export class Channel<T extends {} | null = unknown & {}>
    */
   unlink(): void {
     unlinkChannel(this.#native.handle);
+    this.#isUnlinked = true;
+    announceUnlink('Channel', this.name);
   }
 
   /** A small plain object that names the channel, for another process's or thread's {@link attach}. */
@@ -490,6 +506,7 @@ export class Channel<T extends {} | null = unknown & {}>
   /** Closes; the owner also unlinks, quietly if that was done before. */
   [dispose](): void {
     this.#end(() => disposeChannel(this.#native.handle));
+    this.#isUnlinked = announceDisposal('Channel', this.#native, this.#isUnlinked, factsOf);
   }
 
   /** As `[Symbol.dispose]`. */
@@ -555,6 +572,7 @@ export class Channel<T extends {} | null = unknown & {}>
     const error = () => closed('channel', this.name);
     const { handle } = this.#native;
     if (this.#isClosed) return finish();
+    announceClose('Channel', this.name);
     this.#isClosed = true;
     this.#bell.close();
     this.#sender.close(error);

@@ -3,6 +3,7 @@ import type { NativeChannel } from '../native/binding.js';
 import { channelArm, channelSated } from '../native/binding.js';
 import type { Doorbell } from './doorbell.js';
 import { aborted, timedOut } from './errors.js';
+import { CHANNEL_WAIT, isWatched, watchAsync } from '../diagnostics/channels.js';
 import type { CheckedWait } from './wait-options.js';
 import { startTimer } from '../timer.js';
 
@@ -61,7 +62,18 @@ export class WaitQueue {
    *
    * @param settle what an outcome other than {@link READY} means: a result, or `undefined` to go on; may throw
    */
-  async wait<Result>(
+  wait<Result>(
+    wait: CheckedWait,
+    attempt: () => Result | undefined,
+    settle: (outcome: number) => Result | undefined,
+  ): Promise<Result> {
+    if (!isWatched(CHANNEL_WAIT)) return this.#wait(wait, attempt, settle);
+    const side = this.#isSenders ? 'send' : 'receive';
+    const message = { name: this.#name, side, isAsync: true, timeout: wait.timeout } as const;
+    return watchAsync(CHANNEL_WAIT, message, () => this.#wait(wait, attempt, settle));
+  }
+
+  async #wait<Result>(
     { timeout, signal }: CheckedWait,
     attempt: () => Result | undefined,
     settle: (outcome: number) => Result | undefined,

@@ -14,6 +14,7 @@ import {
   channelWait,
 } from '../native/binding.js';
 import type { Doorbell } from './doorbell.js';
+import { CHANNEL_WAIT, isWatched, producerDied, redelivered, watch } from '../diagnostics/channels.js';
 import { aborted, busy, corrupt, died, timedOut, tooLong } from './errors.js';
 import { AGAIN, DIED, ENDED, READY, TIMED_OUT, WaitQueue } from './queue.js';
 import { FRAGMENT, MESSAGE } from './ring.js';
@@ -183,6 +184,17 @@ export class Receiver<T> {
     whole: (bytes: Uint8Array) => Result,
     allocate: Allocate = ownMemory,
   ): Result | typeof END {
+    if (timeout === 0 || !isWatched(CHANNEL_WAIT)) return this.#block(timeout, use, whole, allocate);
+    const message = { name: this.#native.name, side: 'receive', isAsync: false, timeout } as const;
+    return watch(CHANNEL_WAIT, message, () => this.#block(timeout, use, whole, allocate));
+  }
+
+  #block<Result>(
+    timeout: number,
+    use: (from: Writable_) => Result,
+    whole: (bytes: Uint8Array) => Result,
+    allocate: Allocate,
+  ): Result | typeof END {
     this.#check();
     const { handle } = this.#native;
     let isFirst = true;
@@ -294,6 +306,7 @@ export class Receiver<T> {
   /** Keeps the message that {@link take} gave in place: for use within its `use`. */
   hold(): boolean {
     const { wasTouched } = this.#ring;
+    if (wasTouched && redelivered.hasSubscribers) redelivered.publish({ name: this.#native.name });
     this.#ring.touch();
     this.#isHeld = true;
     // `take` releases the lock unless it is told that there is nothing to release.
@@ -334,7 +347,8 @@ export class Receiver<T> {
     if (outcome === TIMED_OUT) throw timedOut(this.#native.name, 'message', timeout);
     if (outcome !== DIED) return outcome;
     const producers = channelMourn(this.#native.handle);
-    if (producers > 0) throw died(this.#native.name, producers);
-    return AGAIN;
+    if (producers === 0) return AGAIN;
+    if (producerDied.hasSubscribers) producerDied.publish({ name: this.#native.name, producers });
+    throw died(this.#native.name, producers);
   }
 }

@@ -3,6 +3,7 @@ import type { Codec, Writable_ } from '../codec/codec.js';
 import type { NativeChannel } from '../native/binding.js';
 import { channelEnd, channelEnter, channelJoin, channelLook, channelSendPart, channelWait } from '../native/binding.js';
 import type { Doorbell } from './doorbell.js';
+import { CHANNEL_WAIT, isWatched, watch } from '../diagnostics/channels.js';
 import { aborted, busy, ended, noConsumer, timedOut, tooLong } from './errors.js';
 import { AGAIN, ENDED, NO_CONSUMER, READY, TIMED_OUT, WaitQueue } from './queue.js';
 import type { Ring } from './ring.js';
@@ -293,11 +294,17 @@ export class Sender<T> {
 
   /** Blocks until there is room, or throws. */
   #waitFor(length: number): void {
-    const { handle } = this.#native;
     if (this.#timeout === 0) {
       this.#lookFor(length);
       throw timedOut(this.#ring.name, 'room', 0);
     }
+    if (!isWatched(CHANNEL_WAIT)) return this.#block(length);
+    const message = { name: this.#ring.name, side: 'send', isAsync: false, timeout: this.#timeout } as const;
+    watch(CHANNEL_WAIT, message, () => this.#block(length));
+  }
+
+  #block(length: number): void {
+    const { handle } = this.#native;
     while (true) {
       const outcome = channelWait(handle, true, length, this.#timeout, this.#spin, this.#isFirst);
       this.#isFirst = false;

@@ -15,12 +15,13 @@ import {
   listSet,
 } from '../native/binding.js';
 import { checkInternal, internal } from '../construct.js';
+import { announceAttachment, announceCreation, announceOpening } from '../diagnostics/channels.js';
 import { asyncDispose, dispose } from '../dispose.js';
 import { invalidType, outOfRange } from '../errors.js';
 import type { AttachOptions, CreateOptions, Handle } from '../options.js';
 import { checkAttachOptions, checkCreateOptions, checkName, checkNamelessOptions, checkTarget } from '../options.js';
 import type { SharedMemory } from '../memory/shared-memory.js';
-import { wrapSegment } from '../memory/shared-memory.js';
+import { factsOfSegment, wrapSegment } from '../memory/shared-memory.js';
 import { Slots } from './slots.js';
 import type { IndexOf, SizedValue, SlotTypes, SlotValue, Storable, Widened } from './values.js';
 import { checkStorable, fitsInt64, pack, searchable } from './values.js';
@@ -101,7 +102,9 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
   static create(values: Iterable<SlotValue>, options?: CreateOptions): ShareableList {
     const checked = checkCreateOptions(options, ShareableList.create);
     const { numbers, indexes, others, sizes } = pack(values);
-    return ShareableList.#over(createList(numbers, indexes, others, sizes, checked));
+    const created = createList(numbers, indexes, others, sizes, checked);
+    announceCreation('ShareableList', created.segment);
+    return ShareableList.#over(created);
   }
 
   /**
@@ -130,11 +133,13 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
     const checked = checkNamelessOptions(options, ShareableList.createOrAttach);
     checked.name = checkName(name);
     const { numbers, indexes, others, sizes } = pack(values);
-    return ShareableList.#over(createOrAttachList(numbers, indexes, others, sizes, checked));
+    const opened = createOrAttachList(numbers, indexes, others, sizes, checked);
+    announceOpening('ShareableList', opened.segment, factsOfSegment);
+    return ShareableList.#over(opened);
   }
 
   static #over({ segment, list }: NativeListInSegment): ShareableList {
-    const shm = wrapSegment(segment);
+    const shm = wrapSegment(segment, 'ShareableList');
     try {
       return new ShareableList(internal, shm, list);
     } catch (error) {
@@ -162,8 +167,8 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
   static attach(target: string | ShareableListHandle, options?: AttachOptions): ShareableList {
     const name = checkTarget(target, 'ShareableList');
     const { readOnly, allowForeign } = checkAttachOptions(options);
-    const segment = attachSegment(name, readOnly, allowForeign);
-    const shm = wrapSegment(segment);
+    const segment = announceAttachment('ShareableList', attachSegment(name, readOnly, allowForeign));
+    const shm = wrapSegment(segment, 'ShareableList');
     try {
       return new ShareableList(internal, shm, attachList(segment.handle));
     } catch (error) {

@@ -6,6 +6,7 @@ import {
   closeLock,
   createLock,
   disposeLock,
+  lockFacts,
   createOrAttachLock,
   lockAcquire,
   lockBuffer,
@@ -15,6 +16,19 @@ import {
   unlinkLock,
 } from '../native/binding.js';
 import { checkInternal, internal } from '../construct.js';
+import {
+  LOCK_WAIT,
+  announceAttachment,
+  announceClose,
+  announceCreation,
+  announceDisposal,
+  announceOpening,
+  announceUnlink,
+  isWatched,
+  lockRecovered,
+  watch,
+  watchAsync,
+} from '../diagnostics/channels.js';
 import { dispose } from '../dispose.js';
 import { closed, invalidType } from '../errors.js';
 import { aborted, heldHere, timedOut } from './errors.js';
@@ -56,6 +70,9 @@ const GONE = Int32Array.of(-1);
 const QUIET = 2 ** 30;
 const CONTENDED = 32;
 
+/** What is published about an instance. */
+const factsOf = ({ handle }: NativeLock) => lockFacts(handle);
+
 /** Sees to it that tasks do not wait for an instance that was collected while it held the lock. */
 const collected = new FinalizationRegistry<LockQueue>((queue) => queue.advance());
 
@@ -94,6 +111,8 @@ export class Lock implements Disposable {
   readonly #releasable: Releasable;
   #word: Int32Array;
   #closed = false;
+  /** Whether {@link unlink} has removed the name. */
+  #isUnlinked = false;
   /** How often the lock may still be taken without a look at the queue. */
   #credit = QUIET;
   /** The state of the counter of truncated segments at which this one was last known to be whole. */
@@ -135,7 +154,8 @@ export class Lock implements Disposable {
    * @throws {SharedMemoryError} `EMFILE` when the process has no file descriptor left; each lock uses one
    */
   static create(options?: CreateOptions): Lock {
-    return Lock.#open(createLock(getEnvironment(), checkCreateOptions(options, Lock.create)));
+    const created = createLock(getEnvironment(), checkCreateOptions(options, Lock.create));
+    return Lock.#open(announceCreation('Lock', created, factsOf));
   }
 
   /**
@@ -148,7 +168,8 @@ export class Lock implements Disposable {
    */
   static attach(target: string | LockHandle, options?: LockAttachOptions): Lock {
     const name = checkTarget(target, 'Lock');
-    return Lock.#open(attachLock(getEnvironment(), name, checkForeign(options)));
+    const attached = attachLock(getEnvironment(), name, checkForeign(options));
+    return Lock.#open(announceAttachment('Lock', attached, factsOf));
   }
 
   /**
@@ -158,7 +179,8 @@ export class Lock implements Disposable {
    */
   static createOrAttach(name: string, options?: Omit<CreateOptions, 'name'>): Lock {
     const checked = checkNamelessOptions(options, Lock.createOrAttach);
-    return Lock.#open(createOrAttachLock(getEnvironment(), checkName(name), checked));
+    const opened = createOrAttachLock(getEnvironment(), checkName(name), checked);
+    return Lock.#open(announceOpening('Lock', opened, factsOf));
   }
 
   /** Whether {@link close} was called. */
@@ -181,11 +203,23 @@ export class Lock implements Disposable {
     const timeout = checkTimeout(options);
     if (this.#closed) throw closed('lock', this.name);
     if (isHeldHere(this.#native.identity)) throw heldHere(this.name, 'a lock is not re-entrant');
+    return this.#nativeGuard(isWatched(LOCK_WAIT) ? this.#blockWatched(timeout) : this.#block(timeout));
+  }
+
+  /** Blocks until the lock is acquired. Returns what the addon does. */
+  #block(timeout: number): number {
     const { handle } = this.#native;
     let taken = lockAcquire(handle, timeout, true);
     while (taken === AGAIN) taken = lockAcquire(handle, timeout, false);
     if (taken < 0) throw timedOut(this.name, timeout);
-    return this.#nativeGuard(taken);
+    return taken;
+  }
+
+  /** As {@link #block}, and publishes the wait, if there is one. */
+  #blockWatched(timeout: number): number {
+    const taken = lockTry(this.#native.handle);
+    if (taken >= 0) return taken;
+    return watch(LOCK_WAIT, { name: this.name, isAsync: false, timeout }, () => this.#block(timeout));
   }
 
   /**
@@ -223,7 +257,8 @@ export class Lock implements Disposable {
       if (taken >= 0) return this.#nativeGuard(taken);
     }
     if (timeout === 0) throw timedOut(this.name, timeout);
-    return this.#queue.wait(this.#self, timeout, signal, (recovered) => this.#guard(recovered));
+    const wait = () => this.#queue.wait(this.#self, timeout, signal, (recovered) => this.#acquired(recovered));
+    return isWatched(LOCK_WAIT) ? watchAsync(LOCK_WAIT, { name: this.name, isAsync: true, timeout }, wait) : wait();
   }
 
   /**
@@ -270,6 +305,8 @@ export class Lock implements Disposable {
    */
   unlink(): void {
     unlinkLock(this.#native.handle);
+    this.#isUnlinked = true;
+    announceUnlink('Lock', this.name);
   }
 
   /** Returns a small plain object that names the lock, for {@link attach} in another process or thread. */
@@ -293,6 +330,7 @@ export class Lock implements Disposable {
    */
   [dispose](): void {
     this.#end(() => disposeLock(this.#native.handle));
+    this.#isUnlinked = announceDisposal('Lock', this.#native, this.#isUnlinked, factsOf);
   }
 
   /** Closes, after `finish`, which can fail. */
@@ -300,6 +338,7 @@ export class Lock implements Disposable {
     if (this.#self.isHeld) throw heldHere(this.name, 'release it before closing it');
     const { handle, identity } = this.#native;
     if (!this.#closed) {
+      announceClose('Lock', this.name);
       this.#closed = true;
       this.#word = this.#self.word = GONE;
       collected.unregister(this.#self);
@@ -327,10 +366,16 @@ export class Lock implements Disposable {
     return makeGuard(this.#releasable, recovered);
   }
 
+  /** As {@link #guard}, and publishes that the last holder died. */
+  #acquired(recovered: boolean): LockGuard {
+    if (recovered && lockRecovered.hasSubscribers) lockRecovered.publish({ name: this.name });
+    return this.#guard(recovered);
+  }
+
   /** The guard for what a native call has taken, after a look at the queue. */
   #nativeGuard(taken: number): LockGuard {
     this.#credit = this.#word[0] === this.#seat ? QUIET : CONTENDED;
-    return this.#guard(taken === 1);
+    return this.#acquired(taken === 1);
   }
 
   #release(): void {

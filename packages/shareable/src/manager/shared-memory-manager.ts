@@ -17,6 +17,9 @@ import {
   startManager,
 } from '../native/binding.js';
 import { checkInternal, internal } from '../construct.js';
+import type { Source } from '../diagnostics/channels.js';
+import { managerConnect, managerShutdown, managerStart } from '../diagnostics/channels.js';
+import type { ManagerMessage } from '../diagnostics/messages.js';
 import { asyncDispose, dispose } from '../dispose.js';
 import { ManagerClosedError, fromNative } from '../errors.js';
 import { Lock } from '../lock/lock.js';
@@ -95,6 +98,7 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
     this.address = this.#native.address ?? null;
     if (this.#role === 'starter') running.add(this);
     Object.preventExtensions(this);
+    this.#announce(this.#role === 'member' ? managerConnect : managerStart);
   }
 
   /**
@@ -234,15 +238,13 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
    * @throws {SegmentAccessError} for a manager of this process alone, when the system does not allow it to unlink something
    */
   async shutdown(): Promise<void> {
-    this.#hasEnded = true;
-    running.delete(this);
+    this.#startEnd();
     await settle(endManagerLater(this.#native.handle));
   }
 
   /** Does the same as {@link shutdown}, synchronously. */
   [dispose](): void {
-    this.#hasEnded = true;
-    running.delete(this);
+    this.#startEnd();
     endManager(this.#native.handle);
   }
 
@@ -265,6 +267,16 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
   /** What `console.log` and `util.inspect` print. */
   [inspect.custom](): string {
     return this.toString();
+  }
+
+  #startEnd(): void {
+    if (!this.#hasEnded) this.#announce(managerShutdown);
+    this.#hasEnded = true;
+    running.delete(this);
+  }
+
+  #announce(source: Source<ManagerMessage>): void {
+    if (source.hasSubscribers) source.publish({ address: this.address, role: this.#role });
   }
 
   #check(): void {

@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { announceAttachment, announceCreation } from '../diagnostics/channels.js';
 import { SegmentExistsError, SegmentNotFoundError, SharedMemoryError } from '../errors.js';
 import { dispose } from '../dispose.js';
 import type { NativeSegment } from '../native/binding.js';
@@ -104,7 +105,7 @@ function draft<Shm extends Instance>({ options, wrap }: Request<Shm>, size: numb
     if (!(error instanceof SharedMemoryError) || error.code !== 'ERR_SHM_UNSUPPORTED') throw error;
     return draftElsewhere(options, wrap, size);
   }
-  const shm = wrap(hidden.segment);
+  const shm = wrap(announceCreation('SharedMemory', hidden.segment));
   const discard = () => {
     dropDraft(hidden.draft);
     shm.close();
@@ -123,10 +124,10 @@ function draftElsewhere<Shm extends Instance>(
   size: number,
 ): Draft<Shm> {
   const { name: _, manager: __, ...others } = options;
-  const scratch = wrap(createSegment(size, { ...others, track: true }));
+  const scratch = wrap(announceCreation('SharedMemory', createSegment(size, { ...others, track: true })));
   const discard = () => scratch[dispose]();
   const publish = () => {
-    const shm = wrap(createSegment(size, options));
+    const shm = wrap(announceCreation('SharedMemory', createSegment(size, options)));
     shm.buf.set(scratch.buf);
     discard();
     return shm;
@@ -168,7 +169,7 @@ async function runMake<Shm extends Instance>(request: Request<Shm>): Promise<Shm
     // Another process has created one of that name by other means: that one is it.
     if (error instanceof SegmentExistsError) {
       const existing = attachIfThere(name);
-      if (existing !== undefined) return wrap(existing);
+      if (existing !== undefined) return wrap(announceAttachment('SharedMemory', existing));
     }
     throw error;
   }
@@ -190,13 +191,13 @@ export async function once<Shm extends Instance>(request: Request<Shm>): Promise
   for (;;) {
     if (signal?.aborted === true) throw aborted(name, signal);
     const existing = attachIfComplete(name);
-    if (existing !== undefined) return wrap(existing);
+    if (existing !== undefined) return wrap(announceAttachment('SharedMemory', existing));
     const gate = enter(name, options.origin);
     if (gate !== undefined) {
       try {
         // Another maker may have finished between the two looks.
         const finished = attachIfThere(name);
-        return finished === undefined ? await runMake(request) : wrap(finished);
+        return finished === undefined ? await runMake(request) : wrap(announceAttachment('SharedMemory', finished));
       } finally {
         disposeSegment(gate.handle, undefined);
       }

@@ -9,12 +9,21 @@ import {
   createOrAttachSegment,
   createSegment,
   disposeSegment,
+  segmentFacts,
   pageSize as nativePageSize,
   losses,
   segmentBuffer,
   unlinkSegment,
 } from '../native/binding.js';
 import { checkInternal, internal } from '../construct.js';
+import {
+  announceAttachment,
+  announceClose,
+  announceCreation,
+  announceOpening,
+  announceUnlink,
+} from '../diagnostics/channels.js';
+import type { SegmentKind } from '../diagnostics/messages.js';
 import { asyncDispose, dispose } from '../dispose.js';
 import { SharedMemoryError, closed, invalidType, outOfRange } from '../errors.js';
 import type { Abortable, AttachOptions, CreateOptions, Handle } from '../options.js';
@@ -79,8 +88,11 @@ function isTypedArrayConstructor(type: unknown): type is TypedArrayConstructor {
   return false;
 }
 
-/** @internal Wraps a segment that the addon has opened. */
-export let wrapSegment: (native: NativeSegment) => SharedMemory;
+/** @internal Wraps a segment that the addon has opened, for an object of the class `kind`. */
+export let wrapSegment: (native: NativeSegment, kind?: SegmentKind) => SharedMemory;
+
+/** @internal What is published about a segment. */
+export const factsOfSegment = ({ handle }: NativeSegment) => segmentFacts(handle);
 
 /**
  * A named segment of memory that several processes can use at once. Each sees the writes of the others immediately.
@@ -110,17 +122,20 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   readonly isReadOnly: boolean;
 
   readonly #handle: NativeSegment['handle'];
+  readonly #kind: SegmentKind;
   #buffer: ArrayBuffer | undefined;
   #buf: Bytes | undefined;
   #closed = false;
+  /** Whether {@link unlink} has removed the name. */
+  #isUnlinked = false;
   /** The value of the counter of truncated segments when this one was last known to be whole. */
   #losses = losses[0];
 
   static {
-    wrapSegment = (native) => new SharedMemory(internal, native);
+    wrapSegment = (native, kind = 'SharedMemory') => new SharedMemory(internal, native, kind);
   }
 
-  private constructor(key: typeof internal, native: NativeSegment) {
+  private constructor(key: typeof internal, native: NativeSegment, kind: SegmentKind) {
     checkInternal(key, 'SharedMemory.create(size, options) or SharedMemory.attach(name)');
     this.name = native.name;
     this.size = native.size;
@@ -128,6 +143,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
     this.isOwner = native.isOwner;
     this.isReadOnly = native.isReadOnly;
     this.#handle = native.handle;
+    this.#kind = kind;
     Object.preventExtensions(this);
   }
 
@@ -142,7 +158,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * @throws {OutOfSharedMemoryError} `ENOSPC`, `ENOMEM` or `EFBIG` when there is no room
    */
   static create(size: number, options?: CreateOptions): SharedMemory {
-    return wrapSegment(createSegment(checkSize(size), checkCreateOptions(options, SharedMemory.create)));
+    const created = createSegment(checkSize(size), checkCreateOptions(options, SharedMemory.create));
+    return wrapSegment(announceCreation('SharedMemory', created));
   }
 
   /**
@@ -155,7 +172,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    */
   static async createAsync(size: number, options?: CreateOptions & Abortable): Promise<SharedMemory> {
     const { checked, signal } = checkAbortableCreateOptions(options, SharedMemory.createAsync);
-    return wrapSegment(await createLater(checkSize(size), checked, signal));
+    return wrapSegment(announceCreation('SharedMemory', await createLater(checkSize(size), checked, signal)));
   }
 
   /**
@@ -168,7 +185,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   static attach(target: string | SharedMemoryHandle, options?: AttachOptions): SharedMemory {
     const name = checkTarget(target, 'SharedMemory');
     const { readOnly, allowForeign } = checkAttachOptions(options);
-    return wrapSegment(attachSegment(name, readOnly, allowForeign));
+    return wrapSegment(announceAttachment('SharedMemory', attachSegment(name, readOnly, allowForeign)));
   }
 
   /**
@@ -180,7 +197,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    */
   static createOrAttach(name: string, size: number, options?: Omit<CreateOptions, 'name'>): SharedMemory {
     const checked = checkNamelessOptions(options, SharedMemory.createOrAttach);
-    return wrapSegment(createOrAttachSegment(checkName(name), checkSize(size), checked));
+    const opened = createOrAttachSegment(checkName(name), checkSize(size), checked);
+    return wrapSegment(announceOpening('SharedMemory', opened, factsOfSegment));
   }
 
   /**
@@ -218,7 +236,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
     checkNamelessOptions(others);
     // The usual case, at the cost of an attach: nothing has to be prepared.
     const existing = signal?.aborted === true ? undefined : attachIfComplete(checkName(name));
-    if (existing !== undefined) return wrapSegment(existing);
+    if (existing !== undefined) return wrapSegment(announceAttachment('SharedMemory', existing));
     const checked = { ...checkNamelessOptions(others, SharedMemory.once), name };
     return once({ name: checkName(name), make, options: checked, ...wait, wrap: wrapSegment });
   }
@@ -311,6 +329,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
 
   /** Ends this instance by a function of the addon, which detaches the buffer. */
   #leave(end: typeof closeSegment): void {
+    if (!this.#closed) announceClose(this.#kind, this.name);
     this.#closed = true;
     const buffer = this.#buffer;
     this.#buffer = undefined;
@@ -331,6 +350,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    */
   unlink(): void {
     unlinkSegment(this.#handle);
+    this.#isUnlinked = true;
+    announceUnlink(this.#kind, this.name);
   }
 
   /** Returns a small plain object that names the segment, for {@link attach} in another process. */
@@ -351,6 +372,10 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   [dispose](): void {
     // Closes and unlinks in one step; doing them separately would need a second mapping.
     this.#leave(disposeSegment);
+    if (this.isOwner && !this.#isUnlinked) {
+      this.#isUnlinked = true;
+      announceUnlink(this.#kind, this.name);
+    }
   }
 
   /** Does the same as `[Symbol.dispose]`. */

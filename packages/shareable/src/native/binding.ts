@@ -2,6 +2,7 @@
 import { isMainThread } from 'node:worker_threads';
 
 import type * as Native from './native.js';
+import { isDebugged } from '../diagnostics/debug.js';
 import { fromNative } from '../errors.js';
 import { findHelper, loadAddon } from './loader.js';
 import type { Binaries } from './platform-packages.js';
@@ -25,7 +26,7 @@ const { addon, binaries } = loadAddon() as { addon: Binding; binaries: Binaries 
 export const addonPath: string = binaries.addon;
 /** Where the helper executable is. */
 export const helperPath: string = findHelper(binaries);
-addon.setHelper(helperPath, process.env['SHAREABLE_LEAKS'] !== 'silent');
+addon.setHelper(helperPath, process.env['SHAREABLE_LEAKS'] !== 'silent', isDebugged);
 
 export const processSegments = translated(addon.processSegments);
 export const createSegment = translated(addon.createSegment);
@@ -39,6 +40,7 @@ export const createOrAttachSegment = translated(addon.createOrAttachSegment);
 export const segmentBuffer = translated(addon.segmentBuffer);
 export const closeSegment = translated(addon.closeSegment);
 export const checkSegment = translated(addon.checkSegment);
+export const segmentFacts = translated(addon.segmentFacts);
 export const unlinkSegment = translated(addon.unlinkSegment);
 export const disposeSegment = translated(addon.disposeSegment);
 
@@ -69,6 +71,7 @@ export const lockTake = translated(addon.lockTake);
 export const lockAlarm = translated(addon.lockAlarm);
 export const lockSilence = translated(addon.lockSilence);
 export const closeLock = translated(addon.closeLock);
+export const lockFacts = translated(addon.lockFacts);
 export const unlinkLock = translated(addon.unlinkLock);
 export const disposeLock = translated(addon.disposeLock);
 
@@ -94,6 +97,7 @@ export const channelSkip = translated(addon.channelSkip);
 export const channelReceivePart = translated(addon.channelReceivePart);
 export const channelSendPart = translated(addon.channelSendPart);
 export const closeChannel = translated(addon.closeChannel);
+export const channelFacts = translated(addon.channelFacts);
 export const unlinkChannel = translated(addon.unlinkChannel);
 export const disposeChannel = translated(addon.disposeChannel);
 export const channelEnvironment = translated(addon.channelEnvironment);

@@ -50,6 +50,9 @@ export declare function channelEnter(channel: ExternalObject<Channel>, isSenders
 /** Makes the environment of channels. Call it once. */
 export declare function channelEnvironment(): ExternalObject<ChannelEnvironment>
 
+/** What tools that observe the package want to know of a channel. Not among the properties above, because they cost time. */
+export declare function channelFacts(channel: ExternalObject<Channel>): NativeFacts
+
 /** Registers this participant as a sender, or as a receiver. */
 export declare function channelJoin(channel: ExternalObject<Channel>, isProducer: boolean): void
 
@@ -257,6 +260,9 @@ export declare function lockBuffer(lock: ExternalObject<Lock>): ArrayBuffer
  */
 export declare function lockEnvironment(onGrant: (id: number) => void): ExternalObject<LockEnvironment>
 
+/** What tools that observe the package want to know of a lock. Not among the properties above, because they cost time. */
+export declare function lockFacts(lock: ExternalObject<Lock>): NativeFacts
+
 /** Releases the lock. Returns `false` when it was no longer held. */
 export declare function lockRelease(lock: ExternalObject<Lock>): boolean
 
@@ -425,6 +431,16 @@ export declare const enum NativeErrorKind {
   SlotFull = 'SlotFull',
 }
 
+/** What tools that observe the package want to know of a segment. */
+export interface NativeFacts {
+  /** In bytes. */
+  size: number
+  /** Whether disposing of it unlinks it. */
+  isOwner: boolean
+  /** Whether this instance created it. */
+  isNew: boolean
+}
+
 /** A segment that this process owns, has mapped, or both. */
 export interface NativeHeldSegment {
   /** Its name. */
@@ -566,14 +582,20 @@ export declare function renewFaultHandler(): void
 /** Makes an ArrayBuffer over the segment. Every call makes another one. */
 export declare function segmentBuffer(segment: ExternalObject<Segment>): ArrayBuffer
 
+/** Returns whether this instance created the segment. Not a property of [`NativeSegment`], because that costs time. */
+export declare function segmentFacts(segment: ExternalObject<Segment>): NativeFacts
+
 /**
  * Returns a number that changes whenever any segment of this process turns out to be truncated. Check it before
  * calling [`check_segment`].
  */
 export declare function segmentLosses(): ArrayBuffer
 
-/** Sets the path of the helper executable, and whether it writes a warning about leaked segments. */
-export declare function setHelper(path: string, warns: boolean): void
+/**
+ * Sets the path of the helper executable, whether it writes a warning about leaked segments, and whether it then also
+ * reports what its sweep removes.
+ */
+export declare function setHelper(path: string, warns: boolean, isDetailed: boolean): void
 
 /** Starts a server, as its starter. */
 export declare function startManager(address: string | undefined | null, key: Uint8Array, temporary: string): Promise<NativeOutcome>
