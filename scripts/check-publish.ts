@@ -105,6 +105,7 @@ function checkBy(script: string, ...args: string[]): void {
 const folder = mkdtempSync(join(tmpdir(), 'shareable-publish-'));
 try {
   checkBy('versions.ts');
+  checkBy('manifests.ts');
   checkBy('third-party.ts', '--check');
   await checkMain(packMain(folder));
   const native = join(root, 'packages/shareable/native');

@@ -13,6 +13,9 @@ export interface Manifest {
   version: string;
   description?: string;
   license?: string;
+  homepage?: string;
+  bugs?: string;
+  repository?: { type: string; url: string; directory: string };
   main?: string;
   os?: string[];
   cpu?: string[];

@@ -3,6 +3,8 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { readmeForNpm } from '../../../scripts/npm-readme.ts';
+
 const root = join(import.meta.dirname, '../../..');
 const folder = process.cwd();
 const { name } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
@@ -20,12 +22,7 @@ function read(file) {
 
 put('LICENSE', read('LICENSE'));
 if (name === 'shareable') {
-  // Without links into the repository and the part on its commands, which do not work in the package.
-  const readme = read('README.md')
-    .replaceAll(/^!\[[^\]]*\]\((?!https?:).*\)\n\n/gm, '')
-    .replace(/^## The demo and the tests\n[^]*(?=^MIT$)/m, '')
-    .replaceAll(/\[([^\]]+)\]\((?!https?:)[^)]+\)/g, '`$1`');
-  put('README.md', readme);
+  put('README.md', readmeForNpm(read('README.md')));
 } else {
   put('THIRD-PARTY.md', read('THIRD-PARTY.md'));
 }
