@@ -12,7 +12,7 @@ import { goalTable, operationTable } from './harness/report.ts';
 import type { Report } from './harness/report.ts';
 
 export const resultsFile = new URL('../docs/bench/results.json', import.meta.url);
-const PAGES = ['../docs/performance.md', '../README.md', 'GOALS.md'];
+const PAGES = ['../docs/performance.md', '../README.md', '../docs/index.md', 'GOALS.md'];
 const BLOCK = /(<!-- bench: ([\w-]+) -->\n).*?(<!-- \/bench -->)/gs;
 
 export function publish(report: Report): void {

@@ -2,7 +2,7 @@
  * Where the project lives. The root's `package.json` names the repository; everything else follows from it: the nine published
  * manifests (`manifests.ts`), the site's address, and the absolute links of the README on npm.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 
 export const root: string = join(import.meta.dirname, '..');
@@ -34,8 +34,11 @@ export const outside: Readonly<Record<string, string>> = {
   'ARCHITECTURE.md': 'architecture',
   'CONTRIBUTING.md': 'contributing',
   'benches/GOALS.md': 'goals',
-  'examples/flights/README.md': 'example-flights',
-  'examples/cluster/README.md': 'example-cluster',
+  ...Object.fromEntries(
+    globSync('examples/*/README.md', { cwd: root })
+      .map((file) => file.replaceAll('\\', '/'))
+      .map((file) => [file, `example-${file.split('/')[1]}`]),
+  ),
 };
 
 /** Returns the site's page that shows a file of the repository, such as `lifetime` for `docs/lifetime.md`. */

@@ -65,6 +65,20 @@ export const facts: Readonly<Record<string, (report: Report) => string>> = {
     });
     return table(['128 MiB of data', 'each further reader takes'], rows);
   },
+  home: (report) => {
+    const at = 64 * 2 ** 20;
+    const mine = valueAt(report, 'hand-over', 'in-place', at);
+    if (mine === undefined) return '';
+    const rows = ['in-place', 'shareable', 'worker', 'advanced', 'json'].flatMap((name) => {
+      const value = valueAt(report, 'hand-over', name, at);
+      const title = report.operations['hand-over']?.contenders[name] ?? name;
+      return value === undefined ? [] : [[title, duration(value), ratio(value / mine)]];
+    });
+    return table(
+      [`${pointName(at, SIZES)} of numbers to another process or thread`, 'time', 'against the first row'],
+      rows,
+    );
+  },
   readme: (report) => {
     const at = 64 * 2 ** 20;
     const [ours, sent, json] = ['in-place', 'advanced', 'json'].map((one) => valueAt(report, 'hand-over', one, at));

@@ -14,7 +14,9 @@ test.skipIf(!platform.hasShmFolder)(
   async () => {
     const plots = (await readdir(join(root, 'docs/bench'))).map((file) => `docs/bench/${file}`);
     expect(plots).toContain('docs/bench/results.json');
-    const files = ['README.md', 'docs/performance.md', 'benches/GOALS.md', ...plots].map((file) => join(root, file));
+    const files = ['README.md', 'docs/index.md', 'docs/performance.md', 'benches/GOALS.md', ...plots].map((file) =>
+      join(root, file),
+    );
     const before = await Promise.all(files.map((file) => readFile(file, 'utf8')));
     await promisify(execFile)(process.execPath, [join(root, 'benches/publish.ts')], { timeout: 25_000 });
     const after = await Promise.all(files.map((file) => readFile(file, 'utf8')));

@@ -36,6 +36,10 @@ test.skipIf(!platform.hasPosixCommands)(
   },
 );
 
+test.skipIf(!platform.hasPosixCommands)('a worker fills a million numbers, as on the first page of the site', () => {
+  expect(run('fill.ts')).toMatchObject({ status: 0, stderr: '', stdout: '42\n' });
+});
+
 test.skipIf(!platform.hasPosixCommands)('a child doubles a typed array in place', () => {
   expect(run('doubled-array.ts')).toMatchObject({ status: 0, stderr: '', stdout: '2 2 4 6 10 16\n' });
 });

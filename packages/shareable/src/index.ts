@@ -1,3 +1,8 @@
+/**
+ * Named shared memory, and what is built on it: lists, arrays, locks, channels and managers.
+ *
+ * @module shareable
+ */
 export { Channel } from './channel/channel.js';
 export type { ChannelHandle } from './channel/channel.js';
 export { Message, Reservation } from './channel/message.js';

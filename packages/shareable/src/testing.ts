@@ -1,4 +1,8 @@
-/** `shareable/testing`: what a process holds, for assertions in tests that nothing leaks. */
+/**
+ * Lists what a process holds, for assertions in tests that nothing leaks.
+ *
+ * @module shareable/testing
+ */
 import { processSegments } from './native/binding.js';
 
 /** A segment that this process owns, has mapped, or both. */

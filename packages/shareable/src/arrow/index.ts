@@ -1,4 +1,8 @@
-/** Apache Arrow tables in shared memory: `shareable/arrow`. Needs the package `apache-arrow`. */
+/**
+ * Apache Arrow tables in shared memory. Needs the package `apache-arrow`.
+ *
+ * @module shareable/arrow
+ */
 // The build makes an ES module and a CommonJS file of this file alone, because each has its own build of apache-arrow.
 import type { Table, TypeMap } from 'apache-arrow';
 import * as arrow from 'apache-arrow';
