@@ -98,10 +98,13 @@ function pageOf(name: string, title?: string): Page | undefined {
   return { name, file, title: title ?? heading(text), text };
 }
 
-/** The groups with their pages. A page that no group names is a guide, under its own heading. */
+/** The group of a page that no group names. */
+const groupOf = (name: string): string => (name.startsWith('example-') ? 'Examples' : 'Guides');
+
+/** The groups with their pages. A page that no group names is an example or a guide, under its own heading. */
 export const groups: readonly { title: string; pages: Page[] }[] = GROUPS.map(({ title, pages }) => {
   const named = new Set(GROUPS.flatMap((group) => Object.keys(group.pages)));
-  const rest = title === 'Guides' ? [...sources.keys()].filter((name) => !named.has(name)).toSorted() : [];
+  const rest = [...sources.keys()].filter((name) => !named.has(name) && groupOf(name) === title).toSorted();
   const found = [
     ...Object.entries(pages).map(([name, short]) => pageOf(name, short)),
     ...rest.map((name) => pageOf(name)),
