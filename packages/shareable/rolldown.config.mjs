@@ -51,6 +51,9 @@ const commonjs = defineConfig({
     format: 'cjs',
     exports: 'named',
     esModule: false,
+    strict: true,
+    // V8 checks each use of a `const` of a CommonJS file, which makes `Slots.get` too long to be inlined: 20 % slower.
+    topLevelVar: true,
     generatedCode: { symbols: false },
     comments: { legal: false, annotation: true, jsdoc: false },
     sourcemap: true,
