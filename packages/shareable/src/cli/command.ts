@@ -28,6 +28,8 @@ export interface Result {
   readonly errors?: readonly unknown[];
   /** Whether the exit code is 1 although the command itself succeeded. */
   readonly isBad?: boolean;
+  /** Gets the result anew. With it, the result is shown again whenever it changes, until the process is ended. */
+  readonly again?: () => Promise<Result>;
 }
 
 /** A command. */

@@ -1,5 +1,5 @@
 /** `shareable ls`. */
-import type { Command } from './command.js';
+import type { Command, Result } from './command.js';
 import { kindOf } from './contents.js';
 import type { Entry } from './facts.js';
 import { formatBoolean, formatOwner, isStale, toShape, uid } from './facts.js';
@@ -46,23 +46,31 @@ function summarize(entries: readonly Entry[]): Line[] {
   return lines;
 }
 
+async function look(): Promise<Result> {
+  // Before attaching to anything, which would count as a use.
+  const segments = await listSegments();
+  const binding = await loadBinding();
+  const entries = segments.map((segment): Entry => Object.assign(segment, kindOf(binding, segment)));
+  return {
+    json: () => ({ segments: entries.map((entry) => toShape(entry, entry)) }),
+    lines: () => describe(entries, Date.now()),
+  };
+}
+
 export const ls: Command = {
-  usage: 'ls',
+  usage: 'ls [--watch]',
   summary: 'list the shared memory segments of this machine',
   details: [
     'Oldest first. OWNER is the process that created a segment. TRACKED says whether it is removed when its owner ends.',
     'IN USE says whether a process has it open or mapped. A tracked segment that is not in use was left behind.',
+    'With --watch it looks every second until Ctrl-C. A terminal shows the list in place; a pipe gets it when it changes.',
   ],
-  options: {},
+  options: {
+    watch: { type: 'boolean', short: 'w', help: 'go on, and show every change' },
+  },
   names: { min: 0, max: 0 },
-  async run() {
-    // Before attaching to anything, which would count as a use.
-    const segments = await listSegments();
-    const binding = await loadBinding();
-    const entries = segments.map((segment): Entry => Object.assign(segment, kindOf(binding, segment)));
-    return {
-      json: () => ({ segments: entries.map((entry) => toShape(entry, entry)) }),
-      lines: () => describe(entries, Date.now()),
-    };
+  async run({ options }) {
+    const result = await look();
+    return options['watch'] === true ? { ...result, again: look } : result;
   },
 };

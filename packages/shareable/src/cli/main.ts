@@ -14,6 +14,7 @@ import { ls } from './ls.js';
 import { Output } from './output.js';
 import { isExpected, toErrorShape } from './report.js';
 import { rm } from './rm.js';
+import { watch } from './watch.js';
 
 /** The version of the JSON shapes. It is raised when a field is removed or changes its meaning. */
 const JSON_VERSION = 1;
@@ -100,8 +101,18 @@ async function main(args: readonly string[]): Promise<number> {
     const explained = await explain(args, own);
     if (explained !== undefined) return explained;
     const { command, rest } = choose(args);
-    const { errors = [], isBad = false, json, lines } = await run(command, rest);
-    await (isJson ? out.printJson({ version: JSON_VERSION, ...json() }) : out.print(lines()));
+    const result = await run(command, rest);
+    const { errors = [], isBad = false, again } = result;
+    const print = ({ json, lines }: Result) =>
+      isJson ? out.printJson({ version: JSON_VERSION, ...json() }) : out.print(lines());
+    if (again !== undefined) {
+      const printNext = async (next: Result, isFirst: boolean) => {
+        if (!isFirst && !isJson) await out.print(['']);
+        await print(next);
+      };
+      return await watch(out, again, printNext, out.isTerminal && !isJson);
+    }
+    await print(result);
     for (const error of errors) await complain(error, isJson);
     return errors.length > 0 || isBad ? 1 : 0;
   } catch (error) {
