@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
-import { nodes } from '../support/nodes.ts';
+import { installedNodes } from '../support/nodes.ts';
 
 const program = fileURLToPath(new URL('fixtures/moved.mjs', import.meta.url));
 const WORKERS = 3;
@@ -21,7 +21,7 @@ async function run(path: string, flags: string[], how: string): Promise<unknown>
   return JSON.parse(stdout);
 }
 
-describe.each(nodes.filter(({ path }) => path !== undefined))('on Node $major', ({ path = '' }) => {
+describe.each(installedNodes)('on Node $major', ({ path }) => {
   test.each(['return', 'exit', 'terminate'])(
     'memory that workers moved to this thread stays usable after they end (%s), and never shows another segment',
     async (how) => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
-import { nodes } from '../support/nodes.ts';
+import { installedNodes, nodes } from '../support/nodes.ts';
 import { freshName } from '../support/segments.ts';
 
 const isInstalled = process.platform === 'linux' && process.arch === 'x64';
@@ -13,7 +13,7 @@ test.runIf(isInstalled)('all of them are here (on Linux x64)', () => {
   expect(nodes.filter(({ path }) => path === undefined)).toEqual([]);
 });
 
-describe.each(nodes.filter(({ path }) => path !== undefined))('Node $major', ({ major, path = '' }) => {
+describe.each(installedNodes)('Node $major', ({ major, path }) => {
   let peer: Child;
 
   beforeAll(() => {

@@ -9,7 +9,7 @@ import { Lock, ShareableList, SharedMemory, SharedMemoryManager } from 'shareabl
 import { describe, expect, test } from 'vitest';
 
 import { pathOfFixture } from '../support/fixtures.ts';
-import { nodes } from '../support/nodes.ts';
+import { installedNodes } from '../support/nodes.ts';
 
 /** Evaluates an expression in a realm of its own. */
 const inRealm = (code: string): unknown => vm.runInNewContext(code);
@@ -70,9 +70,7 @@ describe('from another realm', () => {
   });
 });
 
-const installed = nodes.filter(({ path }) => path !== undefined);
-
-describe.each(installed)('on Node $major', ({ major, path = '' }) => {
+describe.each(installedNodes)('on Node $major', ({ major, path }) => {
   test('the package works in a realm of its own, with Symbol.dispose or without', async () => {
     const entry = createRequire(import.meta.url).resolve('shareable');
     const args = [pathOfFixture('runtimes/realm.mjs'), entry];

@@ -5,13 +5,13 @@
 import { describe, expect, test } from 'vitest';
 
 import { forkFixture } from '../support/fork-fixture.ts';
-import { nodes } from '../support/nodes.ts';
+import { installedNodes } from '../support/nodes.ts';
 
 const OURS = 24;
 /** KiB that a heap may move by; a page kept of each segment would be twenty to two hundred thousand. */
 const SLACK = 16 * 1024;
 
-describe.each(nodes.filter(({ path }) => path !== undefined))('Node $major', ({ major, path = '' }) => {
+describe.each(installedNodes)('Node $major', ({ major, path }) => {
   const count = major === OURS ? 100_000 : 10_000;
 
   test(

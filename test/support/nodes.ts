@@ -32,3 +32,11 @@ export const nodes: Node[] = [20, 22, 24, 26].map((major) => ({
   major,
   path: find(`node${major}`),
 }));
+
+/**
+ * The versions that can run here, oldest first. The packages are builds for Linux on x64; elsewhere the Node that runs the tests
+ * stands in for them.
+ */
+export const installedNodes: readonly (Node & { path: string })[] = nodes.some(({ path }) => path !== undefined)
+  ? nodes.flatMap((node) => (node.path === undefined ? [] : [{ ...node, path: node.path }]))
+  : [{ name: 'node', major: Number(process.versions.node.split('.')[0]), path: process.execPath }];

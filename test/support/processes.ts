@@ -1,5 +1,5 @@
 /** A look at other processes, by /proc: proc(5). */
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -13,8 +13,14 @@ export const helperPath =
   process.env['SHAREABLE_HELPER'] ??
   join(native, process.platform === 'win32' ? 'shareable-helper.exe' : 'shareable-helper');
 
+/** The local build's addon. There is none where the binaries of a platform's package are tested. */
+function localAddon(): string {
+  const names = existsSync(native) ? readdirSync(native) : [];
+  return join(native, names.find((name) => name.endsWith('.node')) ?? 'no-addon.node');
+}
+
 /** Its addon. */
-export const addonPath = join(native, readdirSync(native).find((name) => name.endsWith('.node')) ?? '');
+export const addonPath = process.env['SHAREABLE_ADDON'] ?? localAddon();
 
 /** The fields of a process's stat from the third on, `state` and `ppid` first; `undefined` when it is gone. */
 function stat(pid: number): string[] | undefined {

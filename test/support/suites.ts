@@ -16,9 +16,9 @@ export function missingSuites(
   if (!isLinux) {
     missing.push({ folder: 'test/interop', needs: 'CPython, with segments that are files in /dev/shm' });
     missing.push({ folder: 'test/runtimes', needs: 'the builds of Node, Bun and Deno for Linux' });
+    missing.push({ folder: 'test/install', needs: 'the builds of package managers and runtimes for Linux' });
   }
   if (isWine) {
-    missing.push({ folder: 'test/install', needs: 'the scripts of the repository' });
     missing.push({ folder: 'test/repository', needs: 'the scripts and crates of the repository' });
   }
   return missing;

@@ -9,7 +9,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { platform } from '../support/platform.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 import type { Node } from '../support/nodes.ts';
-import { nodes } from '../support/nodes.ts';
+import { installedNodes } from '../support/nodes.ts';
 import { freshName, pathOf } from '../support/segments.ts';
 import { addonPath } from '../support/processes.ts';
 
@@ -22,7 +22,7 @@ const start = ({ path }: Node, through: string[] = []) =>
 
 const truncate = (name: string, size = 0) => truncateSync(pathOf(name), size);
 
-describe.skipIf(!platform.canTruncate).each(nodes.filter(({ path }) => path !== undefined))(
+describe.skipIf(!platform.canTruncate).each(installedNodes)(
   'on $name a process',
   (node) => {
     test('keeps using its views, and the next use of the API reports it', async () => {
