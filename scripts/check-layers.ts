@@ -25,7 +25,7 @@ const CORE: readonly (readonly string[])[] = [
 
 /** The folders of `sys`, in the same order. `process` is below `transport` because a server is a helper process. */
 const SYS: readonly (readonly string[])[] = [
-  ['limits', 'birth', 'ledger'],
+  ['limits', 'birth', 'ledger', 'own'],
   ['memory'],
   ['sweep', 'seat', 'process'],
   ['transport'],

@@ -48,7 +48,7 @@ describe('a violation is reported with its file', () => {
   test.each([
     ['sys names a module above it', 'crates/core/src/sys/mod.rs', 'use crate::manager::Key;', 'manager'],
     ['one of several in braces', 'crates/core/src/sys/seat/mod.rs', 'use crate::{Error, lock::{Lock}};', 'lock'],
-    ['by a name that the root exports', 'crates/core/src/mapping.rs', 'use crate::{Segment, Error};', 'segment'],
+    ['by a name that the root exports', 'crates/core/src/mapping/mod.rs', 'use crate::{Segment, Error};', 'segment'],
     ['without a use declaration', 'crates/core/src/page.rs', 'type Page = crate::sys::Address;', 'sys'],
     ['between modules of one layer', 'crates/core/src/list.rs', 'use crate::lock::Lock;', 'lock'],
     ['between folders of sys', 'crates/core/src/sys/memory/mod.rs', 'use crate::sys::transport::Stream;', 'transport'],

@@ -7,7 +7,8 @@ use shareable_core::layout::npy::{Array, Dtype, MAGIC, MAX_DIMENSIONS, MAX_HEADE
 use shareable_core::{Error, Kind};
 
 use crate::error::OrThrow;
-use crate::segment::{NativeCreateOptions, NativeSegment, to_bytes};
+use crate::segment::{NativeCreateOptions, to_bytes};
+use crate::table;
 
 /// An array's type, shape and place in its segment.
 #[napi(object, object_from_js = false)]
@@ -37,11 +38,11 @@ impl From<Array> for NativeArray {
     }
 }
 
-/// A new array and its segment.
+/// A new array and the name of its segment.
 #[napi(object, object_from_js = false)]
 pub struct NativeArrayInSegment {
-    /// The segment.
-    pub segment: NativeSegment,
+    /// The name of the segment.
+    pub name: String,
     /// The array in it.
     pub array: NativeArray,
 }
@@ -72,7 +73,7 @@ pub fn array_layout() -> NativeArrayLayout {
     }
 }
 
-/// Creates an array of zeros in its own segment.
+/// Creates an array of zeros in its own segment, and writes the facts about that.
 #[napi(catch_unwind)]
 pub fn create_array(
     env: &Env,
@@ -92,7 +93,9 @@ pub fn create_array(
         Ok((segment, array))
     };
     let (segment, array) = create().or_throw(env)?;
-    Ok(NativeArrayInSegment { segment: segment.into(), array: array.into() })
+    let name = segment.name().as_str().to_owned();
+    table::add(segment, None);
+    Ok(NativeArrayInSegment { name, array: array.into() })
 }
 
 /// Finds the array in a segment of `size` bytes by a copy of its first bytes.

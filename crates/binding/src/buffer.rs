@@ -3,7 +3,7 @@
 //! This code calls Node-API directly: napi-rs' own `ArrayBuffer::from_external` silently copies if a runtime refuses
 //! external memory, and then the memory would not be shared.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::ptr;
@@ -190,18 +190,28 @@ fn forget_newest(memory: &Arc<Memory>) {
 
 /// Makes an ArrayBuffer over a counter that lives as long as the process.
 pub(crate) fn over_static(env: &Env, counter: &'static AtomicU32) -> Result<SharedBuffer> {
-    let mut buffer = ptr::null_mut();
     // SAFETY: the four bytes are static, and may be written through a shared reference, because they are atomic.
-    let status = unsafe {
-        sys::napi_create_external_arraybuffer(
-            env.raw(),
-            counter.as_ptr().cast(),
-            size_of::<AtomicU32>(),
-            None,
-            ptr::null_mut(),
-            &raw mut buffer,
-        )
-    };
+    unsafe { over_borrowed(env, counter.as_ptr().cast(), size_of::<AtomicU32>()) }
+}
+
+/// Makes an ArrayBuffer over values of this thread. The environment ends before its thread does, and no other thread gets
+/// the buffer: only the package has it.
+pub(crate) fn over_cells(env: &Env, cells: &[Cell<f64>]) -> Result<SharedBuffer> {
+    // SAFETY: thread-local values live as long as their thread, which outlives the environment. They may be written
+    // through a shared reference, because they are cells.
+    unsafe { over_borrowed(env, cells.as_ptr().cast_mut().cast(), size_of_val(cells)) }
+}
+
+/// Makes an ArrayBuffer over memory that nothing has to free.
+///
+/// # Safety
+///
+/// The bytes at `start` live as long as the environment, and may be written through a shared reference.
+unsafe fn over_borrowed(env: &Env, start: *mut c_void, len: usize) -> Result<SharedBuffer> {
+    let mut buffer = ptr::null_mut();
+    // SAFETY: the caller's duty.
+    let status =
+        unsafe { sys::napi_create_external_arraybuffer(env.raw(), start, len, None, ptr::null_mut(), &raw mut buffer) };
     if status == sys::Status::napi_ok {
         return Ok(SharedBuffer(buffer));
     }

@@ -11,11 +11,12 @@ use napi::{Env, Result};
 use napi_derive::napi;
 use shareable_core::channel::{Channel, ChannelOptions, Entered, Found, Part, Side, Waited};
 use shareable_core::layout::channel::{self as layout, Role, at};
-use shareable_core::{AttachOptions, Foreign, Kind, Name, Segment};
+use shareable_core::{AttachOptions, Foreign, Kind, Name};
 
 use crate::buffer::{SharedBuffer, detach, external};
 use crate::error::OrThrow;
 use crate::segment::{NativeCreateOptions, NativeFacts};
+use crate::table::Handle;
 
 /// The channels of one environment: the main thread's or a worker's. When it ends in any way, the other participants
 /// learn that its participants have ended.
@@ -402,8 +403,12 @@ pub struct NativeChannelSummary {
 
 /// Observes the channel in a segment without changing it. Returns `null` for a segment without a channel.
 #[napi(catch_unwind)]
-pub fn find_channel(env: &Env, segment: &External<Segment>) -> Result<Option<NativeChannelSummary>> {
-    match segment.mapping().bytes().and_then(layout::Summary::read) {
+pub fn find_channel(
+    env: &Env,
+    #[napi(ts_arg_type = "number")] segment: Handle,
+) -> Result<Option<NativeChannelSummary>> {
+    let found = segment.with(env, |open| Ok(open.segment.mapping().bytes().and_then(layout::Summary::read)))?;
+    match found {
         Err(error) if error.kind() == Kind::Layout => Ok(None),
         Err(error) => Err(error).or_throw(env),
         #[expect(clippy::cast_precision_loss, reason = "at most 2^31")]

@@ -1,6 +1,7 @@
 //! The Node-API addon of `shareable`: conversion between JavaScript and `shareable-core`, and nothing else.
 //!
-//! The functions are free functions over opaque handles, because a method call on a class costs several times as much.
+//! The functions are free functions over numbers and opaque handles, because a method call on a class costs several
+//! times as much.
 //! Only the TypeScript package calls them; it checks the arguments first.
 
 #![allow(
@@ -17,6 +18,7 @@ mod list;
 mod lock;
 mod manager;
 mod segment;
+mod table;
 mod text;
 mod tracker;
 mod value;

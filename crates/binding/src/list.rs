@@ -2,64 +2,18 @@
 
 use std::cell::RefCell;
 
-use napi::bindgen_prelude::{Array, External, Float64ArraySlice, Uint32ArraySlice, Unknown};
+use napi::bindgen_prelude::{Array, Float64ArraySlice, Uint32ArraySlice, Unknown};
 use napi::{Env, Result};
 use napi_derive::napi;
 use shareable_core::layout::{
     CONFIRMATIONS, Code, Format, Header, Input, MAX_SLOT_BYTES, SLOT_ALIGNMENT, Value, Values, WRITING, low_half,
 };
-use shareable_core::{Error, Kind, List, Segment};
+use shareable_core::{Error, Kind, List};
 
 use crate::error::{OrThrow, throw};
-use crate::segment::{NativeCreateOptions, NativeSegment};
+use crate::segment::{NativeCreateOptions, RandomName};
+use crate::table::{self, Handle};
 use crate::value::{Owned, to_js};
-
-/// A list, and the offsets of its parts in the segment, in bytes.
-#[napi(object, object_from_js = false)]
-pub struct NativeList {
-    /// The handle for the other functions.
-    pub handle: External<List>,
-    /// The number of slots.
-    pub length: f64,
-    /// Where the data area starts.
-    pub data_start: f64,
-    /// The size of the data area.
-    pub data_bytes: f64,
-    /// Where the formats start.
-    pub formats_start: f64,
-    /// Where the codes start.
-    pub codes_start: f64,
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a mapping has fewer than 2^53 bytes on every 64-bit system")]
-impl From<List> for NativeList {
-    fn from(list: List) -> Self {
-        let header = list.header();
-        Self {
-            handle: External::new(list),
-            length: header.len as f64,
-            data_start: header.data_start() as f64,
-            data_bytes: header.data_bytes as f64,
-            formats_start: header.formats_start() as f64,
-            codes_start: header.codes_start() as f64,
-        }
-    }
-}
-
-/// A new list and its segment.
-#[napi(object, object_from_js = false)]
-pub struct NativeListInSegment {
-    /// The segment.
-    pub segment: NativeSegment,
-    /// The list in it.
-    pub list: NativeList,
-}
-
-impl From<(Segment, List)> for NativeListInSegment {
-    fn from((segment, list): (Segment, List)) -> Self {
-        Self { segment: segment.into(), list: list.into() }
-    }
-}
 
 /// The constants of the layout that `slots.ts` uses, so that they are defined only once.
 #[napi(object, object_from_js = false)]
@@ -166,8 +120,9 @@ impl Values for Packed<'_> {
 }
 
 /// Creates a list in its own segment. `numbers` has one element per slot. The slots of `indexes` hold the value at the
-/// same place in `others` instead, and have at least as many bytes as `sizes` has at that place.
-#[napi(catch_unwind)]
+/// same place in `others` instead, and have at least as many bytes as `sizes` has at that place. Writes the facts, and
+/// returns the name if it is a random one.
+#[napi(catch_unwind, ts_return_type = "string | undefined")]
 pub fn create_list(
     env: &Env,
     numbers: Float64ArraySlice<'_>,
@@ -175,13 +130,15 @@ pub fn create_list(
     #[napi(ts_arg_type = "unknown[]")] others: Array<'_>,
     sizes: Uint32ArraySlice<'_>,
     options: NativeCreateOptions,
-) -> Result<NativeListInSegment> {
+) -> Result<RandomName> {
     let values = Packed::new(env, &numbers, &indexes, &others, &sizes)?;
+    let is_chosen = options.name.is_some();
     let create = || List::create(&values, &options.check()?);
-    create().or_throw(env).map(Into::into)
+    let (segment, list) = create().or_throw(env)?;
+    Ok(RandomName::of_new(segment, is_chosen, Some(list)))
 }
 
-/// Attaches to the list that the options name, or creates it as [`create_list`] does.
+/// Attaches to the list that the options name, or creates it as [`create_list`] does. Writes the facts.
 #[napi(catch_unwind)]
 pub fn create_or_attach_list(
     env: &Env,
@@ -190,24 +147,31 @@ pub fn create_or_attach_list(
     #[napi(ts_arg_type = "unknown[]")] others: Array<'_>,
     sizes: Uint32ArraySlice<'_>,
     options: NativeCreateOptions,
-) -> Result<NativeListInSegment> {
+) -> Result<()> {
     let values = Packed::new(env, &numbers, &indexes, &others, &sizes)?;
     let open = || {
         let options = options.check()?;
         let name = options.name.clone().ok_or_else(|| Error::new(Kind::InvalidValue, "the list has no name"))?;
         List::create_or_attach(&name, &values, &options)
     };
-    open().or_throw(env).map(Into::into)
+    let (segment, list) = open().or_throw(env)?;
+    table::add(segment, Some(list));
+    Ok(())
 }
 
 fn missing(env: &Env) -> napi::Error {
     throw(env, &Error::new(Kind::InvalidValue, "the values of the list and their indexes do not match"))
 }
 
-/// Finds the list in a segment.
+/// Finds the list in a segment, and writes the facts about it.
 #[napi(catch_unwind)]
-pub fn attach_list(env: &Env, segment: &External<Segment>) -> Result<NativeList> {
-    List::attach(segment).or_throw(env).map(Into::into)
+pub fn attach_list(env: &Env, #[napi(ts_arg_type = "number")] segment: Handle) -> Result<()> {
+    segment.with(env, |open| {
+        let list = List::attach(&open.segment).or_throw(env)?;
+        table::tell_of_list(&list.header());
+        open.list = Some(list);
+        Ok(())
+    })
 }
 
 thread_local! {
@@ -217,57 +181,69 @@ thread_local! {
 
 /// Reads a slot.
 #[napi(catch_unwind)]
-pub fn list_get<'env>(env: &'env Env, list: &External<List>, index: u32) -> Result<Unknown<'env>> {
-    TEXT.with_borrow_mut(|text| to_js(env, list.get(index as usize, text).or_throw(env)?))
+pub fn list_get(env: &Env, #[napi(ts_arg_type = "number")] list: Handle, index: u32) -> Result<Unknown<'_>> {
+    list.with(env, |open| {
+        let list = open.list().or_throw(env)?;
+        TEXT.with_borrow_mut(|text| to_js(env, list.get(index as usize, text).or_throw(env)?))
+    })
 }
 
 /// Writes a slot.
 #[napi(catch_unwind)]
-pub fn list_set(env: &Env, list: &External<List>, index: u32, value: Unknown<'_>) -> Result<()> {
+pub fn list_set(env: &Env, #[napi(ts_arg_type = "number")] list: Handle, index: u32, value: Unknown<'_>) -> Result<()> {
     let value = Owned::from_js(env, value)?;
-    list.set(index as usize, value.as_input()).or_throw(env)
+    list.with(env, |open| open.list().and_then(|list| list.set(index as usize, value.as_input())).or_throw(env))
 }
 
 /// Returns the size of a slot in bytes.
 #[napi(catch_unwind)]
 #[allow(clippy::cast_precision_loss, reason = "a size is less than 2^53")]
-pub fn list_capacity(env: &Env, list: &External<List>, index: u32) -> Result<f64> {
-    Ok(list.capacity(index as usize).or_throw(env)? as f64)
+pub fn list_capacity(env: &Env, #[napi(ts_arg_type = "number")] list: Handle, index: u32) -> Result<f64> {
+    let capacity = list.with(env, |open| open.list().and_then(|list| list.capacity(index as usize)).or_throw(env))?;
+    Ok(capacity as f64)
 }
 
 /// Adds to an integer in a slot and returns the sum.
 #[napi(catch_unwind, ts_return_type = "number | bigint")]
 pub fn list_add<'env>(
     env: &'env Env,
-    list: &External<List>,
+    #[napi(ts_arg_type = "number")] list: Handle,
     index: u32,
     #[napi(ts_arg_type = "number | bigint")] delta: Unknown<'_>,
 ) -> Result<Unknown<'env>> {
     let Value::Int(delta) = Owned::from_js(env, delta)?.as_input().into_value() else {
         return Err(throw(env, &Error::new(Kind::OutOfRange, "only an integer can be added")));
     };
-    to_js(env, list.add(index as usize, delta).or_throw(env)?)
+    let sum = list.with(env, |open| open.list().and_then(|list| list.add(index as usize, delta)).or_throw(env))?;
+    to_js(env, sum)
 }
 
 /// Returns the first index from `from` on at which the list holds `value`, or -1.
 #[napi(catch_unwind)]
 #[allow(clippy::cast_precision_loss, reason = "an index is less than 2^53")]
-pub fn list_find(env: &Env, list: &External<List>, value: Unknown<'_>, from: u32) -> Result<f64> {
+pub fn list_find(
+    env: &Env,
+    #[napi(ts_arg_type = "number")] list: Handle,
+    value: Unknown<'_>,
+    from: u32,
+) -> Result<f64> {
     let value = Owned::from_js(env, value)?;
-    let found = list.find(value.as_input(), from as usize).or_throw(env)?;
+    let find = |list: &List| list.find(value.as_input(), from as usize);
+    let found = list.with(env, |open| open.list().and_then(find).or_throw(env))?;
     Ok(found.map_or(-1.0, |index| index as f64))
 }
 
 /// Returns the number of slots that hold `value`.
 #[napi(catch_unwind)]
 #[allow(clippy::cast_precision_loss, reason = "a count is less than 2^53")]
-pub fn list_count(env: &Env, list: &External<List>, value: Unknown<'_>) -> Result<f64> {
+pub fn list_count(env: &Env, #[napi(ts_arg_type = "number")] list: Handle, value: Unknown<'_>) -> Result<f64> {
     let value = Owned::from_js(env, value)?;
-    Ok(list.count(value.as_input()).or_throw(env)? as f64)
+    let count = list.with(env, |open| open.list().and_then(|list| list.count(value.as_input())).or_throw(env))?;
+    Ok(count as f64)
 }
 
 /// Returns the formats of all slots, one after the other.
 #[napi(catch_unwind)]
-pub fn list_format(env: &Env, list: &External<List>) -> Result<String> {
-    list.format().or_throw(env)
+pub fn list_format(env: &Env, #[napi(ts_arg_type = "number")] list: Handle) -> Result<String> {
+    list.with(env, |open| open.list().and_then(List::format).or_throw(env))
 }

@@ -7,51 +7,18 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
-use napi::bindgen_prelude::{External, Object, Unknown};
-use napi::{Env, Result};
+use napi::bindgen_prelude::{External, Object, ToNapiValue, Unknown};
+use napi::{Env, Result, sys};
 use napi_derive::napi;
 use shareable_core::{
-    Access, AttachOptions, CreateOptions, Draft, Error, Foreign, Kind, Lifetime, Memory, Name, Segment, Umask,
-    page_size as core_page_size, round_up_to_page,
+    Access, AttachOptions, CreateOptions, Draft, Error, Foreign, Identity, Kind, Lifetime, Memory, Name, Segment,
+    Umask, page_size as core_page_size,
 };
 
 use crate::buffer::{SharedBuffer, detach, external, over_static};
 use crate::error::{NativeError, OrThrow, throw};
-
-/// A segment, and its properties that never change.
-#[napi(object, object_from_js = false)]
-pub struct NativeSegment {
-    /// The handle for the other functions.
-    pub handle: External<Segment>,
-    /// Without the leading slash.
-    pub name: String,
-    /// In bytes.
-    pub size: f64,
-    /// In bytes, rounded up to whole pages.
-    pub mapped_size: f64,
-    /// Whether disposing of it unlinks it.
-    pub is_owner: bool,
-    /// Whether writes stay in this process.
-    pub is_read_only: bool,
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a mapping has fewer than 2^53 bytes on every 64-bit system")]
-fn to_number(bytes: usize) -> f64 {
-    bytes as f64
-}
-
-impl From<Segment> for NativeSegment {
-    fn from(segment: Segment) -> Self {
-        Self {
-            name: segment.name().as_str().to_owned(),
-            size: to_number(segment.size()),
-            mapped_size: to_number(round_up_to_page(segment.size(), core_page_size()).unwrap_or(segment.size())),
-            is_owner: segment.is_owner(),
-            is_read_only: segment.access() == Access::ReadOnly,
-            handle: External::new(segment),
-        }
-    }
-}
+use crate::table::{self, Handle};
+use crate::text;
 
 /// How to create a segment.
 #[napi(object, object_to_js = false)]
@@ -97,28 +64,84 @@ pub(crate) fn to_bytes(size: f64) -> shareable_core::Result<usize> {
     Err(Error::new(Kind::OutOfRange, format!("{size} is not a number of bytes")))
 }
 
-/// Creates a segment of zeros.
-#[napi(catch_unwind)]
-pub fn create_segment(env: &Env, size: f64, options: NativeCreateOptions) -> Result<NativeSegment> {
-    let create = || Segment::create(to_bytes(size)?, &options.check()?);
-    create().or_throw(env).map(Into::into)
-}
-
-/// A segment without a name.
+/// How a segment is created, as bits of one number: passing an object costs several times as much.
 #[napi(object, object_from_js = false)]
-pub struct NativeDraft {
-    /// The handle for [`publish_draft`] and [`drop_draft`].
-    pub draft: External<RefCell<Option<Draft>>>,
-    /// This process's instance of it.
-    pub segment: NativeSegment,
+pub struct NativeSettings {
+    /// The bits of the mode.
+    pub mode: u32,
+    /// Whether the creator owns the segment.
+    pub track: u32,
+    /// Whether the umask does not apply to the mode.
+    pub exact_mode: u32,
+    /// Whether each page gets its memory at its first access.
+    pub sparse: u32,
 }
 
-/// Creates a segment of zeros that gets its name by [`publish_draft`].
+const MODE: u32 = 0o777;
+const TRACK: u32 = 1 << 9;
+const EXACT_MODE: u32 = 1 << 10;
+const SPARSE: u32 = 1 << 11;
+
+/// Returns what each bit means.
+#[napi]
+#[must_use]
+pub fn segment_settings() -> NativeSettings {
+    NativeSettings { mode: MODE, track: TRACK, exact_mode: EXACT_MODE, sparse: SPARSE }
+}
+
+/// The random name of a new segment; `None` for a chosen name, which the caller has.
+pub struct RandomName(Option<Name>);
+
+impl RandomName {
+    /// Adds a new segment to the table, and returns its name if JavaScript does not have it.
+    pub(crate) fn of_new(segment: Segment, is_chosen: bool, list: Option<shareable_core::List>) -> Self {
+        let name = (!is_chosen).then(|| segment.name().clone());
+        table::add(segment, list);
+        Self(name)
+    }
+}
+
+impl ToNapiValue for RandomName {
+    unsafe fn to_napi_value(env: sys::napi_env, name: Self) -> Result<sys::napi_value> {
+        match name.0 {
+            // SAFETY: the caller's duty.
+            None => unsafe { <()>::to_napi_value(env, ()) },
+            Some(name) => text::ascii(&Env::from_raw(env), name.as_str()),
+        }
+    }
+}
+
+/// Creates a segment of zeros, and writes the facts about it. Returns its name if it is a random one.
+#[napi(catch_unwind, ts_return_type = "string | undefined")]
+pub fn create_segment(
+    env: &Env,
+    size: f64,
+    settings: u32,
+    name: Option<String>,
+    origin: Option<String>,
+    manager: Option<u32>,
+) -> Result<RandomName> {
+    let is_chosen = name.is_some();
+    let options = NativeCreateOptions {
+        name,
+        track: settings & TRACK != 0,
+        mode: settings & MODE,
+        exact_mode: settings & EXACT_MODE != 0,
+        sparse: Some(settings & SPARSE != 0),
+        origin,
+        manager,
+    };
+    let create = || Segment::create(to_bytes(size)?, &options.check()?);
+    create().or_throw(env).map(|segment| RandomName::of_new(segment, is_chosen, None))
+}
+
+/// Creates a segment of zeros that gets its name by [`publish_draft`], and writes the facts about it.
 #[napi(catch_unwind)]
-pub fn draft_segment(env: &Env, size: f64, options: NativeCreateOptions) -> Result<NativeDraft> {
+pub fn draft_segment(env: &Env, size: f64, options: NativeCreateOptions) -> Result<External<RefCell<Option<Draft>>>> {
     let create = || Draft::new(to_bytes(size)?, options.check()?);
     let (draft, segment) = create().or_throw(env)?;
-    Ok(NativeDraft { draft: External::new(RefCell::new(Some(draft))), segment: segment.into() })
+    table::add(segment, None);
+    Ok(External::new(RefCell::new(Some(draft))))
 }
 
 /// Gives a draft its name. Does nothing the second time.
@@ -134,11 +157,13 @@ pub fn drop_draft(draft: &External<RefCell<Option<Draft>>>) {
     drop(draft.borrow_mut().take());
 }
 
-/// The result of [`create_segment_later`]: one of the two.
+/// The result of [`create_segment_later`]: a segment or an error.
 #[napi(object, object_from_js = false)]
 pub struct NativeCreation {
-    /// The segment.
-    pub segment: Option<NativeSegment>,
+    /// The name of the segment.
+    pub name: Option<String>,
+    /// The facts about the segment.
+    pub facts: Vec<f64>,
     /// The facts of an error, as other functions throw them.
     pub error: Option<NativeError>,
 }
@@ -173,8 +198,15 @@ pub fn create_segment_later(env: &Env, size: f64, options: NativeCreateOptions, 
         deferred.resolve(Box::new(move |_| {
             CREATIONS.with_borrow_mut(|creations| creations.remove(&id));
             Ok(match created {
-                Ok(mut unclaimed) => NativeCreation { segment: unclaimed.0.take().map(Into::into), error: None },
-                Err(e) => NativeCreation { segment: None, error: Some((&e).into()) },
+                Ok(mut unclaimed) => {
+                    let name = unclaimed.0.take().map(|segment| {
+                        let name = segment.name().as_str().to_owned();
+                        table::add(segment, None);
+                        name
+                    });
+                    NativeCreation { name, facts: table::facts(), error: None }
+                }
+                Err(e) => NativeCreation { name: None, facts: Vec::new(), error: Some((&e).into()) },
             })
         }));
     });
@@ -200,40 +232,37 @@ pub fn cancel_creation(id: u32) {
     });
 }
 
-/// Attaches to a segment.
+/// Attaches to a segment, and writes the facts about it.
 #[napi(catch_unwind)]
-pub fn attach_segment(env: &Env, name: String, read_only: bool, allow_foreign: bool) -> Result<NativeSegment> {
+pub fn attach_segment(env: &Env, name: String, read_only: bool, allow_foreign: bool) -> Result<()> {
     let options = AttachOptions {
         access: if read_only { Access::ReadOnly } else { Access::ReadWrite },
         foreign: if allow_foreign { Foreign::Allow } else { Foreign::Refuse },
     };
     let attach = || Segment::attach(&Name::new(&name)?, options);
-    attach().or_throw(env).map(Into::into)
+    attach().or_throw(env).map(|segment| table::add(segment, None))
 }
 
-/// Attaches to a segment, or creates it.
+/// Attaches to a segment, or creates it, and writes the facts about it.
 #[napi(catch_unwind)]
-pub fn create_or_attach_segment(
-    env: &Env,
-    name: String,
-    size: f64,
-    options: NativeCreateOptions,
-) -> Result<NativeSegment> {
+pub fn create_or_attach_segment(env: &Env, name: String, size: f64, options: NativeCreateOptions) -> Result<()> {
     let open = || Segment::create_or_attach(&Name::new(&name)?, to_bytes(size)?, &options.check()?);
-    open().or_throw(env).map(Into::into)
+    open().or_throw(env).map(|segment| table::add(segment, None))
 }
 
 /// Makes an ArrayBuffer over the segment. Every call makes another one.
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
-pub fn segment_buffer(env: &Env, segment: &External<Segment>) -> Result<SharedBuffer> {
-    segment.mapping().bytes().or_throw(env)?;
-    external(env, segment.mapping())
+pub fn segment_buffer(env: &Env, #[napi(ts_arg_type = "number")] segment: Handle) -> Result<SharedBuffer> {
+    segment.with(env, |open| {
+        open.segment.mapping().bytes().or_throw(env)?;
+        external(env, open.segment.mapping())
+    })
 }
 
 /// Throws if another process has truncated the segment.
 #[napi(catch_unwind)]
-pub fn check_segment(env: &Env, segment: &External<Segment>) -> Result<()> {
-    segment.mapping().check().or_throw(env)
+pub fn check_segment(env: &Env, #[napi(ts_arg_type = "number")] segment: Handle) -> Result<()> {
+    segment.with(env, |open| open.segment.mapping().check().or_throw(env))
 }
 
 /// Reinstalls the handler that survives truncated segments, if the program has replaced it.
@@ -262,33 +291,56 @@ pub struct NativeFacts {
 
 impl From<&Segment> for NativeFacts {
     fn from(segment: &Segment) -> Self {
-        Self { size: to_number(segment.size()), is_owner: segment.is_owner(), is_new: segment.is_new() }
+        Self { size: to_double(segment.size()), is_owner: segment.is_owner(), is_new: segment.is_new() }
     }
 }
 
-/// Returns whether this instance created the segment. Not a property of [`NativeSegment`], because that costs time.
-#[napi(catch_unwind)]
-pub fn segment_facts(segment: &External<Segment>) -> NativeFacts {
-    (&**segment).into()
+/// What the end of a segment's use was like, as bits of one number.
+#[napi(object, object_from_js = false)]
+pub struct NativeEnding {
+    /// The runtime has detached the buffer. Even if not, its memory no longer shows the segment.
+    pub is_detached: u32,
+    /// The segment's number is no longer valid: [`unlink_closed`] does the rest.
+    pub is_gone: u32,
 }
 
-/// Closes the segment and detaches `buffer`, which [`segment_buffer`] made. Returns `false` when the runtime did not
-/// detach the buffer; even then its memory no longer shows the segment.
+const IS_DETACHED: u32 = 1;
+const IS_GONE: u32 = 2;
+
+/// Returns what the bits mean.
+#[napi]
+#[must_use]
+pub fn segment_ending() -> NativeEnding {
+    NativeEnding { is_detached: IS_DETACHED, is_gone: IS_GONE }
+}
+
+/// Closes the segment and detaches `buffer`, which [`segment_buffer`] made.
 #[napi(catch_unwind)]
 pub fn close_segment(
     env: &Env,
-    segment: &mut External<Segment>,
+    #[napi(ts_arg_type = "number")] segment: Handle,
     #[napi(ts_arg_type = "ArrayBuffer | undefined")] buffer: Option<Unknown<'_>>,
-) -> bool {
-    let is_detached = buffer.is_none_or(|buffer| detach(env, &buffer, segment.mapping()));
-    segment.close_alone();
-    is_detached
+) -> Result<u32> {
+    leave(env, &segment, buffer, |segment| {
+        segment.close_alone();
+        Ok(segment.is_owner())
+    })
 }
 
 /// Unlinks the segment.
 #[napi(catch_unwind)]
-pub fn unlink_segment(env: &Env, segment: &External<Segment>) -> Result<()> {
-    segment.unlink().or_throw(env)
+pub fn unlink_segment(env: &Env, #[napi(ts_arg_type = "number")] segment: Handle) -> Result<()> {
+    segment.with(env, |open| open.segment.unlink().or_throw(env))
+}
+
+/// Unlinks a segment that was closed, by the facts about it.
+#[napi(catch_unwind)]
+pub fn unlink_closed(env: &Env, name: String, device: f64, inode: f64) -> Result<()> {
+    let unlink = || {
+        let identity = Identity { device: to_bytes(device)? as u64, inode: to_bytes(inode)? as u64 };
+        Segment::unlink_closed(&Name::new(&name)?, identity)
+    };
+    unlink().or_throw(env)
 }
 
 /// Closes the segment as [`close_segment`] does, and unlinks it if the instance is the owner and no process has
@@ -296,12 +348,37 @@ pub fn unlink_segment(env: &Env, segment: &External<Segment>) -> Result<()> {
 #[napi(catch_unwind)]
 pub fn dispose_segment(
     env: &Env,
-    segment: &mut External<Segment>,
+    #[napi(ts_arg_type = "number")] segment: Handle,
     #[napi(ts_arg_type = "ArrayBuffer | undefined")] buffer: Option<Unknown<'_>>,
-) -> Result<bool> {
-    let is_detached = buffer.is_none_or(|buffer| detach(env, &buffer, segment.mapping()));
-    segment.dispose_alone().or_throw(env)?;
-    Ok(is_detached)
+) -> Result<u32> {
+    leave(env, &segment, buffer, |segment| segment.dispose_alone().map(|()| false))
+}
+
+/// Ends the use of a segment by `end`, which returns whether this process owns the segment afterwards.
+fn leave(
+    env: &Env,
+    handle: &Handle,
+    buffer: Option<Unknown<'_>>,
+    end: impl FnOnce(&mut Segment) -> shareable_core::Result<bool>,
+) -> Result<u32> {
+    let (is_detached, is_gone) = handle.with(env, |open| {
+        let is_detached = buffer.is_none_or(|buffer| detach(env, &buffer, open.segment.mapping()));
+        // The list shares the mapping, which is unmapped only when nothing else has it.
+        open.list = None;
+        let is_owned = end(&mut open.segment).or_throw(env)?;
+        Ok((is_detached, !is_owned && !open.segment.is_needed_after_close()))
+    })?;
+    if is_gone {
+        drop(handle.take());
+    }
+    let bits = [(is_detached, IS_DETACHED), (is_gone, IS_GONE)];
+    Ok(bits.into_iter().filter(|(is_set, _)| *is_set).map(|(_, bit)| bit).sum())
+}
+
+/// Forgets a segment whose object was collected. Never closes the mapping: a buffer may still use it.
+#[napi(catch_unwind)]
+pub fn drop_segment(#[napi(ts_arg_type = "number")] segment: Handle) {
+    drop(segment.take());
 }
 
 /// A segment that this process owns, has mapped, or both.
@@ -319,6 +396,11 @@ pub struct NativeHeldSegment {
     pub origin: String,
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a mapping has fewer than 2^53 bytes on every 64-bit system")]
+fn to_double(bytes: usize) -> f64 {
+    bytes as f64
+}
+
 /// Returns all segments that this process owns or has mapped, by name.
 #[napi(catch_unwind)]
 #[must_use]
@@ -327,7 +409,7 @@ pub fn process_segments() -> Vec<NativeHeldSegment> {
     segments
         .map(|held| NativeHeldSegment {
             name: held.name,
-            size: to_number(held.size),
+            size: to_double(held.size),
             is_owned: held.is_owned,
             mappings: u32::try_from(held.mappings).unwrap_or(u32::MAX),
             origin: held.origin,
@@ -339,5 +421,5 @@ pub fn process_segments() -> Vec<NativeHeldSegment> {
 #[napi]
 #[must_use]
 pub fn page_size() -> f64 {
-    to_number(core_page_size())
+    to_double(core_page_size())
 }

@@ -66,6 +66,11 @@ fn from_latin1<'env>(env: &'env Env, text: &[u8]) -> Result<Unknown<'env>> {
     unsafe { Unknown::from_napi_value(env.raw(), string) }
 }
 
+/// Makes a JavaScript string of ASCII text.
+pub(crate) fn ascii(env: &Env, text: &str) -> Result<sys::napi_value> {
+    from_latin1(env, text.as_bytes()).map(|string| string.raw())
+}
+
 fn from_utf16<'env>(env: &'env Env, text: &[u16]) -> Result<Unknown<'env>> {
     let mut string = ptr::null_mut();
     // SAFETY: the units live during the call, which copies them.

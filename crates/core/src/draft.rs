@@ -30,7 +30,7 @@ impl Draft {
         let name = options.name.clone().ok_or_else(|| Error::new(Kind::InvalidValue, "a draft needs a name"))?;
         let (raw, identity, file) =
             sys::draft(&name, bytes, (options.mode, options.umask), options.lifetime, &options.memory)?;
-        let mapping = Arc::new(Mapping::new(raw));
+        let mapping = Arc::new(Mapping::of_segment(raw, &name, identity));
         let segment = Segment::of_draft(&name, &mapping, identity, &options);
         Ok((Self { name, file, mapping, identity, options }, segment))
     }

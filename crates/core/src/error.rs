@@ -175,7 +175,9 @@ impl Error {
         self.0.remedy
     }
 
-    pub(crate) fn closed(what: &str) -> Self {
+    /// Makes the error for the use of something that this process has closed.
+    #[must_use]
+    pub fn closed(what: &str) -> Self {
         Self::new(Kind::Closed, format!("{what} is closed in this process; attach to it again"))
     }
 

@@ -3,7 +3,6 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use crate::held;
 use crate::keeper::Keeper;
 use crate::mapping::view;
 use crate::sys::Region as _;
@@ -92,7 +91,7 @@ impl Segment {
             keeper.check()?;
         }
         loop {
-            let name = options.name.clone().map_or_else(|| Name::random_for(options.lifetime), Ok)?;
+            let name = options.name.clone().map_or_else(|| random_name(options.lifetime), Ok)?;
             let mut initialize = |raw: &sys::Mapping| {
                 initialize(view(raw))?;
                 match raw.loss() {
@@ -109,15 +108,14 @@ impl Segment {
             match created {
                 Ok((raw, identity)) => {
                     let segment = Self {
+                        mapping: Arc::new(Mapping::of_segment(raw, &name, identity)),
                         name,
-                        mapping: Arc::new(Mapping::new(raw)),
                         identity,
                         is_owner: options.lifetime == Lifetime::Owned,
                         is_new: true,
                         keeper: None,
                         access: Access::ReadWrite,
                     };
-                    held::note(&segment.name, identity, &segment.mapping);
                     return segment.hand_over(options);
                 }
                 // Another segment has our random name, at odds of one in 2^100: try another.
@@ -138,7 +136,6 @@ impl Segment {
     /// Returns this process's instance of a [`Draft`](crate::Draft).
     pub(crate) fn of_draft(name: &Name, mapping: &Arc<Mapping>, identity: Identity, options: &CreateOptions) -> Self {
         let keeper = options.keeper.clone().filter(|_| options.lifetime == Lifetime::Owned);
-        held::note(name, identity, mapping);
         Self {
             name: name.clone(),
             mapping: Arc::clone(mapping),
@@ -181,8 +178,7 @@ impl Segment {
     /// [`Kind::Unsupported`] for read-only access where the system cannot do it safely; and other errors of the system.
     pub fn attach(name: &Name, options: AttachOptions) -> Result<Self> {
         let (raw, identity) = sys::attach(name, options.access, options.foreign)?;
-        let mapping = Arc::new(Mapping::new(raw));
-        held::note(name, identity, &mapping);
+        let mapping = Arc::new(Mapping::of_segment(raw, name, identity));
         Ok(Self {
             name: name.clone(),
             mapping,
@@ -246,7 +242,8 @@ impl Segment {
     }
 
     /// Returns which segment of that name it is.
-    pub(crate) fn identity(&self) -> Identity {
+    #[must_use]
+    pub fn identity(&self) -> Identity {
         self.identity
     }
 
@@ -329,6 +326,24 @@ impl Segment {
         unlinked
     }
 
+    /// Unlinks the segment of which an instance was closed, when that instance [is not needed](Self::is_needed_after_close)
+    /// for it.
+    ///
+    /// # Errors
+    /// As [`unlink`](Self::unlink).
+    pub fn unlink_closed(name: &Name, identity: Identity) -> Result<()> {
+        sys::unlink(name, identity)
+    }
+
+    /// Returns whether an instance that is closed, and owns nothing, is needed to unlink the segment. If not, name and
+    /// identity suffice, and the identity is exact when it is converted to doubles.
+    #[must_use]
+    pub fn is_needed_after_close(&self) -> bool {
+        const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
+        let is_exact = self.identity.device < EXACT && self.identity.inode < EXACT;
+        self.keeper.is_some() || !is_exact
+    }
+
     /// Closes, and unlinks if this instance is the owner. A name that no longer exists is not an error.
     ///
     /// # Errors
@@ -403,6 +418,11 @@ fn create_owned(
         tracker::forget(identity);
     }
     created
+}
+
+/// Makes a random name, from random numbers that this process has in store.
+fn random_name(lifetime: Lifetime) -> Result<Name> {
+    Ok(Name::of_bits(sys::random_bits()?, lifetime))
 }
 
 /// The error for a name that cannot be freed because the segment of a dead owner has it.

@@ -1,6 +1,7 @@
 //! Names of segments: which are valid, and random ones that cannot be guessed.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::{Error, Kind, Lifetime, Result, mark};
 
@@ -19,7 +20,7 @@ pub(crate) use windows::UNLINKED;
 
 /// A valid segment name, without the leading slash of `shm_open(3)`, as CPython reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Name(String);
+pub struct Name(Arc<str>);
 
 impl Name {
     /// Checks `name` against the rules of this platform.
@@ -39,7 +40,7 @@ impl Name {
         } else if name.len() > rules::MAX {
             format!("has {} bytes", name.len())
         } else {
-            return Ok(Self(name.to_owned()));
+            return Ok(Self(name.into()));
         };
         Err(Error::new(
             Kind::InvalidValue,
@@ -70,11 +71,16 @@ impl Name {
             Error::new(Kind::System, format!("cannot make a random segment name: {e}"))
                 .with_os("getrandom", e.raw_os_error())
         })?;
-        let text = mark::text(u128::from_ne_bytes(bits), lifetime);
-        let mut name = String::with_capacity(rules::RANDOM_PREFIX.len() + text.len());
-        name.push_str(rules::RANDOM_PREFIX);
-        name.extend(text.map(char::from));
-        Ok(Self(name))
+        Ok(Self::of_bits(u128::from_ne_bytes(bits), lifetime))
+    }
+
+    /// Makes the random name that consists of 100 of these bits.
+    pub(crate) fn of_bits(bits: u128, lifetime: Lifetime) -> Self {
+        const PREFIX: &[u8] = rules::RANDOM_PREFIX.as_bytes();
+        let mut name = [0; PREFIX.len() + mark::TEXT];
+        name[..PREFIX.len()].copy_from_slice(PREFIX);
+        name[PREFIX.len()..].copy_from_slice(&mark::text(bits, lifetime));
+        Self(String::from_utf8_lossy(&name).into())
     }
 
     /// Returns what a random name tells about its segment; `None` for any other name.

@@ -10,6 +10,7 @@
 //! - `sweep`: the existing segments, and which of them have no living owner.
 //! - `birth`: which process a number means.
 //! - `limits`: how much memory this process may allocate.
+//! - `own`: the number of this process, and random numbers.
 
 use std::fmt;
 use std::io;
@@ -44,6 +45,7 @@ mod birth;
 mod ledger;
 mod limits;
 mod memory;
+mod own;
 mod process;
 pub(crate) mod seat;
 mod sweep;
@@ -58,6 +60,7 @@ pub(crate) use memory::{
     Draft, Hold, LOSSES, Mapping, Region, attach_within, create, create_announced, draft, is_linked, publish,
     renew_fault_handler, unlink, unlink_announced, unlink_registered,
 };
+pub(crate) use own::{process_id, random_bits};
 pub(crate) use process::{
     Helper, Supervised, at_exit, detach, effective_user, fall_silent, ignore_lease_signals, wait_for_starter,
 };

@@ -200,7 +200,7 @@ extern "C" fn finish_at_exit() {
 
 impl Client {
     fn start_anew_after_fork(&mut self) {
-        let process = std::process::id();
+        let process = sys::process_id();
         if self.process != process {
             self.process = process;
             self.segments.clear();

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-import type { NativeList, NativeListInSegment } from '../native/binding.js';
+import type { NativeList, NativeListInSegment } from '../native/segments.js';
 import {
   attachList,
   attachSegment,
@@ -13,15 +13,15 @@ import {
   listFormat,
   listGet,
   listSet,
-} from '../native/binding.js';
+} from '../native/segments.js';
 import { checkInternal, internal } from '../construct.js';
 import { announceAttachment, announceCreation, announceOpening } from '../diagnostics/channels.js';
 import { asyncDispose, dispose } from '../dispose.js';
-import { invalidType, outOfRange } from '../errors.js';
+import { closed, invalidType, outOfRange } from '../errors.js';
 import type { AttachOptions, CreateOptions, Handle } from '../options.js';
 import { checkAttachOptions, checkCreateOptions, checkName, checkNamelessOptions, checkTarget } from '../options.js';
 import type { SharedMemory } from '../memory/shared-memory.js';
-import { factsOfSegment, wrapSegment } from '../memory/shared-memory.js';
+import { factsOfSegment, handleOf, wrapSegment } from '../memory/shared-memory.js';
 import { Slots } from './slots.js';
 import type { IndexOf, SizedValue, SlotTypes, SlotValue, Storable, Widened } from './values.js';
 import { checkStorable, fitsInt64, pack, searchable } from './values.js';
@@ -70,7 +70,6 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
   readonly length: number;
 
   readonly #shm: SharedMemory;
-  readonly #handle: NativeList['handle'];
   readonly #slots: Slots;
 
   private constructor(key: typeof internal, shm: SharedMemory, list: NativeList) {
@@ -78,7 +77,6 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
     this.name = shm.name;
     this.length = list.length;
     this.#shm = shm;
-    this.#handle = list.handle;
     this.#slots = new Slots(shm.buffer, list);
     Object.preventExtensions(this);
   }
@@ -131,9 +129,9 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
     options?: Omit<CreateOptions, 'name'>,
   ): ShareableList {
     const checked = checkNamelessOptions(options, ShareableList.createOrAttach);
-    checked.name = checkName(name);
+    const named = { ...checked, name: checkName(name) };
     const { numbers, indexes, others, sizes } = pack(values);
-    const opened = createOrAttachList(numbers, indexes, others, sizes, checked);
+    const opened = createOrAttachList(numbers, indexes, others, sizes, named);
     announceOpening('ShareableList', opened.segment, factsOfSegment);
     return ShareableList.#over(opened);
   }
@@ -355,6 +353,12 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
   /** Does the same as `[Symbol.dispose]`. */
   async [asyncDispose](): Promise<void> {
     this[dispose]();
+  }
+
+  /** The number of the segment in the addon, which has the list too. */
+  get #handle(): number {
+    if (this.#shm.closed) throw closed('list', this.name);
+    return handleOf(this.#shm);
   }
 
   /** Whether `index` is the number of a slot, as is usual. */

@@ -1,6 +1,6 @@
 /** Creating a segment without holding up the event loop. */
 import type { NativeSegment } from '../native/binding.js';
-import { cancelCreation, closeSegment, createSegmentLater, unlinkSegment } from '../native/binding.js';
+import { cancelCreation, closeSegment, createSegmentLater, dropSegment, unlinkSegment } from '../native/binding.js';
 import { fromNative } from '../errors.js';
 import type { CheckedCreateOptions } from '../options.js';
 
@@ -24,7 +24,7 @@ export async function createLater(
       if (segment) discard(segment);
       throw signal.reason;
     }
-    if (error) throw fromNative(error);
+    if (error !== null && error !== undefined) throw fromNative(error);
     return segment as NativeSegment;
   } finally {
     signal?.removeEventListener('abort', cancel);
@@ -35,4 +35,5 @@ export async function createLater(
 function discard({ handle }: NativeSegment): void {
   unlinkSegment(handle);
   closeSegment(handle, undefined);
+  dropSegment(handle);
 }

@@ -97,10 +97,10 @@ interface Draft<Shm> {
   discard: () => void;
 }
 
-function draft<Shm extends Instance>({ options, wrap }: Request<Shm>, size: number): Draft<Shm> {
+function draft<Shm extends Instance>({ name, options, wrap }: Request<Shm>, size: number): Draft<Shm> {
   let hidden: ReturnType<typeof draftSegment>;
   try {
-    hidden = draftSegment(size, options);
+    hidden = draftSegment(size, { ...options, name });
   } catch (error) {
     if (!(error instanceof SharedMemoryError) || error.code !== 'ERR_SHM_UNSUPPORTED') throw error;
     return draftElsewhere(options, wrap, size);

@@ -1,20 +1,21 @@
 import { constants } from 'node:buffer';
 import { inspect } from 'node:util';
 
-import type { NativeSegment } from '../native/binding.js';
+import type { NativeSegment } from '../native/segments.js';
+import { pageSize as nativePageSize, losses } from '../native/binding.js';
 import {
+  IS_DETACHED,
+  IS_GONE,
   attachSegment,
   checkSegment,
   closeSegment,
   createOrAttachSegment,
   createSegment,
   disposeSegment,
-  segmentFacts,
-  pageSize as nativePageSize,
-  losses,
   segmentBuffer,
+  unlinkClosed,
   unlinkSegment,
-} from '../native/binding.js';
+} from '../native/segments.js';
 import { checkInternal, internal } from '../construct.js';
 import {
   announceAttachment,
@@ -41,6 +42,7 @@ import {
 } from '../options.js';
 import type { AcquireAsyncOptions } from '../lock/options.js';
 import { checkWait } from '../lock/options.js';
+import { Newest } from './newest.js';
 import { createLater } from './create-later.js';
 import { attachIfComplete, once } from './once.js';
 
@@ -88,11 +90,20 @@ function isTypedArrayConstructor(type: unknown): type is TypedArrayConstructor {
   return false;
 }
 
+/** Bytes per memory page: 4096 on most machines, 16384 on Apple silicon. */
+export const pageSize: number = nativePageSize;
+
 /** @internal Wraps a segment that the addon has opened, for an object of the class `kind`. */
 export let wrapSegment: (native: NativeSegment, kind?: SegmentKind) => SharedMemory;
 
 /** @internal What is published about a segment. */
-export const factsOfSegment = ({ handle }: NativeSegment) => segmentFacts(handle);
+export const factsOfSegment = (native: NativeSegment) => native;
+
+/** @internal The number of an open segment in the addon; 0 once the addon has forgotten it. */
+export let handleOf: (shm: SharedMemory) => number;
+
+/** Instances that may be closed before they need a finalizer. */
+const newest = new Newest<SharedMemory>((shm) => handleOf(shm));
 
 /**
  * A named segment of memory that several processes can use at once. Each sees the writes of the others immediately.
@@ -121,7 +132,11 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   /** Whether writes through this instance stay in this process. */
   readonly isReadOnly: boolean;
 
-  readonly #handle: NativeSegment['handle'];
+  /** See {@link handleOf}. */
+  #handle: number;
+  /** Which segment of its name it is. */
+  readonly #device: number;
+  readonly #inode: number;
   readonly #kind: SegmentKind;
   #buffer: ArrayBuffer | undefined;
   #buf: Bytes | undefined;
@@ -133,18 +148,22 @@ export class SharedMemory implements Disposable, AsyncDisposable {
 
   static {
     wrapSegment = (native, kind = 'SharedMemory') => new SharedMemory(internal, native, kind);
+    handleOf = (shm) => shm.#handle;
   }
 
   private constructor(key: typeof internal, native: NativeSegment, kind: SegmentKind) {
     checkInternal(key, 'SharedMemory.create(size, options) or SharedMemory.attach(name)');
     this.name = native.name;
     this.size = native.size;
-    this.mappedSize = native.mappedSize;
+    this.mappedSize = Math.ceil(native.size / pageSize) * pageSize;
     this.isOwner = native.isOwner;
     this.isReadOnly = native.isReadOnly;
     this.#handle = native.handle;
     this.#kind = kind;
+    this.#device = native.device;
+    this.#inode = native.inode;
     Object.preventExtensions(this);
+    newest.add(this);
   }
 
   /**
@@ -334,7 +353,12 @@ export class SharedMemory implements Disposable, AsyncDisposable {
     const buffer = this.#buffer;
     this.#buffer = undefined;
     this.#buf = undefined;
-    if (!end(this.#handle, buffer)) {
+    const ending = end(this.#handle, buffer);
+    if ((ending & IS_GONE) !== 0) {
+      this.#handle = 0;
+      newest.remove(this);
+    }
+    if ((ending & IS_DETACHED) === 0) {
       process.emitWarning(`This runtime keeps the views of segment '${this.name}' alive; they are no longer shared.`, {
         code: 'SHM_NOT_DETACHED',
       });
@@ -349,7 +373,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * @throws {SegmentAccessError} `EACCES` or `EPERM` when this user is not allowed to
    */
   unlink(): void {
-    unlinkSegment(this.#handle);
+    if (this.#handle === 0) unlinkClosed(this.name, this.#device, this.#inode);
+    else unlinkSegment(this.#handle);
     this.#isUnlinked = true;
     announceUnlink(this.#kind, this.name);
   }
@@ -371,7 +396,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   /** Closes the segment. The owner also unlinks it, without an error if that was done before. */
   [dispose](): void {
     // Closes and unlinks in one step; doing them separately would need a second mapping.
-    this.#leave(disposeSegment);
+    if (this.#handle !== 0) this.#leave(disposeSegment);
     if (this.isOwner && !this.#isUnlinked) {
       this.#isUnlinked = true;
       announceUnlink(this.#kind, this.name);
@@ -383,9 +408,6 @@ export class SharedMemory implements Disposable, AsyncDisposable {
     this[dispose]();
   }
 }
-
-/** Bytes per memory page: 4096 on most machines, 16384 on Apple silicon. */
-export const pageSize: number = nativePageSize;
 
 /**
  * Rounds a number of bytes up to whole pages.

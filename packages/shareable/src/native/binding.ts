@@ -1,26 +1,9 @@
-/** Calls the addon. Only this module does, and it turns every error of the addon into one of our classes. */
+/** Calls the addon. Only this folder does, and it turns every error of the addon into one of our classes. */
 import { isMainThread } from 'node:worker_threads';
 
-import type * as Native from './native.js';
 import { isDebugged } from '../diagnostics/debug.js';
-import { fromNative } from '../errors.js';
-import { findHelper, loadAddon } from './loader.js';
-import type { Binaries } from './platform-packages.js';
-
-type Binding = typeof Native;
-
-/** Wraps `fn` so that it throws our errors. */
-function translated<Args extends unknown[], Result>(fn: (...args: Args) => Result): (...args: Args) => Result {
-  return (...args) => {
-    try {
-      return fn(...args);
-    } catch (thrown) {
-      throw fromNative(thrown);
-    }
-  };
-}
-
-const { addon, binaries } = loadAddon() as { addon: Binding; binaries: Binaries };
+import { addon, binaries, translated } from './addon.js';
+import { findHelper } from './loader.js';
 
 /** Where the addon is. */
 export const addonPath: string = binaries.addon;
@@ -29,30 +12,10 @@ export const helperPath: string = findHelper(binaries);
 addon.setHelper(helperPath, process.env['SHAREABLE_LEAKS'] !== 'silent', isDebugged);
 
 export const processSegments = translated(addon.processSegments);
-export const createSegment = translated(addon.createSegment);
-export const draftSegment = translated(addon.draftSegment);
 export const publishDraft = translated(addon.publishDraft);
 export const dropDraft = translated(addon.dropDraft);
-export const createSegmentLater = translated(addon.createSegmentLater);
 export const cancelCreation = translated(addon.cancelCreation);
-export const attachSegment = translated(addon.attachSegment);
-export const createOrAttachSegment = translated(addon.createOrAttachSegment);
-export const segmentBuffer = translated(addon.segmentBuffer);
-export const closeSegment = translated(addon.closeSegment);
-export const checkSegment = translated(addon.checkSegment);
-export const segmentFacts = translated(addon.segmentFacts);
-export const unlinkSegment = translated(addon.unlinkSegment);
-export const disposeSegment = translated(addon.disposeSegment);
 
-export const createList = translated(addon.createList);
-export const createOrAttachList = translated(addon.createOrAttachList);
-export const attachList = translated(addon.attachList);
-export const listFind = translated(addon.listFind);
-export const listCount = translated(addon.listCount);
-export const listCapacity = translated(addon.listCapacity);
-export const listFormat = translated(addon.listFormat);
-
-export const createArray = translated(addon.createArray);
 export const findArray = translated(addon.findArray);
 /** The constants of the array's layout, as Rust has them. */
 export const arrayLayout = addon.arrayLayout();
@@ -109,32 +72,6 @@ export const managerList = translated(addon.managerList);
 export const endManager = translated(addon.endManager);
 export const endManagerLater = translated(addon.endManagerLater);
 
-// Written out, because rest parameters would double the cost of the call.
-
-export const listGet: Binding['listGet'] = (list, index) => {
-  try {
-    return addon.listGet(list, index);
-  } catch (thrown) {
-    throw fromNative(thrown);
-  }
-};
-
-export const listSet: Binding['listSet'] = (list, index, value) => {
-  try {
-    addon.listSet(list, index, value);
-  } catch (thrown) {
-    throw fromNative(thrown);
-  }
-};
-
-export const listAdd: Binding['listAdd'] = (list, index, delta) => {
-  try {
-    return addon.listAdd(list, index, delta);
-  } catch (thrown) {
-    throw fromNative(thrown);
-  }
-};
-
 /** The constants of the list's layout, from Rust. */
 export const layout = addon.listLayout();
 
@@ -157,14 +94,12 @@ if (isMainThread && process.platform !== 'win32') {
 /** Bytes per memory page: 4096 on most machines, 16384 on Apple silicon. */
 export const pageSize: number = addon.pageSize();
 
+export * from './segments.js';
 export type {
   NativeArray,
   NativeChannel,
   NativeChannelSummary,
-  NativeList,
-  NativeListInSegment,
   NativeLock,
   NativeManager,
   NativeOutcome,
-  NativeSegment,
 } from './native.js';

@@ -14,14 +14,14 @@ export declare function arrayLayout(): NativeArrayLayout
 /** Attaches to a channel. */
 export declare function attachChannel(environment: ExternalObject<ChannelEnvironment>, name: string, allowForeign: boolean): NativeChannel
 
-/** Finds the list in a segment. */
-export declare function attachList(segment: ExternalObject<Segment>): NativeList
+/** Finds the list in a segment, and writes the facts about it. */
+export declare function attachList(segment: number): void
 
 /** Attaches to a lock. */
 export declare function attachLock(environment: ExternalObject<LockEnvironment>, name: string, allowForeign: boolean): NativeLock
 
-/** Attaches to a segment. */
-export declare function attachSegment(name: string, readOnly: boolean, allowForeign: boolean): NativeSegment
+/** Attaches to a segment, and writes the facts about it. */
+export declare function attachSegment(name: string, readOnly: boolean, allowForeign: boolean): void
 
 /** Cancels the [`create_segment_later`] with that number. */
 export declare function cancelCreation(id: number): void
@@ -132,7 +132,7 @@ export declare function channelSkip(channel: ExternalObject<Channel>): void
 export declare function channelWait(channel: ExternalObject<Channel>, isSenders: boolean, length: number, timeout: number, spin: number, isFirst: boolean): number
 
 /** Throws if another process has truncated the segment. */
-export declare function checkSegment(segment: ExternalObject<Segment>): void
+export declare function checkSegment(segment: number): void
 
 /** Closes the channel and detaches `buffer`. Returns `false` when the runtime did not detach the buffer. */
 export declare function closeChannel(channel: ExternalObject<Channel>, buffer: ArrayBuffer): boolean
@@ -140,16 +140,13 @@ export declare function closeChannel(channel: ExternalObject<Channel>, buffer: A
 /** Closes the lock and detaches `buffer`. Returns `false` when the runtime did not detach the buffer. */
 export declare function closeLock(lock: ExternalObject<Lock>, buffer: ArrayBuffer): boolean
 
-/**
- * Closes the segment and detaches `buffer`, which [`segment_buffer`] made. Returns `false` when the runtime did not
- * detach the buffer; even then its memory no longer shows the segment.
- */
-export declare function closeSegment(segment: ExternalObject<Segment>, buffer?: ArrayBuffer | undefined): boolean
+/** Closes the segment and detaches `buffer`, which [`segment_buffer`] made. */
+export declare function closeSegment(segment: number, buffer?: ArrayBuffer | undefined): number
 
 /** Connects to the server at an address. */
 export declare function connectManager(address: string, key: Uint8Array): Promise<NativeOutcome>
 
-/** Creates an array of zeros in its own segment. */
+/** Creates an array of zeros in its own segment, and writes the facts about that. */
 export declare function createArray(dtype: string, shape: Array<number>, isFortran: boolean, options: NativeCreateOptions): NativeArrayInSegment
 
 /** Creates a channel. */
@@ -157,9 +154,10 @@ export declare function createChannel(environment: ExternalObject<ChannelEnviron
 
 /**
  * Creates a list in its own segment. `numbers` has one element per slot. The slots of `indexes` hold the value at the
- * same place in `others` instead, and have at least as many bytes as `sizes` has at that place.
+ * same place in `others` instead, and have at least as many bytes as `sizes` has at that place. Writes the facts, and
+ * returns the name if it is a random one.
  */
-export declare function createList(numbers: Float64Array, indexes: Uint32Array, others: unknown[], sizes: Uint32Array, options: NativeCreateOptions): NativeListInSegment
+export declare function createList(numbers: Float64Array, indexes: Uint32Array, others: unknown[], sizes: Uint32Array, options: NativeCreateOptions): string | undefined
 
 /** Creates a lock. */
 export declare function createLock(environment: ExternalObject<LockEnvironment>, options: NativeCreateOptions): NativeLock
@@ -167,17 +165,17 @@ export declare function createLock(environment: ExternalObject<LockEnvironment>,
 /** Creates a manager for this process alone. */
 export declare function createManager(): NativeManager
 
-/** Attaches to the list that the options name, or creates it as [`create_list`] does. */
-export declare function createOrAttachList(numbers: Float64Array, indexes: Uint32Array, others: unknown[], sizes: Uint32Array, options: NativeCreateOptions): NativeListInSegment
+/** Attaches to the list that the options name, or creates it as [`create_list`] does. Writes the facts. */
+export declare function createOrAttachList(numbers: Float64Array, indexes: Uint32Array, others: unknown[], sizes: Uint32Array, options: NativeCreateOptions): void
 
 /** Attaches to a lock, or creates it. */
 export declare function createOrAttachLock(environment: ExternalObject<LockEnvironment>, name: string, options: NativeCreateOptions): NativeLock
 
-/** Attaches to a segment, or creates it. */
-export declare function createOrAttachSegment(name: string, size: number, options: NativeCreateOptions): NativeSegment
+/** Attaches to a segment, or creates it, and writes the facts about it. */
+export declare function createOrAttachSegment(name: string, size: number, options: NativeCreateOptions): void
 
-/** Creates a segment of zeros. */
-export declare function createSegment(size: number, options: NativeCreateOptions): NativeSegment
+/** Creates a segment of zeros, and writes the facts about it. Returns its name if it is a random one. */
+export declare function createSegment(size: number, settings: number, name?: string | undefined | null, origin?: string | undefined | null, manager?: number | undefined | null): string | undefined
 
 /**
  * Creates a segment of zeros on its own thread: reserving gigabytes takes long, and libuv needs its few threads for
@@ -198,13 +196,16 @@ export declare function disposeLock(lock: ExternalObject<Lock>): void
  * Closes the segment as [`close_segment`] does, and unlinks it if the instance is the owner and no process has
  * unlinked it.
  */
-export declare function disposeSegment(segment: ExternalObject<Segment>, buffer?: ArrayBuffer | undefined): boolean
+export declare function disposeSegment(segment: number, buffer?: ArrayBuffer | undefined): number
 
-/** Creates a segment of zeros that gets its name by [`publish_draft`]. */
-export declare function draftSegment(size: number, options: NativeCreateOptions): NativeDraft
+/** Creates a segment of zeros that gets its name by [`publish_draft`], and writes the facts about it. */
+export declare function draftSegment(size: number, options: NativeCreateOptions): ExternalObject<RefCell<Draft | undefined | null>>
 
 /** Drops a draft, so that its memory is freed with its mapping. */
 export declare function dropDraft(draft: ExternalObject<RefCell<Draft | undefined | null>>): void
+
+/** Forgets a segment whose object was collected. Never closes the mapping: a buffer may still use it. */
+export declare function dropSegment(segment: number): void
 
 /** Ends a manager, or only this process's connection to it. Idempotent. */
 export declare function endManager(manager: ExternalObject<Manager>): void
@@ -212,35 +213,38 @@ export declare function endManager(manager: ExternalObject<Manager>): void
 /** Does the same without blocking this thread. */
 export declare function endManagerLater(manager: ExternalObject<Manager>): Promise<NativeOutcome>
 
+/** Returns where each fact is. */
+export declare function factPlaces(): NativeFactPlaces
+
 /** Finds the array in a segment of `size` bytes by a copy of its first bytes. */
 export declare function findArray(head: Uint8Array, size: number, segment: string): NativeArray
 
 /** Observes the channel in a segment without changing it. Returns `null` for a segment without a channel. */
-export declare function findChannel(segment: ExternalObject<Segment>): NativeChannelSummary | null
+export declare function findChannel(segment: number): NativeChannelSummary | null
 
 /** Adds to an integer in a slot and returns the sum. */
-export declare function listAdd(list: ExternalObject<List>, index: number, delta: number | bigint): number | bigint
+export declare function listAdd(list: number, index: number, delta: number | bigint): number | bigint
 
 /** Returns the size of a slot in bytes. */
-export declare function listCapacity(list: ExternalObject<List>, index: number): number
+export declare function listCapacity(list: number, index: number): number
 
 /** Returns the number of slots that hold `value`. */
-export declare function listCount(list: ExternalObject<List>, value: unknown): number
+export declare function listCount(list: number, value: unknown): number
 
 /** Returns the first index from `from` on at which the list holds `value`, or -1. */
-export declare function listFind(list: ExternalObject<List>, value: unknown, from: number): number
+export declare function listFind(list: number, value: unknown, from: number): number
 
 /** Returns the formats of all slots, one after the other. */
-export declare function listFormat(list: ExternalObject<List>): string
+export declare function listFormat(list: number): string
 
 /** Reads a slot. */
-export declare function listGet(list: ExternalObject<List>, index: number): unknown
+export declare function listGet(list: number, index: number): unknown
 
 /** Returns the constants of the layout. */
 export declare function listLayout(): NativeLayout
 
 /** Writes a slot. */
-export declare function listSet(list: ExternalObject<List>, index: number, value: unknown): void
+export declare function listSet(list: number, index: number, value: unknown): void
 
 /**
  * As [`lock_try`], blocking until the lock is free or `timeout` milliseconds have passed since the call with
@@ -304,10 +308,10 @@ export interface NativeArray {
   length: number
 }
 
-/** A new array and its segment. */
+/** A new array and the name of its segment. */
 export interface NativeArrayInSegment {
-  /** The segment. */
-  segment: NativeSegment
+  /** The name of the segment. */
+  name: string
   /** The array in it. */
   array: NativeArray
 }
@@ -378,20 +382,22 @@ export interface NativeCreateOptions {
   manager?: number
 }
 
-/** The result of [`create_segment_later`]: one of the two. */
+/** The result of [`create_segment_later`]: a segment or an error. */
 export interface NativeCreation {
-  /** The segment. */
-  segment?: NativeSegment
+  /** The name of the segment. */
+  name?: string
+  /** The facts about the segment. */
+  facts: Array<number>
   /** The facts of an error, as other functions throw them. */
   error?: NativeError
 }
 
-/** A segment without a name. */
-export interface NativeDraft {
-  /** The handle for [`publish_draft`] and [`drop_draft`]. */
-  draft: ExternalObject<RefCell<Draft | undefined | null>>
-  /** This process's instance of it. */
-  segment: NativeSegment
+/** What the end of a segment's use was like, as bits of one number. */
+export interface NativeEnding {
+  /** The runtime has detached the buffer. Even if not, its memory no longer shows the segment. */
+  isDetached: number
+  /** The segment's number is no longer valid: [`unlink_closed`] does the rest. */
+  isGone: number
 }
 
 /** The facts of an error, as `errors.ts` receives them. */
@@ -429,6 +435,34 @@ export declare const enum NativeErrorKind {
   InvalidValue = 'InvalidValue',
   OutOfRange = 'OutOfRange',
   SlotFull = 'SlotFull',
+}
+
+/** The places of the facts in [`segment_facts`]. */
+export interface NativeFactPlaces {
+  /** The number of the segment, for the other functions. */
+  handle: number
+  /** In bytes. */
+  size: number
+  /** 1 when disposing of it unlinks it. */
+  isOwner: number
+  /** 1 when writes stay in this process. */
+  isReadOnly: number
+  /** 1 when the call created the segment. */
+  isNew: number
+  /** With the inode, which segment of its name it is. */
+  device: number
+  /** See the device. */
+  inode: number
+  /** The number of slots of the list. */
+  length: number
+  /** Where the list's data area starts. */
+  dataStart: number
+  /** The size of the data area. */
+  dataBytes: number
+  /** Where the formats start. */
+  formatsStart: number
+  /** Where the codes start. */
+  codesStart: number
 }
 
 /** What tools that observe the package want to know of a segment. */
@@ -485,30 +519,6 @@ export interface NativeLayout {
   noneCode: number
 }
 
-/** A list, and the offsets of its parts in the segment, in bytes. */
-export interface NativeList {
-  /** The handle for the other functions. */
-  handle: ExternalObject<List>
-  /** The number of slots. */
-  length: number
-  /** Where the data area starts. */
-  dataStart: number
-  /** The size of the data area. */
-  dataBytes: number
-  /** Where the formats start. */
-  formatsStart: number
-  /** Where the codes start. */
-  codesStart: number
-}
-
-/** A new list and its segment. */
-export interface NativeListInSegment {
-  /** The segment. */
-  segment: NativeSegment
-  /** The list in it. */
-  list: NativeList
-}
-
 /** A lock, and its properties that never change. */
 export interface NativeLock {
   /** The handle for the other functions. */
@@ -551,20 +561,16 @@ export declare const enum NativeRemedy {
   UseLocalManager = 'UseLocalManager',
 }
 
-/** A segment, and its properties that never change. */
-export interface NativeSegment {
-  /** The handle for the other functions. */
-  handle: ExternalObject<Segment>
-  /** Without the leading slash. */
-  name: string
-  /** In bytes. */
-  size: number
-  /** In bytes, rounded up to whole pages. */
-  mappedSize: number
-  /** Whether disposing of it unlinks it. */
-  isOwner: boolean
-  /** Whether writes stay in this process. */
-  isReadOnly: boolean
+/** How a segment is created, as bits of one number: passing an object costs several times as much. */
+export interface NativeSettings {
+  /** The bits of the mode. */
+  mode: number
+  /** Whether the creator owns the segment. */
+  track: number
+  /** Whether the umask does not apply to the mode. */
+  exactMode: number
+  /** Whether each page gets its memory at its first access. */
+  sparse: number
 }
 
 /** Returns the bytes per memory page. */
@@ -580,16 +586,22 @@ export declare function publishDraft(draft: ExternalObject<RefCell<Draft | undef
 export declare function renewFaultHandler(): void
 
 /** Makes an ArrayBuffer over the segment. Every call makes another one. */
-export declare function segmentBuffer(segment: ExternalObject<Segment>): ArrayBuffer
+export declare function segmentBuffer(segment: number): ArrayBuffer
 
-/** Returns whether this instance created the segment. Not a property of [`NativeSegment`], because that costs time. */
-export declare function segmentFacts(segment: ExternalObject<Segment>): NativeFacts
+/** Returns what the bits mean. */
+export declare function segmentEnding(): NativeEnding
+
+/** Returns this thread's facts: doubles, which the functions that open a segment write. */
+export declare function segmentFacts(): ArrayBuffer
 
 /**
  * Returns a number that changes whenever any segment of this process turns out to be truncated. Check it before
  * calling [`check_segment`].
  */
 export declare function segmentLosses(): ArrayBuffer
+
+/** Returns what each bit means. */
+export declare function segmentSettings(): NativeSettings
 
 /**
  * Sets the path of the helper executable, whether it writes a warning about leaked segments, and whether it then also
@@ -603,8 +615,11 @@ export declare function startManager(address: string | undefined | null, key: Ui
 /** Unlinks the channel's segment. */
 export declare function unlinkChannel(channel: ExternalObject<Channel>): void
 
+/** Unlinks a segment that was closed, by the facts about it. */
+export declare function unlinkClosed(name: string, device: number, inode: number): void
+
 /** Unlinks the lock's segment. */
 export declare function unlinkLock(lock: ExternalObject<Lock>): void
 
 /** Unlinks the segment. */
-export declare function unlinkSegment(segment: ExternalObject<Segment>): void
+export declare function unlinkSegment(segment: number): void

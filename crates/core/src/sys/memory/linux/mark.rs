@@ -13,6 +13,7 @@ use rustix::process::geteuid;
 use super::{MOUNT, identity, is_segment};
 use crate::ownership::Holder;
 use crate::sys::birth::start_time;
+use crate::sys::process_id;
 use crate::{Lifetime, Name, mark};
 
 /// The sticky bit.
@@ -35,7 +36,7 @@ pub(in crate::sys) fn sign(file: BorrowedFd<'_>, lifetime: Lifetime) {
     if is_owned {
         date(file, &stat);
     }
-    let pid = std::process::id();
+    let pid = process_id();
     let mut known = SIGNATURE.lock().unwrap_or_else(PoisonError::into_inner);
     // A child of fork(2) has its parent's memory, but another number.
     if known.as_ref().is_none_or(|&(whose, _)| whose != pid) {

@@ -9,10 +9,11 @@ use rustix::fs::{
     statat, statvfs, unlinkat,
 };
 use rustix::io::{Errno, retry_on_intr};
-use rustix::process::{Resource, getrlimit};
+use rustix::process::Resource;
 
 use super::unix::failed;
 use super::unix::in_place::InPlace;
+use super::unix::seldom::Seldom;
 use crate::sys::fault;
 use crate::sys::limits::{self, MemoryLimit};
 use crate::{Access, Error, Identity, Kind, Lifetime, Memory, Name, Result};
@@ -127,9 +128,10 @@ pub(in crate::sys) fn create_exclusive(name: &Name, mode: u32) -> Result<OwnedFd
 /// Gives the file its size and, unlike ftruncate(2), its memory: if the mount is full, this fails, and no later write
 /// causes a SIGBUS.
 pub(in crate::sys) fn allocate(file: BorrowedFd<'_>, size: NonZeroUsize, memory: &Memory, name: &Name) -> Result<()> {
+    static UNLIMITED: Seldom = Seldom::new();
     let bytes = size.get() as u64;
     // Beyond this limit the kernel would send SIGXFSZ, which kills by default.
-    if let Some(limit) = getrlimit(Resource::Fsize).current.filter(|&limit| limit < bytes) {
+    if let Some(limit) = UNLIMITED.limit(Resource::Fsize).filter(|&limit| limit < bytes) {
         return Err(Error::new(
             Kind::OutOfSharedMemory,
             format!(

@@ -16,6 +16,7 @@ use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Memory, Name, Reme
 pub(super) mod in_place;
 mod mapping;
 mod room;
+pub(in crate::sys) mod seldom;
 mod sigbus;
 mod zeros;
 

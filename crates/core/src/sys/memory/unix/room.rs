@@ -6,7 +6,9 @@ use std::io::Read;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
-use rustix::process::{Resource, getrlimit};
+use rustix::process::Resource;
+
+use super::seldom::Seldom;
 
 /// The resource that is nearly used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +76,8 @@ fn left(used: usize, limit: usize) -> Option<usize> {
 }
 
 fn check_addresses(len: usize) -> Result<(), Shortage> {
-    let Some(limit) = getrlimit(Resource::As).current else { return Ok(()) };
+    static UNLIMITED: Seldom = Seldom::new();
+    let Some(limit) = UNLIMITED.limit(Resource::As) else { return Ok(()) };
     let Some(pages) = read_number("/proc/self/statm") else { return Ok(()) };
     let used = (pages * rustix::param::page_size()) as u64;
     let spare = SPARE_BYTES.min(limit / 8);

@@ -17,6 +17,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize};
 use std::sync::{Mutex, PoisonError};
 
+use super::seldom::Seldom;
 use super::zeros;
 use crate::sys::Loss;
 use crate::sys::memory::os;
@@ -66,7 +67,8 @@ fn watches() -> impl Iterator<Item = &'static Watch> {
 
 /// Watches the `len` bytes at `start` until the value is [released](Watch::release).
 pub(super) fn watch(start: usize, len: usize, is_sparse: bool) -> &'static Watch {
-    install();
+    static INSTALLED: Seldom = Seldom::new();
+    INSTALLED.run(install);
     let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(free) = free.pop() {
         free.loss.store(WHOLE, Relaxed);

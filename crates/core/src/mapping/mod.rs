@@ -1,11 +1,15 @@
 //! A segment's mapping, and whether the program still uses it.
 
+mod table;
+
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use crate::sys::Loss;
 use crate::sys::Region as _;
-use crate::{Error, Kind, Result, SharedBytes, sys};
+use crate::{Error, Identity, Kind, Name, Result, SharedBytes, sys};
+
+pub(crate) use table::{Mapped, mapped};
 
 /// One process's view of a segment. The addresses stay valid as long as the value lives, whatever happens to the
 /// segment, and forever after [`keep_addresses`](Self::keep_addresses). Everything that may still access them holds the
@@ -15,11 +19,27 @@ pub struct Mapping {
     /// Only the length, once it is unmapped.
     raw: std::result::Result<sys::Mapping, usize>,
     retired: AtomicBool,
+    /// One more than its place in the table of this process's mappings; 0 when it is not in it.
+    noted: AtomicUsize,
 }
 
 impl Mapping {
     pub(crate) fn new(raw: sys::Mapping) -> Self {
-        Self { raw: Ok(raw), retired: AtomicBool::new(false) }
+        Self { raw: Ok(raw), retired: AtomicBool::new(false), noted: AtomicUsize::new(0) }
+    }
+
+    /// Makes the mapping of a segment, and lists it among this process's mappings until it is closed.
+    pub(crate) fn of_segment(raw: sys::Mapping, name: &Name, identity: Identity) -> Self {
+        let mapping = Self::new(raw);
+        let place = table::add(Mapped { name: name.clone(), identity, size: mapping.len() });
+        mapping.noted.store(place + 1, Ordering::Release);
+        mapping
+    }
+
+    fn leave_table(&self) {
+        if let Some(place) = self.noted.swap(0, Ordering::AcqRel).checked_sub(1) {
+            table::remove(place);
+        }
     }
 
     /// Returns the first address, aligned to a page; dangling once it is unmapped.
@@ -99,6 +119,7 @@ impl Mapping {
         if !self.retired.swap(true, Ordering::AcqRel)
             && let Ok(raw) = &self.raw
         {
+            self.leave_table();
             raw.retire();
         }
     }
@@ -106,7 +127,14 @@ impl Mapping {
     /// Frees the addresses. The exclusive reference proves that nothing uses them.
     pub(crate) fn unmap(&mut self) {
         *self.retired.get_mut() = true;
+        self.leave_table();
         self.raw = Err(self.len());
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        self.leave_table();
     }
 }
 

@@ -1,0 +1,232 @@
+//! The open segments of this thread. JavaScript has a number for each, because an object with a finalizer would cost as
+//! much as the system calls of an attach.
+//!
+//! A number is given once in the life of the process. So a number that is no longer open, was made up or comes from
+//! another thread is an error, and never another segment.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use napi::bindgen_prelude::{FromNapiValue, ToNapiValue};
+use napi::{Env, Result, sys};
+use napi_derive::napi;
+use shareable_core::layout::Header;
+use shareable_core::{Access, Error, List, Segment};
+
+use crate::buffer::{SharedBuffer, over_cells};
+use crate::error::throw;
+
+/// An open segment, and the list in it.
+pub(crate) struct Open {
+    pub(crate) segment: Segment,
+    pub(crate) list: Option<List>,
+}
+
+impl Open {
+    /// Returns the list in the segment.
+    pub(crate) fn list(&self) -> shareable_core::Result<&List> {
+        self.list.as_ref().ok_or_else(|| {
+            let name = self.segment.name().as_str();
+            Error::closed(&format!("list '{name}'")).on_segment(name)
+        })
+    }
+}
+
+/// Uses the number itself as its hash: the numbers count up.
+#[derive(Default)]
+struct Counted(u64);
+
+impl Hasher for Counted {
+    fn finish(&self) -> u64 {
+        // The table takes the place from the low bits, and compares the highest seven first.
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0 << 8 | u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+/// The number of the next segment of any thread. 0 means none. Below 2^53 for 2,800 years at 100,000 a second.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// The places of facts about a segment and the list in it. JavaScript reads them after the call that wrote them.
+#[derive(Clone, Copy)]
+enum Fact {
+    Handle,
+    Size,
+    IsOwner,
+    IsReadOnly,
+    IsNew,
+    Device,
+    Inode,
+    Length,
+    DataStart,
+    DataBytes,
+    FormatsStart,
+    CodesStart,
+}
+
+/// The number of facts.
+const FACTS: usize = Fact::CodesStart as usize + 1;
+
+thread_local! {
+    /// Dropped when the thread ends, which is after the end of its environment.
+    static OPEN: RefCell<HashMap<u64, Open, BuildHasherDefault<Counted>>> = RefCell::default();
+
+    static LATEST: [Cell<f64>; FACTS] = const { [const { Cell::new(0.0) }; FACTS] };
+}
+
+fn tell(fact: Fact, value: f64) {
+    LATEST.with(|facts| facts[fact as usize].set(value));
+}
+
+/// The places of the facts in [`segment_facts`].
+#[napi(object, object_from_js = false)]
+pub struct NativeFactPlaces {
+    /// The number of the segment, for the other functions.
+    pub handle: u32,
+    /// In bytes.
+    pub size: u32,
+    /// 1 when disposing of it unlinks it.
+    pub is_owner: u32,
+    /// 1 when writes stay in this process.
+    pub is_read_only: u32,
+    /// 1 when the call created the segment.
+    pub is_new: u32,
+    /// With the inode, which segment of its name it is.
+    pub device: u32,
+    /// See the device.
+    pub inode: u32,
+    /// The number of slots of the list.
+    pub length: u32,
+    /// Where the list's data area starts.
+    pub data_start: u32,
+    /// The size of the data area.
+    pub data_bytes: u32,
+    /// Where the formats start.
+    pub formats_start: u32,
+    /// Where the codes start.
+    pub codes_start: u32,
+}
+
+/// Returns where each fact is.
+#[napi]
+#[must_use]
+pub fn fact_places() -> NativeFactPlaces {
+    NativeFactPlaces {
+        handle: Fact::Handle as u32,
+        size: Fact::Size as u32,
+        is_owner: Fact::IsOwner as u32,
+        is_read_only: Fact::IsReadOnly as u32,
+        is_new: Fact::IsNew as u32,
+        device: Fact::Device as u32,
+        inode: Fact::Inode as u32,
+        length: Fact::Length as u32,
+        data_start: Fact::DataStart as u32,
+        data_bytes: Fact::DataBytes as u32,
+        formats_start: Fact::FormatsStart as u32,
+        codes_start: Fact::CodesStart as u32,
+    }
+}
+
+/// Returns this thread's facts: doubles, which the functions that open a segment write.
+#[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
+pub fn segment_facts(env: &Env) -> Result<SharedBuffer> {
+    LATEST.with(|facts| over_cells(env, facts))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number, size or offset is less than 2^53")]
+fn to_number(value: impl TryInto<u64>) -> f64 {
+    value.try_into().unwrap_or(u64::MAX) as f64
+}
+
+/// Adds a segment to the table, and writes its facts.
+pub(crate) fn add(segment: Segment, list: Option<List>) {
+    let number = NEXT.fetch_add(1, Relaxed);
+    tell(Fact::Handle, to_number(number));
+    tell_of(&segment);
+    if let Some(list) = &list {
+        tell_of_list(&list.header());
+    }
+    OPEN.with_borrow_mut(|open| open.insert(number, Open { segment, list }));
+}
+
+fn tell_of(segment: &Segment) {
+    tell(Fact::Size, to_number(segment.size()));
+    tell(Fact::IsOwner, u32::from(segment.is_owner()).into());
+    tell(Fact::IsReadOnly, u32::from(segment.access() == Access::ReadOnly).into());
+    tell(Fact::IsNew, u32::from(segment.is_new()).into());
+    let identity = segment.identity();
+    tell(Fact::Device, to_number(identity.device));
+    tell(Fact::Inode, to_number(identity.inode));
+}
+
+/// Writes the facts about a list.
+pub(crate) fn tell_of_list(header: &Header) {
+    tell(Fact::Length, to_number(header.len));
+    tell(Fact::DataStart, to_number(header.data_start()));
+    tell(Fact::DataBytes, to_number(header.data_bytes));
+    tell(Fact::FormatsStart, to_number(header.formats_start()));
+    tell(Fact::CodesStart, to_number(header.codes_start()));
+}
+
+/// Returns a copy of the facts.
+pub(crate) fn facts() -> Vec<f64> {
+    LATEST.with(|facts| facts.iter().map(Cell::get).collect())
+}
+
+/// The number of an open segment, as JavaScript passes it. It may be any number.
+pub struct Handle(f64);
+
+impl FromNapiValue for Handle {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> Result<Self> {
+        // SAFETY: the caller's duty.
+        unsafe { f64::from_napi_value(env, value) }.map(Self)
+    }
+}
+
+impl ToNapiValue for Handle {
+    unsafe fn to_napi_value(env: sys::napi_env, handle: Self) -> Result<sys::napi_value> {
+        // SAFETY: the caller's duty.
+        unsafe { f64::to_napi_value(env, handle.0) }
+    }
+}
+
+impl Handle {
+    /// Returns the number, or 0 for what is no number of a segment.
+    fn number(&self) -> u64 {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the conversion saturates")]
+        let number = self.0 as u64;
+        if to_number(number).total_cmp(&self.0).is_eq() { number } else { 0 }
+    }
+
+    /// Runs `act` on the segment.
+    ///
+    /// # Errors
+    /// [`Kind::Closed`](shareable_core::Kind::Closed) when the number is not that of an open segment of this thread; and
+    /// those of `act`.
+    pub(crate) fn with<T>(&self, env: &Env, act: impl FnOnce(&mut Open) -> Result<T>) -> Result<T> {
+        let number = self.number();
+        OPEN.with_borrow_mut(|open| match open.get_mut(&number) {
+            Some(open) => act(open),
+            None => Err(throw(env, &Error::closed("this segment"))),
+        })
+    }
+
+    /// Takes the segment out of the table.
+    pub(crate) fn take(&self) -> Option<Open> {
+        let number = self.number();
+        // At the end of the thread the table may not exist any more.
+        OPEN.try_with(|open| open.borrow_mut().remove(&number)).ok().flatten()
+    }
+}

@@ -1,0 +1,232 @@
+/**
+ * Calls the addon for segments and lists. The addon has a number for each open segment, and writes what it knows about a
+ * new one into an array of doubles: objects that the addon makes cost as much as the system calls of an attach. The
+ * functions are written out, because rest parameters would double the cost of a call.
+ */
+import { addon, translated } from './addon.js';
+import type { Binding } from './addon.js';
+import { fromNative } from '../errors.js';
+import type { CheckedCreateOptions } from '../options.js';
+
+/** A segment that this thread has open. */
+export interface NativeSegment {
+  /** Its number, for the other functions. */
+  readonly handle: number;
+  /** Without the leading slash. */
+  readonly name: string;
+  /** In bytes. */
+  readonly size: number;
+  /** Whether disposing of it unlinks it. */
+  readonly isOwner: boolean;
+  /** Whether writes stay in this process. */
+  readonly isReadOnly: boolean;
+  /** Whether this call created it. */
+  readonly isNew: boolean;
+  /** With the inode, which segment of its name it is. */
+  readonly device: number;
+  readonly inode: number;
+}
+
+/** Where the parts of a list are in its segment, in bytes. */
+export interface NativeList {
+  /** The number of the segment. */
+  readonly handle: number;
+  /** The number of slots. */
+  readonly length: number;
+  readonly dataStart: number;
+  readonly dataBytes: number;
+  readonly formatsStart: number;
+  readonly codesStart: number;
+}
+
+/** A new list and its segment. */
+export interface NativeListInSegment {
+  readonly segment: NativeSegment;
+  readonly list: NativeList;
+}
+
+/** What the addon wrote about the segment of the last call. */
+const latest = new Float64Array(translated(addon.segmentFacts)());
+const at = addon.factPlaces();
+const { track: TRACK, exactMode: EXACT_MODE, sparse: SPARSE } = addon.segmentSettings();
+const { isDetached: IS_DETACHED, isGone: IS_GONE } = addon.segmentEnding();
+
+export { IS_DETACHED, IS_GONE };
+
+/** Returns the segment of these facts. */
+function segmentOf(name: string, facts: ArrayLike<number>): NativeSegment {
+  return {
+    handle: facts[at.handle] as number,
+    name,
+    size: facts[at.size] as number,
+    isOwner: facts[at.isOwner] === 1,
+    isReadOnly: facts[at.isReadOnly] === 1,
+    isNew: facts[at.isNew] === 1,
+    device: facts[at.device] as number,
+    inode: facts[at.inode] as number,
+  };
+}
+
+/** Returns the list in the segment with that number, of the last call. */
+function latestList(handle: number): NativeList {
+  return {
+    handle,
+    length: latest[at.length] as number,
+    dataStart: latest[at.dataStart] as number,
+    dataBytes: latest[at.dataBytes] as number,
+    formatsStart: latest[at.formatsStart] as number,
+    codesStart: latest[at.codesStart] as number,
+  };
+}
+
+function latestListIn(name: string): NativeListInSegment {
+  const segment = segmentOf(name, latest);
+  return { segment, list: latestList(segment.handle) };
+}
+
+export function createSegment(size: number, options: CheckedCreateOptions): NativeSegment {
+  const { name, origin, mode, manager } = options;
+  const settings =
+    mode | (options.track ? TRACK : 0) | (options.exactMode ? EXACT_MODE : 0) | (options.sparse === true ? SPARSE : 0);
+  try {
+    const random = addon.createSegment(size, settings, name, origin === '' ? undefined : origin, manager);
+    return segmentOf((name ?? random) as string, latest);
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+}
+
+/** What a creation on a thread of its own gives: the segment, or the facts of an error. */
+export async function createSegmentLater(
+  size: number,
+  options: CheckedCreateOptions,
+  id: number,
+): Promise<{ segment: NativeSegment | undefined; error: unknown }> {
+  const { name, facts, error } = await createLater(size, options, id);
+  return { segment: name == null ? undefined : segmentOf(name, facts), error };
+}
+const createLater = translated(addon.createSegmentLater);
+
+const nativeDraft = translated(addon.draftSegment);
+
+/** Creates a segment without its name, which the options have. */
+export function draftSegment(
+  size: number,
+  options: CheckedCreateOptions & { name: string },
+): { draft: ReturnType<typeof nativeDraft>; segment: NativeSegment } {
+  const draft = nativeDraft(size, options);
+  return { draft, segment: segmentOf(options.name, latest) };
+}
+
+export function attachSegment(name: string, readOnly: boolean, allowForeign: boolean): NativeSegment {
+  try {
+    addon.attachSegment(name, readOnly, allowForeign);
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+  return segmentOf(name, latest);
+}
+
+const nativeCreateOrAttach = translated(addon.createOrAttachSegment);
+
+export function createOrAttachSegment(name: string, size: number, options: CheckedCreateOptions): NativeSegment {
+  nativeCreateOrAttach(name, size, options);
+  return segmentOf(name, latest);
+}
+
+export const segmentBuffer: Binding['segmentBuffer'] = (handle) => {
+  try {
+    return addon.segmentBuffer(handle);
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+};
+
+export const checkSegment = translated(addon.checkSegment);
+export const unlinkSegment = translated(addon.unlinkSegment);
+export const unlinkClosed = translated(addon.unlinkClosed);
+export const dropSegment: Binding['dropSegment'] = addon.dropSegment;
+
+/** Returns {@link IS_DETACHED} and {@link IS_GONE}, as bits of one number. */
+export const closeSegment: Binding['closeSegment'] = (handle, buffer) => {
+  try {
+    return addon.closeSegment(handle, buffer);
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+};
+
+/** Returns the same. */
+export const disposeSegment: Binding['disposeSegment'] = (handle, buffer) => {
+  try {
+    return addon.disposeSegment(handle, buffer);
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+};
+
+const nativeCreateArray = translated(addon.createArray);
+
+/** Creates an array in a segment of its own. */
+export function createArray(
+  dtype: string,
+  shape: number[],
+  isFortran: boolean,
+  options: CheckedCreateOptions,
+): { segment: NativeSegment; array: ReturnType<typeof nativeCreateArray>['array'] } {
+  const { name, array } = nativeCreateArray(dtype, shape, isFortran, options);
+  return { segment: segmentOf(name, latest), array };
+}
+
+/** The values of a new list, as the addon takes them. */
+type Values = Parameters<Binding['createList']> extends [...infer Packed, unknown] ? Packed : never;
+
+const nativeCreateList = translated(addon.createList);
+const nativeCreateOrAttachList = translated(addon.createOrAttachList);
+const nativeAttachList = translated(addon.attachList);
+
+export function createList(...args: [...Values, CheckedCreateOptions]): NativeListInSegment {
+  const random = nativeCreateList(...args);
+  return latestListIn((args[4].name ?? random) as string);
+}
+
+/** Attaches to the list that the options name, or creates it. */
+export function createOrAttachList(...args: [...Values, CheckedCreateOptions & { name: string }]): NativeListInSegment {
+  nativeCreateOrAttachList(...args);
+  return latestListIn(args[4].name);
+}
+
+/** Finds the list in the segment with that number. */
+export function attachList(handle: number): NativeList {
+  nativeAttachList(handle);
+  return latestList(handle);
+}
+
+export const listFind = translated(addon.listFind);
+export const listCount = translated(addon.listCount);
+export const listCapacity = translated(addon.listCapacity);
+export const listFormat = translated(addon.listFormat);
+
+export const listGet: Binding['listGet'] = (list, index) => {
+  try {
+    return addon.listGet(list, index);
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+};
+
+export const listSet: Binding['listSet'] = (list, index, value) => {
+  try {
+    addon.listSet(list, index, value);
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+};
+
+export const listAdd: Binding['listAdd'] = (list, index, delta) => {
+  try {
+    return addon.listAdd(list, index, delta);
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+};
