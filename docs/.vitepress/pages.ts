@@ -117,6 +117,19 @@ export const sidebar: DefaultTheme.SidebarItem[] = groups.map(({ title, pages })
   items: pages.map((page) => ({ text: page.title, link: `/${page.name}` })),
 }));
 
+/** Lists the errors apart from the classes that programs create, and opens only the latter. */
+function withErrorsApart(items: DefaultTheme.SidebarItem[]): DefaultTheme.SidebarItem[] {
+  return items.flatMap(({ text = '', items: members = [] }) => {
+    const isError = (member: DefaultTheme.SidebarItem): boolean => member.text?.endsWith('Error') === true;
+    const [others, errors] = [members.filter((member) => !isError(member)), members.filter(isError)];
+    if (text !== 'Classes') return [{ text, items: members, collapsed: true }];
+    return [
+      { text, items: others, collapsed: false },
+      { text: 'Errors', items: errors, collapsed: true },
+    ];
+  });
+}
+
 /** The sidebar of the reference, as typedoc wrote it, with the main entry first. */
 export function referenceSidebar(): DefaultTheme.SidebarItem[] {
   const written = JSON.parse(
@@ -125,9 +138,7 @@ export function referenceSidebar(): DefaultTheme.SidebarItem[] {
   const others = written.filter(({ link }) => link === undefined).flatMap(({ items = [] }) => items);
   const main = written.filter(({ link }) => link !== undefined);
   return [
-    ...main.flatMap(({ text = '', link = '', items = [] }) => [
-      { text, link, items: items.map((item) => Object.assign(item, { collapsed: item.text !== 'Classes' })) },
-    ]),
+    ...main.flatMap(({ text = '', link = '', items = [] }) => [{ text, link, items: withErrorsApart(items) }]),
     ...others.map(({ text = '', link = '', items = [] }) => ({
       text: `shareable/${text}`,
       link,
