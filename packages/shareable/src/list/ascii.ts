@@ -3,16 +3,14 @@
  * cost more than the conversion.
  */
 
-/** The words of an encoded text, with zeros after its end. */
+/** The words of a text that is encoded or decoded, with zeros after its end. */
 export const textWords: Float64Array = new Float64Array(3);
 const textBytes = new Uint8Array(textWords.buffer);
-
-const word = new Float64Array(1);
-const wordBytes = new Uint8Array(word.buffer);
-const wordHalves = new Uint32Array(word.buffer);
+const textHalves = new Uint32Array(textWords.buffer);
 /** The bits that are set in bytes that are not ASCII. */
 const NOT_ASCII = 0x8080_8080;
 const BYTES = Float64Array.BYTES_PER_ELEMENT;
+const HALF = BYTES / 2;
 
 /**
  * Encodes `text` into {@link textWords}. Returns false if it is not ASCII, does not fit that number of words, or ends in
@@ -34,17 +32,50 @@ export function encodeAscii(text: string, words: number): boolean {
   return all < 0x80 && last !== 0;
 }
 
-/** Returns the first characters of {@link word}. One call per length: cutting a longer text costs several times more. */
+/** Returns the text in three words, without trailing NULs, or `undefined` if it is not ASCII. */
+export function decodeAscii(first: number, second: number, third: number): string | undefined {
+  textWords[0] = first;
+  textWords[1] = second;
+  textWords[2] = third;
+  let all = 0;
+  let length = 0;
+  for (let half = 0; half < textHalves.length; half++) {
+    const bits = textHalves[half] as number;
+    all |= bits;
+    if (bits !== 0) length = HALF * (half + 1) - (Math.clz32(bits) >>> 3);
+  }
+  return (all & NOT_ASCII) === 0 ? characters(length) : undefined;
+}
+
+/**
+ * Returns the first characters of {@link textWords}. One call with all of them, which is why each length has a line: joining
+ * parts, or cutting a longer text, costs several times more.
+ */
 function characters(length: number): string {
-  const a = wordBytes[0] as number;
-  const b = wordBytes[1] as number;
-  const c = wordBytes[2] as number;
-  const d = wordBytes[3] as number;
-  const e = wordBytes[4] as number;
-  const f = wordBytes[5] as number;
-  const g = wordBytes[6] as number;
-  const h = wordBytes[7] as number;
-  if (length === BYTES) return String.fromCharCode(a, b, c, d, e, f, g, h);
+  const a = textBytes[0] as number;
+  const b = textBytes[1] as number;
+  const c = textBytes[2] as number;
+  const d = textBytes[3] as number;
+  const e = textBytes[4] as number;
+  const f = textBytes[5] as number;
+  const g = textBytes[6] as number;
+  const h = textBytes[7] as number;
+  const i = textBytes[8] as number;
+  const j = textBytes[9] as number;
+  const k = textBytes[10] as number;
+  const l = textBytes[11] as number;
+  const m = textBytes[12] as number;
+  const n = textBytes[13] as number;
+  const o = textBytes[14] as number;
+  const p = textBytes[15] as number;
+  const q = textBytes[16] as number;
+  const r = textBytes[17] as number;
+  const s = textBytes[18] as number;
+  const t = textBytes[19] as number;
+  const u = textBytes[20] as number;
+  const v = textBytes[21] as number;
+  const w = textBytes[22] as number;
+  const x = textBytes[23] as number;
   switch (length) {
     case 1:
       return String.fromCharCode(a);
@@ -60,17 +91,41 @@ function characters(length: number): string {
       return String.fromCharCode(a, b, c, d, e, f);
     case 7:
       return String.fromCharCode(a, b, c, d, e, f, g);
+    case 8:
+      return String.fromCharCode(a, b, c, d, e, f, g, h);
+    case 9:
+      return String.fromCharCode(a, b, c, d, e, f, g, h, i);
+    case 10:
+      return String.fromCharCode(a, b, c, d, e, f, g, h, i, j);
+    case 11:
+      return String.fromCharCode(a, b, c, d, e, f, g, h, i, j, k);
+    case 12:
+      return String.fromCharCode(a, b, c, d, e, f, g, h, i, j, k, l);
+    case 13:
+      return String.fromCharCode(a, b, c, d, e, f, g, h, i, j, k, l, m);
+    case 14:
+      return String.fromCharCode(a, b, c, d, e, f, g, h, i, j, k, l, m, n);
+    case 15:
+      return String.fromCharCode(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o);
+    case 16:
+      return String.fromCharCode(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p);
+    case 17:
+      return String.fromCharCode(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q);
+    case 18:
+      return String.fromCharCode(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r);
+    case 19:
+      return String.fromCharCode(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s);
+    case 20:
+      return String.fromCharCode(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t);
+    case 21:
+      return String.fromCharCode(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u);
+    case 22:
+      return String.fromCharCode(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v);
+    case 23:
+      return String.fromCharCode(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w);
+    case 24:
+      return String.fromCharCode(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x);
     default:
       return '';
   }
-}
-
-/** Returns the text in a word, for the last word without trailing NULs, or `undefined` if it is not ASCII. */
-export function decodeAscii(bits: number, isLast: boolean): string | undefined {
-  word[0] = bits;
-  const low = wordHalves[0] as number;
-  const high = wordHalves[1] as number;
-  if (((low | high) & NOT_ASCII) !== 0) return undefined;
-  if (!isLast) return characters(BYTES);
-  return characters(high !== 0 ? BYTES - (Math.clz32(high) >>> 3) : BYTES / 2 - (Math.clz32(low) >>> 3));
 }

@@ -228,15 +228,7 @@ export class Slots {
       if ((isOdd ? this.#words : this.#wordsAgain)[at] !== format) return undefined;
     }
     if (this.#codes[index] !== textCode) return undefined;
-    // A negative zero is not padding.
-    const hasThird = !Object.is(third, 0);
-    const hasSecond = hasThird || !Object.is(second, 0);
-    const start = decodeAscii(first, !hasSecond);
-    if (!hasSecond || start === undefined) return start;
-    const middle = decodeAscii(second, !hasThird);
-    if (!hasThird || middle === undefined) return middle === undefined ? undefined : start + middle;
-    const end = decodeAscii(third, true);
-    return end === undefined ? undefined : start + middle + end;
+    return decodeAscii(first, second, third);
   }
 
   /** Writes text over text of the same format, as Rust does: the mark, the words, the format again. */
