@@ -1,0 +1,5 @@
+const { segments } = require('shareable/testing');
+
+afterEach(() => {
+  expect(segments()).toEqual([]);
+});
