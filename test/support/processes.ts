@@ -79,7 +79,21 @@ export function sessionOf(pid: number): number {
 /** What the descriptors of a process lead to, by number. */
 export function filesOf(pid: number): Record<string, string> {
   const folder = `/proc/${pid}/fd`;
-  return Object.fromEntries(readdirSync(folder).map((number) => [number, readlinkSync(`${folder}/${number}`)]));
+  const target = (number: string): string | undefined => {
+    try {
+      return readlinkSync(`${folder}/${number}`);
+    } catch (error) {
+      // Closed since the folder was read.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  };
+  return Object.fromEntries(
+    readdirSync(folder).flatMap((number) => {
+      const path = target(number);
+      return path === undefined ? [] : [[number, path]];
+    }),
+  );
 }
 
 /** The one helper that a process has. */
