@@ -17,7 +17,7 @@ const BASE =
 const builtins = {
   name: 'builtins',
   renderChunk: (code) => ({
-    code: code.replaceAll(/\brequire\(("node:[\w/]+")\)/g, 'process.getBuiltinModule($1)'),
+    code: code.replaceAll(/^(let \w+ = )require\(("node:[\w/]+")\)/gm, '$1process.getBuiltinModule($2)'),
     // No source is on these lines.
     map: null,
   }),

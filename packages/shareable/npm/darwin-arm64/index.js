@@ -4,5 +4,4 @@
 module.exports = {
   addon: __dirname + '/shareable.darwin-arm64.node',
   helper: __dirname + '/shareable-helper',
-  version: require('./package.json').version,
 };

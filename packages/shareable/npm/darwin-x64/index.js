@@ -4,5 +4,4 @@
 module.exports = {
   addon: __dirname + '/shareable.darwin-x64.node',
   helper: __dirname + '/shareable-helper',
-  version: require('./package.json').version,
 };

@@ -4,5 +4,4 @@
 module.exports = {
   addon: __dirname + '/shareable.linux-arm64-musl.node',
   helper: __dirname + '/shareable-helper',
-  version: require('./package.json').version,
 };

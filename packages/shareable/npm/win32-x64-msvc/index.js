@@ -4,5 +4,4 @@
 module.exports = {
   addon: __dirname + '/shareable.win32-x64-msvc.node',
   helper: __dirname + '/shareable-helper.exe',
-  version: require('./package.json').version,
 };

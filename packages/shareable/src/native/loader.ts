@@ -20,10 +20,15 @@ function isOnMusl(): boolean {
     // On Alpine, the loader is the library too. Elsewhere the library has its plain name.
     if (/\/(?:ld-musl-\S+|libc\.musl-\S+|libc\.so)$/m.test(maps)) return true;
   } catch {
-    // There is no /proc.
+    // There is no /proc, or Deno refuses it.
   }
-  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
-  return report !== undefined && report.header?.glibcVersionRuntime === undefined;
+  try {
+    const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
+    return report !== undefined && report.header?.glibcVersionRuntime === undefined;
+  } catch {
+    // Deno refuses the report without --allow-sys. Its builds are for glibc.
+    return false;
+  }
 }
 
 /** Returns the name of this platform in the names of packages and addons, such as `linux-x64-gnu`. */
@@ -92,6 +97,15 @@ function absent(platform: string): SharedMemoryError {
   return new SharedMemoryError(message, { code: 'ERR_SHM_ADDON' });
 }
 
+/** The version of the package that an addon is in; our own where it lies by itself. */
+function versionBeside(addon: string): string {
+  try {
+    return (JSON.parse(readFileSync(join(dirname(addon), 'package.json'), 'utf8')) as { version: string }).version;
+  } catch {
+    return version;
+  }
+}
+
 /**
  * Loads the addon: the one that `SHAREABLE_ADDON` names, a local build, or the one in the platform's package.
  *
@@ -103,8 +117,10 @@ export function loadAddon(): { addon: unknown; binaries: Binaries } {
   const binaries =
     chosen === undefined ? findBinaries(platform) : { addon: chosen, helper: join(dirname(chosen), helperName) };
   if (binaries === undefined) throw absent(platform);
-  if (binaries.version !== undefined && binaries.version !== version) {
-    const message = `the addon ${binaries.addon} is of version ${binaries.version}, and this is shareable ${version}: ${AGAIN}`;
+  // In a bundle, nothing else ties the two together.
+  const found = ownPackage === undefined && chosen === undefined ? versionBeside(binaries.addon) : version;
+  if (found !== version) {
+    const message = `the addon ${binaries.addon} is of version ${found}, and this is shareable ${version}: ${AGAIN}`;
     throw new SharedMemoryError(message, { code: 'ERR_SHM_ADDON' });
   }
   try {

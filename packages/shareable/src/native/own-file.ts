@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 const FRAME = /(?:\(|at |@)(?:async )?((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])[^\n]*?):\d+:\d+\)?$/m;
 
 function findOwnFile(): string | undefined {
-  // An ES module, which a bundler may have made of this code, has no such variable.
-  if (typeof __filename === 'string') return __filename;
+  // An ES module, which a bundler may have made of this code, has no such variable; and some bundlers put in another path.
+  if (typeof __filename === 'string' && existsSync(__filename)) return __filename;
   const [, file] = FRAME.exec(new Error('for its stack').stack ?? '') ?? [];
   return file?.startsWith('file:') === true ? fileURLToPath(file) : file;
 }
