@@ -66,13 +66,15 @@ describe.skipIf(!platform.hasSweep || !canHavePrivateMemory)('in a /dev/shm of i
     const { stdout } = await child.ask<Run>('run', ['gc', '--json']);
     expect(JSON.parse(stdout)).toEqual({
       version: 1,
-      removed: [{ name: 'left', size: 8192 }],
+      removed: [{ name: 'left', size: 8192, origin: null }],
       kept: [],
       untracked: ['apart', 'foreign'],
     });
     await child.ask('create', 64, { name: 'live' });
     const { stdout: text } = await child.ask<Run>('run', ['gc']);
-    expect(text).toContain('Nothing was left behind.\nLeft 1 segment:\n  live  in use');
+    expect(text).toMatch(
+      /^Nothing was left behind\.\nLeft 1 segment:\n {2}live {2}in use: .* {2}created at \S+\.ts:\d+:\d+$/m,
+    );
     expect(text).toMatch(/^Left 2 segments not tracked .*:\n {2}apart\n {2}foreign$/m);
     expect((await segmentsOf(child)).map(({ name }) => name).toSorted()).toEqual(['apart', 'foreign', 'live']);
   });
@@ -90,11 +92,12 @@ describe.skipIf(!platform.hasSweep)('shareable gc, among everybody', () => {
     const { code, stdout } = await shareable(['gc', '--json']);
     const { removed, kept, untracked } = JSON.parse(stdout) as {
       removed: { name: string }[];
-      kept: { name: string; reason: string }[];
+      kept: { name: string; reason: string; origin: string | null }[];
       untracked: string[];
     };
     expect(removed.map(({ name }) => name)).not.toContain(abandoned);
-    expect(kept).toContainEqual({ name: live.name, reason: expect.stringContaining('in use') });
+    const origin = expect.stringMatching(/gc\.test\.ts:\d+:\d+$/);
+    expect(kept).toContainEqual({ name: live.name, reason: expect.stringContaining('in use'), origin });
     expect(untracked).toEqual(expect.arrayContaining([apart.name, abandoned]));
     expect([live.name, apart.name, abandoned].filter((name) => !exists(name))).toEqual([]);
     expect(code).toBe(0);

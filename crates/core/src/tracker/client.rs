@@ -329,3 +329,31 @@ impl Books {
         Ok((self.fresh - 1, self.turn))
     }
 }
+
+#[cfg(all(test, backend = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_segments_one_after_the_other_use_the_slots_of_those_that_lived_at_the_same_time() {
+        const ALIVE: usize = 100;
+        let mut books = Books::create(0).unwrap().expect("this kernel has memfd_create");
+        let slots = books.ledger.len();
+        let mut alive = std::collections::VecDeque::new();
+        for number in 1..=1_000_001_u64 {
+            if alive.len() == ALIVE {
+                let slot = alive.pop_front().unwrap();
+                ledger::clear(books.ledger.slot(slot));
+                books.free.push(slot);
+            }
+            let (slot, turn) = books.take().unwrap();
+            assert_eq!(turn, number);
+            assert!(!alive.contains(&slot), "slot {slot} is in use");
+            ledger::announce(books.ledger.slot(slot), turn, "psm_million", 1, "");
+            alive.push_back(slot);
+        }
+        assert_eq!((books.fresh, books.ledger.len()), (ALIVE + 1, slots));
+        let entries: Vec<_> = alive.iter().map(|slot| ledger::read(books.ledger.slot(*slot)).unwrap().turn).collect();
+        assert_eq!(entries, (1_000_002 - ALIVE as u64..=1_000_001).collect::<Vec<_>>());
+    }
+}

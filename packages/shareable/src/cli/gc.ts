@@ -6,12 +6,19 @@ import { count, formatBytes } from './format.js';
 import type { Sweep } from './helper.js';
 import { listSegments, sweepSegments } from './helper.js';
 
+/** Where a program created a segment; null where that is not known, as when both the owner and its tracker were killed. */
+interface Placed {
+  readonly origin: string | null;
+}
+
+const place = ({ origin }: Placed): string => (origin === null ? '' : `  created at ${origin}`);
+
 /** What a sweep removed and what it left. */
 interface Outcome {
   /** With the size in bytes, or null for a segment that was created during the sweep. */
-  readonly removed: readonly { name: string; size: number | null }[];
+  readonly removed: readonly ({ name: string; size: number | null } & Placed)[];
   /** Tracked, but not left behind. */
-  readonly kept: Sweep['kept'];
+  readonly kept: readonly (Sweep['kept'][number] & Placed)[];
   /** Created to outlive their creators, or by CPython. Only `rm` removes them. */
   readonly untracked: readonly string[];
 }
@@ -20,9 +27,11 @@ function* describe({ removed, kept, untracked }: Outcome): Generator<Line> {
   const bytes = removed.reduce((sum, { size }) => sum + (size ?? 0), 0);
   if (removed.length === 0) yield 'Nothing was left behind.';
   else yield `Removed ${count(removed.length, 'segment')} left behind by crashed owners, ${formatBytes(bytes)}:`;
-  for (const { name, size } of removed) yield `  ${name}${size === null ? '' : `  ${formatBytes(size)}`}`;
+  for (const one of removed) {
+    yield `  ${one.name}${one.size === null ? '' : `  ${formatBytes(one.size)}`}${place(one)}`;
+  }
   if (kept.length > 0) yield `Left ${count(kept.length, 'segment')}:`;
-  for (const { name, reason } of kept) yield `  ${name}  ${reason}`;
+  for (const one of kept) yield `  ${one.name}  ${one.reason}${place(one)}`;
   if (untracked.length > 0) {
     yield `Left ${count(untracked.length, 'segment')} not tracked (track: false, or CPython's), for 'shareable rm':`;
   }
@@ -41,9 +50,13 @@ export const gc: Command = {
   async run() {
     const before = await listSegments();
     const { removed, kept } = await sweepSegments();
+    const find = (name: string) => before.find((segment) => segment.name === name);
     const outcome: Outcome = {
-      removed: removed.map((name) => ({ name, size: before.find((segment) => segment.name === name)?.size ?? null })),
-      kept,
+      removed: removed.map((name) => {
+        const { size = null, origin = null } = find(name) ?? {};
+        return { name, size, origin };
+      }),
+      kept: kept.map(({ name, reason }) => ({ name, reason, origin: find(name)?.origin ?? null })),
       untracked: before.filter((segment) => segment.uid === uid && !segment.isTracked).map(({ name }) => name),
     };
     return { json: () => outcome, lines: () => describe(outcome) };

@@ -1,5 +1,7 @@
 //! Linux: segments are files of the tmpfs at `/dev/shm`, where shm_open(3) of glibc and musl puts them.
 
+use std::ffi::CStr;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering::Relaxed;
@@ -25,8 +27,35 @@ pub(in crate::sys) const MAPS_COPY_ON_WRITE: bool = true;
 
 pub(in crate::sys) const MOUNT: &str = "/dev/shm";
 
-fn path(name: &Name) -> String {
-    format!("{MOUNT}/{name}")
+/// The path of a segment as system calls take it. Each segment needs it three times, so it is not on the heap.
+struct Path {
+    /// The path, and zeros after it.
+    bytes: [u8; Self::ROOM],
+    len: usize,
+}
+
+impl Path {
+    /// The folder, a slash, the longest name and a NUL.
+    const ROOM: usize = MOUNT.len() + 1 + 255 + 1;
+
+    fn as_c_str(&self) -> &CStr {
+        CStr::from_bytes_with_nul(&self.bytes[..=self.len]).expect("a name has no NUL")
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.bytes[..self.len]))
+    }
+}
+
+fn path(name: &Name) -> Path {
+    let mut path = Path { bytes: [0; Path::ROOM], len: 0 };
+    for part in [MOUNT, "/", name.as_str()] {
+        path.bytes[path.len..path.len + part.len()].copy_from_slice(part.as_bytes());
+        path.len += part.len();
+    }
+    path
 }
 
 /// Returns whether the mount has no free page. Signal-safe: such a short path is not copied to the heap.
@@ -102,15 +131,17 @@ impl Draft {
             // How an O_TMPFILE can be named without privileges, open(2).
             Self::Unnamed(file) => {
                 let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
-                linkat(CWD, descriptor, CWD, path(name), AtFlags::SYMLINK_FOLLOW).map_err(|errno| match errno {
-                    Errno::NOENT => system_error(
-                        name,
-                        "/proc, by which an open file gets its name, is not mounted",
-                        "linkat",
-                        errno,
-                    ),
-                    errno => failed("linkat", errno, name),
-                })
+                linkat(CWD, descriptor, CWD, path(name).as_c_str(), AtFlags::SYMLINK_FOLLOW).map_err(
+                    |errno| match errno {
+                        Errno::NOENT => system_error(
+                            name,
+                            "/proc, by which an open file gets its name, is not mounted",
+                            "linkat",
+                            errno,
+                        ),
+                        errno => failed("linkat", errno, name),
+                    },
+                )
             }
             Self::InPlace(draft) => {
                 draft.publish();
@@ -122,7 +153,7 @@ impl Draft {
 
 pub(in crate::sys) fn create_exclusive(name: &Name, mode: u32) -> Result<OwnedFd, Errno> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    open_path(path(name), flags, Mode::from_raw_mode(mode))
+    open_path(path(name).as_c_str(), flags, Mode::from_raw_mode(mode))
 }
 
 /// Gives the file its size and, unlike ftruncate(2), its memory: if the mount is full, this fails, and no later write
@@ -191,7 +222,7 @@ pub(in crate::sys) fn open(name: &Name, access: Access) -> Result<OwnedFd, Errno
         Access::ReadOnly => OFlags::RDONLY,
     };
     // NONBLOCK: a pipe of that name must not make this process wait for its other end.
-    open_path(path(name), access | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
+    open_path(path(name).as_c_str(), access | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
 }
 
 pub(in crate::sys) fn is_segment(file_type: FileType) -> bool {
@@ -207,18 +238,18 @@ pub(in crate::sys) fn identity(stat: &Stat) -> Identity {
 }
 
 pub(in crate::sys) fn identity_of(name: &Name) -> Result<Option<Identity>, Errno> {
-    statat(CWD, path(name), AtFlags::SYMLINK_NOFOLLOW).map(|stat| Some(identity(&stat)))
+    statat(CWD, path(name).as_c_str(), AtFlags::SYMLINK_NOFOLLOW).map(|stat| Some(identity(&stat)))
 }
 
 pub(in crate::sys) fn remove(name: &Name) -> Result<(), Errno> {
-    unlinkat(CWD, path(name), AtFlags::empty())
+    unlinkat(CWD, path(name).as_c_str(), AtFlags::empty())
 }
 
 /// Returns a more precise error for `errno` from `syscall` on `name`, if one is known.
 pub(in crate::sys) fn explain(syscall: &str, errno: Errno, name: &Name) -> Option<Error> {
     if syscall == "open"
         && matches!(errno, Errno::ACCESS | Errno::PERM)
-        && let Ok(found) = statat(CWD, path(name), AtFlags::SYMLINK_NOFOLLOW)
+        && let Ok(found) = statat(CWD, path(name).as_c_str(), AtFlags::SYMLINK_NOFOLLOW)
     {
         let mode = found.st_mode & 0o777;
         let is_ours = found.st_uid == rustix::process::geteuid().as_raw();
@@ -305,6 +336,13 @@ fn mebibytes(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_name_has_a_path() {
+        let name = Name::new(&"n".repeat(255)).unwrap();
+        assert_eq!(path(&name).as_c_str().to_str(), Ok(&*format!("/dev/shm/{name}")));
+        assert_eq!(path(&name).to_string(), format!("/dev/shm/{name}"));
+    }
 
     #[test]
     fn a_segment_made_in_place_is_gone_when_it_is_not_published() {
