@@ -1,10 +1,15 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { defineConfig } from 'vitepress';
 
-import { repositoryUrl, siteBase, siteUrl } from '../../scripts/home.ts';
+import { repositoryUrl, root, siteBase, siteUrl } from '../../scripts/home.ts';
 import { brokenLinks } from './check-links.ts';
 import { links } from './links.ts';
 import { writeForModels } from './llms.ts';
 import { referenceSidebar, sidebar, sources } from './pages.ts';
+
+const SAMPLE = readFileSync(join(root, 'examples/tutorial/lock.ts'), 'utf8');
 
 export default defineConfig({
   title: 'shareable',
@@ -18,7 +23,17 @@ export default defineConfig({
     ['link', { rel: 'icon', href: `${siteBase}logo.svg`, type: 'image/svg+xml' }],
     ['meta', { name: 'theme-color', content: '#d55e00' }],
   ],
-  markdown: { config: links, theme: { light: 'github-light', dark: 'github-dark' } },
+  markdown: {
+    config: links,
+    theme: { light: 'github-light', dark: 'github-dark' },
+    shikiSetup: async (shiki) => {
+      // The first lines compile the grammar. A slow machine would reach the time limit for a line and colour it wrongly.
+      await shiki.loadLanguage('ts');
+      for (const theme of ['github-light', 'github-dark']) {
+        shiki.codeToTokens(SAMPLE, { lang: 'ts', theme, tokenizeTimeLimit: 0 });
+      }
+    },
+  },
   // A link to a page that does not exist fails the build.
   ignoreDeadLinks: false,
   transformPageData: (page) => {

@@ -119,31 +119,25 @@ export const sidebar: DefaultTheme.SidebarItem[] = groups.map(({ title, pages })
 
 /** Lists the errors apart from the classes that programs create, and opens only the latter. */
 function withErrorsApart(items: DefaultTheme.SidebarItem[]): DefaultTheme.SidebarItem[] {
+  const isError = (member: DefaultTheme.SidebarItem): boolean => member.text?.endsWith('Error') === true;
   return items.flatMap(({ text = '', items: members = [] }) => {
-    const isError = (member: DefaultTheme.SidebarItem): boolean => member.text?.endsWith('Error') === true;
-    const [others, errors] = [members.filter((member) => !isError(member)), members.filter(isError)];
     if (text !== 'Classes') return [{ text, items: members, collapsed: true }];
     return [
-      { text, items: others, collapsed: false },
-      { text: 'Errors', items: errors, collapsed: true },
+      { text, items: members.filter((member) => !isError(member)), collapsed: false },
+      { text: 'Errors', items: members.filter(isError), collapsed: true },
     ];
   });
 }
 
-/** The sidebar of the reference, as typedoc wrote it, with the main entry first. */
+/** The sidebar of the reference, as typedoc wrote it: the main entry, then those of the other entries, which are nested in it. */
 export function referenceSidebar(): DefaultTheme.SidebarItem[] {
   const written = JSON.parse(
     readFileSync(join(docs, 'api/typedoc-sidebar.json'), 'utf8'),
   ) as DefaultTheme.SidebarItem[];
-  const others = written.filter(({ link }) => link === undefined).flatMap(({ items = [] }) => items);
-  const main = written.filter(({ link }) => link !== undefined);
-  return [
-    ...main.flatMap(({ text = '', link = '', items = [] }) => [{ text, link, items: withErrorsApart(items) }]),
-    ...others.map(({ text = '', link = '', items = [] }) => ({
-      text: `shareable/${text}`,
-      link,
-      items,
-      collapsed: true,
-    })),
-  ];
+  return written.flatMap(({ text: main = '', link = '', items = [] }) => [
+    { text: main, link, items: withErrorsApart(items.filter((item) => item.link === undefined)) },
+    ...items.flatMap(({ text, link: entry, items: members = [] }) =>
+      entry === undefined ? [] : [{ text: `${main}/${text}`, link: entry, items: members, collapsed: true }],
+    ),
+  ]);
 }
