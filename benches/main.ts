@@ -3,6 +3,8 @@
  * `docs/bench/results.json`, the plots beside it, and the figures in `docs/performance.md` and `GOALS.md`.
  *
  *     pnpm bench [OPERATION…] [--quick] [--rounds N] [--python PATH] [--list]
+ *
+ * The beginning of several names selects all of them: `pnpm bench channel`.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -25,19 +27,22 @@ const { values, positionals } = parseArgs({
   },
 });
 const all = operationNames();
-const unknown = positionals.filter((name) => !all.includes(name));
+/** The operations that an argument selects. */
+const selected = (name: string): string[] =>
+  all.includes(name) ? [name] : all.filter((one) => one.startsWith(`${name}-`));
+const unknown = positionals.filter((name) => selected(name).length === 0);
 if (values.list || unknown.length > 0) {
   console.log(unknown.length > 0 ? `no such operation: ${unknown.join(', ')}; there are:` : 'operations:');
   for (const name of all) console.log(`  ${name.padEnd(20)} ${(await loadOperation(name)).title}`);
   process.exit(unknown.length > 0 ? 2 : 0);
 }
 
-const names = positionals.length > 0 ? positionals : all;
+const names = positionals.length > 0 ? [...new Set(positionals.flatMap(selected))] : all;
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
 const started = performance.now();
 const python = findPython(values.python);
 // A quick run skips competitors that must be installed.
-const peers = values.quick ? [] : installPeers();
+const peers = values.quick ? [] : installPeers(python.path);
 const installed = new Set(peers.filter((peer) => peer.installed).map((peer) => peer.name));
 const report = (line: string): void => {
   process.stderr.write(`${Math.round((performance.now() - started) / 1000)} s: ${line}\n`);

@@ -2,7 +2,7 @@
 import { duration, pointName, ratio, size } from './format.ts';
 import type { Point } from './operation.ts';
 import type { Report } from './report.ts';
-import { table } from './report.ts';
+import { operationTable, table } from './report.ts';
 
 const valueAt = (report: Report, operation: string, contender: string, point: Point): number | undefined =>
   report.results.find((one) => one.operation === operation && one.contender === contender && one.point === point)
@@ -57,6 +57,12 @@ export const facts: Readonly<Record<string, (report: Report) => string>> = {
       ['is faster than', 'copied into a segment', 'made in the segment'],
       names.map((name) => [title(name), crossover(report, 'shareable', name), crossover(report, 'in-place', name)]),
     );
+  },
+  channels: (report) => {
+    const names = Object.keys(report.operations).filter((name) => name.startsWith('channel-'));
+    const parts = names.map((name) => `**${report.operations[name]?.title}**\n\n${operationTable(report, name)}`);
+    if (!names.includes('channel-messages')) return parts.join('\n\n');
+    return ['![Time of a message by size and by way](bench/channel.svg)', ...parts].join('\n\n');
   },
   'memory-slope': (report) => {
     const rows = Object.entries(report.operations['memory']?.contenders ?? {}).flatMap(([name, title]) => {

@@ -1,21 +1,40 @@
 /** The goals of the library, as ratios measured in one run. */
+import { KiB, MiB } from './operation.ts';
 import type { Point } from './operation.ts';
 import type { Result } from './run.ts';
 
 export interface Goal {
   readonly operation: string;
   readonly point: Point;
+  /** Our contender. Default: the operation's first. */
+  readonly ours?: string;
   readonly against: string;
   /** The least factor by which we are faster, or smaller. */
   readonly atLeast?: number;
   /** The largest multiple of the other's cost. */
   readonly atMost?: number;
+  /** The largest cost, in the operation's unit, whatever the other's is. */
+  readonly below?: number;
   /** The point of ours to compare with, for how the cost grows. */
   readonly from?: Point;
 }
 
 const times = (operation: string, points: Point[], atLeast: number): Goal[] =>
   points.map((point) => ({ operation, point, against: 'cpython', atLeast }));
+const message = (point: number, ours: string, atLeast: Readonly<Record<string, number>>): Goal[] =>
+  Object.entries(atLeast).map(([against, factor]) => ({
+    operation: 'channel-messages',
+    point,
+    ours,
+    against,
+    atLeast: factor,
+  }));
+const against = (operation: string, point: Point, other: string, atLeast: number): Goal => ({
+  operation,
+  point,
+  against: other,
+  atLeast,
+});
 const ofFloor = (operation: string, point: Point, atMost: number): Goal => ({ operation, point, against: 'c', atMost });
 
 export const GOALS: readonly Goal[] = [
@@ -37,6 +56,22 @@ export const GOALS: readonly Goal[] = [
   ...times('helper-memory', ['resident'], 5),
   // At the limit of the memory: as fast as memcpy, within a tenth.
   ofFloor('copy', 1_048_576, 1.1),
+  ...message(64, 'receive', { json: 20, advanced: 35, queue: 40, 'simple-queue': 25, send: 20, cpython: 12 }),
+  ...message(64, 'batches', { cpython: 20 }),
+  ...message(64 * KiB, 'shareable', { advanced: 12, cpython: 5 }),
+  ...message(MiB, 'shareable', { advanced: 40 }),
+  ...message(MiB, 'receive', { advanced: 4 }),
+  ...message(64 * MiB, 'shareable', { advanced: 12 }),
+  against('channel-values', 'text', 'json', 20),
+  against('channel-values', 'text', 'advanced', 35),
+  against('channel-values', 'struct', 'json', 15),
+  against('channel-values', 'json', 'json', 2.5),
+  against('channel-values', 'clone', 'advanced', 1),
+  against('channel-round-trip', 'hot', 'json', 15),
+  against('channel-round-trip', 'every 3 ms', 'json', 1.7),
+  against('channel-many', '2 and 2', 'cpython', 15),
+  against('channel-many', '2 and 2', 'faster-fifo', 12),
+  { operation: 'channel-delay', point: 'longest', against: 'advanced', below: 5e6 },
 ];
 
 export interface Verdict extends Goal {
@@ -61,9 +96,12 @@ export function compare(ours: Result, theirs: Result): { ratio: number; spread: 
 /** Compares the results with the goals, without goals whose points were not measured. */
 export function judge(results: readonly Result[]): Verdict[] {
   return GOALS.flatMap((goal) => {
-    const ours = find(results, goal.operation, goal.point, 'shareable');
+    const ours = find(results, goal.operation, goal.point, goal.ours ?? 'shareable');
     const theirs = find(results, goal.operation, goal.from ?? goal.point, goal.against);
     if (ours === undefined || theirs === undefined) return [];
+    if (goal.below !== undefined) {
+      return [{ ...goal, ...compare(ours, theirs), isMet: ours.median <= goal.below }];
+    }
     if (goal.atLeast !== undefined) {
       const { ratio, spread } = compare(ours, theirs);
       return [{ ...goal, ratio, spread, isMet: ratio >= goal.atLeast }];

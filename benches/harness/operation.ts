@@ -15,7 +15,7 @@ export interface Contender {
   readonly upTo?: { readonly point: number; readonly because: string };
   /** The only points that it supports. */
   readonly only?: readonly Point[];
-  /** The npm package that it measures, installed on demand. */
+  /** The package of npm or PyPI that it measures, installed on demand. */
   readonly peer?: string;
   /** More flags for Node. */
   readonly flags?: readonly string[];

@@ -1,6 +1,6 @@
 /**
- * The npm packages to compare with. They are native and mostly built by node-gyp at install, so nothing here depends on them:
- * a full run installs them into `target/bench/peers` and reports the result for each.
+ * The packages to compare with, of npm and of PyPI. They are native and mostly built at install, so nothing here depends on
+ * them: a full run installs them into `target/bench/peers` and reports the result for each.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -54,6 +54,9 @@ const PEERS: readonly [name: string, version: string, note?: string][] = [
   ['memoryshare', '1.0.0'],
 ];
 
+/** Those of PyPI. They lie in the folder `packages` of theirs. */
+const PYTHON_PEERS: typeof PEERS = [['faster-fifo', '1.5.2']];
+
 export interface PeerState {
   readonly name: string;
   readonly version: string;
@@ -83,17 +86,33 @@ function npm(folder: string, ...args: string[]): void {
   });
 }
 
-function install([name, version, note = '']: (typeof PEERS)[number]): PeerState {
+function installByNpm(folder: string, [name, version]: (typeof PEERS)[number]): void {
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
+  npm(folder, 'install', '--ignore-scripts', `${name}@${version}`);
+  npm(folder, 'rebuild', '--dangerously-allow-all-scripts');
+  loadPeer(name as keyof Modules);
+}
+
+function installByPip(python: string, folder: string, [name, version]: (typeof PEERS)[number]): void {
+  const packages = join(folder, 'packages');
+  execFileSync(python, ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', packages, `${name}==${version}`], {
+    stdio: 'pipe',
+  });
+  execFileSync(python, ['-c', `import ${name.replaceAll('-', '_')}`], {
+    env: { ...process.env, PYTHONPATH: packages },
+    stdio: 'pipe',
+  });
+}
+
+function install(peer: (typeof PEERS)[number], run: (folder: string) => void): PeerState {
+  const [name, version, note = ''] = peer;
   const folder = folderOf(name);
   const record = join(folder, 'state.json');
   if (existsSync(record)) return JSON.parse(readFileSync(record, 'utf8')) as PeerState;
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
   let state: PeerState = { name, version, installed: true, note };
   try {
-    npm(folder, 'install', '--ignore-scripts', `${name}@${version}`);
-    npm(folder, 'rebuild', '--dangerously-allow-all-scripts');
-    loadPeer(name as keyof Modules);
+    run(folder);
   } catch (error) {
     const said = String((error as { stderr?: Buffer }).stderr ?? error);
     const cause =
@@ -107,6 +126,9 @@ function install([name, version, note = '']: (typeof PEERS)[number]): PeerState 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) ?? '';
 
 /** Installs all peers that can be installed. */
-export function installPeers(): PeerState[] {
-  return PEERS.map(install);
+export function installPeers(python: string): PeerState[] {
+  return [
+    ...PEERS.map((peer) => install(peer, (folder) => installByNpm(folder, peer))),
+    ...PYTHON_PEERS.map((peer) => install(peer, (folder) => installByPip(python, folder, peer))),
+  ];
 }

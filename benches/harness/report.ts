@@ -48,8 +48,10 @@ export function table(headings: string[], rows: string[][]): string {
   return [line(headings), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
 }
 
-const goalText = (goal: Verdict): string =>
-  goal.atLeast === undefined ? `at most ${goal.atMost}x` : `at least ${goal.atLeast}x`;
+const goalText = (goal: Verdict, unit: Operation['unit']): string => {
+  if (goal.below !== undefined) return `at most ${show(goal.below, unit)}`;
+  return goal.atLeast === undefined ? `at most ${goal.atMost}x` : `at least ${goal.atLeast}x`;
+};
 
 /** Formats every goal with its result. */
 export function goalTable(report: Report): string {
@@ -59,6 +61,9 @@ export function goalTable(report: Report): string {
     );
     return result ? show(result.median, report.operations[operation]?.unit ?? 'ns') : '';
   };
+  /** Which of ours, where there are several. */
+  const way = ({ operation, ours }: Verdict): string =>
+    ours === undefined ? '' : `, ${report.operations[operation]?.contenders[ours]}`;
   const rows = judge(report.results).map((goal) => {
     const described = report.operations[goal.operation];
     const axis = described?.axis ?? '';
@@ -66,11 +71,11 @@ export function goalTable(report: Report): string {
     const against =
       goal.from === undefined ? (described?.contenders[goal.against] ?? '') : `itself at ${pointName(goal.from, axis)}`;
     return [
-      `${described?.title}: ${pointName(goal.point, axis)}`,
-      value(goal.operation, goal.point, 'shareable'),
+      `${described?.title}: ${pointName(goal.point, axis)}${way(goal)}`,
+      value(goal.operation, goal.point, goal.ours ?? 'shareable'),
       `${value(goal.operation, other, goal.against)} (${against})`,
       `${ratio(goal.ratio)} (${ratio(goal.spread[0])} to ${ratio(goal.spread[1])})`,
-      goalText(goal),
+      goalText(goal, described?.unit ?? 'ns'),
       goal.isMet ? 'met' : '**missed**',
     ];
   });

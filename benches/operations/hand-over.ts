@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 
+import { Channel, bytes, json } from 'shareable';
+
 import { makeNumbers, sample, ways } from '../fixtures/hand-over.ts';
 import type { Way, WayName } from '../fixtures/hand-over.ts';
 import { GiB, KiB, MiB, cpython, floor, node, ours } from '../harness/operation.ts';
@@ -51,6 +53,24 @@ async function handOver(name: WayName, size: number): Promise<number> {
   return time;
 }
 
+/** As {@link handOver}, by a channel: the data and the answer are messages. */
+async function byChannel(size: number): Promise<number> {
+  const data = makeNumbers(size / 8);
+  const wanted = sample(data);
+  using there = Channel.create({ codec: bytes, capacity: Math.max(MiB, Math.min(16 * MiB, 8 * size)) });
+  using back = Channel.create({ codec: json<number>() });
+  const child = fork(fileURLToPath(reader), ['channel', there.name, back.name, String(size)]);
+  await once(child, 'message');
+  const message = new Uint8Array(data.buffer);
+  const time = await timedAsync(async () => {
+    await there.sendAsync(message);
+    check((await back.receiveAsync()) === wanted, 'the sample');
+  });
+  child.kill();
+  await once(child, 'exit');
+  return time;
+}
+
 const by = (title: string, name: WayName, extras: Partial<Contender> = {}): Contender =>
   node(title, (size: number) => handOver(name, size), extras);
 const slow = { point: 64 * MiB, because: 'it takes many seconds' };
@@ -64,6 +84,7 @@ export default {
   contenders: {
     shareable: { ...ours((size: number) => handOver('copied', size)), title: 'shareable, copied in' },
     'in-place': by('shareable, made in place', 'in-place'),
+    channel: node('shareable, by a Channel', byChannel),
     advanced: by('process.send, advanced', 'advanced'),
     json: by('process.send, JSON', 'json', { upTo: slow }),
     worker: by('worker postMessage, copied', 'worker'),

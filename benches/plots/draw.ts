@@ -60,6 +60,11 @@ export function drawAll(report: Report): [file: string, svg: string][] {
       () =>
         single('hand-over', { title: 'From data in one process to a reader in another that has looked at every page' }),
     ],
+    [
+      'channel.svg',
+      'channel-messages',
+      () => single('channel-messages', { title: 'Messages from one process to another: time of each' }),
+    ],
     ['list-access.svg', 'list-get', () => sheet(access, 2, 560, 400, note)],
     ['by-length.svg', 'construct', () => grid(lengths, 2, 500, 340)],
     ['segments.svg', 'create', () => grid(['create', 'create-use', 'attach', 'copy'], 2, 560, 360)],
