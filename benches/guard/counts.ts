@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 const execute = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
 const program = join(root, 'target/release/examples/counted');
-const WATCHDOG = 60_000;
+const WATCHDOG = 240_000;
 
 /** An operation of `crates/core/examples/counted.rs` on a list or segment of some length, and how often to do it. */
 export interface Counted {
@@ -43,8 +43,13 @@ export function build(): void {
 }
 
 async function instructions(operation: string, times: number, length: number): Promise<number> {
-  const flags = ['--tool=callgrind', '--callgrind-out-file=/dev/null', program];
-  const { stderr } = await execute('valgrind', [...flags, operation, String(times), String(length)], {
+  return instructionsOf([program, operation, String(times), String(length)]);
+}
+
+/** Returns the instructions of a command from start to end. */
+export async function instructionsOf(command: readonly string[], flags: readonly string[] = []): Promise<number> {
+  const callgrind = ['--tool=callgrind', '--callgrind-out-file=/dev/null', ...flags];
+  const { stderr } = await execute('valgrind', [...callgrind, ...command], {
     timeout: WATCHDOG,
     killSignal: 'SIGKILL',
   });

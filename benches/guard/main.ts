@@ -12,6 +12,7 @@ import { ShareableList } from 'shareable';
 import { WAYS, measureOvertaking } from '../lock/overtaking.ts';
 import { OPERATIONS, build, countOne, key, versions } from './counts.ts';
 import { FAST_PATH } from './fast-path.ts';
+import { countLook } from './unused.ts';
 
 interface Figures {
   readonly versions: string;
@@ -36,6 +37,9 @@ const GROWTH = 0.1;
 const OVERTAKEN = { p99: 4, most: 16 };
 const OVERTAKING_TIME = 1000;
 const OVERTAKING_HOLD = 2000;
+
+/** Instructions of a look at a diagnostics channel without subscribers; creating a segment takes 10,000. */
+const UNUSED = 20;
 
 const execute = promisify(execFile);
 const file = new URL('figures.json', import.meta.url);
@@ -121,6 +125,13 @@ judge(
   forced.p99 > OVERTAKEN.p99,
   `a waiter that is overtaken without bounds would be noticed: p99 ${forced.p99} turns`,
 );
+
+const look = await countLook();
+judge(
+  look.unused <= UNUSED,
+  `a diagnostics channel without subscribers costs ${look.unused.toFixed(1)} instructions (at most ${UNUSED})`,
+);
+judge(look.used > UNUSED, `a message that is published would be noticed: ${look.used.toFixed(0)} instructions`);
 
 // The guard itself: it has to notice what is done twice, and a fast path that has become slow.
 const [first] = OPERATIONS;
