@@ -6,11 +6,12 @@ import { describe, expect, test } from 'vitest';
 import { SharedMemory } from 'shareable';
 
 import { addonPath } from '../support/processes.ts';
+import { exists } from '../support/segments.ts';
 
 /** The addon itself. The package checks its numbers, so only a direct call can pass a wrong one. */
 interface Addon {
   segmentFacts(): ArrayBuffer;
-  factPlaces(): { handle: number };
+  factPlaces(): Record<string, number>;
   attachSegment(name: string, readOnly: boolean, allowForeign: boolean): void;
   closeSegment(handle: number, buffer: undefined): number;
   [operation: string]: (...args: never[]) => unknown;
@@ -18,11 +19,14 @@ interface Addon {
 
 const addon = createRequire(import.meta.url)(addonPath) as Addon;
 const facts = new Float64Array(addon.segmentFacts());
-const { handle } = addon.factPlaces();
+const places = addon.factPlaces();
+
+/** Returns a fact about the segment that was attached to last. */
+const fact = (name: string): number => facts[places[name] ?? NaN] ?? NaN;
 
 function attach(name: string): number {
   addon.attachSegment(name, false, false);
-  return facts[handle] as number;
+  return fact('handle');
 }
 
 /** Every operation that takes the number of a segment. */
@@ -87,5 +91,21 @@ describe('the number of a segment in the addon', () => {
     expect(await new Promise((resolve) => void worker.once('message', resolve))).toBe('Closed');
     await worker.terminate();
     addon.closeSegment(here, undefined);
+  });
+
+  test('is not needed to unlink a closed segment, whose identity counts in all 64 bits', () => {
+    using shm = SharedMemory.create(64, { track: false });
+    const { name } = shm;
+    const number = attach(name);
+    const identity = ['deviceHigh', 'deviceLow', 'inodeHigh', 'inodeLow'].map(fact);
+    addon.closeSegment(number, undefined);
+    const unlink = (halves: number[]) => addon['unlinkClosed']?.(...([name, ...halves] as never[]));
+    for (const half of identity.keys()) {
+      const other = identity.map((value, at) => (at === half ? (value ^ 1) >>> 0 : value));
+      expect(() => unlink(other)).toThrow(expect.objectContaining({ kind: 'NotFound' }));
+    }
+    expect(exists(name)).toBe(true);
+    unlink(identity);
+    expect(exists(name)).toBe(false);
   });
 });

@@ -333,13 +333,19 @@ pub fn unlink_segment(env: &Env, #[napi(ts_arg_type = "number")] segment: Handle
     segment.with(env, |open| open.segment.unlink().or_throw(env))
 }
 
-/// Unlinks a segment that was closed, by the facts about it.
+/// Unlinks a segment that was closed, by the facts about it: the device and the inode, each in two halves.
 #[napi(catch_unwind)]
-pub fn unlink_closed(env: &Env, name: String, device: f64, inode: f64) -> Result<()> {
-    let unlink = || {
-        let identity = Identity { device: to_bytes(device)? as u64, inode: to_bytes(inode)? as u64 };
-        Segment::unlink_closed(&Name::new(&name)?, identity)
-    };
+pub fn unlink_closed(
+    env: &Env,
+    name: String,
+    device_high: u32,
+    device_low: u32,
+    inode_high: u32,
+    inode_low: u32,
+) -> Result<()> {
+    let whole = |high, low| u64::from(high) << 32 | u64::from(low);
+    let identity = Identity { device: whole(device_high, device_low), inode: whole(inode_high, inode_low) };
+    let unlink = || Segment::unlink_closed(&Name::new(&name)?, identity);
     unlink().or_throw(env)
 }
 

@@ -67,8 +67,10 @@ enum Fact {
     IsOwner,
     IsReadOnly,
     IsNew,
-    Device,
-    Inode,
+    DeviceHigh,
+    DeviceLow,
+    InodeHigh,
+    InodeLow,
     Length,
     DataStart,
     DataBytes,
@@ -103,10 +105,14 @@ pub struct NativeFactPlaces {
     pub is_read_only: u32,
     /// 1 when the call created the segment.
     pub is_new: u32,
-    /// With the inode, which segment of its name it is.
-    pub device: u32,
+    /// With the inode, which segment of its name it is: the high 32 bits, because a double holds only 53.
+    pub device_high: u32,
+    /// The low 32 bits.
+    pub device_low: u32,
     /// See the device.
-    pub inode: u32,
+    pub inode_high: u32,
+    /// The low 32 bits.
+    pub inode_low: u32,
     /// The number of slots of the list.
     pub length: u32,
     /// Where the list's data area starts.
@@ -129,8 +135,10 @@ pub fn fact_places() -> NativeFactPlaces {
         is_owner: Fact::IsOwner as u32,
         is_read_only: Fact::IsReadOnly as u32,
         is_new: Fact::IsNew as u32,
-        device: Fact::Device as u32,
-        inode: Fact::Inode as u32,
+        device_high: Fact::DeviceHigh as u32,
+        device_low: Fact::DeviceLow as u32,
+        inode_high: Fact::InodeHigh as u32,
+        inode_low: Fact::InodeLow as u32,
         length: Fact::Length as u32,
         data_start: Fact::DataStart as u32,
         data_bytes: Fact::DataBytes as u32,
@@ -167,8 +175,10 @@ fn tell_of(segment: &Segment) {
     tell(Fact::IsReadOnly, u32::from(segment.access() == Access::ReadOnly).into());
     tell(Fact::IsNew, u32::from(segment.is_new()).into());
     let identity = segment.identity();
-    tell(Fact::Device, to_number(identity.device));
-    tell(Fact::Inode, to_number(identity.inode));
+    tell(Fact::DeviceHigh, to_number(identity.device >> 32));
+    tell(Fact::DeviceLow, to_number(identity.device & 0xffff_ffff));
+    tell(Fact::InodeHigh, to_number(identity.inode >> 32));
+    tell(Fact::InodeLow, to_number(identity.inode & 0xffff_ffff));
 }
 
 /// Writes the facts about a list.

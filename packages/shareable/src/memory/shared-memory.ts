@@ -134,9 +134,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
 
   /** See {@link handleOf}. */
   #handle: number;
-  /** Which segment of its name it is. */
-  readonly #device: number;
-  readonly #inode: number;
+  /** Says which segment of its name it is. */
+  readonly #native: NativeSegment;
   readonly #kind: SegmentKind;
   #buffer: ArrayBuffer | undefined;
   #buf: Bytes | undefined;
@@ -160,8 +159,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
     this.isReadOnly = native.isReadOnly;
     this.#handle = native.handle;
     this.#kind = kind;
-    this.#device = native.device;
-    this.#inode = native.inode;
+    this.#native = native;
     Object.preventExtensions(this);
     newest.add(this);
   }
@@ -373,7 +371,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * @throws {SegmentAccessError} `EACCES` or `EPERM` when this user is not allowed to
    */
   unlink(): void {
-    if (this.#handle === 0) unlinkClosed(this.name, this.#device, this.#inode);
+    const { deviceHigh, deviceLow, inodeHigh, inodeLow } = this.#native;
+    if (this.#handle === 0) unlinkClosed(this.name, deviceHigh, deviceLow, inodeHigh, inodeLow);
     else unlinkSegment(this.#handle);
     this.#isUnlinked = true;
     announceUnlink(this.#kind, this.name);

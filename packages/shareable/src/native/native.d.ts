@@ -449,10 +449,14 @@ export interface NativeFactPlaces {
   isReadOnly: number
   /** 1 when the call created the segment. */
   isNew: number
-  /** With the inode, which segment of its name it is. */
-  device: number
+  /** With the inode, which segment of its name it is: the high 32 bits, because a double holds only 53. */
+  deviceHigh: number
+  /** The low 32 bits. */
+  deviceLow: number
   /** See the device. */
-  inode: number
+  inodeHigh: number
+  /** The low 32 bits. */
+  inodeLow: number
   /** The number of slots of the list. */
   length: number
   /** Where the list's data area starts. */
@@ -615,8 +619,8 @@ export declare function startManager(address: string | undefined | null, key: Ui
 /** Unlinks the channel's segment. */
 export declare function unlinkChannel(channel: ExternalObject<Channel>): void
 
-/** Unlinks a segment that was closed, by the facts about it. */
-export declare function unlinkClosed(name: string, device: number, inode: number): void
+/** Unlinks a segment that was closed, by the facts about it: the device and the inode, each in two halves. */
+export declare function unlinkClosed(name: string, deviceHigh: number, deviceLow: number, inodeHigh: number, inodeLow: number): void
 
 /** Unlinks the lock's segment. */
 export declare function unlinkLock(lock: ExternalObject<Lock>): void

@@ -22,9 +22,11 @@ export interface NativeSegment {
   readonly isReadOnly: boolean;
   /** Whether this call created it. */
   readonly isNew: boolean;
-  /** With the inode, which segment of its name it is. */
-  readonly device: number;
-  readonly inode: number;
+  /** With the inode, which segment of its name it is. Each is 64 bits, in two halves. */
+  readonly deviceHigh: number;
+  readonly deviceLow: number;
+  readonly inodeHigh: number;
+  readonly inodeLow: number;
 }
 
 /** Where the parts of a list are in its segment, in bytes. */
@@ -62,8 +64,10 @@ function segmentOf(name: string, facts: ArrayLike<number>): NativeSegment {
     isOwner: facts[at.isOwner] === 1,
     isReadOnly: facts[at.isReadOnly] === 1,
     isNew: facts[at.isNew] === 1,
-    device: facts[at.device] as number,
-    inode: facts[at.inode] as number,
+    deviceHigh: facts[at.deviceHigh] as number,
+    deviceLow: facts[at.deviceLow] as number,
+    inodeHigh: facts[at.inodeHigh] as number,
+    inodeLow: facts[at.inodeLow] as number,
   };
 }
 
