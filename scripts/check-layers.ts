@@ -20,7 +20,7 @@ const CORE: readonly (readonly string[])[] = [
   ['segment'],
   ['stale', 'list_view', 'draft'],
   ['list', 'array', 'lock', 'manager'],
-  ['channel'],
+  ['channel', 'gate'],
 ];
 
 /** The folders of `sys`, in the same order. `process` is below `transport` because a server is a helper process. */

@@ -14,6 +14,7 @@ mod array;
 mod buffer;
 mod channel;
 mod error;
+mod gate;
 mod list;
 mod lock;
 mod manager;

@@ -14,6 +14,7 @@ mod bytes;
 pub mod channel;
 mod draft;
 mod error;
+pub mod gate;
 mod held;
 mod identity;
 mod keeper;

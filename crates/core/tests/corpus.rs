@@ -50,6 +50,11 @@ fn no_bytes_make_a_ring_misbehave() {
 }
 
 #[test]
+fn no_bytes_make_a_gate_misbehave() {
+    replay("gate", targets::gate::run);
+}
+
+#[test]
 fn no_bytes_make_a_tracker_misbehave() {
     replay("tracker", targets::tracker::run);
 }

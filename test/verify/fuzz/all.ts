@@ -22,6 +22,7 @@ const targets = {
   manager: { maxLength: 128, share: 1 },
   handshake: { maxLength: 160, share: 1 },
   channel: { maxLength: 192, share: 0.1 },
+  gate: { maxLength: 192, share: 0.1 },
   ledger: { maxLength: 512, share: 0.1 },
   trailer: { maxLength: 72, share: 0.1 },
   npy: { maxLength: 192, share: 0.1 },

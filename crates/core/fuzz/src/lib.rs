@@ -4,6 +4,7 @@
 
 pub mod channel;
 pub mod codec;
+pub mod gate;
 pub mod handshake;
 pub mod ledger;
 pub mod list;

@@ -22,6 +22,7 @@ compile_error!("the list layout is written for little-endian machines");
 pub mod channel;
 mod codec;
 mod format;
+pub mod gate;
 pub mod npy;
 mod scan;
 pub mod trailer;

@@ -24,7 +24,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use algorithm::Taken;
-use algorithm::{Attempt, Sleep, Turn, ticks};
+pub(crate) use algorithm::ticks;
+use algorithm::{Attempt, Sleep, Turn};
 pub use waiter::Waiter;
 use words::{Shared, Words};
 

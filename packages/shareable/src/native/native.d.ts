@@ -14,6 +14,9 @@ export declare function arrayLayout(): NativeArrayLayout
 /** Attaches to a channel. */
 export declare function attachChannel(environment: ExternalObject<ChannelEnvironment>, name: string, allowForeign: boolean): NativeChannel
 
+/** Attaches to a gate. */
+export declare function attachGate(environment: ExternalObject<GateEnvironment>, name: string, allowForeign: boolean, purpose: NativePurpose): NativeGate
+
 /** Finds the list in a segment, and writes the facts about it. */
 export declare function attachList(segment: number): void
 
@@ -137,6 +140,9 @@ export declare function checkSegment(segment: number): void
 /** Closes the channel and detaches `buffer`. Returns `false` when the runtime did not detach the buffer. */
 export declare function closeChannel(channel: ExternalObject<Channel>, buffer: ArrayBuffer): boolean
 
+/** Closes the gate and detaches `buffer`. Returns `false` when the runtime did not detach the buffer. */
+export declare function closeGate(gate: ExternalObject<Gate>, buffer: ArrayBuffer): boolean
+
 /** Closes the lock and detaches `buffer`. Returns `false` when the runtime did not detach the buffer. */
 export declare function closeLock(lock: ExternalObject<Lock>, buffer: ArrayBuffer): boolean
 
@@ -151,6 +157,9 @@ export declare function createArray(dtype: string, shape: Array<number>, isFortr
 
 /** Creates a channel. */
 export declare function createChannel(environment: ExternalObject<ChannelEnvironment>, options: NativeCreateOptions, capacity: number, codec: number, producers: number, maxMessage: number): NativeChannel
+
+/** Creates a gate. With `is_shared`, attaches to the one of that name if there is one. */
+export declare function createGate(environment: ExternalObject<GateEnvironment>, options: NativeCreateOptions, isShared: boolean, purpose: NativePurpose, limit: number, codec: number, capacity: number, first: Uint8Array): NativeGate
 
 /**
  * Creates a list in its own segment. `numbers` has one element per slot. The slots of `indexes` hold the value at the
@@ -185,6 +194,9 @@ export declare function createSegmentLater(size: number, options: NativeCreateOp
 
 /** Ends an instance's use of a channel. Unlinks it if the instance is the owner and no process has unlinked it. */
 export declare function disposeChannel(channel: ExternalObject<Channel>): void
+
+/** Ends an instance's use of a gate. Unlinks it if the instance is the owner and no process has unlinked it. */
+export declare function disposeGate(gate: ExternalObject<Gate>): void
 
 /**
  * Ends an instance's use of a lock that it has closed. Unlinks it if the instance is the owner and no process has
@@ -221,6 +233,108 @@ export declare function findArray(head: Uint8Array, size: number, segment: strin
 
 /** Observes the channel in a segment without changing it. Returns `null` for a segment without a channel. */
 export declare function findChannel(segment: number): NativeChannelSummary | null
+
+/** Observes the gate in a segment without changing it. Returns `null` for a segment without a gate. */
+export declare function findGate(segment: number): NativeGateSummary | null
+
+/** Requests a notification through the bell. Returns `true` when [`gate_try`] is worth a call now. */
+export declare function gateArm(gate: ExternalObject<Gate>, wanted: number, phase: number): boolean
+
+/** Arrives at a barrier. Returns how many parties arrived before, and the phase; `null` when the barrier is broken. */
+export declare function gateArrive(gate: ExternalObject<Gate>): Array<number> | null
+
+/** Makes an ArrayBuffer over the gate's segment. Call it once per gate. */
+export declare function gateBuffer(gate: ExternalObject<Gate>): ArrayBuffer
+
+/** Makes the environment of gates. Call it once. */
+export declare function gateEnvironment(): ExternalObject<GateEnvironment>
+
+/** What tools that observe the package want to know of a gate. */
+export declare function gateFacts(gate: ExternalObject<Gate>): NativeFacts
+
+/** Gives back a permit or a lock. Returns `false` when this participant did not hold it. */
+export declare function gateGive(gate: ExternalObject<Gate>, wanted: number): boolean
+
+/** Returns the offsets. */
+export declare function gateLayout(): GateLayout
+
+/**
+ * Offsets, in elements of an `Int32Array` over the segment unless the field says otherwise; see the core's
+ * `layout/gate`.
+ */
+export interface GateLayout {
+  /** TAKEN. */
+  taken: number
+  /** WRITER. */
+  writer: number
+  /** DIED. */
+  died: number
+  /** PHASE. */
+  phase: number
+  /** BROKEN. */
+  broken: number
+  /** WAITING. */
+  waiting: number
+  /** The word of the guard. */
+  guard: number
+  /** VERSION, in elements of a `Float64Array`. */
+  version: number
+  /** The third word of the entry of seat 0. */
+  held: number
+  /** Elements per entry. */
+  entry: number
+  /** The value of the third word of an entry whose participant holds only the write lock, as a signed number. */
+  writes: number
+  /** The most bytes of a value. */
+  maxCapacity: number
+  /** The most participants. */
+  participants: number
+}
+
+/** Leaves the guard, when a compare-and-swap cannot. */
+export declare function gateLeave(gate: ExternalObject<Gate>): void
+
+/** Makes a barrier usable again. */
+export declare function gateMend(gate: ExternalObject<Gate>): void
+
+/** Notifies waiters of a condition. */
+export declare function gateNotify(gate: ExternalObject<Gate>, count: number): void
+
+/** Returns what became of a phase: 0 not all parties have arrived, 1 all have, 2 it was broken. */
+export declare function gateOutcome(gate: ExternalObject<Gate>, phase: number): number
+
+/**
+ * Copies the latest value into `target` from byte 8 on, and its version, as a double, into the bytes before. Returns its
+ * length; when that is longer than the target, nothing was copied.
+ */
+export declare function gateRead(gate: ExternalObject<Gate>, target: Uint8Array): number
+
+/** Ends what [`gate_arm`] began. */
+export declare function gateRest(gate: ExternalObject<Gate>): void
+
+/** Sets or clears an event. */
+export declare function gateSet(gate: ExternalObject<Gate>, isSet: boolean): void
+
+/** Breaks a barrier; with a phase, only if that is not over. */
+export declare function gateShatter(gate: ExternalObject<Gate>, phase?: number | undefined | null): void
+
+/**
+ * Takes what is wanted if that is possible now. Returns 0, or 1 when a participant died that held it; -1 when it is not
+ * possible.
+ */
+export declare function gateTry(gate: ExternalObject<Gate>, wanted: number, phase: number): number
+
+/**
+ * As [`gate_try`], blocking until that is possible or `timeout` milliseconds have passed since the call with `is_first`.
+ * Returns -2 every 50 ms, so that the thread can be terminated. Then call it again.
+ */
+export declare function gateWait(gate: ExternalObject<Gate>, wanted: number, phase: number, timeout: number, isFirst: boolean): number
+
+/**
+ * Writes the first `length` bytes of `source` as the value. Returns its version; -1 when another participant is updating
+ * the value.
+ */
+export declare function gateWrite(gate: ExternalObject<Gate>, source: Uint8Array, length: number): number
 
 /** Adds to an integer in a slot and returns the sum. */
 export declare function listAdd(list: number, index: number, delta: number | bigint): number | bigint
@@ -479,6 +593,48 @@ export interface NativeFacts {
   isNew: boolean
 }
 
+/** A gate, and its properties that never change. */
+export interface NativeGate {
+  /** The handle for the other functions. */
+  handle: ExternalObject<Gate>
+  /** Without the leading slash. */
+  name: string
+  /** The number of this participant, which is also the value of the guard's word when it holds the guard. */
+  seat: number
+  /** The most permits, readers or parties. */
+  limit: number
+  /** The number of a value's codec. */
+  codec: number
+  /** Bytes of a value at most. */
+  capacity: number
+  /** The descriptor of the file to watch for changes; -1 without one. */
+  bell: number
+}
+
+/** What an observer can see of a gate. */
+export interface NativeGateSummary {
+  /** What it is. */
+  purpose: number
+  /** The most permits, readers or parties. */
+  limit: number
+  /** Permits or read locks that are held; parties that have arrived. */
+  taken: number
+  /** Whether a participant holds the write lock. */
+  isWriting: boolean
+  /** The phase; odd for an event that is set. */
+  phase: number
+  /** Whether the barrier is broken. */
+  isBroken: boolean
+  /** Participants that wait. */
+  waiting: number
+  /** How many values there have been. */
+  version: number
+  /** The number of a value's codec. */
+  codec: number
+  /** Bytes of a value at most. */
+  capacity: number
+}
+
 /** A segment that this process owns, has mapped, or both. */
 export interface NativeHeldSegment {
   /** Its name. */
@@ -555,6 +711,16 @@ export interface NativeOutcome {
   error?: NativeError
 }
 
+/** What a gate is; see the core's `Purpose`. */
+export declare const enum NativePurpose {
+  Value = 1,
+  Semaphore = 2,
+  Event = 3,
+  RwLock = 4,
+  Barrier = 5,
+  Condition = 6,
+}
+
 /** What a caller can do about an error. `errors.ts` words each of them. */
 export declare const enum NativeRemedy {
   AllowForeign = 'AllowForeign',
@@ -621,6 +787,9 @@ export declare function unlinkChannel(channel: ExternalObject<Channel>): void
 
 /** Unlinks a segment that was closed, by the facts about it: the device and the inode, each in two halves. */
 export declare function unlinkClosed(name: string, deviceHigh: number, deviceLow: number, inodeHigh: number, inodeLow: number): void
+
+/** Unlinks the gate's segment. */
+export declare function unlinkGate(gate: ExternalObject<Gate>): void
 
 /** Unlinks the lock's segment. */
 export declare function unlinkLock(lock: ExternalObject<Lock>): void
