@@ -85,14 +85,14 @@ export class SegmentClosedError extends SharedMemoryError {
   }
 }
 
-/** The bytes of a segment are not those of a list (`ERR_SHM_LAYOUT`). */
+/** The bytes of a segment are not those of what it was attached as, such as a list (`ERR_SHM_LAYOUT`). */
 export class LayoutError extends SharedMemoryError {
   static {
     setName(this, 'LayoutError');
   }
 }
 
-/** A lock was not free within the time given (`ETIMEDOUT`). */
+/** A lock, a permit of a semaphore or the like was not free within the time given (`ETIMEDOUT`). */
 export class LockTimeoutError extends SharedMemoryError {
   static {
     setName(this, 'LockTimeoutError');
@@ -106,6 +106,27 @@ export class LockTimeoutError extends SharedMemoryError {
 export class LockAbortedError extends SharedMemoryError {
   static {
     setName(this, 'AbortError');
+  }
+}
+
+/** Something did not happen within the time given (`ETIMEDOUT`): an event, a new value, the last party at a barrier. */
+export class WaitTimeoutError extends SharedMemoryError {
+  static {
+    setName(this, 'WaitTimeoutError');
+  }
+}
+
+/** An `AbortSignal` ended the wait for an event, a value or a barrier (`ABORT_ERR`). The `name` is `AbortError`. */
+export class WaitAbortedError extends SharedMemoryError {
+  static {
+    setName(this, 'AbortError');
+  }
+}
+
+/** A barrier is broken (`ERR_SHM_BARRIER_BROKEN`): a party died or gave up. `reset()` makes it usable again. */
+export class BrokenBarrierError extends SharedMemoryError {
+  static {
+    setName(this, 'BrokenBarrierError');
   }
 }
 
@@ -180,7 +201,10 @@ export class MessageSizeError extends ChannelError {
   }
 }
 
-/** Text or bytes are longer than the slot of the list that they were meant for (`ERR_SHM_SLOT_FULL`). */
+/**
+ * Text or bytes are longer than the slot of the list that they were meant for, or a value is longer than the capacity of
+ * its {@link SharedValue} (`ERR_SHM_SLOT_FULL`).
+ */
 export class SlotFullError extends RangeError {
   /** Always `ERR_SHM_SLOT_FULL`. */
   readonly code = 'ERR_SHM_SLOT_FULL';

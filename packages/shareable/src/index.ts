@@ -16,12 +16,27 @@ export { json } from './codec/json.js';
 export { struct } from './codec/struct.js';
 export type { Field, FieldType } from './codec/struct.js';
 export { text } from './codec/text.js';
+export { Barrier } from './gate/barrier.js';
+export type { BarrierHandle } from './gate/barrier.js';
+export { Condition } from './gate/condition.js';
+export type { ConditionHandle } from './gate/condition.js';
+export type { PrimitiveAttachOptions } from './gate/attach-options.js';
+export { RwLock } from './gate/rw-lock.js';
+export type { RwLockHandle, RwLockOptions } from './gate/rw-lock.js';
+export { Semaphore } from './gate/semaphore.js';
+export type { SemaphoreHandle } from './gate/semaphore.js';
+export { SharedEvent } from './gate/shared-event.js';
+export type { SharedEventHandle } from './gate/shared-event.js';
+export { SharedValue } from './gate/shared-value.js';
+export type { ChangedOptions, SharedValueHandle } from './gate/shared-value.js';
+export type { SharedValueAttachOptions, SharedValueOptions } from './gate/value-options.js';
 export type { Dtype, DtypeViews, TypedArray } from './array/dtypes.js';
 export type { ArrayOrder } from './array/shape.js';
 export { SharedArray } from './array/shared-array.js';
 export type { ArrayFromOptions, ArrayOptions, SharedArrayHandle } from './array/shared-array.js';
 export {
   AuthenticationError,
+  BrokenBarrierError,
   ChannelAbortedError,
   ChannelEndedError,
   ChannelError,
@@ -40,6 +55,8 @@ export {
   SegmentNotFoundError,
   SharedMemoryError,
   SlotFullError,
+  WaitAbortedError,
+  WaitTimeoutError,
 } from './errors.js';
 export type { SharedMemoryErrorDetails } from './errors.js';
 export { Lock } from './lock/lock.js';

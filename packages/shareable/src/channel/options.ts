@@ -90,13 +90,13 @@ export function checkCodec<T>(codec: Codec<T>): Codec<T> {
   throw invalidType('ERR_INVALID_ARG_TYPE', 'a codec has the methods encode and decode');
 }
 
-/** The codec for a channel whose header names `id`. */
-export function findCodec<T>(codec: Codec<T> | undefined, id: number, segment: string): Codec<T> {
+/** The codec for a channel, or a shared value, whose header names `id`. */
+export function findCodec<T>(codec: Codec<T> | undefined, id: number, segment: string, noun = 'channel'): Codec<T> {
   const known = codec ?? [bytes, text, json(), clone()].find((builtIn) => builtIn.id === id);
   if (known?.id === id) return known as Codec<T>;
   const message =
     codec === undefined
-      ? `channel '${segment}' has the codec ${id}, which is not a built-in one: attach with the codec of its creator`
-      : `channel '${segment}' has the codec ${id}, not ${codec.id}: attach with the codec of its creator`;
+      ? `${noun} '${segment}' has the codec ${id}, which is not a built-in one: attach with the codec of its creator`
+      : `${noun} '${segment}' has the codec ${id}, not ${codec.id}: attach with the codec of its creator`;
   throw new LayoutError(message, { code: 'ERR_SHM_LAYOUT', segment });
 }

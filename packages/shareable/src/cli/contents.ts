@@ -1,7 +1,13 @@
 /** Reads the contents of a segment by a read-only attachment, without changing them. */
 import { constants } from 'node:buffer';
 
-import type { NativeArray, NativeChannelSummary, NativeList, NativeSegment } from '../native/binding.js';
+import type {
+  NativeArray,
+  NativeChannelSummary,
+  NativeGateSummary,
+  NativeList,
+  NativeSegment,
+} from '../native/binding.js';
 import type * as Binding from '../native/binding.js';
 import { LayoutError, SharedMemoryError } from '../errors.js';
 
@@ -13,7 +19,9 @@ export interface Contents {
   readonly array: NativeArray | undefined;
   /** The channel in it, if it is one. */
   readonly channel: NativeChannelSummary | undefined;
-  /** The reason why it is neither a list, an array nor a channel. */
+  /** The semaphore, event or the like in it, if it is one. */
+  readonly gate: NativeGateSummary | undefined;
+  /** The reason why it is none of these. */
   readonly layoutError: LayoutError | undefined;
   /** In bytes. */
   readonly size: number;
@@ -38,8 +46,10 @@ export function open(binding: typeof Binding, name: string): Contents {
     const { size } = segment;
     const array = findArray(binding, segment);
     const channel = array === undefined ? (binding.findChannel(segment.handle) ?? undefined) : undefined;
-    const list = array === undefined && channel === undefined ? findList(binding, segment) : undefined;
-    return { list, array, channel, layoutError: undefined, size, ...rest };
+    const isOther = array === undefined && channel === undefined;
+    const gate = isOther ? (binding.findGate(segment.handle) ?? undefined) : undefined;
+    const list = isOther && gate === undefined ? findList(binding, segment) : undefined;
+    return { list, array, channel, gate, layoutError: undefined, size, ...rest };
   } catch (error) {
     // A segment without a size cannot even be attached to.
     if (error instanceof LayoutError) {
@@ -47,6 +57,7 @@ export function open(binding: typeof Binding, name: string): Contents {
         list: undefined,
         array: undefined,
         channel: undefined,
+        gate: undefined,
         layoutError: error,
         size: segment?.size ?? 0,
         ...rest,
@@ -91,16 +102,22 @@ export function attach(binding: typeof Binding, name: string): NativeSegment {
   }
 }
 
+/** What the semaphores, events and the like are called, by their numbers in the segment. */
+const GATES = ['raw', 'value', 'semaphore', 'event', 'rwlock', 'barrier', 'condition'] as const;
+
 /** What a segment holds, and its number of slots or elements. Nulls where this user may not read it. */
 export interface Kind {
-  readonly kind: 'list' | 'array' | 'channel' | 'raw' | null;
+  readonly kind: 'list' | 'array' | 'channel' | (typeof GATES)[number] | null;
   readonly length: number | null;
 }
 
 /** Returns what was found in a segment. */
-export function summarize({ list, array, channel }: Pick<Contents, 'list' | 'array' | 'channel'>): Kind {
-  const kind = list !== undefined ? 'list' : array !== undefined ? 'array' : channel !== undefined ? 'channel' : 'raw';
-  return { kind, length: (list ?? array)?.length ?? null };
+export function summarize({ list, array, channel, gate }: Pick<Contents, 'list' | 'array' | 'channel' | 'gate'>): Kind {
+  const length = (list ?? array)?.length ?? null;
+  if (list !== undefined) return { kind: 'list', length };
+  if (array !== undefined) return { kind: 'array', length };
+  if (channel !== undefined) return { kind: 'channel', length };
+  return { kind: GATES[gate?.purpose ?? 0] ?? 'raw', length };
 }
 
 /** Tells lists, arrays, channels and other segments apart, in constant time. */

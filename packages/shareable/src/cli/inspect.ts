@@ -1,6 +1,6 @@
 /** `shareable inspect NAME`. */
 import type * as Binding from '../native/binding.js';
-import type { NativeChannelSummary } from '../native/binding.js';
+import type { NativeChannelSummary, NativeGateSummary } from '../native/binding.js';
 import { outOfRange } from '../errors.js';
 import type { Command, Result } from './command.js';
 import { integerOption } from './command.js';
@@ -54,9 +54,55 @@ function* describeChannel(
   yield row('codec', nameCodec(codec));
 }
 
+/** What each kind shows beside its name. */
+function stateOf(kind: string | null, gate: NativeGateSummary): string {
+  const { limit, taken, isWriting, phase, isBroken, version, codec, capacity } = gate;
+  switch (kind) {
+    case 'value':
+      return `version ${version}, codec ${nameCodec(codec)}, at most ${count(capacity, 'byte')}`;
+    case 'semaphore':
+      return `${taken} of ${count(limit, 'permit')} held`;
+    case 'event':
+      return phase % 2 === 1 ? 'set' : 'not set';
+    case 'rwlock':
+      return isWriting ? 'written' : taken > 0 ? `read by ${taken}` : 'free';
+    case 'barrier':
+      return isBroken ? 'broken' : `${taken} of ${limit} parties have arrived`;
+    default:
+      return 'ready';
+  }
+}
+
+/** A semaphore, event or the like for programs. */
+function toGateShape(kind: string | null, gate: NativeGateSummary): object {
+  const { limit, taken, isWriting, phase, isBroken, waiting, version, codec, capacity } = gate;
+  return {
+    limit,
+    taken,
+    isWriting,
+    isSet: kind === 'event' && phase % 2 === 1,
+    isBroken,
+    waiting,
+    version,
+    codec: kind === 'value' ? nameCodec(codec) : null,
+    capacity,
+  };
+}
+
+function* describeGate(
+  contents: Contents,
+  gate: NativeGateSummary,
+  row: (title: string, ...value: Piece[]) => Line,
+): Generator<Line> {
+  const { kind } = summarize(contents);
+  yield row('kind', String(kind));
+  yield row('state', stateOf(kind, gate));
+  yield row('waiting', count(gate.waiting, 'participant'));
+}
+
 function* describeFacts(name: string, contents: Contents, segment: Segment | undefined): Generator<Line> {
   const row = (title: string, ...value: Piece[]): Line => [{ text: title.padEnd(10), style: 'heading' }, ...value];
-  const { size, list, array, channel, layoutError } = contents;
+  const { size, list, array, channel, gate, layoutError } = contents;
   yield row('name', name);
   yield row('size', size < 1024 ? count(size, 'byte') : `${formatBytes(size)} (${size} bytes)`);
   if (array !== undefined) {
@@ -64,6 +110,7 @@ function* describeFacts(name: string, contents: Contents, segment: Segment | und
     yield row('kind', `array of ${count(array.length, 'element')}`);
     yield row('elements', `${array.dtype}, shape (${array.shape.join(', ')})${order}, from byte ${array.dataStart}`);
   } else if (channel !== undefined) yield* describeChannel(channel, row);
+  else if (gate !== undefined) yield* describeGate(contents, gate, row);
   else if (list === undefined) yield row('kind', 'raw', { text: ` (${layoutError?.message})`, style: 'dim' });
   else yield row('kind', `list of ${count(list.length, 'slot')}`);
   if (segment === undefined) return;
@@ -114,10 +161,10 @@ function* describeElements(contents: Contents, shown: number): Generator<Line> {
 export const inspect: Command = {
   usage: 'inspect NAME [--limit N] [--hex] [--offset N] [--length N] [--all]',
   summary:
-    "show a segment: a list's values and formats, an array's elements, a channel's state, or the bytes of any other",
+    "show a segment: a list's values and formats, an array's elements, the state of a channel or a semaphore, or the bytes of any other",
   details: [
     'The segment is never changed. On Linux, it is attached to read-only.',
-    'What reads neither as a list, nor as an array or a channel is shown as bytes, with the reason.',
+    'What reads as nothing that this package makes is shown as bytes, with the reason.',
   ],
   options: {
     limit: {
@@ -125,7 +172,7 @@ export const inspect: Command = {
       argument: 'N',
       help: `show N slots of a list or elements of an array (default: ${ITEMS})`,
     },
-    hex: { type: 'boolean', help: 'show bytes, also of a list, an array or a channel' },
+    hex: { type: 'boolean', help: 'show bytes, also of a list, an array, a channel or a semaphore' },
     offset: { type: 'string', argument: 'N', help: 'show bytes from offset N (default: 0)' },
     length: { type: 'string', argument: 'N', help: `show N bytes (default: ${BYTES})` },
     all: { type: 'boolean', help: 'show everything, without shortening values' },
@@ -142,9 +189,9 @@ export const inspect: Command = {
     const found = await findSegment(name);
     const binding = await loadBinding();
     const contents = open(binding, name);
-    const { list, array, channel, layoutError } = contents;
+    const { list, array, channel, gate, layoutError } = contents;
     const dump =
-      (list === undefined && array === undefined && channel === undefined) || isHex
+      (list === undefined && array === undefined && channel === undefined && gate === undefined) || isHex
         ? excerpt(contents.bytes(), offset, length)
         : undefined;
     const { kind, length: total } = summarize(contents);
@@ -154,6 +201,7 @@ export const inspect: Command = {
         segment: toShape({ name, size: contents.size, kind, length: total }, found),
         array: array === undefined ? null : toElementShape(contents, array, shown),
         channel: channel === undefined ? null : { ...channel, codec: nameCodec(channel.codec) },
+        primitive: gate === undefined ? null : toGateShape(kind, gate),
         items:
           dump === undefined && list !== undefined
             ? Array.from(readItems(binding, contents, shown), toItemShape)

@@ -1,7 +1,18 @@
 /** What the package publishes on channels of `node:diagnostics_channel`: one type for each channel's messages. */
 
 /** The class of an object that has a segment. */
-export type SegmentKind = 'SharedMemory' | 'ShareableList' | 'SharedArray' | 'Lock' | 'Channel';
+export type SegmentKind =
+  | 'SharedMemory'
+  | 'ShareableList'
+  | 'SharedArray'
+  | 'Lock'
+  | 'Channel'
+  | 'SharedValue'
+  | 'Semaphore'
+  | 'SharedEvent'
+  | 'RwLock'
+  | 'Barrier'
+  | 'Condition';
 
 /** What all messages about segments have: those of `shareable:close` and `shareable:unlink` have nothing else. */
 export interface SegmentMessage {

@@ -125,7 +125,11 @@ export class Lock implements Disposable {
     this.#seat = native.seat;
     this.#buffer = lockBuffer(native.handle);
     this.#word = new Int32Array(this.#buffer).subarray(native.word, native.word + 1);
-    this.#releasable = { release: () => this.#release() };
+    this.#releasable = {
+      release: () => this.#release(),
+      acquire: () => this.acquire().recovered,
+      acquireAsync: async () => (await this.acquireAsync()).recovered,
+    };
     this.#self = { native, word: this.#word, isHeld: false };
     this.#reference = new WeakRef(this.#self);
     this.#queue = queueOf(native.identity);

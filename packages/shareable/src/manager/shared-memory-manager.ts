@@ -22,6 +22,14 @@ import { managerConnect, managerShutdown, managerStart } from '../diagnostics/ch
 import type { ManagerMessage } from '../diagnostics/messages.js';
 import { asyncDispose, dispose } from '../dispose.js';
 import { ManagerClosedError, fromNative } from '../errors.js';
+import { Barrier } from '../gate/barrier.js';
+import { Condition } from '../gate/condition.js';
+import type { RwLockOptions } from '../gate/rw-lock.js';
+import { RwLock } from '../gate/rw-lock.js';
+import { Semaphore } from '../gate/semaphore.js';
+import { SharedEvent } from '../gate/shared-event.js';
+import { SharedValue } from '../gate/shared-value.js';
+import type { SharedValueOptions } from '../gate/value-options.js';
 import { Lock } from '../lock/lock.js';
 import type { SharedMemoryManagerOptions } from './options.js';
 import { checkAddress, checkKey, checkManagerOptions } from './options.js';
@@ -217,6 +225,60 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
    */
   lock(options?: ManagedOptions): Lock {
     return Lock.create(this.#options(options));
+  }
+
+  /**
+   * Creates a shared value that the manager unlinks.
+   *
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; and the errors of `create`
+   */
+  sharedValue<T>(value: T, options?: Omit<SharedValueOptions<T>, 'track'>): SharedValue<T> {
+    return SharedValue.create(value, { ...options, ...this.#options() });
+  }
+
+  /**
+   * Creates a semaphore that the manager unlinks.
+   *
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; and the errors of `create`
+   */
+  semaphore(permits: number, options?: ManagedOptions): Semaphore {
+    return Semaphore.create(permits, this.#options(options));
+  }
+
+  /**
+   * Creates an event that the manager unlinks.
+   *
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; and the errors of `create`
+   */
+  sharedEvent(options?: ManagedOptions): SharedEvent {
+    return SharedEvent.create(this.#options(options));
+  }
+
+  /**
+   * Creates a readers-writer lock that the manager unlinks.
+   *
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; and the errors of `create`
+   */
+  rwLock(options?: Pick<RwLockOptions, 'name' | 'readers'>): RwLock {
+    return RwLock.create({ ...options, ...this.#options() });
+  }
+
+  /**
+   * Creates a barrier that the manager unlinks.
+   *
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; and the errors of `create`
+   */
+  barrier(parties: number, options?: ManagedOptions): Barrier {
+    return Barrier.create(parties, this.#options(options));
+  }
+
+  /**
+   * Creates a condition that the manager unlinks.
+   *
+   * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; and the errors of `create`
+   */
+  condition(options?: ManagedOptions): Condition {
+    return Condition.create(this.#options(options));
   }
 
   /**

@@ -65,6 +65,30 @@ export const unlinkChannel = translated(addon.unlinkChannel);
 export const disposeChannel = translated(addon.disposeChannel);
 export const channelEnvironment = translated(addon.channelEnvironment);
 
+export const findGate = translated(addon.findGate);
+export const createGate = translated(addon.createGate);
+export const attachGate = translated(addon.attachGate);
+export const gateBuffer = translated(addon.gateBuffer);
+export const gateTry = translated(addon.gateTry);
+export const gateWait = translated(addon.gateWait);
+export const gateArm = translated(addon.gateArm);
+export const gateRest = translated(addon.gateRest);
+export const gateGive = translated(addon.gateGive);
+export const gateLeave = translated(addon.gateLeave);
+export const gateSet = translated(addon.gateSet);
+export const gateNotify = translated(addon.gateNotify);
+export const gateArrive = translated(addon.gateArrive);
+export const gateOutcome = translated(addon.gateOutcome);
+export const gateShatter = translated(addon.gateShatter);
+export const gateMend = translated(addon.gateMend);
+export const gateRead = translated(addon.gateRead);
+export const gateWrite = translated(addon.gateWrite);
+export const closeGate = translated(addon.closeGate);
+export const unlinkGate = translated(addon.unlinkGate);
+export const disposeGate = translated(addon.disposeGate);
+export const gateEnvironment = translated(addon.gateEnvironment);
+export const gateFacts = translated(addon.gateFacts);
+
 export const createManager = translated(addon.createManager);
 export const startManager = translated(addon.startManager);
 export const connectManager = translated(addon.connectManager);
@@ -77,6 +101,9 @@ export const layout = addon.listLayout();
 
 /** The constants of the channel's layout, as Rust has them. */
 export const channelLayout = addon.channelLayout();
+
+/** The constants of the layout of semaphores, events and the like, as Rust has them. */
+export const gateLayout = addon.gateLayout();
 
 /** A counter that changes whenever a segment of this process is found truncated. */
 export const losses: Uint32Array = new Uint32Array(translated(addon.segmentLosses)());
@@ -99,6 +126,8 @@ export type {
   NativeArray,
   NativeChannel,
   NativeChannelSummary,
+  NativeGate,
+  NativeGateSummary,
   NativeLock,
   NativeManager,
   NativeOutcome,

@@ -1,0 +1,88 @@
+/** Acquiring permits and locks, which are given back by a guard. */
+import type { LockGuard } from '../lock/guard.js';
+import { makeGuard } from '../lock/guard.js';
+import { gateGive } from '../native/binding.js';
+import { lockErrors } from './errors.js';
+import { FastPath } from './fast.js';
+import type { Gate } from './gate.js';
+import { WRITE } from './gate.js';
+import type { Timeout, Wait } from './wait.js';
+import { checkTimeout, checkWait } from './wait.js';
+
+/** Acquires and gives back one kind of thing: permits, read locks or the write lock. */
+export class Holding {
+  /** How many guards of this kind the instance has given out and not got back. */
+  held = 0;
+  readonly #gate: Gate;
+  readonly #wanted: number;
+  readonly #what: string;
+  readonly #fast: FastPath;
+  /** Checks, before a blocking wait, that it can end. */
+  readonly #check: () => void;
+
+  constructor(gate: Gate, wanted: number, what: string, check: () => void) {
+    this.#gate = gate;
+    this.#wanted = wanted;
+    this.#what = what;
+    this.#fast = new FastPath(gate);
+    this.#check = check;
+  }
+
+  acquire(options: Timeout | undefined): LockGuard {
+    if (options === undefined && this.#takeFast()) return this.#guard(false);
+    const timeout = checkTimeout(options);
+    this.#gate.check();
+    if (this.#takeFast()) return this.#guard(false);
+    this.#check();
+    const recovered = this.#gate.wait(this.#wanted, 0, timeout);
+    if (recovered === undefined) throw lockErrors(this.#gate, this.#what, timeout).timedOut();
+    return this.#guard(recovered);
+  }
+
+  tryAcquire(): LockGuard | null {
+    const gate = this.#gate;
+    // Tasks of this instance that wait go first.
+    if (gate.queue.length === 0 && this.#takeFast()) return this.#guard(false);
+    gate.check();
+    if (gate.queue.length > 0) return null;
+    const recovered = gate.take(this.#wanted, 0);
+    return recovered === undefined ? null : this.#guard(recovered);
+  }
+
+  async acquireAsync(options: Wait | undefined): Promise<LockGuard> {
+    const wait = checkWait(options);
+    const errors = lockErrors(this.#gate, this.#what, wait.timeout);
+    if (wait.signal?.aborted === true) throw errors.aborted(wait.signal);
+    const guard = this.tryAcquire();
+    if (guard !== null) return guard;
+    if (wait.timeout === 0) throw errors.timedOut();
+    return this.#guard(await this.#gate.waitAsync(this.#wanted, 0, wait, errors));
+  }
+
+  #takeFast(): boolean {
+    return this.#wanted === WRITE ? this.#fast.takeWrite() : this.#fast.take();
+  }
+
+  #guard(recovered: boolean): LockGuard {
+    this.held += 1;
+    this.#gate.held += 1;
+    return makeGuard({ release: () => this.#release() }, recovered);
+  }
+
+  #release(): void {
+    this.held -= 1;
+    this.#gate.held -= 1;
+    const isDone = this.#wanted === WRITE ? this.#fast.giveWrite() : this.#fast.give();
+    if (!isDone) this.#giveSlowly();
+    this.#gate.queue.wake();
+  }
+
+  #giveSlowly(): void {
+    try {
+      gateGive(this.#gate.native.handle, this.#wanted);
+    } catch {
+      // The segment was truncated, or a process that is stopped keeps it: release() never throws. What is held then
+      // comes back when this instance is closed.
+    }
+  }
+}

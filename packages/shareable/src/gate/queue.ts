@@ -1,0 +1,160 @@
+/** The tasks of this thread that wait for one semaphore, event or the like without blocking, in their order. */
+import type { Doorbell } from '../channel/doorbell.js';
+import type { NativeGate } from '../native/binding.js';
+import { gateArm, gateRest, gateTry } from '../native/binding.js';
+import { startTimer } from '../timer.js';
+import type { WaitErrors } from './gate.js';
+import type { CheckedWait } from './wait.js';
+
+/** Milliseconds of looking once a turn of the event loop, before the wait for the bell. */
+const HOT = 0.1;
+/** The shortest and the longest pause, in milliseconds, between two looks at whether others have died. */
+const SLICES = [1, 20] as const;
+/** The longest pause where there is no bell. */
+const POLL = 2;
+
+interface Task {
+  readonly wanted: number;
+  readonly phase: number;
+  resolve(recovered: boolean): void;
+  reject(error: unknown): void;
+}
+
+/** The queue of one instance. */
+export class GateQueue {
+  readonly #handle: NativeGate['handle'];
+  readonly #bell: Doorbell;
+  #tasks: Task[] = [];
+  #since = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #isScheduled = false;
+  #isArmed = false;
+
+  constructor(handle: NativeGate['handle'], bell: Doorbell) {
+    this.#handle = handle;
+    this.#bell = bell;
+  }
+
+  /** How many tasks wait. */
+  get length(): number {
+    return this.#tasks.length;
+  }
+
+  /** Waits. Resolves to whether a participant died that held what was wanted. */
+  async wait(wanted: number, phase: number, { timeout, signal }: CheckedWait, errors: WaitErrors): Promise<boolean> {
+    let abort: (() => void) | undefined;
+    let stopTimer: (() => void) | undefined;
+    try {
+      return await new Promise<boolean>((resolve, reject) => {
+        const task: Task = { wanted, phase, resolve, reject };
+        this.#tasks.push(task);
+        if (signal !== undefined) {
+          abort = () => this.#giveUp(task, errors.aborted(signal));
+          signal.addEventListener('abort', abort, { once: true });
+        }
+        stopTimer = startTimer(timeout, () => this.#giveUp(task, errors.timedOut()));
+        if (this.#tasks.length === 1) this.#begin();
+      });
+    } finally {
+      stopTimer?.();
+      if (abort !== undefined) signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Something may have changed. */
+  wake(): void {
+    if (this.#tasks.length > 0) this.#pump();
+  }
+
+  /** The entry of this participant was used for something else: announces the tasks again. */
+  renew(): void {
+    if (this.#tasks.length > 0) this.#soon();
+  }
+
+  /** Ends all waits. */
+  close(error: () => Error): void {
+    const ended = this.#tasks;
+    this.#tasks = [];
+    this.#rest();
+    for (const { reject } of ended) reject(error());
+  }
+
+  #giveUp(task: Task, error: Error): void {
+    const index = this.#tasks.indexOf(task);
+    if (index === -1) return;
+    this.#tasks.splice(index, 1);
+    if (this.#tasks.length === 0) this.#rest();
+    // The task may have been called: the next one takes its place.
+    else this.renew();
+    task.reject(error);
+  }
+
+  #begin(): void {
+    this.#since = performance.now();
+    this.#soon();
+  }
+
+  #rest(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#isArmed) this.#disarm();
+    this.#isArmed = false;
+  }
+
+  #disarm(): void {
+    try {
+      gateRest(this.#handle);
+    } catch {
+      // Closed or truncated: no other participant can notice.
+    }
+  }
+
+  #soon(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.wake();
+    });
+  }
+
+  /** Serves the tasks that need not wait any more. */
+  #pump(): void {
+    clearTimeout(this.#timer);
+    try {
+      const served = this.#serve();
+      if (this.#tasks.length === 0) return this.#rest();
+      if (served) this.#since = performance.now();
+      if (performance.now() - this.#since < HOT) this.#soon();
+      else this.#arm();
+    } catch (error) {
+      this.close(() => error as Error);
+    }
+  }
+
+  #serve(): boolean {
+    let served = false;
+    for (let task = this.#tasks[0]; task !== undefined; task = this.#tasks[0]) {
+      const taken = gateTry(this.#handle, task.wanted, task.phase);
+      if (taken < 0) return served;
+      // Taking it has ended what was announced.
+      this.#isArmed = false;
+      served = true;
+      this.#tasks.shift();
+      task.resolve(taken === 1);
+    }
+    return served;
+  }
+
+  /** Asks for the bell, and looks once more. */
+  #arm(): void {
+    const hears = this.#bell.listen();
+    const [task] = this.#tasks;
+    if (task === undefined) return;
+    this.#isArmed = true;
+    if (gateArm(this.#handle, task.wanted, task.phase)) return this.#soon();
+    const waited = performance.now() - this.#since;
+    const longest = hears ? SLICES[1] : POLL;
+    this.#timer = setTimeout(() => this.wake(), Math.min(Math.max(waited / 16, SLICES[0]), longest));
+  }
+}
