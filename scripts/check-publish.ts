@@ -13,7 +13,7 @@ import type { Packed } from './pack.ts';
 import { folderOf, packLocal, packMain, packPlatform, readManifest, root, targets } from './pack.ts';
 
 /** In bytes, unpacked. The main package has its sources, which an editor shows at "go to definition": a third of it. */
-const LIMITS = { addon: 1_500_000, helper: 1_000_000, main: 1_250_000 };
+const LIMITS = { addon: 1_500_000, helper: 1_000_000, main: 1_400_000 };
 /** The smallest plausible size of an addon or helper. */
 const LEAST = 100_000;
 

@@ -23,6 +23,7 @@ const GROUPS: readonly Group[] = [
       views: 'Views',
       lock: 'Locks',
       channel: 'Channels',
+      primitives: 'Values, semaphores and others',
       manager: 'Managers',
       arrays: 'Arrays',
       arrow: 'Arrow tables',

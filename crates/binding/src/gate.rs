@@ -164,6 +164,8 @@ pub fn gate_environment(env: &Env) -> Result<External<GateEnvironment>> {
 
 /// Creates a gate. With `is_shared`, attaches to the one of that name if there is one.
 #[napi(catch_unwind)]
+// Not `expect`: napi-rs also puts the attribute on a function without arguments.
+#[allow(clippy::too_many_arguments, reason = "an object for them would cost more than the call")]
 pub fn create_gate(
     env: &Env,
     environment: &External<GateEnvironment>,
