@@ -9,7 +9,7 @@ const root = process.argv[2] ?? join(import.meta.dirname, '..');
 
 /** The modules of the core, from the bottom up. A module may name modules of the layers below its own, and itself. */
 const CORE: readonly (readonly string[])[] = [
-  ['error', 'identity', 'page', 'bytes'],
+  ['error', 'identity', 'page', 'bytes', 'extent'],
   ['ownership'],
   ['mark', 'ledger'],
   ['name'],
@@ -25,7 +25,7 @@ const CORE: readonly (readonly string[])[] = [
 
 /** The folders of `sys`, in the same order. `process` is below `transport` because a server is a helper process. */
 const SYS: readonly (readonly string[])[] = [
-  ['limits', 'birth', 'ledger', 'own'],
+  ['limits', 'birth', 'ledger', 'own', 'access_list'],
   ['memory'],
   ['sweep', 'seat', 'process'],
   ['transport'],

@@ -4,8 +4,9 @@
 //! | ------------------------------------------- | ------------------------ |
 //! | Linux                                       | `"linux"`, `"unix"`      |
 //! | macOS                                       | `"macos"`, `"unix"`      |
-//! | Windows                                     | `"windows"`, `"portable"` |
+//! | Windows                                     | `"windows"`              |
 //! | Linux or macOS, feature `portable-backend`  | `"portable"`             |
+//! | Windows, feature `portable-backend`         | `"windows"`, `"portable"` |
 //! | any other system                            | `"unsupported"`          |
 //!
 //! `"portable"` means one thing: memory by the crate `shared_memory`.
@@ -20,7 +21,8 @@ fn main() {
     let system = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     let is_portable = env::var_os("CARGO_FEATURE_PORTABLE_BACKEND").is_some();
     let backends: &[&str] = match (system.as_str(), is_portable) {
-        ("windows", _) => &["windows", "portable"],
+        ("windows", true) => &["windows", "portable"],
+        ("windows", false) => &["windows"],
         ("linux" | "macos", true) => &["portable"],
         ("linux", false) => &["linux", "unix"],
         ("macos", false) => &["macos", "unix"],

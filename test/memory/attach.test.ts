@@ -69,7 +69,7 @@ describe('attach', () => {
     expect(exists(shm.name)).toBe(true);
   });
 
-  test.skipIf(!platform.hasSegmentFiles)('opens any file in its actual size', () => {
+  test.skipIf(!platform.hasShmFolder)('opens any file in its actual size', () => {
     const name = freshName();
     writeFileSync(pathOf(name), 'made by another program', { mode: 0o600 });
     using shm = SharedMemory.attach(name);
@@ -86,7 +86,7 @@ describe('attach', () => {
     expect(() => shm.unlink()).toFailWith(SegmentNotFoundError, 'ENOENT');
   });
 
-  test.skipIf(!platform.hasSegmentFiles)('gives up on an empty segment', () => {
+  test.skipIf(!platform.hasShmFolder)('gives up on an empty segment', () => {
     const name = freshName();
     writeFileSync(pathOf(name), '', { mode: 0o600 });
     expect(() => SharedMemory.attach(name)).toThrow(SharedMemoryError);

@@ -15,11 +15,9 @@ export const platform = {
   /** A name can be reused as soon as it is unlinked. On Windows only once every process has closed the segment. */
   freesNamesAtOnce: !isWindows,
   /** A segment's name appears only when its contents are complete. */
-  namesWhenComplete: isLinux,
-  /** `close()` replaces the pages under an alias by zeros. On Windows the alias keeps showing the segment. */
-  retiresAliases: !isWindows,
+  namesWhenComplete: isLinux || isWindows,
   /** Attachments can be read-only. Elsewhere `readOnly` fails with `ERR_SHM_UNSUPPORTED`. */
-  hasReadOnly: isLinux,
+  hasReadOnly: isLinux || isWindows,
   /** A mapped segment can be truncated. macOS and Windows refuse. */
   canTruncate: isLinux,
   /** A sweep removes what a dead tracker left, and the system lists segments. */

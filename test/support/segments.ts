@@ -1,6 +1,5 @@
 /** Names for segments, and checks of which segments exist. For tests and fixtures. */
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { SegmentNotFoundError, SharedMemory } from 'shareable';
@@ -8,7 +7,14 @@ import { SegmentNotFoundError, SharedMemory } from 'shareable';
 import { platform } from './platform.ts';
 
 /** Where the system keeps segments: Linux in a mount, Windows in the files behind them. */
-export const SHM: string = process.platform === 'win32' ? join(tmpdir(), 'shared_memory-rs') : '/dev/shm';
+export const SHM: string =
+  process.platform === 'win32' ? join(process.env['LOCALAPPDATA'] ?? '', 'shareable', 'segments') : '/dev/shm';
+
+/** On Windows, a file has the name of its segment and a tilde with seven more characters. */
+const SEAL = process.platform === 'win32' ? 8 : 0;
+
+/** On Windows, a file is longer than its pages by the number of bytes that the segment does not use in the last one. */
+const PAGE = 4096;
 
 const PREFIX = 'SHAREABLE_TEST_PREFIX';
 let made = 0;
@@ -31,7 +37,13 @@ export function freshName(): string {
 
 /** The file behind a segment. Needs `platform.hasSegmentFiles`. */
 export function pathOf(name: string): string {
-  return join(SHM, name);
+  if (SEAL === 0) return join(SHM, name);
+  const file = files().find((one) => one.slice(0, -SEAL) === name);
+  return join(SHM, file ?? `${name}~missing`);
+}
+
+function files(): string[] {
+  return existsSync(SHM) ? readdirSync(SHM) : [];
 }
 
 /** Whether a segment, or anything else, has this name. */
@@ -54,9 +66,7 @@ export function remove(name: string): void {
 
 /** Returns all names in shared memory. */
 export function namesInUse(): string[] {
-  const names = existsSync(SHM) ? readdirSync(SHM) : [];
-  // Windows keeps what was unlinked, under another name, until the last process that has it mapped ends.
-  return process.platform === 'win32' ? names.filter((name) => !name.endsWith('_deleted')) : names;
+  return files().map((file) => file.slice(0, file.length - SEAL));
 }
 
 /** Returns the bytes of a segment, read from its file where there is one. */
@@ -65,5 +75,6 @@ export function bytesOf(name: string): Buffer {
     using segment = SharedMemory.attach(name);
     return Buffer.from(segment.buf);
   }
-  return readFileSync(pathOf(name));
+  const bytes = readFileSync(pathOf(name));
+  return SEAL === 0 ? bytes : bytes.subarray(0, bytes.length - 2 * (bytes.length % PAGE));
 }

@@ -71,7 +71,7 @@ impl Draft {
     }
 }
 
-#[cfg(all(test, backend = "linux"))]
+#[cfg(all(test, any(backend = "linux", backend = "windows"), not(backend = "portable")))]
 mod tests {
     use std::sync::atomic::Ordering::Relaxed;
 

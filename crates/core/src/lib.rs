@@ -14,6 +14,9 @@ mod bytes;
 pub mod channel;
 mod draft;
 mod error;
+#[cfg(any(windows, test))]
+#[cfg_attr(not(windows), allow(dead_code, reason = "other systems only test it"))]
+mod extent;
 pub mod gate;
 mod held;
 mod identity;

@@ -15,7 +15,8 @@ pub(crate) const TEXT: usize = 26;
 /// The number of random characters: 100 bits.
 const RANDOM: usize = 20;
 
-const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+/// The digits of random names, none of which differ in case alone.
+pub(crate) const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 
 const NANOSECONDS: u64 = 1_000_000_000;
 

@@ -80,7 +80,7 @@ impl Segment {
     /// As [`create`](Self::create), and those that `initialize` returns.
     ///
     /// # Platform notes
-    /// Only Linux can hide a segment while it is created; on other systems its name appears first.
+    /// Linux and Windows hide a segment while it is created; on macOS its name appears first.
     pub fn create_with(
         size: usize,
         options: &CreateOptions,

@@ -203,7 +203,7 @@ fn a_reader_beside_a_writer_gets_the_old_value_the_new_one_or_an_error() {
 }
 
 // On other systems there are no read-only attachments.
-#[cfg(backend = "linux")]
+#[cfg(any(backend = "linux", all(backend = "windows", not(backend = "portable"))))]
 #[test]
 fn a_read_only_list_can_be_read_but_not_written() {
     use shareable_core::{Access, AttachOptions, Segment};

@@ -19,7 +19,11 @@ const EEXIST: Option<i32> = if cfg!(unix) { Some(17) } else { None };
 
 /// The possible sizes of a segment that was created with `size` bytes.
 fn sizes_of(size: usize) -> RangeInclusive<usize> {
-    if cfg!(target_os = "linux") { size..=size } else { size..=round_up_to_page(size, page_size()).unwrap() }
+    if cfg!(any(target_os = "linux", windows)) {
+        size..=size
+    } else {
+        size..=round_up_to_page(size, page_size()).unwrap()
+    }
 }
 
 #[test]
@@ -263,7 +267,7 @@ fn allowing_foreign_segments_is_accepted_on_every_system() {
     assert!(Segment::attach(segment.name(), options).is_ok());
 }
 
-#[cfg(not(backend = "linux"))]
+#[cfg(not(any(backend = "linux", all(backend = "windows", not(backend = "portable")))))]
 #[test]
 fn read_only_attachment_is_refused_where_a_stray_write_could_not_be_kept_from_others() {
     let segment = fresh(100);

@@ -50,8 +50,8 @@ pub(crate) struct Segment {
     resident_bytes: u64,
     uid: u32,
     mode: u32,
-    /// Milliseconds since 1970.
-    created_at: f64,
+    /// Milliseconds since 1970; absent where the system does not record it.
+    created_at: Option<f64>,
     is_tracked: bool,
     /// Whether any process has it open or mapped; absent when this user may not know.
     is_in_use: Option<bool>,
@@ -71,7 +71,9 @@ struct Owner {
 /// Returns all segments, oldest first.
 pub(crate) fn list() -> Vec<Segment> {
     let mut segments = stale::list();
-    segments.sort_by(|a, b| a.created_at.total_cmp(&b.created_at).then_with(|| a.name.cmp(&b.name)));
+    segments.sort_by(|a, b| {
+        a.created_at.unwrap_or(0.0).total_cmp(&b.created_at.unwrap_or(0.0)).then_with(|| a.name.cmp(&b.name))
+    });
     segments
         .into_iter()
         .map(|segment| Segment {
@@ -82,7 +84,7 @@ pub(crate) fn list() -> Vec<Segment> {
             resident_bytes: segment.resident_bytes,
             uid: segment.uid,
             mode: segment.mode,
-            created_at: segment.created_at * 1000.0,
+            created_at: segment.created_at.map(|seconds| seconds * 1000.0),
             is_tracked: segment.is_tracked,
             is_in_use: segment.is_in_use,
             owner: segment.owner.map(|Holder { pid, is_alive }| Owner { pid, is_alive }),

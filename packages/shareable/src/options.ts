@@ -41,7 +41,7 @@ export interface Abortable {
 /** How to attach to a segment. */
 export interface AttachOptions {
   /**
-   * Whether to keep this process's writes out of the segment. Default: false. Not on macOS and Windows (`ERR_SHM_UNSUPPORTED`).
+   * Whether to keep this process's writes out of the segment. Default: false. Not on macOS (`ERR_SHM_UNSUPPORTED`).
    *
    * Do not write through such an attachment: JavaScript has no read-only buffers, so a write does not throw. It stays in
    * this process, and from then on this attachment no longer sees what others write to the same memory page (4096 bytes).

@@ -105,16 +105,16 @@ impl Mapping {
     }
 
     /// Reserves the addresses for the rest of the process, because an alias may exist whose end cannot be detected.
-    /// When the value drops, the addresses read as zeros on Linux and macOS, and nothing is mapped there again.
+    /// When the value drops, the addresses read as zeros, and nothing is mapped there again.
     pub fn keep_addresses(&self) {
         if let Ok(raw) = &self.raw {
             raw.keep_addresses();
         }
     }
 
-    /// Detaches the addresses from the segment, once. They stay valid and, on Linux and macOS, read as zeros from now
-    /// on. So an alias that outlives the close, or a read into it that is still running, does no harm. If the system
-    /// refuses memory for the zeros, the addresses still show the segment.
+    /// Detaches the addresses from the segment, once. They stay valid and read as zeros from now on, except on Windows
+    /// before Windows 10 1803. So an alias that outlives the close, or a read into it that is still running, does no
+    /// harm. If the system refuses memory for the zeros, the addresses still show the segment.
     pub fn retire(&self) {
         if !self.retired.swap(true, Ordering::AcqRel)
             && let Ok(raw) = &self.raw

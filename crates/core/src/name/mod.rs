@@ -15,8 +15,10 @@ mod windows;
 use posix as rules;
 #[cfg(windows)]
 use windows as rules;
-#[cfg(windows)]
+#[cfg(all(windows, backend = "portable"))]
 pub(crate) use windows::UNLINKED;
+#[cfg(all(windows, not(backend = "portable")))]
+pub(crate) use windows::{file_of, name_of};
 
 /// A valid segment name, without the leading slash of `shm_open(3)`, as CPython reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,6 +1,7 @@
 //! The rules of Windows, where a name is the name of a file and of a kernel object.
 
-/// What the crate `shared_memory` appends to the name of the file of an unlinked segment that is still mapped.
+/// What the crate `shared_memory`, the portable backend, appends to the name of the file of an unlinked segment that is
+/// still mapped.
 pub(crate) const UNLINKED: &str = "_deleted";
 
 /// The longest name in bytes: a file name may have 255, and [`UNLINKED`] needs some of them.
@@ -28,6 +29,32 @@ pub(crate) fn why_reserved(name: &str) -> Option<&'static str> {
     is_reserved.then_some("is reserved by the system")
 }
 
+/// Returns the name of the file of a segment: the segment's name and [`SEAL`] more characters that follow from it. File
+/// names do not distinguish upper and lower case, and the names of kernel objects do; by these characters, two names that
+/// differ in nothing else have different files.
+pub(crate) fn file_of(name: &str) -> String {
+    format!("{name}{}", seal(name))
+}
+
+/// Returns the name of the segment whose file has this name; `None` when it is no segment's.
+pub(crate) fn name_of(file: &str) -> Option<&str> {
+    let name = file.get(..file.len().checked_sub(SEAL)?)?;
+    (!name.is_empty() && file[name.len()..] == seal(name)).then_some(name)
+}
+
+/// Characters that a file name has more than the segment's name. Their number makes [`MAX`] fit a file name.
+const SEAL: usize = UNLINKED.len();
+
+/// A tilde and 35 bits, by the FNV-1a hash.
+fn seal(name: &str) -> String {
+    let hash = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let mut text = String::from("~");
+    text.extend((1..SEAL).map(|digit| char::from(crate::mark::DIGITS[(hash >> (64 - 5 * digit) & 31) as usize])));
+    text
+}
+
 fn is_port_number(c: char) -> bool {
     c.is_ascii_digit() || matches!(c, '¹' | '²' | '³')
 }
@@ -46,6 +73,29 @@ mod tests {
         for name in ["null", "COM", "COM10", "a.nul", "psm_1", "aux1", " a", ".a", "a_deleted_1"] {
             assert_eq!(why_reserved(name), None, "{name:?}");
         }
+    }
+
+    #[test]
+    fn the_name_of_a_file_gives_the_name_of_its_segment() {
+        for name in ["a", "A", "wnsm_0123456789", "données", "x~1234567", &"é".repeat(MAX / 2)] {
+            assert_eq!(name_of(&file_of(name)), Some(name));
+            assert!(file_of(name).len() <= 255);
+        }
+        for file in ["", "a", "~", "desktop.ini", "wnsm_12345678", "é", "éééé"] {
+            assert_eq!(name_of(file), None, "{file:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_differ_in_case_have_different_files() {
+        for (one, other) in [("results", "Results"), ("É", "é"), ("abc", "ABC")] {
+            assert_ne!(file_of(one).to_uppercase(), file_of(other).to_uppercase());
+        }
+    }
+
+    #[test]
+    fn the_names_of_files_are_the_same_in_every_release() {
+        assert_eq!(file_of("results"), "results~adse48g");
     }
 
     #[cfg(windows)]

@@ -151,6 +151,7 @@ pub(crate) fn owned() -> Vec<Registration> {
 pub(crate) fn forget(identity: Identity) {
     let mut client = client();
     client.holds.remove(&identity);
+    sys::relieve(identity);
     match client.segments.remove(&identity) {
         Some((user, Record::Noted(slot))) => client.free(user, slot),
         // Without a tracker there is nothing to update; the next registration starts one.
@@ -233,6 +234,9 @@ impl Client {
     fn tell(&mut self, user: u32, frame: &Frame) -> Result<()> {
         if let Some(tracker) = self.trackers.get(&user) {
             if tracker.helper.send(&frame.encode()).is_ok() {
+                if let Frame::Register(segment) = frame {
+                    tracker.helper.entrust(&segment.name, segment.identity);
+                }
                 return Ok(());
             }
             self.trackers.remove(&user);
@@ -271,6 +275,7 @@ impl Client {
                 && let Record::Told(segment) = record
             {
                 helper.send(&Frame::Register(segment.clone()).encode()).map_err(|e| failed(&e))?;
+                helper.entrust(&segment.name, segment.identity);
             }
         }
         self.trackers.insert(user, Tracker { helper, books });

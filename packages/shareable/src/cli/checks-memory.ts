@@ -6,7 +6,7 @@ import type { Check } from './checks.js';
 import { messageOf, ok, problem, unavailable, warning } from './checks.js';
 import { isStale } from './facts.js';
 import { count, formatBytes } from './format.js';
-import { askAbout, canList, listSegments } from './helper.js';
+import { askAbout, canList, hasMount, listSegments } from './helper.js';
 import { MOUNT, TMPFS_MAGIC, mountFault } from './mount.js';
 
 /** See open(2); Node does not name it. */
@@ -21,7 +21,7 @@ const MORE_ROOM =
 
 /** Checks that segments have a place in memory that this user may write to. */
 export function checkMount(): Check {
-  if (!canList) return unavailable('mount', `${process.platform} keeps segments in the kernel or in temporary files`);
+  if (!hasMount) return unavailable('mount', `${process.platform} keeps segments in the kernel or in temporary files`);
   const fault = mountFault();
   if (fault !== undefined)
     return problem('mount', fault.message, `${fault.advice[0]?.toUpperCase()}${fault.advice.slice(1)}`);
@@ -46,7 +46,7 @@ export function checkMount(): Check {
 
 /** Checks that there is room for segments. */
 export function checkSpace(): Check {
-  if (!canList) return unavailable('space', 'segments have no file system of their own');
+  if (!hasMount) return unavailable('space', 'segments have no file system of their own');
   try {
     const { bsize, blocks, bavail, files, ffree } = statfsSync(MOUNT);
     const [size, free] = [blocks * bsize, bavail * bsize];
@@ -77,7 +77,7 @@ const LITTLE_MEMORY = 64 * 1024 ** 2;
 /** Checks how much memory the cgroup of this process may still use. */
 export async function checkMemoryLimit(hasHelper: boolean): Promise<Check> {
   const id = 'memory-limit';
-  if (!canList) return unavailable(id, 'only Linux has memory cgroups');
+  if (!hasMount) return unavailable(id, 'only Linux has memory cgroups');
   if (!hasHelper) return unavailable(id, 'the helper does not answer');
   const { memoryLimit } = await askAbout();
   if (memoryLimit === null) return ok(id, 'no memory cgroup limits this process');
@@ -136,7 +136,7 @@ const FEW_FILES = 1024;
 
 /** Checks that a process may have many and large segments. */
 export function checkLimits(): Check[] {
-  if (!canList) return [unavailable('limits', 'only Linux shows them, in /proc')];
+  if (!hasMount) return [unavailable('limits', 'only Linux shows them, in /proc')];
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8');
     const mappings = Number(readFileSync('/proc/sys/vm/max_map_count', 'utf8'));

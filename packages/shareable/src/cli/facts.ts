@@ -6,8 +6,8 @@ import type { Segment } from './helper.js';
 /** A segment and its contents. */
 export type Entry = Segment & Kind;
 
-/** This user's number, or -1 where users have no numbers. */
-export const uid: number = process.geteuid?.() ?? -1;
+/** This user's number, or 0 where users have no numbers. */
+export const uid: number = process.geteuid?.() ?? 0;
 
 /** Whether a sweep would remove it. Whether segments of other users are in use is not known. */
 export function isStale({ isTracked, isInUse }: Segment): boolean {
@@ -47,6 +47,6 @@ export function toShape(base: Pick<Segment, 'name' | 'size'> & Kind, segment: Se
     origin: segment?.origin ?? null,
     uid: segment?.uid ?? null,
     mode: segment === undefined ? null : formatMode(segment.mode),
-    createdAt: segment === undefined ? null : new Date(segment.createdAt).toISOString(),
+    createdAt: typeof segment?.createdAt === 'number' ? new Date(segment.createdAt).toISOString() : null,
   };
 }

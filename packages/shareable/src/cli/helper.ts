@@ -17,8 +17,8 @@ export interface Segment {
   residentBytes: number;
   uid: number;
   mode: number;
-  /** Milliseconds since 1970. */
-  createdAt: number;
+  /** Milliseconds since 1970, or null where the system does not record it. */
+  createdAt: number | null;
   isTracked: boolean;
   /** Whether a process has it open or mapped, or null where this user may not know. */
   isInUse: boolean | null;
@@ -47,7 +47,10 @@ export interface About {
 }
 
 /** Whether segments can be listed on this system at all. */
-export const canList = process.platform === 'linux';
+export const canList = process.platform === 'linux' || process.platform === 'win32';
+
+/** Whether segments are on a mount of their own. */
+export const hasMount = process.platform === 'linux';
 
 /**
  * Loads the addon. It is imported only here and only when needed, so that a command can report what is wrong with it.
@@ -106,7 +109,7 @@ export async function askAbout(): Promise<About> {
 export async function listSegments(): Promise<Segment[]> {
   if (!canList) throw unsupported('its segments cannot be listed');
   const segments = await ask<Segment[]>('list');
-  if (segments.length === 0) checkThatThereIsAMount();
+  if (segments.length === 0 && hasMount) checkThatThereIsAMount();
   return segments;
 }
 

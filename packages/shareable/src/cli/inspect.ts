@@ -120,7 +120,9 @@ function* describeFacts(name: string, contents: Contents, segment: Segment | und
   yield row('in use', formatBoolean(isInUse));
   yield row('owner', owner?.isAlive === true ? `${owner.pid} (alive)` : formatOwner(segment));
   if (origin !== null) yield row('origin', origin);
-  yield row('created', `${new Date(createdAt).toISOString()}, ${formatAge(Date.now() - createdAt)} ago`);
+  if (createdAt !== null) {
+    yield row('created', `${new Date(createdAt).toISOString()}, ${formatAge(Date.now() - createdAt)} ago`);
+  }
   yield row('user', `uid ${uid}, mode ${formatMode(mode)}`);
 }
 

@@ -29,7 +29,7 @@ function describe(entries: readonly Entry[], now: number): Line[] {
     formatBoolean(entry.isTracked),
     isStale(entry) ? { text: 'no', style: 'warning' } : formatBoolean(entry.isInUse),
     formatOwner(entry),
-    formatAge(now - entry.createdAt),
+    entry.createdAt === null ? { text: 'unknown', style: 'dim' } : formatAge(now - entry.createdAt),
     ...(isAnyForeign ? [entry.uid === uid ? '' : `uid ${entry.uid}`] : []),
   ]);
   return [...table(columns, rows), '', ...summarize(entries)];

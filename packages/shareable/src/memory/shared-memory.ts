@@ -197,7 +197,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    *
    * @throws {SegmentNotFoundError} `ENOENT` when there is no such segment
    * @throws {SegmentAccessError} `EACCES` or `EPERM` when its mode or owner does not allow it, or the name belongs to something else
-   * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` for `readOnly` on macOS and Windows
+   * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` for `readOnly` on macOS
    */
   static attach(target: string | SharedMemoryHandle, options?: AttachOptions): SharedMemory {
     const name = checkTarget(target, 'SharedMemory');
@@ -223,7 +223,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    *
    * Exactly one process, or thread, at a time runs `make`. The name appears when `make` has ended, so no process attaches to
    * a segment that is half filled. When `make` throws, its caller gets the error; when its process dies, nothing is left. In
-   * both cases the next waiter runs its own `make`. Where a segment cannot be hidden while it is filled (macOS, Windows),
+   * both cases the next waiter runs its own `make`. Where a segment cannot be hidden while it is filled (macOS),
    * `make` fills another one that is copied at the end, and only `once` waits for the copy.
    *
    * With `track: true`, the default, the maker owns the segment, as with {@link create}: it goes with the maker's scope or

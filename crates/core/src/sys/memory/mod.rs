@@ -2,7 +2,8 @@
 //!
 //! - Linux: files of the tmpfs at `/dev/shm`, created without a name and linked when complete (`linux`, `unix`).
 //! - macOS: POSIX shared memory objects (`macos`, `unix`).
-//! - Windows: the crate `shared_memory`, which tests also build on Linux and macOS (`portable`).
+//! - Windows: files, and named sections of them (`windows`).
+//! - For tests on all three: the crate `shared_memory` (`portable`).
 //! - Any other system: errors (`unsupported`).
 
 use std::fmt::Debug;
@@ -23,6 +24,8 @@ mod portable;
 mod unix;
 #[cfg(backend = "unsupported")]
 mod unsupported;
+#[cfg(all(backend = "windows", not(backend = "portable")))]
+pub(in crate::sys) mod windows;
 
 #[cfg(backend = "linux")]
 pub(in crate::sys) use linux as os;
@@ -34,6 +37,8 @@ use portable as platform;
 use unix as platform;
 #[cfg(backend = "unsupported")]
 use unsupported as platform;
+#[cfg(all(backend = "windows", not(backend = "portable")))]
+use windows as platform;
 
 pub(crate) use platform::{Draft, Hold, LOSSES, Mapping};
 #[cfg(backend = "linux")]
@@ -148,6 +153,10 @@ supplied! {
 
         /// Returns whether the name still belongs to that segment, as far as an identity shows.
         fn is_linked(name: &Name, identity: Identity) -> bool;
+
+        /// Stops removing a segment with this process, where the system does so: the segment was unlinked, or another
+        /// process owns it from now on.
+        fn relieve(identity: Identity);
 
         /// Reinstalls the handler that notices losses, if the program has replaced it.
         fn renew_fault_handler();

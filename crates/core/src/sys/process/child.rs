@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Supervised;
+use crate::Identity;
 use crate::sys::Ledger;
 
 /// A running helper process.
@@ -29,6 +30,9 @@ impl Supervised for Helper {
     fn send(&self, frame: &[u8]) -> io::Result<()> {
         self.child.stdin.as_ref().ok_or(io::ErrorKind::BrokenPipe)?.write_all(frame)
     }
+
+    /// The crate `shared_memory` makes no files that the system could remove.
+    fn entrust(&self, _name: &str, _identity: Identity) {}
 
     /// Waits until it has ended by itself, or until `deadline`. Returns whether it has ended.
     fn has_ended(&mut self, deadline: Instant) -> bool {

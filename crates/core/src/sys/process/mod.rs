@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::{Ledger, Os};
+use crate::Identity;
 
 #[cfg(backend = "portable")]
 mod child;
@@ -21,6 +22,8 @@ mod number;
 mod unix;
 #[cfg(backend = "unsupported")]
 mod unsupported;
+#[cfg(all(backend = "windows", not(backend = "portable")))]
+mod windows;
 
 #[cfg(backend = "linux")]
 pub(in crate::sys) use linux as os;
@@ -33,6 +36,8 @@ use child as platform;
 use unix as platform;
 #[cfg(backend = "unsupported")]
 use unsupported as platform;
+#[cfg(all(backend = "windows", not(backend = "portable")))]
+use windows as platform;
 
 pub(crate) use platform::Helper;
 
@@ -45,6 +50,10 @@ pub(crate) trait Supervised: Debug + Send + Sync + Sized {
 
     /// Sends a whole frame. After an error the helper must be dropped.
     fn send(&self, frame: &[u8]) -> io::Result<()>;
+
+    /// Lets the system itself remove a registered segment when this process and the helper are killed at once, where it
+    /// can.
+    fn entrust(&self, name: &str, identity: Identity);
 
     /// Waits until `deadline` for the helper to end by itself. Returns whether it has ended.
     fn has_ended(&mut self, deadline: Instant) -> bool;

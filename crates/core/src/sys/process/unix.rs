@@ -22,6 +22,7 @@ use super::handle::Child;
 #[cfg(not(backend = "linux"))]
 use super::number::Child;
 use super::os;
+use crate::Identity;
 use crate::sys::Ledger;
 
 /// How long the helper's socket may stay full. It reads at once, so a longer time means that it was stopped.
@@ -101,6 +102,9 @@ impl Supervised for Helper {
         }
         Ok(())
     }
+
+    /// The kernel removes no segments.
+    fn entrust(&self, _name: &str, _identity: Identity) {}
 
     /// Waits until it has ended by itself, or until `deadline`. Returns whether it has ended.
     fn has_ended(&mut self, deadline: Instant) -> bool {

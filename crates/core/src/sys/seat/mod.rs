@@ -2,7 +2,8 @@
 //!
 //! - Linux: a seat is a lock on one byte of the segment's file, and participants sleep in the kernel's futex (`futex`).
 //! - macOS, Windows: a seat is an entry of a table in the segment, which names a process by its number and its start
-//!   time (`pids`), and sleepers check at growing intervals (`poll`).
+//!   time (`pids`). On Windows, sleepers wait for named semaphores (`semaphore`); on macOS they check at growing intervals
+//!   (`poll`).
 
 use std::fmt::Debug;
 use std::sync::atomic::AtomicU32;
@@ -15,8 +16,10 @@ use crate::{Identity, Name, Result};
 mod futex;
 #[cfg(not(backend = "linux"))]
 mod pids;
-#[cfg(not(backend = "linux"))]
+#[cfg(not(any(backend = "linux", all(backend = "windows", not(backend = "portable")))))]
 mod poll;
+#[cfg(all(backend = "windows", not(backend = "portable")))]
+mod semaphore;
 
 #[cfg(backend = "linux")]
 use futex as platform;
@@ -24,8 +27,10 @@ use futex as platform;
 pub(crate) use futex::{Seat, TABLE};
 #[cfg(not(backend = "linux"))]
 pub(crate) use pids::{Seat, TABLE};
-#[cfg(not(backend = "linux"))]
+#[cfg(not(any(backend = "linux", all(backend = "windows", not(backend = "portable")))))]
 use poll as platform;
+#[cfg(all(backend = "windows", not(backend = "portable")))]
+use semaphore as platform;
 
 /// A number that only one participant of a lock has, until the value drops or its process ends in any way. A process
 /// that is stopped keeps its seats.

@@ -287,7 +287,7 @@ fn describe(name: String, stat: &Stat, records: &BTreeMap<Identity, (Holder, Str
         resident_bytes: stat.st_blocks as u64 * 512,
         uid: stat.st_uid,
         mode: stat.st_mode & 0o777,
-        created_at: stat.st_ctime as f64 + stat.st_ctime_nsec as f64 / 1e9,
+        created_at: Some(stat.st_ctime as f64 + stat.st_ctime_nsec as f64 / 1e9),
         is_in_use: file.as_ref().filter(|_| stat.st_uid == geteuid().as_raw()).and_then(use_of),
         owner: record.map(|(owner, _)| *owner).or_else(|| file.as_ref().and_then(creator)),
         origin: record.map(|(_, origin)| origin.clone()).filter(|origin| !origin.is_empty()),

@@ -8,13 +8,17 @@ use crate::{Identity, Name};
 
 #[cfg(backend = "linux")]
 mod linux;
-#[cfg(not(backend = "linux"))]
+#[cfg(not(any(backend = "linux", all(backend = "windows", not(backend = "portable")))))]
 mod none;
+#[cfg(all(backend = "windows", not(backend = "portable")))]
+mod windows;
 
 #[cfg(backend = "linux")]
 use linux as platform;
-#[cfg(not(backend = "linux"))]
+#[cfg(not(any(backend = "linux", all(backend = "windows", not(backend = "portable")))))]
 use none as platform;
+#[cfg(all(backend = "windows", not(backend = "portable")))]
+use windows as platform;
 
 supplied! {
     /// See [`crate::stale`].
@@ -42,7 +46,7 @@ pub enum Fate {
 
 /// What prevents this process from using a name for its own segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(not(backend = "linux"), allow(dead_code, reason = "only Linux tells whether an owner is dead"))]
+#[allow(dead_code, reason = "only Linux and Windows tell whether an owner is dead")]
 pub(crate) enum Standing {
     /// Nothing any more: the segment of a dead owner was removed.
     Free,
@@ -72,8 +76,8 @@ pub struct Found {
     pub uid: u32,
     /// Its permission bits.
     pub mode: u32,
-    /// When it was created, in seconds since 1970.
-    pub created_at: f64,
+    /// When it was created, in seconds since 1970; `None` where the system does not record it.
+    pub created_at: Option<f64>,
     /// Whether it was created to be owned, and may be swept.
     pub is_tracked: bool,
     /// Whether any process has it open or mapped; `None` where this user may not know.

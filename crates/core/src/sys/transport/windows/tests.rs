@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::listener::fresh_name;
 use super::{Interest, Listener, Stream, wait};
-use crate::sys::transport::Address;
+use crate::sys::transport::{Address, Connection as _, Listening as _};
 
 const LONG: Duration = Duration::from_secs(20);
 
