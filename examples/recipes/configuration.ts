@@ -46,6 +46,5 @@ if (process.send === undefined) {
     let configuration = read(current);
     while (configuration['limit'] !== 500) configuration = read(current);
     console.log(`limit ${String(configuration['limit'])}, text of ${String(configuration['text']).length}`);
-    process.disconnect();
   });
 }

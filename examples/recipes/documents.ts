@@ -36,6 +36,5 @@ if (process.send === undefined) {
     console.log(`${page?.html.length} characters, old page fresh: ${isFresh('/old')}`);
     await cache.put('/hits', { html: '1', expires: Infinity });
     await cache.close();
-    process.disconnect();
   });
 }

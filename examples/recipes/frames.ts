@@ -49,6 +49,5 @@ if (process.send === undefined) {
       free.send({ frame, number });
     }
     console.log(`${whole} whole frames through ${FRAMES} buffers`);
-    process.disconnect();
   });
 }

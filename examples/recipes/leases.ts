@@ -47,6 +47,5 @@ if (process.send === undefined) {
     const states = stack.use(ShareableList.attach<number>(start.states));
     const leases = start.leases.map((handle) => stack.use(Lock.attach(handle)));
     console.log(`done again: ${work(states, leases, start.fatal).join(' ')}`);
-    process.disconnect();
   });
 }

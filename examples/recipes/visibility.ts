@@ -30,6 +30,5 @@ if (process.send === undefined) {
     while (Atomics.load(words, 1) === 0);
     console.log(`sees ${words[0]}`);
     for (let i = 0; i < 1000; i++) Atomics.add(words, 2, 1); // one step for all processes
-    process.disconnect();
   });
 }
