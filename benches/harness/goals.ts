@@ -39,7 +39,12 @@ const ofFloor = (operation: string, point: Point, atMost: number): Goal => ({ op
 
 export const GOALS: readonly Goal[] = [
   ...times('list-get', ['int', 'float'], 120),
-  ...times('list-get', ['str'], 25),
+  ...times('list-get', ['str'], 30),
+  ...times('list-get-text', ['11 B ASCII'], 30),
+  ...times('list-get-text', ['24 B ASCII', '100 B ASCII'], 8),
+  ...times('list-get-text', ['1 KiB ASCII'], 3),
+  // Never slower, whatever the length and the script.
+  ...times('list-get-text', ['110 B Latin', '1.1 KB Latin', '111 B Chinese', '1.1 KB Chinese'], 1),
   ...times('list-set', ['int', 'float'], 200),
   ...times('list-set', ['str'], 40),
   ...times('construct', [1_000_000], 15),
@@ -47,11 +52,14 @@ export const GOALS: readonly Goal[] = [
   ...times('index-of', [1_000_000], 1000),
   ...times('attach-list', [1_000_000], 10),
   { operation: 'attach-list', point: 10_000_000, against: 'shareable', from: 1000, atMost: 1.5 },
-  ...times('lock', [1, 2, 4], 12),
+  ...times('lock', [1], 13),
+  ...times('lock', [2], 15),
+  ...times('lock', [4], 14),
   ...times('create', [4096], 2),
   ofFloor('create', 4096, 1.5),
+  ofFloor('create-use', 4096, 1.5),
   ...times('attach', [4096], 2),
-  ofFloor('attach', 4096, 1.5),
+  ofFloor('attach', 4096, 1.15),
   ...times('helper-start', ['ready'], 10),
   ...times('helper-memory', ['resident'], 5),
   // At the limit of the memory: as fast as memcpy, within a tenth.
