@@ -135,12 +135,14 @@ pub(crate) fn attach_within(
     if access == Access::ReadOnly && !os::MAPS_COPY_ON_WRITE {
         return Err(fault::no_read_only(name));
     }
-    let deadline = Instant::now() + patience;
+    // The clock is read only when something has to be waited for.
+    let mut deadline = None;
+    let mut may_wait = || Instant::now() < *deadline.get_or_insert_with(|| Instant::now() + patience);
     let file = loop {
         match os::open(name, access) {
             Ok(file) => break file,
             // A sweep is checking it, which takes microseconds.
-            Err(Errno::AGAIN) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+            Err(Errno::AGAIN) if may_wait() => thread::sleep(Duration::from_millis(1)),
             // The errors of O_NOFOLLOW and O_NONBLOCK for links, sockets, pipes and folders.
             Err(Errno::LOOP | Errno::NXIO | Errno::ISDIR) => return Err(not_a_segment(name)),
             Err(errno) => return Err(failed("open", errno, name)),
@@ -155,7 +157,7 @@ pub(crate) fn attach_within(
             return Err(fault::access(name, "it belongs to another user").with_remedy(Remedy::AllowForeign));
         }
         match usize::try_from(stat.st_size) {
-            Ok(0) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+            Ok(0) if may_wait() => thread::sleep(Duration::from_millis(1)),
             Ok(0) => return Err(fault::empty(name)),
             Ok(size) => return Ok((map(file.as_fd(), size, access, name, is_sparse(&stat))?, os::identity(&stat))),
             Err(_) => return Err(failed("mmap", Errno::NOMEM, name)),
