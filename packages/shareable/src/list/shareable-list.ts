@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { inspect } from 'node:util';
 
 import type { NativeList, NativeListInSegment } from '../native/segments.js';
@@ -39,6 +40,8 @@ export interface ShareableListHandle<
 
 /** The most items that printing shows. */
 const PRINTED_ITEMS = 100;
+/** The number of reads and writes that the addon does before the list has its fast path. */
+const FIRST = 4;
 /** The number of unreadable items after which printing stops. */
 const MAX_UNREADABLE = 3;
 
@@ -70,14 +73,17 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
   readonly length: number;
 
   readonly #shm: SharedMemory;
-  readonly #slots: Slots;
+  readonly #list: NativeList;
+  /** The fast path. A buffer over a large list makes the engine collect garbage, so it is made after {@link FIRST} calls. */
+  #slots: Slots | undefined;
+  #calls = 0;
 
   private constructor(key: typeof internal, shm: SharedMemory, list: NativeList) {
     checkInternal(key, 'ShareableList.create(values) or ShareableList.attach(name)');
     this.name = shm.name;
     this.length = list.length;
     this.#shm = shm;
-    this.#slots = new Slots(shm.buffer, list);
+    this.#list = list;
     Object.preventExtensions(this);
   }
 
@@ -215,8 +221,9 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
    */
   set(index: number, value: T): void {
     const slot = this.#isPlain(index) ? index : this.#locate(index, 'assignment index out of range');
-    if (!this.#shm.isReadOnly && this.#slots.set(slot, value)) return;
+    if (!this.#shm.isReadOnly && this.#slots?.set(slot, value) === true) return;
     checkStorable(value, slot);
+    this.#count();
     listSet(this.#handle, slot, value);
   }
 
@@ -381,9 +388,23 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
   }
 
   #read(slot: number): T {
-    const value = this.#slots.get(slot);
+    const value = this.#slots?.get(slot);
     // The caller claims the type, as for JSON.parse.
-    return (value === undefined ? listGet(this.#handle, slot) : value) as T;
+    return (value === undefined ? this.#readNatively(slot) : value) as T;
+  }
+
+  #readNatively(slot: number): unknown {
+    this.#count();
+    return listGet(this.#handle, slot);
+  }
+
+  /** Counts a call of the addon, and makes the fast path after some. */
+  #count(): void {
+    if (this.#slots !== undefined || this.#calls > FIRST || this.#shm.closed) return;
+    this.#calls += 1;
+    if (this.#calls > FIRST && this.#shm.size <= constants.MAX_LENGTH) {
+      this.#slots = new Slots(this.#shm.buffer, this.#list);
+    }
   }
 
   #printItems(): string {
