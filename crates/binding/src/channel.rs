@@ -85,6 +85,8 @@ pub struct ChannelLayout {
     pub receivers: u32,
     /// The flags of waiting senders.
     pub senders: u32,
+    /// The bits of flags that tell of waiters.
+    pub waiting: u32,
     /// The offset, from flags, of the seat that must not be overtaken.
     pub hungry: u32,
     /// The state of the whole channel.
@@ -116,6 +118,7 @@ pub fn channel_layout() -> ChannelLayout {
         receive: word(at::RECEIVE),
         receivers: word(at::RECEIVERS),
         senders: word(at::SENDERS),
+        waiting: layout::WAITING,
         hungry: word(at::HUNGRY),
         state: word(at::STATE),
         is_shut: layout::State::SHUT | layout::State::DISCARD,

@@ -81,7 +81,7 @@ _ENDED, _DIED, _TOLD, _STATE, _ROSTER, _SEATS, _RING = 8704, 8708, 8712, 8716, 8
 _WHOLE, _FIRST, _MIDDLE, _LAST, _PADDING, _TOUCHED = 1, 2, 3, 4, 5, 0x100
 _ATTACHED, _PRODUCER, _CONSUMER, _ROLE_ENDED = 1, 2, 4, 8
 _SHUT, _DISCARD, _HAD_CONSUMER = 1, 2, 4
-_SLEEPS, _BELL = 1, 2
+_SLEEPS, _BELL, _WAITING = 1, 2, 3
 # The words of a lock: crates/core/src/lock/word.rs and queue.rs.
 _HOLDER, _WAITERS, _RESERVED, _DIED_INSIDE, _CALLED = 0xFFFF, 1 << 16, 1 << 17, 1 << 18, 1 << 16
 # Where the bytes lie that stand for seats: crates/core/src/sys/seat/futex.rs.
@@ -373,9 +373,10 @@ class Channel:
         _libc.syscall(_SYS_FUTEX, ctypes.c_void_p(self._base + offset), _FUTEX_WAKE, count, None, None, 0)
 
     def _notify(self, side):
-        if self._load(side) == 0:
+        if self._load(side) & _WAITING == 0:
             return
-        flags = self._change(side, lambda _: 0)
+        # Above its two bits, the word counts how often it was cleared.
+        flags = self._change(side, lambda flags: (flags | _WAITING) + 1)
         if flags & _SLEEPS:
             self._wake(side, 0x7FFFFFFF)
         if flags & _BELL:
@@ -689,8 +690,7 @@ class Channel:
 
     def _sleep(self, side, is_ready, deadline):
         """Sleeps until something changes; False when nothing did."""
-        self._change(side, lambda flags: flags | _SLEEPS)
-        flags = self._load(side)
+        flags = self._change(side, lambda flags: flags | _SLEEPS) | _SLEEPS
         if is_ready() or self._verdict(side) is not None:
             return True
         left = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())

@@ -4,7 +4,8 @@
 //! **Sleep.** A waiter sets its bits in the flags of its side, checks once more, and sleeps on the flags as long as
 //! they keep that value. A participant that moves a position reads the flags afterwards, clears them and wakes all
 //! sleepers. Sleeping on a position instead would lose wake-ups, because a waiter may have read the position before its
-//! flags were visible.
+//! flags were visible. Above its two bits, the word counts how often it was cleared: otherwise a waiter that is about to sleep
+//! would take the bits that another one has set since for its own.
 //!
 //! **Fairness.** A waiter of more than a millisecond writes its seat beside the flags. Others then take nothing until
 //! it has been served, or until it has not come for [`COURTESY`]: it may be stopped.
@@ -13,12 +14,7 @@
 
 use std::time::Duration;
 
-use crate::layout::channel::State;
-
-/// A waiter sleeps in the kernel.
-pub(super) const SLEEPS: u32 = 1;
-/// A waiter wants the file's bell.
-pub(super) const BELL: u32 = 2;
+use crate::layout::channel::{BELL, SLEEPS, State, WAITING};
 
 /// After this time a waiter may no longer be overtaken.
 pub(super) const PATIENCE: Duration = Duration::from_millis(1);
@@ -50,7 +46,8 @@ pub(super) enum Word {
 pub(super) trait World {
     fn load(&self, word: Word) -> u32;
     fn store(&self, word: Word, value: u32);
-    fn swap(&self, word: Word, value: u32) -> u32;
+    /// Stores what `change` makes of the value, as one step. Returns the value before.
+    fn update(&self, word: Word, change: impl Fn(u32) -> u32) -> u32;
     fn add(&self, word: Word, value: u32) -> u32;
     fn set(&self, word: Word, bits: u32) -> u32;
     fn replace(&self, word: Word, from: u32, to: u32) -> bool;
@@ -80,20 +77,25 @@ pub enum Look {
 /// Moves a position, and wakes the participants that wait for that.
 pub(super) fn publish(world: &impl World, end: Word, position: u32, side: Side) {
     world.store(end, position);
-    if world.load(Word::Flags(side)) != 0 {
+    if world.load(Word::Flags(side)) & WAITING != 0 {
         notify(world, side);
     }
 }
 
 /// Wakes the waiters.
 pub(super) fn notify(world: &impl World, side: Side) {
-    let flags = world.swap(Word::Flags(side), 0);
+    let flags = world.update(Word::Flags(side), cleared);
     if flags & SLEEPS != 0 {
         world.wake(side);
     }
     if flags & BELL != 0 {
         world.ring();
     }
+}
+
+/// The flags without waiters, as no waiter has seen them before.
+pub(super) fn cleared(flags: u32) -> u32 {
+    (flags | WAITING).wrapping_add(1)
 }
 
 /// Wakes all participants, because the state of the whole channel has changed.

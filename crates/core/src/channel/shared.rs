@@ -74,8 +74,12 @@ impl World for Shared<'_> {
         self.cell(word).store(value, SeqCst);
     }
 
-    fn swap(&self, word: Word, value: u32) -> u32 {
-        self.cell(word).swap(value, SeqCst)
+    fn update(&self, word: Word, change: impl Fn(u32) -> u32) -> u32 {
+        let mut before = self.load(word);
+        while let Err(now) = self.cell(word).compare_exchange_weak(before, change(before), SeqCst, SeqCst) {
+            before = now;
+        }
+        before
     }
 
     fn add(&self, word: Word, value: u32) -> u32 {

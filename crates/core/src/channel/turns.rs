@@ -3,10 +3,10 @@
 use std::hint;
 use std::time::{Duration, Instant};
 
-use super::algorithm::{self, BELL, COURTESY, Look, PATIENCE, SLEEPS, Side, Word, World};
+use super::algorithm::{self, COURTESY, Look, PATIENCE, Side, Word, World};
 use super::shared::Shared;
 use super::{Channel, LONGEST_SLICE, State, roster};
-use crate::layout::channel::State as Said;
+use crate::layout::channel::{BELL, SLEEPS, State as Said};
 use crate::lock::area::{AreaTurn, Progress};
 use crate::{Result, sys};
 

@@ -21,6 +21,7 @@ import {
 import { corrupt } from './errors.js';
 
 const { tail: TAIL, head: HEAD, send: SEND, receive: RECEIVE, receivers: RECEIVERS, senders: SENDERS } = channelLayout;
+const { waiting: WAITING } = channelLayout;
 const { state: STATE, isShut: IS_SHUT, whole: WHOLE, padding: PADDING, touched: TOUCHED, ring: RING } = channelLayout;
 const HUNGRY_RECEIVER = RECEIVERS + channelLayout.hungry;
 const HUNGRY_SENDER = SENDERS + channelLayout.hungry;
@@ -183,7 +184,7 @@ export class Ring {
     const words = this.#words;
     Atomics.store(words, TAIL, this.#write);
     this.stopSending();
-    if (words[RECEIVERS] !== 0) channelNotify(this.handle, false);
+    if (((words[RECEIVERS] as number) & WAITING) !== 0) channelNotify(this.handle, false);
     if (words[HUNGRY_SENDER] === this.#seat) channelSated(this.handle, true);
   }
 
@@ -280,7 +281,8 @@ export class Ring {
     this.#ownHead = this.#read;
     this.stopReceiving();
     // Not for every message: each sleeper that wakes should find room for several.
-    if (words[SENDERS] !== 0 && 4 * ((this.#seenTail - this.#read) >>> 0) <= 3 * this.#capacity) {
+    const isAwaited = ((words[SENDERS] as number) & WAITING) !== 0;
+    if (isAwaited && 4 * ((this.#seenTail - this.#read) >>> 0) <= 3 * this.#capacity) {
       channelNotify(this.handle, true);
     }
     if (words[HUNGRY_RECEIVER] === this.#seat) channelSated(this.handle, false);

@@ -79,6 +79,8 @@ export interface ChannelLayout {
   receivers: number
   /** The flags of waiting senders. */
   senders: number
+  /** The bits of flags that tell of waiters. */
+  waiting: number
   /** The offset, from flags, of the seat that must not be overtaken. */
   hungry: number
   /** The state of the whole channel. */

@@ -14,7 +14,7 @@
 //!    256     128   SEND: the words of a lock
 //!    384     128   RECEIVE: the words of a lock
 //!    512    8016   the table of seats, where the system keeps none: see `sys/seat/pids.rs`
-//!   8576       8   receivers: who wants to be woken, and the seat of one that must not be overtaken
+//!   8576       8   receivers: the flags of waiters, and the seat of one that must not be overtaken
 //!   8640       8   senders: the same
 //!   8704      16   how many producers have ended; have died; deaths that were told; state
 //!   8768    1024   what each seat does: one byte per seat, for seats 1 to 1023
@@ -44,6 +44,13 @@ pub const RING: usize = 10_240;
 pub const SEATS: u16 = 1024;
 /// The sizes of the smallest and the largest ring, in bytes.
 pub const CAPACITY: std::ops::RangeInclusive<u64> = 4096..=1 << 31;
+
+/// A bit of the flags of waiters: one sleeps in the kernel.
+pub const SLEEPS: u32 = 1;
+/// A bit of the flags of waiters: one wants the file's bell.
+pub const BELL: u32 = 2;
+/// The bits of the flags that tell of waiters. Those above count how often they were cleared.
+pub const WAITING: u32 = SLEEPS | BELL;
 
 /// The offsets of words, for code that reads them without this module.
 pub mod at {
