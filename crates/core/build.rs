@@ -5,11 +5,13 @@
 //! | Linux                                       | `"linux"`, `"unix"`      |
 //! | macOS                                       | `"macos"`, `"unix"`      |
 //! | Windows                                     | `"windows"`              |
+//! | Linux, feature `macos-rules`                | `"macos"`, `"unix"`      |
 //! | Linux or macOS, feature `portable-backend`  | `"portable"`             |
 //! | Windows, feature `portable-backend`         | `"windows"`, `"portable"` |
 //! | any other system                            | `"unsupported"`          |
 //!
-//! `"portable"` means one thing: memory by the crate `shared_memory`.
+//! `"portable"` means one thing: memory by the crate `shared_memory`. With `macos-rules`, the code for macOS runs on Linux;
+//! only its calls to the kernel are replaced.
 
 use std::env;
 
@@ -20,10 +22,12 @@ fn main() {
     );
     let system = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     let is_portable = env::var_os("CARGO_FEATURE_PORTABLE_BACKEND").is_some();
+    let has_macos_rules = env::var_os("CARGO_FEATURE_MACOS_RULES").is_some();
     let backends: &[&str] = match (system.as_str(), is_portable) {
         ("windows", true) => &["windows", "portable"],
         ("windows", false) => &["windows"],
         ("linux" | "macos", true) => &["portable"],
+        ("linux", false) if has_macos_rules => &["macos", "unix"],
         ("linux", false) => &["linux", "unix"],
         ("macos", false) => &["macos", "unix"],
         _ => &["unsupported"],

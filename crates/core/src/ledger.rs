@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! slot 0    magic, owner's pid, its start time, its user, the tracker's word
-//! slot 1…   state and turn, inode, device, size, lengths of name and origin, name, origin
+//! slot 1…   state and turn, inode, device, size, lengths of name and origin, time of creation, name, origin
 //! ```
 //!
 //! A slot has 512 bytes, which are 64 words. Its state is stored last and cleared first, so an owner that dies between
@@ -73,6 +73,8 @@ pub struct Entry {
     /// Whether the segment had its identity by then. If not, `segment.identity` is meaningless, and only the owner can
     /// have created a file of that name.
     pub is_live: bool,
+    /// When it was registered or announced, in microseconds since 1970; 0 if the owner's release did not record it.
+    pub created: u64,
     /// The segment.
     pub segment: Registration,
 }
@@ -109,14 +111,14 @@ pub fn owner(header: &impl Slot) -> Option<Owner> {
 }
 
 /// Announces a segment that is about to be created under `name`. The slot must be free.
-pub fn announce(slot: &impl Slot, turn: u64, name: &str, size: u64, origin: &str) {
-    write(slot, name, size, origin);
+pub fn announce(slot: &impl Slot, turn: u64, created: u64, name: &str, size: u64, origin: &str) {
+    write(slot, created, name, size, origin);
     slot.store(0, turn << 8 | PENDING, Release);
 }
 
 /// Registers a segment that exists. The slot must be free.
-pub fn register(slot: &impl Slot, turn: u64, segment: &Registration) {
-    write(slot, &segment.name, segment.size, &segment.origin);
+pub fn register(slot: &impl Slot, turn: u64, created: u64, segment: &Registration) {
+    write(slot, created, &segment.name, segment.size, &segment.origin);
     identify(slot, turn, segment.identity);
 }
 
@@ -132,10 +134,11 @@ pub fn clear(slot: &impl Slot) {
     slot.store(0, 0, Release);
 }
 
-fn write(slot: &impl Slot, name: &str, size: u64, origin: &str) {
+fn write(slot: &impl Slot, created: u64, name: &str, size: u64, origin: &str) {
     // A reader that sees one of the new words also sees that the old entry was cleared.
     slot.fence(Release);
     slot.store(3, size, Relaxed);
+    slot.store(5, created, Relaxed);
     let name = &name[..name.floor_char_boundary(MAX_NAME)];
     let mut text = [0; ROOM];
     text[..name.len()].copy_from_slice(name.as_bytes());
@@ -175,7 +178,7 @@ pub fn read(slot: &impl Slot) -> Option<Entry> {
         bytes.copy_from_slice(&slot.load(TEXT + word, Relaxed).to_ne_bytes());
     }
     let identity = Identity { inode: slot.load(1, Relaxed), device: slot.load(2, Relaxed) };
-    let size = slot.load(3, Relaxed);
+    let (size, created) = (slot.load(3, Relaxed), slot.load(5, Relaxed));
     // A reader beside a living owner detects that the slot was reused meanwhile.
     slot.fence(Acquire);
     if slot.load(0, Relaxed) != state {
@@ -183,7 +186,12 @@ pub fn read(slot: &impl Slot) -> Option<Entry> {
     }
     let name_text = str::from_utf8(&text[..name]).ok()?.to_owned();
     let origin = String::from_utf8_lossy(&text[name..name + origin]).into_owned();
-    Some(Entry { turn: state >> 8, is_live, segment: Registration { identity, size, name: name_text, origin } })
+    Some(Entry {
+        turn: state >> 8,
+        is_live,
+        created,
+        segment: Registration { identity, size, name: name_text, origin },
+    })
 }
 
 /// Whether the tracker lives, by its word in slot 0: the tracker stores its thread number there, and the kernel marks
@@ -251,10 +259,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_entry_comes_back_as_it_was_written(name in "[a-zé]{1,100}", origin in ".{0,60}", turn in 0..1u64 << 56) {
+        fn an_entry_comes_back_as_it_was_written(name in "[a-zé]{1,100}", origin in ".{0,60}", turn in 0..1u64 << 56, created in any::<u64>()) {
             let slot = Memory::new();
-            register(&slot, turn, &segment(&name, &origin));
-            prop_assert_eq!(read(&slot), Some(Entry { turn, is_live: true, segment: segment(&name, &origin) }));
+            register(&slot, turn, created, &segment(&name, &origin));
+            prop_assert_eq!(read(&slot), Some(Entry { turn, is_live: true, created, segment: segment(&name, &origin) }));
             clear(&slot);
             prop_assert_eq!(read(&slot), None);
         }
@@ -274,7 +282,7 @@ mod tests {
     fn the_longest_name_keeps_the_end_of_the_longest_origin() {
         let slot = Memory::new();
         let origin = format!("file:///{}/main.ts:12:28", "é".repeat(2000));
-        register(&slot, 1, &segment(&"n".repeat(255), &origin));
+        register(&slot, 1, 2, &segment(&"n".repeat(255), &origin));
         let entry = read(&slot).unwrap();
         assert_eq!(entry.segment.name.len(), 255);
         assert!(entry.segment.origin.starts_with('…') && entry.segment.origin.ends_with("/main.ts:12:28"), "{entry:?}");
@@ -287,10 +295,10 @@ mod tests {
         let mut seen = std::collections::BTreeSet::new();
         for stores in 0.. {
             let slot = Memory::new();
-            register(&slot, 1, &old);
+            register(&slot, 1, 3, &old);
             slot.left.set(stores);
             clear(&slot);
-            announce(&slot, 2, &new.name, new.size, &new.origin);
+            announce(&slot, 2, 4, &new.name, new.size, &new.origin);
             identify(&slot, 2, identity);
             let is_done = slot.left.get() > 0;
             match read(&slot) {

@@ -392,7 +392,7 @@ fn create_owned(
 ) -> Result<(sys::Mapping, Identity)> {
     let bytes = size.get() as u64;
     let mode = (options.mode, options.umask);
-    if options.name.is_none()
+    if (options.name.is_none() || sys::ANNOUNCES_CHOSEN_NAMES)
         && let Some(ticket) = tracker::announce(name, bytes, &options.origin)?
     {
         let segment = sys::create_announced(name, size, mode, &options.memory, &mut |raw, _| initialize(raw));

@@ -1,5 +1,5 @@
 //! What a segment guarantees on every system: the conformance suite of the backends. What only Linux guarantees is in
-//! `segment_linux.rs`.
+//! `segment_unix.rs` and `segment_linux.rs`.
 
 mod common;
 
@@ -19,7 +19,7 @@ const EEXIST: Option<i32> = if cfg!(unix) { Some(17) } else { None };
 
 /// The possible sizes of a segment that was created with `size` bytes.
 fn sizes_of(size: usize) -> RangeInclusive<usize> {
-    if cfg!(any(target_os = "linux", windows)) {
+    if cfg!(any(backend = "unix", target_os = "linux", windows)) {
         size..=size
     } else {
         size..=round_up_to_page(size, page_size()).unwrap()
@@ -267,7 +267,7 @@ fn allowing_foreign_segments_is_accepted_on_every_system() {
     assert!(Segment::attach(segment.name(), options).is_ok());
 }
 
-#[cfg(not(any(backend = "linux", all(backend = "windows", not(backend = "portable")))))]
+#[cfg(not(any(backend = "unix", all(backend = "windows", not(backend = "portable")))))]
 #[test]
 fn read_only_attachment_is_refused_where_a_stray_write_could_not_be_kept_from_others() {
     let segment = fresh(100);

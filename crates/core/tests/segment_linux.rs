@@ -1,6 +1,4 @@
-//! What a segment guarantees only on Linux, where segments are files. With the crate `shared_memory` and on macOS,
-//! segments are visible before they are complete, reserve no memory, have no copy-on-write, and cannot be told apart by
-//! identity if they have the same name.
+//! What a segment guarantees only on Linux, where segments are files.
 #![cfg(backend = "linux")]
 
 mod common;
@@ -9,68 +7,20 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::os::unix::net::UnixListener;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 use std::time::Duration;
 
-use common::{Temporary, attach, detached, exists, fresh, load, random, refused, store, watchdog};
-use rustix::fs::{CWD, FileType, Mode, chown, mknodat};
-use rustix::process::{Uid, geteuid, umask};
+use common::{Temporary, attach, detached, exists, fresh, random, refused, watchdog};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::umask;
 use shareable_core::{Access, AttachOptions, CreateOptions, Foreign, Kind, Name, Segment, Umask, stale};
 
 const READ_ONLY: AttachOptions = AttachOptions { access: Access::ReadOnly, foreign: Foreign::Refuse };
 
 fn path(name: &Name) -> String {
     format!("/dev/shm/{name}")
-}
-
-#[test]
-fn a_segment_cannot_be_attached_to_before_it_is_complete() {
-    const ROUNDS: u64 = 1000;
-    const WORDS: usize = 512;
-    let _watchdog = watchdog();
-    let name = random();
-    let seen = AtomicU64::new(0);
-    thread::scope(|scope| {
-        let _end = LetGo(&seen);
-        scope.spawn(|| {
-            for round in 1..=ROUNDS {
-                let filled = Segment::create_with(8 * WORDS, &detached(Some(&name)), |bytes| {
-                    for word in bytes.words(0..8 * WORDS).unwrap() {
-                        word.store(round, Relaxed);
-                    }
-                    Ok(())
-                });
-                let segment = Temporary(filled.unwrap());
-                while seen.load(Acquire) < round {
-                    thread::yield_now();
-                }
-                segment.unlink().unwrap();
-            }
-        });
-        while seen.load(Relaxed) < ROUNDS {
-            match attach(&name) {
-                Ok(segment) => {
-                    let bytes = segment.mapping().bytes().unwrap();
-                    assert_eq!(bytes.len(), 8 * WORDS);
-                    let round = load(&segment, 0);
-                    assert!(bytes.words(0..8 * WORDS).unwrap().iter().all(|word| word.load(Relaxed) == round));
-                    seen.store(round, Release);
-                }
-                Err(e) => assert_eq!(e.kind(), Kind::NotFound, "{e}"),
-            }
-        }
-    });
-}
-
-/// Lets the other thread continue when an assertion fails.
-struct LetGo<'a>(&'a AtomicU64);
-
-impl Drop for LetGo<'_> {
-    fn drop(&mut self) {
-        self.0.store(u64::MAX, Release);
-    }
 }
 
 #[test]
@@ -118,34 +68,6 @@ fn a_segment_holds_no_descriptor() {
     drop(attached);
 }
 
-#[test]
-fn a_read_only_attachment_sees_what_others_write_and_keeps_its_own_writes() {
-    let writer = fresh(100);
-    let reader = Segment::attach(writer.name(), READ_ONLY).unwrap();
-    assert_eq!(reader.access(), Access::ReadOnly);
-    store(&writer, 0, 1);
-    assert_eq!(load(&reader, 0), 1);
-    store(&reader, 0, 2);
-    assert_eq!((load(&reader, 0), load(&writer, 0)), (2, 1));
-}
-
-#[test]
-fn another_users_segment_is_refused_unless_allowed() {
-    if !geteuid().is_root() {
-        eprintln!("skipped: only root can give a file away");
-        return;
-    }
-    let segment = fresh(100);
-    chown(path(segment.name()), Some(Uid::from_raw(1)), None).unwrap();
-    let error = refused(attach(segment.name()));
-    assert_eq!(error.kind(), Kind::Access);
-    assert!(error.message().contains("another user"), "{error}");
-    assert!(refused(Segment::attach(segment.name(), READ_ONLY)).message().contains("another user"));
-    for access in [Access::ReadWrite, Access::ReadOnly] {
-        assert!(Segment::attach(segment.name(), AttachOptions { access, foreign: Foreign::Allow }).is_ok());
-    }
-}
-
 /// A file in /dev/shm that is not a segment.
 struct Intruder(Name);
 
@@ -184,37 +106,6 @@ fn links_pipes_folders_and_sockets_are_not_segments() {
         assert_eq!(refused(Segment::create(100, &detached(Some(name)))).kind(), Kind::Exists);
         assert!(fs::symlink_metadata(path(name)).is_ok(), "it is left alone");
     }
-}
-
-#[test]
-fn unlink_leaves_a_newer_segment_of_the_name_alone() {
-    let first = fresh(100);
-    let attached = attach(first.name()).unwrap();
-    first.unlink().unwrap();
-    let second = Temporary(Segment::create(100, &detached(Some(first.name()))).unwrap());
-    for segment in [&first.0, &attached] {
-        let error = refused(segment.unlink());
-        assert_eq!((error.kind(), error.errno()), (Kind::NotFound, Some(2)));
-        assert!(error.message().contains("another segment"), "{error}");
-    }
-    assert!(exists(second.name()));
-    attach(second.name()).unwrap().unlink().unwrap();
-}
-
-#[test]
-fn the_addresses_of_a_closed_segment_read_as_zeros_and_writes_reach_no_process() {
-    let segment = fresh(100);
-    let other = attach(segment.name()).unwrap();
-    store(&segment, 0, 5);
-    let alias = segment.mapping().start().cast::<AtomicU64>();
-    // SAFETY: the mapping has 100 bytes at a page's start and lives until `segment` drops, at the end of the test;
-    // every access to it is atomic.
-    let alias = unsafe { alias.as_ref() };
-    assert_eq!(alias.load(Relaxed), 5);
-    segment.close();
-    assert_eq!(alias.load(Relaxed), 0);
-    alias.store(6, Relaxed);
-    assert_eq!((alias.load(Relaxed), load(&other, 0)), (6, 5));
 }
 
 #[test]

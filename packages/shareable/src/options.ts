@@ -22,6 +22,7 @@ export interface CreateOptions {
   sparse?: boolean | undefined;
   /**
    * Permission bits, 0 to 0o777. As with any file, the process's umask takes bits away, unless {@link exactMode} is set.
+   * macOS ignores the umask: the mode is always exact there.
    * Default: 0o600, this user only. Windows has no such bits.
    */
   mode?: number | undefined;
@@ -41,7 +42,7 @@ export interface Abortable {
 /** How to attach to a segment. */
 export interface AttachOptions {
   /**
-   * Whether to keep this process's writes out of the segment. Default: false. Not on macOS (`ERR_SHM_UNSUPPORTED`).
+   * Whether to keep this process's writes out of the segment. Default: false.
    *
    * Do not write through such an attachment: JavaScript has no read-only buffers, so a write does not throw. It stays in
    * this process, and from then on this attachment no longer sees what others write to the same memory page (4096 bytes).

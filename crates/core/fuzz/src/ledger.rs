@@ -17,9 +17,9 @@ pub fn run(data: &[u8]) {
     let Some(entry) = ledger::read(&slot) else { return };
     assert!(!entry.segment.name.is_empty() && entry.segment.name.len() <= 255);
     let other = [const { AtomicU64::new(0) }; WORDS];
-    ledger::announce(&other, entry.turn, &entry.segment.name, entry.segment.size, &entry.segment.origin);
+    ledger::announce(&other, entry.turn, entry.created, &entry.segment.name, entry.segment.size, &entry.segment.origin);
     let announced = ledger::read(&other).expect("what was announced is there");
-    assert_eq!((announced.turn, announced.is_live), (entry.turn, false));
+    assert_eq!((announced.turn, announced.created, announced.is_live), (entry.turn, entry.created, false));
     ledger::identify(&other, entry.turn, entry.segment.identity);
     let registered = ledger::read(&other).expect("what was registered is there");
     assert_eq!(registered.segment.name, entry.segment.name);

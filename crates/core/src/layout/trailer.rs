@@ -115,7 +115,7 @@ pub fn begin(words: &[AtomicU64; WORDS], trailer: &Trailer) {
     words[1].store(MAKING, Release);
 }
 
-/// Says that the segment is complete. Whoever reads that also sees every earlier store of this process.
+/// Says that the segment is complete. A process that reads that also sees every earlier store of this one.
 pub fn complete(words: &[AtomicU64; WORDS]) {
     words[1].store(READY, Release);
 }

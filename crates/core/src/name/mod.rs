@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(backend = "macos")))]
     fn names_of_posix_semaphores_are_refused() {
         let error = Name::new("sem.mine").unwrap_err();
         assert_eq!(error.kind(), Kind::InvalidValue);

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::protocol::{Frame, Registration};
 use super::{DETAILED_ROLE, ROLE, SILENT_ROLE, Warnings};
@@ -95,7 +95,7 @@ pub(crate) fn register(segment: Registration) -> Result<()> {
     let user = sys::effective_user();
     if let Some(books) = client.books(user)? {
         let (slot, turn) = books.take()?;
-        ledger::register(books.ledger.slot(slot), turn, &segment);
+        ledger::register(books.ledger.slot(slot), turn, now(), &segment);
         client.segments.insert(identity, (user, Record::Noted(slot)));
         return Ok(());
     }
@@ -112,8 +112,14 @@ pub(crate) fn announce(name: &Name, size: u64, origin: &str) -> Result<Option<Ti
     let user = sys::effective_user();
     let Some(books) = client.books(user)? else { return Ok(None) };
     let (slot, turn) = books.take()?;
-    ledger::announce(books.ledger.slot(slot), turn, name.as_str(), size, origin);
+    ledger::announce(books.ledger.slot(slot), turn, now(), name.as_str(), size, origin);
     Ok(Some(Ticket { user, slot, turn }))
+}
+
+/// Returns the time in microseconds since 1970.
+fn now() -> u64 {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// Records which segment has the announced name.
@@ -354,7 +360,7 @@ mod tests {
             let (slot, turn) = books.take().unwrap();
             assert_eq!(turn, number);
             assert!(!alive.contains(&slot), "slot {slot} is in use");
-            ledger::announce(books.ledger.slot(slot), turn, "psm_million", 1, "");
+            ledger::announce(books.ledger.slot(slot), turn, 1, "psm_million", 1, "");
             alive.push_back(slot);
         }
         assert_eq!((books.fresh, books.ledger.len()), (ALIVE + 1, slots));

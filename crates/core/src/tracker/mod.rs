@@ -62,22 +62,26 @@ impl Shared {
         self.0.watch();
     }
 
-    /// Unlinks every segment that still exists, oldest first, and returns them. See [`Ledger::clean`].
+    /// Unlinks every segment that still exists, oldest first, and returns them. See [`Ledger::clean`]. Also removes the
+    /// ledger, where it is a file.
     #[must_use]
     pub fn clean(&self) -> Vec<Registration> {
         let mut entries: Vec<_> = (1..self.0.len()).filter_map(|slot| crate::ledger::read(self.0.slot(slot))).collect();
         entries.sort_unstable_by_key(|entry| entry.turn);
-        entries
+        let owner = crate::ledger::owner(self.0.slot(0));
+        let unlinked = entries
             .into_iter()
             .filter(|crate::ledger::Entry { is_live, segment, .. }| {
                 if *is_live {
                     sys::unlink_registered(&segment.name, segment.identity)
                 } else {
-                    sys::unlink_announced(&segment.name)
+                    sys::unlink_announced(&segment.name, owner)
                 }
             })
             .map(|entry| entry.segment)
-            .collect()
+            .collect();
+        self.0.remove();
+        unlinked
     }
 }
 

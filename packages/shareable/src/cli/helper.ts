@@ -47,7 +47,7 @@ export interface About {
 }
 
 /** Whether segments can be listed on this system at all. */
-export const canList = process.platform === 'linux' || process.platform === 'win32';
+export const canList = ['linux', 'darwin', 'win32'].includes(process.platform);
 
 /** Whether segments are on a mount of their own. */
 export const hasMount = process.platform === 'linux';

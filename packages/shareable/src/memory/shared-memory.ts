@@ -123,7 +123,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   readonly type = 'SharedMemory';
   /** The segment's name, without a leading slash. */
   readonly name: string;
-  /** Its size in bytes: as requested on Linux and Windows, in whole pages on macOS. */
+  /** Its size in bytes: as requested; CPython's segments have whole pages on macOS and Windows. */
   readonly size: number;
   /** The size of the mapping in bytes: {@link size} rounded up to whole pages. */
   readonly mappedSize: number;
@@ -197,7 +197,6 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    *
    * @throws {SegmentNotFoundError} `ENOENT` when there is no such segment
    * @throws {SegmentAccessError} `EACCES` or `EPERM` when its mode or owner does not allow it, or the name belongs to something else
-   * @throws {SharedMemoryError} `ERR_SHM_UNSUPPORTED` for `readOnly` on macOS
    */
   static attach(target: string | SharedMemoryHandle, options?: AttachOptions): SharedMemory {
     const name = checkTarget(target, 'SharedMemory');

@@ -121,6 +121,10 @@ impl Ledger {
         unsafe { &*word.cast() }
     }
 
+    /// The memory is gone with its last process.
+    #[allow(clippy::unused_self, reason = "macOS has a file to remove")]
+    pub(crate) fn remove(&self) {}
+
     /// In a tracker: makes the kernel mark that word when this thread ends, set_robust_list(2).
     pub(crate) fn watch(&self) {
         // The kernel reads both when the thread ends.

@@ -36,6 +36,10 @@ impl Ledger {
         match self.0 {}
     }
 
+    pub(crate) fn remove(&self) {
+        match self.0 {}
+    }
+
     pub(crate) fn watch(&self) {
         match self.0 {}
     }

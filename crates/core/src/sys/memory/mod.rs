@@ -1,7 +1,7 @@
 //! Segments and their mappings.
 //!
 //! - Linux: files of the tmpfs at `/dev/shm`, created without a name and linked when complete (`linux`, `unix`).
-//! - macOS: POSIX shared memory objects (`macos`, `unix`).
+//! - macOS: POSIX shared memory objects with a trailer (`macos`, `unix`).
 //! - Windows: files, and named sections of them (`windows`).
 //! - For tests on all three: the crate `shared_memory` (`portable`).
 //! - Any other system: errors (`unsupported`).
@@ -12,6 +12,7 @@ use std::ptr::NonNull;
 use std::time::Duration;
 
 use super::{Loss, Os};
+use crate::ledger::Owner;
 use crate::{Access, Foreign, Identity, Lifetime, Memory, Name, Result, Umask};
 
 #[cfg(backend = "linux")]
@@ -29,18 +30,20 @@ pub(in crate::sys) mod windows;
 
 #[cfg(backend = "linux")]
 pub(in crate::sys) use linux as os;
+#[cfg(backend = "linux")]
+use linux::segments as platform;
 #[cfg(backend = "macos")]
-pub(in crate::sys) use macos as os;
+use macos as os;
+#[cfg(backend = "macos")]
+use macos as platform;
 #[cfg(backend = "portable")]
 use portable as platform;
-#[cfg(backend = "unix")]
-use unix as platform;
 #[cfg(backend = "unsupported")]
 use unsupported as platform;
 #[cfg(all(backend = "windows", not(backend = "portable")))]
 use windows as platform;
 
-pub(crate) use platform::{Draft, Hold, LOSSES, Mapping};
+pub(crate) use platform::{ANNOUNCES_CHOSEN_NAMES, Draft, Hold, LOSSES, Mapping};
 #[cfg(backend = "linux")]
 pub(in crate::sys) use unix::failed;
 
@@ -113,8 +116,8 @@ supplied! {
         /// `Exists` when the name was taken meanwhile, and other errors of the system.
         fn publish(draft: Draft, name: &Name) -> Result<()>;
 
-        /// Creates a segment as `create` does, under a random name that the tracker knows already. Does not hide the
-        /// segment meanwhile.
+        /// Creates an owned segment as `create` does, under a name that the tracker knows already: a random one, or any
+        /// name where [`ANNOUNCES_CHOSEN_NAMES`]. Does not hide the segment meanwhile.
         ///
         /// # Errors
         /// As for `create`.
@@ -147,9 +150,9 @@ supplied! {
         /// Does the same for a tracker. Returns whether it removed anything.
         fn unlink_registered(name: &str, identity: Identity) -> bool;
 
-        /// Removes a random name for a tracker. Only its process can have used that name. Returns whether it removed
-        /// anything.
-        fn unlink_announced(name: &str) -> bool;
+        /// Removes a name for a tracker: a random one, which only its process can have used, or one that its process, the
+        /// dead `owner`, was about to create. Returns whether it removed anything.
+        fn unlink_announced(name: &str, owner: Option<Owner>) -> bool;
 
         /// Returns whether the name still belongs to that segment, as far as an identity shows.
         fn is_linked(name: &Name, identity: Identity) -> bool;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::BeforePublish;
 use super::Region;
+use crate::ledger::Owner;
 use crate::sys::{Loss, fault};
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Memory, Name, Result, Umask};
 
@@ -115,7 +116,9 @@ pub(crate) fn create_announced(
     Err(unsupported(name))
 }
 
-pub(crate) fn unlink_announced(_name: &str) -> bool {
+pub(crate) const ANNOUNCES_CHOSEN_NAMES: bool = false;
+
+pub(crate) fn unlink_announced(_name: &str, _: Option<Owner>) -> bool {
     false
 }
 

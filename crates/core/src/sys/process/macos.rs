@@ -1,10 +1,13 @@
 //! macOS: sockets that are marked after they are created, and a spawn that passes on nothing else.
 
 use std::os::fd::OwnedFd;
+use std::ptr;
 
+use rustix::event::kqueue::{Event, EventFilter, EventFlags, ProcessEvents, kevent, kqueue};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::net::sockopt::set_socket_nosigpipe;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
+use rustix::process::getppid;
 
 /// Does not wait for room; [`socket_pair`] takes care of broken pipes.
 pub(in crate::sys) const SEND_AT_ONCE: SendFlags = SendFlags::DONTWAIT;
@@ -33,5 +36,23 @@ pub(in crate::sys) const SPAWN_FLAGS: libc::c_short =
 /// infinite.
 pub(in crate::sys) const MOST_DESCRIPTORS: Option<u64> = Some(10_240);
 
-/// The end of the connection is the only proof on macOS.
-pub(crate) fn wait_for_starter() {}
+/// See [`crate::process::wait_for_starter`]. Our starter is our parent as long as it lives; then process 1 is.
+pub(crate) fn wait_for_starter() {
+    let Some(starter) = getppid().filter(|parent| !parent.is_init()) else { return };
+    let Ok(queue) = kqueue() else { return };
+    let exit = EventFilter::Proc { pid: starter, flags: ProcessEvents::EXIT };
+    let watch = [Event::new(exit, EventFlags::ADD | EventFlags::ONESHOT, ptr::null_mut())];
+    // SAFETY: the event is about a process, not about a descriptor that could be closed meanwhile.
+    if unsafe { kevent(&queue, &watch, &mut [] as &mut [Event], None) }.is_err() {
+        return;
+    }
+    // The second check detects that the number was reused before it was watched.
+    while getppid() == Some(starter) {
+        let mut events = Vec::with_capacity(1);
+        // SAFETY: as above.
+        match unsafe { kevent(&queue, &[], rustix::buffer::spare_capacity(&mut events), None) } {
+            Err(Errno::INTR) => {}
+            _ => return,
+        }
+    }
+}

@@ -12,9 +12,9 @@ use crate::Identity;
 mod child;
 #[cfg(backend = "linux")]
 mod handle;
-#[cfg(backend = "linux")]
+#[cfg(all(backend = "unix", target_os = "linux"))]
 pub(in crate::sys) mod linux;
-#[cfg(backend = "macos")]
+#[cfg(all(backend = "unix", target_os = "macos"))]
 pub(in crate::sys) mod macos;
 #[cfg(backend = "unix")]
 mod number;
@@ -25,9 +25,9 @@ mod unsupported;
 #[cfg(all(backend = "windows", not(backend = "portable")))]
 mod windows;
 
-#[cfg(backend = "linux")]
+#[cfg(all(backend = "unix", target_os = "linux"))]
 pub(in crate::sys) use linux as os;
-#[cfg(backend = "macos")]
+#[cfg(all(backend = "unix", target_os = "macos"))]
 pub(in crate::sys) use macos as os;
 
 #[cfg(backend = "portable")]

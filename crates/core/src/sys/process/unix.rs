@@ -70,7 +70,7 @@ impl Supervised for Helper {
         // Node marks its own standard error close-on-exec; a copy that the spawn makes is not.
         let input = copy(&theirs)?;
         let errors = copy(rustix::stdio::stderr()).ok();
-        let ledger = ledger.map(shared).transpose()?;
+        let ledger = ledger.map(copy).transpose()?;
         let actions = Actions::stdio(&input, errors.as_ref(), ledger.as_ref())?;
         let mut pid = 0;
         // SAFETY: `attributes` and `actions` are initialized, `arguments` and `environment` end in a null pointer, and
@@ -140,18 +140,6 @@ pub(crate) fn at_exit(f: extern "C" fn()) {
 /// Returns a copy above the descriptors of a helper, so that no step of the spawn overwrites what a later one needs.
 fn copy(file: impl AsFd) -> io::Result<OwnedFd> {
     Ok(rustix::io::fcntl_dupfd_cloexec(file, FIRST_FREE)?)
-}
-
-/// The ledger for a helper.
-#[cfg(backend = "linux")]
-fn shared(ledger: &Ledger) -> io::Result<OwnedFd> {
-    copy(ledger)
-}
-
-/// There are no ledgers on this system.
-#[cfg(not(backend = "linux"))]
-fn shared(_: &Ledger) -> io::Result<OwnedFd> {
-    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// posix_spawn returns errors as values.

@@ -2,7 +2,8 @@
 //!
 //! - Linux: a seat is a lock on one byte of the segment's file, and participants sleep in the kernel's futex (`futex`).
 //! - macOS, Windows: a seat is an entry of a table in the segment, which names a process by its number and its start
-//!   time (`pids`). On Windows, sleepers wait for named semaphores (`semaphore`); on macOS they check at growing intervals
+//!   time (`pids`). On Windows, sleepers wait for named semaphores (`semaphore`); on macOS they sleep in the kernel
+//!   (`address`). Elsewhere they check at growing intervals
 //!   (`poll`).
 
 use std::fmt::Debug;
@@ -12,6 +13,8 @@ use std::time::Duration;
 use super::Os;
 use crate::{Identity, Name, Result};
 
+#[cfg(backend = "macos")]
+mod address;
 #[cfg(backend = "linux")]
 mod futex;
 #[cfg(not(backend = "linux"))]
@@ -21,13 +24,15 @@ mod poll;
 #[cfg(all(backend = "windows", not(backend = "portable")))]
 mod semaphore;
 
+#[cfg(backend = "macos")]
+use address as platform;
 #[cfg(backend = "linux")]
 use futex as platform;
 #[cfg(backend = "linux")]
 pub(crate) use futex::{Seat, TABLE};
 #[cfg(not(backend = "linux"))]
 pub(crate) use pids::{Seat, TABLE};
-#[cfg(not(any(backend = "linux", all(backend = "windows", not(backend = "portable")))))]
+#[cfg(not(any(backend = "unix", all(backend = "windows", not(backend = "portable")))))]
 use poll as platform;
 #[cfg(all(backend = "windows", not(backend = "portable")))]
 use semaphore as platform;

@@ -1,9 +1,9 @@
 //! Seats in a table in the lock's own segment: each contains the number of its process and a digest of that process's
 //! start time. The participants need not have the same folder, environment variable or user.
 //!
-//! A participant takes a seat by one compare-and-swap of its entry, from free or from a process that has ended. If the
-//! system does not report whether a process has ended, it counts as alive: a lock whose holder cannot be examined is
-//! never recovered.
+//! A participant takes a seat by one compare-and-swap of its entry, from free or from a process that has ended. A process
+//! cannot take part if the system does not tell it whether another participant has ended. If the system stops to tell that
+//! later, the other counts as alive: a lock whose holder cannot be examined is never recovered.
 //!
 //! ```text
 //! table  = identifier:u64 numbering:u64 entry[1..=1000]     at byte 512 of the lock's segment
@@ -68,6 +68,12 @@ impl Seating for Seat {
         }
         if !is_or_becomes(&table[1], numbering) {
             return Err(refused(name, "its other participants are in another process namespace"));
+        }
+        if let Some(pid) = unexaminable(table) {
+            return Err(refused(
+                name,
+                &format!("the system does not report whether its participant, process {pid}, lives"),
+            ));
         }
         for number in seats_from((first % (SEATS + 1)).max(1)) {
             if claim(&table[at(number)], own) {
@@ -152,6 +158,12 @@ fn has_ended(entry: u64) -> bool {
         Life::Over => true,
         Life::Unknown => false,
     }
+}
+
+/// Returns a process that has a seat, and of which the system does not report whether it has ended.
+fn unexaminable(table: &[AtomicU64]) -> Option<u32> {
+    let pids = table[FIRST..].iter().map(|entry| entry.load(Acquire)).filter(|&entry| entry != 0);
+    pids.map(|entry| (entry >> 32) as u32).find(|&pid| life_of(pid) == Life::Unknown)
 }
 
 /// Takes an entry that is free or belongs to an ended process. Returns `false` when a process has it, or may have it.

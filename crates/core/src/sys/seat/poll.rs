@@ -1,9 +1,12 @@
-//! Sleep by checking at growing intervals, for systems on which this library cannot sleep on shared memory.
+//! Sleep by checking at growing intervals, for systems on which this library cannot sleep on shared memory, or not on
+//! several words.
 
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Acquire;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+#[cfg(not(backend = "macos"))]
+use std::time::SystemTime;
+use std::time::{Duration, Instant};
 
 /// The shortest and the longest pause between two checks.
 const PAUSES: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(1));
@@ -25,15 +28,18 @@ pub(crate) fn wait(words: &[(&AtomicU32, u32)], timeout: Duration) -> bool {
 }
 
 /// Wakes no thread: sleepers check by themselves.
+#[cfg(not(backend = "macos"))]
 pub(crate) fn wake_one(_: &AtomicU32) -> bool {
     false
 }
 
 /// As [`wake_one`].
+#[cfg(not(backend = "macos"))]
 pub(crate) fn wake_all(_: &AtomicU32) {}
 
 /// The standard library has no clock that all processes share and that never goes back. When this clock is set, waiters
 /// count as older or younger than they are.
+#[cfg(not(backend = "macos"))]
 pub(crate) fn clock() -> Duration {
     SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()
 }

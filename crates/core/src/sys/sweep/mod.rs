@@ -8,15 +8,19 @@ use crate::{Identity, Name};
 
 #[cfg(backend = "linux")]
 mod linux;
-#[cfg(not(any(backend = "linux", all(backend = "windows", not(backend = "portable")))))]
+#[cfg(not(any(backend = "unix", all(backend = "windows", not(backend = "portable")))))]
 mod none;
+#[cfg(backend = "macos")]
+mod registry;
 #[cfg(all(backend = "windows", not(backend = "portable")))]
 mod windows;
 
 #[cfg(backend = "linux")]
 use linux as platform;
-#[cfg(not(any(backend = "linux", all(backend = "windows", not(backend = "portable")))))]
+#[cfg(not(any(backend = "unix", all(backend = "windows", not(backend = "portable")))))]
 use none as platform;
+#[cfg(backend = "macos")]
+use registry as platform;
 #[cfg(all(backend = "windows", not(backend = "portable")))]
 use windows as platform;
 
@@ -46,7 +50,7 @@ pub enum Fate {
 
 /// What prevents this process from using a name for its own segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "only Linux and Windows tell whether an owner is dead")]
+#[allow(dead_code, reason = "some systems do not tell whether an owner is dead")]
 pub(crate) enum Standing {
     /// Nothing any more: the segment of a dead owner was removed.
     Free,

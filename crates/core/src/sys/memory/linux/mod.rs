@@ -14,16 +14,26 @@ use rustix::io::{Errno, retry_on_intr};
 use rustix::process::Resource;
 
 use super::unix::failed;
-use super::unix::in_place::InPlace;
 use super::unix::seldom::Seldom;
 use crate::sys::fault;
 use crate::sys::limits::{self, MemoryLimit};
 use crate::{Access, Error, Identity, Kind, Lifetime, Memory, Name, Result};
+use in_place::InPlace;
 
+mod in_place;
 pub(in crate::sys) mod mark;
 mod mount;
+pub(in crate::sys) mod segments;
 
 pub(in crate::sys) const MAPS_COPY_ON_WRITE: bool = true;
+
+/// What the kernel raises for a page that is not available.
+pub(in crate::sys) const SIGNALS: &[i32] = &[libc::SIGBUS];
+
+/// Returns whether the signal means that a page is not available.
+pub(in crate::sys) fn is_fault(_signal: i32, code: i32) -> bool {
+    code == libc::BUS_ADRERR
+}
 
 pub(in crate::sys) const MOUNT: &str = "/dev/shm";
 

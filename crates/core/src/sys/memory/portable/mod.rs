@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use shared_memory::{Shmem, ShmemError};
 
+use crate::ledger::Owner;
 use crate::sys::memory::BeforePublish;
 use crate::sys::memory::Region;
 use crate::sys::{Loss, fault};
@@ -174,6 +175,9 @@ pub(crate) fn attach_within(
     }
 }
 
+/// Without a ledger, nothing is announced.
+pub(crate) const ANNOUNCES_CHOSEN_NAMES: bool = false;
+
 /// Announcing does nothing on these systems.
 pub(crate) fn create_announced(
     name: &Name,
@@ -186,7 +190,7 @@ pub(crate) fn create_announced(
 }
 
 /// As for [`create_announced`].
-pub(crate) fn unlink_announced(_: &str) -> bool {
+pub(crate) fn unlink_announced(_: &str, _: Option<Owner>) -> bool {
     false
 }
 

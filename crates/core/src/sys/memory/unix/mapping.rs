@@ -14,7 +14,7 @@ use super::sigbus::{self, Watch};
 use super::zeros;
 use crate::Access;
 use crate::sys::Loss;
-use crate::sys::memory::Region;
+use crate::sys::memory::{Region, os};
 
 #[derive(Debug)]
 pub(crate) struct Mapping {
@@ -42,19 +42,22 @@ impl Mapping {
             Access::ReadWrite => options.map_raw(file)?,
             // A JavaScript engine cannot make an ArrayBuffer read-only, and a write to a page without permission kills
             // the process. Copy-on-write keeps a stray write in this process. No swap is reserved for such writes.
-            Access::ReadOnly => {
+            Access::ReadOnly if os::MAPS_COPY_ON_WRITE => {
                 // SAFETY: `map_copy` requires that the caller expects the file to change. The map is turned into a raw
                 // one at once, so no Rust reference to its bytes is ever made.
                 unsafe { options.no_reserve_swap().map_copy(file) }?.into()
             }
+            // The watch copies a page when a write to it fails.
+            Access::ReadOnly => options.map_raw_read_only(file)?,
         };
-        let watch = sigbus::watch(map.as_ptr().expose_provenance(), map.len(), is_sparse);
+        let watch = sigbus::watch(map.as_ptr().expose_provenance(), map.len(), is_sparse, access);
         let (map, place) = (ManuallyDrop::new(map), ManuallyDrop::new(place));
         Ok(Self { map, is_kept: AtomicBool::new(false), watch, place })
     }
 }
 
-// SAFETY: the value holds the range until it drops, mapped readable and writable; `retire` replaces its pages in place.
+// SAFETY: the value holds the range until it drops, mapped readable and writable; `retire` replaces its pages in place. A
+// page of a read-only mapping becomes writable, and a copy, when the first write to it fails.
 unsafe impl Region for Mapping {
     fn start(&self) -> NonNull<u8> {
         NonNull::new(self.map.as_mut_ptr()).expect("mmap never places a mapping at address zero")
@@ -65,7 +68,7 @@ unsafe impl Region for Mapping {
     }
 
     /// Maps the first page a second time, from the first mapping, without a descriptor.
-    #[cfg(target_os = "linux")]
+    #[cfg(backend = "linux")]
     fn hold(&self) -> Option<Hold> {
         let page = rustix::param::page_size();
         // SAFETY: with an old size of 0, mremap(2) leaves the old mapping unchanged and maps its pages once more, where
@@ -76,7 +79,7 @@ unsafe impl Region for Mapping {
     }
 
     /// There is no sweep on this system that would need it.
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(backend = "linux"))]
     fn hold(&self) -> Option<Hold> {
         None
     }

@@ -294,8 +294,11 @@ pub(crate) fn create_announced(
     create(name, size, mode, Lifetime::Owned, memory, before_publish)
 }
 
+/// Without a ledger, nothing is announced.
+pub(crate) const ANNOUNCES_CHOSEN_NAMES: bool = false;
+
 /// As for [`create_announced`].
-pub(crate) fn unlink_announced(_: &str) -> bool {
+pub(crate) fn unlink_announced(_: &str, _: Option<crate::ledger::Owner>) -> bool {
     false
 }
 

@@ -8,17 +8,17 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 mod folder;
-#[cfg(backend = "linux")]
+#[cfg(target_os = "linux")]
 mod linux;
 mod listener;
-#[cfg(backend = "macos")]
+#[cfg(target_os = "macos")]
 mod macos;
 mod server;
 mod stream;
 
-#[cfg(backend = "linux")]
+#[cfg(target_os = "linux")]
 use linux as os;
-#[cfg(backend = "macos")]
+#[cfg(target_os = "macos")]
 use macos as os;
 
 pub(crate) use listener::Listener;

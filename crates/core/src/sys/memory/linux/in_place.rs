@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::sys::memory::os;
+use super as os;
 use crate::{Memory, Name, Result};
 
 #[derive(Debug)]
