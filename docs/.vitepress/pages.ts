@@ -135,10 +135,11 @@ export function referenceSidebar(): DefaultTheme.SidebarItem[] {
   const written = JSON.parse(
     readFileSync(join(docs, 'api/typedoc-sidebar.json'), 'utf8'),
   ) as DefaultTheme.SidebarItem[];
-  return written.flatMap(({ text: main = '', link = '', items = [] }) => [
-    { text: main, link, items: withErrorsApart(items.filter((item) => item.link === undefined)) },
-    ...items.flatMap(({ text, link: entry, items: members = [] }) =>
+  return written.flatMap(({ text: main = '', link = '', items = [] }) => {
+    const own = { text: main, link, items: withErrorsApart(items.filter((item) => item.link === undefined)) };
+    const others = items.flatMap(({ text, link: entry, items: members = [] }) =>
       entry === undefined ? [] : [{ text: `${main}/${text}`, link: entry, items: members, collapsed: true }],
-    ),
-  ]);
+    );
+    return [own as DefaultTheme.SidebarItem].concat(others);
+  });
 }
