@@ -64,7 +64,7 @@ function checkPlatform(target: string, packed: Packed): void {
   check(files.find(({ path }) => path === helper)?.isExecutable === true, `${name}: ${helper} is not executable`);
   const index = readFileSync(join(folderOf(target), 'index.js'), 'utf8');
   for (const path of [addon, helper])
-    check(index.includes(`__dirname + '/${path}'`), `${name}: its index.js does not name ${path}`);
+    check(index.includes(`path.join(__dirname, '${path}')`), `${name}: its index.js does not name ${path}`);
   for (const [path, limit] of [
     [addon, LIMITS.addon],
     [helper, LIMITS.helper],

@@ -34,6 +34,7 @@ const GROUPS: readonly Group[] = [
   {
     title: 'Guides',
     pages: {
+      loading: 'Loading',
       recipes: 'Recipes',
       containers: 'Containers and hosts',
       observability: 'Observability',

@@ -22,6 +22,22 @@ beforeAll(async () => {
 
 afterAll(() => folder[Symbol.dispose]());
 
+/** Projects as users have them: their files, and what is in tsconfig.json. */
+const projects: [name: string, files: string[], options: object][] = [
+  ['module node16, an ES module and CommonJS', ['typed.mts', 'typed.cts'], { module: 'node16' }],
+  [
+    'module nodenext without @types/node',
+    ['typed.mts', 'typed.cts'],
+    { module: 'nodenext', types: [], typeRoots: [], lib: ['es2022', 'esnext.disposable', 'dom'] },
+  ],
+];
+
+/** Module commonjs: TypeScript 7 has no resolution but those of Node and of bundlers. */
+const commonjs = (version: string): object =>
+  version === '5.2'
+    ? { module: 'commonjs', moduleResolution: 'node10' }
+    : { module: 'commonjs', moduleResolution: 'bundler' };
+
 describe.each([
   ['5.2', 'typescript5'],
   ['6', 'typescript6'],
@@ -68,4 +84,39 @@ describe.each([
       });
     }
   });
+
+  test.each([...projects, ['module commonjs', ['typed.ts'], commonjs(version)] as const])(
+    'checks it in a project with %s',
+    { timeout: 120_000 },
+    async (name, files, more) => {
+      const compiler = packageFolder(alias);
+      const { bin } = JSON.parse(readFileSync(join(compiler, 'package.json'), 'utf8')) as { bin: { tsc: string } };
+      const cwd = join(folder.path, 'projects', alias, name.replaceAll(/\W+/g, '-'));
+      mkdirSync(cwd, { recursive: true });
+      writeFileSync(join(cwd, 'package.json'), '{}');
+      const isTooOld = version === '5.2';
+      const compilerOptions = {
+        target: 'es2022',
+        lib: ['es2022', 'esnext.disposable'],
+        types: ['node'],
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noPropertyAccessFromIndexSignature: true,
+        skipLibCheck: false,
+        outDir: 'out',
+        rootDir: '.',
+        // TypeScript 5.2 does not know it.
+        ...(isTooOld ? {} : { isolatedDeclarations: true, declaration: true }),
+        ...more,
+      };
+      for (const file of files) writeFileSync(join(cwd, file), readFileSync(join(folder.path, 'exported.ts')));
+      writeFileSync(join(cwd, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+      const options = { cwd, env: isolated(folder.path) };
+      expect(await run([process.execPath, join(compiler, bin.tsc), '-p', '.'], options)).toEqual({
+        code: 0,
+        stdout: '',
+        stderr: '',
+      });
+    },
+  );
 });

@@ -1,7 +1,9 @@
 'use strict';
 
-// Where the binaries are. Bundlers and file tracers follow expressions of this form.
+// Where the binaries are. File tracers follow expressions of this form, and copy both files.
+const path = require('path');
+
 module.exports = {
-  addon: __dirname + '/shareable.linux-x64-musl.node',
-  helper: __dirname + '/shareable-helper',
+  addon: path.join(__dirname, 'shareable.linux-x64-musl.node'),
+  helper: path.join(__dirname, 'shareable-helper'),
 };

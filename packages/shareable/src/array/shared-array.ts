@@ -340,7 +340,11 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
     return `SharedArray(${describe(this)}, name='${this.name}'${this.shm.closed ? ', closed' : ''})`;
   }
 
-  /** What `console.log` and `util.inspect` print. */
+  /**
+   * What `console.log` and `util.inspect` print.
+   *
+   * @internal because `node:util` has no types without `@types/node`
+   */
   [inspect.custom](): string {
     if (this.shm.closed) return this.toString();
     const shown = Array.from<unknown, string>(

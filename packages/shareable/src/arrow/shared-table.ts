@@ -85,7 +85,11 @@ export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, Asy
     return `SharedTable(${columns}; ${numRows} rows, name='${this.name}'${this.shm.closed ? ', closed' : ''})`;
   }
 
-  /** What `console.log` and `util.inspect` print. */
+  /**
+   * What `console.log` and `util.inspect` print.
+   *
+   * @internal because `node:util` has no types without `@types/node`
+   */
   [inspect.custom](): string {
     return this.toString();
   }

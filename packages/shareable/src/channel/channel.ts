@@ -498,7 +498,11 @@ export class Channel<T extends {} | null = unknown & {}>
     return `Channel('${this.name}', ${state})`;
   }
 
-  /** What `console.log` and `util.inspect` print. */
+  /**
+   * What `console.log` and `util.inspect` print.
+   *
+   * @internal because `node:util` has no types without `@types/node`
+   */
   [inspect.custom](): string {
     return this.toString();
   }

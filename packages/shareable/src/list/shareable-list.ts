@@ -333,7 +333,11 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
     return `ShareableList([${this.#shm.closed ? 'closed' : this.#printItems()}], name='${this.name}')`;
   }
 
-  /** What `console.log` and `util.inspect` print. */
+  /**
+   * What `console.log` and `util.inspect` print.
+   *
+   * @internal because `node:util` has no types without `@types/node`
+   */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -322,7 +322,11 @@ export class Lock implements Disposable {
     return `Lock('${this.name}'${this.#closed ? ', closed' : this.#self.isHeld ? ', held' : ''})`;
   }
 
-  /** What `console.log` and `util.inspect` print. */
+  /**
+   * What `console.log` and `util.inspect` print.
+   *
+   * @internal because `node:util` has no types without `@types/node`
+   */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -326,7 +326,11 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
     return `SharedMemoryManager(${[where, this.#hasEnded ? 'ended' : ''].filter((part) => part !== '').join(', ')})`;
   }
 
-  /** What `console.log` and `util.inspect` print. */
+  /**
+   * What `console.log` and `util.inspect` print.
+   *
+   * @internal because `node:util` has no types without `@types/node`
+   */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -386,7 +386,11 @@ export class SharedMemory implements Disposable, AsyncDisposable {
     return `SharedMemory('${this.name}', size=${this.size}${this.#closed ? ', closed' : ''})`;
   }
 
-  /** What `console.log` and `util.inspect` print. */
+  /**
+   * What `console.log` and `util.inspect` print.
+   *
+   * @internal because `node:util` has no types without `@types/node`
+   */
   [inspect.custom](): string {
     return this.toString();
   }
