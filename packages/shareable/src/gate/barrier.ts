@@ -202,7 +202,11 @@ export class Barrier implements Disposable, AsyncDisposable {
     return this.#gate.describe(this.broken ? ', broken' : `, ${this.waiting} of ${this.parties} wait`);
   }
 
-  /** What `console.log` and `util.inspect` print. */
+  /**
+   * What `console.log` and `util.inspect` print.
+   *
+   * @internal because `node:util` has no types without `@types/node`
+   */
   [inspect.custom](): string {
     return this.toString();
   }

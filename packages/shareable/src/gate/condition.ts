@@ -203,7 +203,11 @@ export class Condition implements Disposable, AsyncDisposable {
     return this.#gate.describe('');
   }
 
-  /** What `console.log` and `util.inspect` print. */
+  /**
+   * What `console.log` and `util.inspect` print.
+   *
+   * @internal because `node:util` has no types without `@types/node`
+   */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -206,7 +206,11 @@ export class RwLock implements Disposable, AsyncDisposable {
     return this.#gate.describe(`, ${state}`);
   }
 
-  /** What `console.log` and `util.inspect` print. */
+  /**
+   * What `console.log` and `util.inspect` print.
+   *
+   * @internal because `node:util` has no types without `@types/node`
+   */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -174,7 +174,11 @@ export class Semaphore implements Disposable, AsyncDisposable {
     return this.#gate.describe(`, ${this.free} of ${this.permits} free`);
   }
 
-  /** What `console.log` and `util.inspect` print. */
+  /**
+   * What `console.log` and `util.inspect` print.
+   *
+   * @internal because `node:util` has no types without `@types/node`
+   */
   [inspect.custom](): string {
     return this.toString();
   }

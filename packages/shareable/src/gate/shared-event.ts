@@ -166,7 +166,11 @@ export class SharedEvent implements Disposable, AsyncDisposable {
     return this.#gate.describe(this.isSet ? ', set' : ', not set');
   }
 
-  /** What `console.log` and `util.inspect` print. */
+  /**
+   * What `console.log` and `util.inspect` print.
+   *
+   * @internal because `node:util` has no types without `@types/node`
+   */
   [inspect.custom](): string {
     return this.toString();
   }

@@ -276,7 +276,11 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
     return this.#gate.describe(`, version ${this.version}`);
   }
 
-  /** What `console.log` and `util.inspect` print. */
+  /**
+   * What `console.log` and `util.inspect` print.
+   *
+   * @internal because `node:util` has no types without `@types/node`
+   */
   [inspect.custom](): string {
     return this.toString();
   }
