@@ -17,7 +17,7 @@ export const platform = {
   /** A segment's name appears only when its contents are complete. */
   namesWhenComplete: isLinux || isWindows,
   /** Attachments can be read-only. Elsewhere `readOnly` fails with `ERR_SHM_UNSUPPORTED`. */
-  hasReadOnly: isLinux || isWindows,
+  hasReadOnly: isLinux || isWindows || process.platform === 'darwin',
   /** A mapped segment can be truncated. macOS and Windows refuse. */
   canTruncate: isLinux,
   /** A sweep removes what a dead tracker left, and the system lists segments. */
