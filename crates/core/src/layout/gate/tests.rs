@@ -1,3 +1,5 @@
+#![allow(clippy::large_stack_arrays, reason = "the words of a gate, which take some kilobytes with the table of seats")]
+
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
