@@ -46,7 +46,8 @@ pub(super) fn keep(identity: Identity, file: File) {
 /// Lets a tracker guard a segment too. A segment that another process has created is guarded from now on.
 pub(in crate::sys) fn share(name: &str, identity: Identity, tracker: BorrowedHandle<'_>) {
     let mut guards = guards();
-    if !guards.contains_key(&identity) {
+    let is_new = !guards.contains_key(&identity);
+    if is_new {
         // Without a guard, the tracker still removes the segment by its name.
         let Some(file) = open(name, identity) else { return };
         guards.insert(identity, Guard { file, copy: None });
@@ -60,11 +61,13 @@ pub(in crate::sys) fn share(name: &str, identity: Identity, tracker: BorrowedHan
 /// Gives a tracker a copy of a handle; `None` when the tracker has ended.
 fn copy(file: &File, process: OwnedHandle) -> Option<Copy> {
     let mut handle: HANDLE = ptr::null_mut();
+    // SAFETY: the call takes no arguments, and its result does not need closing.
+    let own = unsafe { GetCurrentProcess() };
     // SAFETY: both processes' handles and that of the file are open, and the call writes one handle to the given place,
     // which means something in the tracker only.
     let is_done = unsafe {
         DuplicateHandle(
-            GetCurrentProcess(),
+            own,
             file.as_raw_handle(),
             process.as_raw_handle(),
             &raw mut handle,

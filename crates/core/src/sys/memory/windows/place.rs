@@ -115,8 +115,13 @@ fn local_application_data() -> io::Result<PathBuf> {
 /// `text` ends in a zero and lives for `'a`.
 pub(super) unsafe fn until_zero<'a>(text: PCWSTR) -> &'a [u16] {
     let mut len = 0;
-    // SAFETY: the caller's duty: every unit up to the zero exists.
-    while unsafe { *text.add(len) } != 0 {
+    loop {
+        // SAFETY: the caller's duty: every unit up to the zero exists.
+        let unit = unsafe { text.add(len) };
+        // SAFETY: as above.
+        if unsafe { unit.read() } == 0 {
+            break;
+        }
         len += 1;
     }
     // SAFETY: the units before the zero exist, as the loop has found.

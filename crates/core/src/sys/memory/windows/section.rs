@@ -57,12 +57,11 @@ impl Section {
         let name = wide(name.as_str());
         // SAFETY: the name ends in a zero.
         let raw = unsafe { OpenFileMappingW(rights, 0, name.as_ptr()) };
-        // SAFETY: the call has opened it for this process, and no other code has it.
         if raw.is_null() {
-            Err(io::Error::last_os_error())
-        } else {
-            Ok(Self(unsafe { OwnedHandle::from_raw_handle(raw) }))
+            return Err(io::Error::last_os_error());
         }
+        // SAFETY: the call has opened it for this process, and no other code has it.
+        Ok(Self(unsafe { OwnedHandle::from_raw_handle(raw) }))
     }
 
     /// Returns its size in bytes, and whether it shows a file.
@@ -80,10 +79,12 @@ impl Section {
         if told == 0 {
             return Err(io::Error::last_os_error());
         }
+        // SAFETY: the call takes no arguments, and its result does not need closing.
+        let process = unsafe { GetCurrentProcess() };
         let mut path = [0_u16; 2];
         // A name that is too long for the room is cut off.
         // SAFETY: this process's handle is valid, and the call writes at most two units to `path`.
-        let length = unsafe { K32GetMappedFileNameW(GetCurrentProcess(), view.0.Value, path.as_mut_ptr(), 2) };
+        let length = unsafe { K32GetMappedFileNameW(process, view.0.Value, path.as_mut_ptr(), 2) };
         // SAFETY: the call takes no arguments, and reads what the call before has set for this thread.
         let is_longer =
             length == 0 && unsafe { GetLastError() } == windows_sys::Win32::Foundation::ERROR_INSUFFICIENT_BUFFER;
@@ -100,6 +101,7 @@ fn create(file: Option<&File>, size: u64, access: Access, name: Option<&Name>) -
         Access::ReadWrite => PAGE_READWRITE,
         Access::ReadOnly => PAGE_WRITECOPY,
     };
+    let low = u32::try_from(size & u64::from(u32::MAX)).unwrap_or(u32::MAX);
     // SAFETY: the file is open; the name ends in a zero. It, the attributes and the descriptor that they point to live
     // until the call returns.
     let raw: HANDLE = unsafe {
@@ -108,8 +110,8 @@ fn create(file: Option<&File>, size: u64, access: Access, name: Option<&Name>) -
             &raw const attributes,
             pages,
             (size >> 32) as u32,
-            (size & u64::from(u32::MAX)) as u32,
-            name.as_ref().map_or(ptr::null(), |name| name.as_ptr()),
+            low,
+            name.as_ref().map_or(ptr::null(), Vec::as_ptr),
         )
     };
     // SAFETY: the call takes no arguments, and reads what the call before has set for this thread.

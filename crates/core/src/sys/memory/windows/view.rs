@@ -119,10 +119,12 @@ impl Range {
             let _ = unsafe { AddVectoredExceptionHandler(1, Some(on_exception)) };
         });
         let start = self.start.as_ptr().cast::<c_void>();
+        // SAFETY: the call takes no arguments, and its result does not need closing.
+        let process = unsafe { GetCurrentProcess() };
         let mut retired = RETIRED.write().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: this process's handle is valid. The view begins at `start`, and the range stays reserved: whoever
         // accesses it meanwhile waits in the handler.
-        let is_unmapped = unsafe { (calls.unmap)(GetCurrentProcess(), start, MEM_PRESERVE_PLACEHOLDER) } != 0;
+        let is_unmapped = unsafe { (calls.unmap)(process, start, MEM_PRESERVE_PLACEHOLDER) } != 0;
         if !is_unmapped {
             return false;
         }
@@ -132,7 +134,7 @@ impl Range {
             // SAFETY: the range is a placeholder of exactly this size, which no other code knows.
             let filled = unsafe {
                 (calls.allocate)(
-                    GetCurrentProcess(),
+                    process,
                     start,
                     self.size,
                     kind | MEM_RESERVE | MEM_REPLACE_PLACEHOLDER,
@@ -209,7 +211,9 @@ unsafe extern "system" fn on_exception(info: *mut EXCEPTION_POINTERS) -> i32 {
     const CONTINUE_EXECUTION: i32 = -1;
     const CONTINUE_SEARCH: i32 = 0;
     // SAFETY: the system passes pointers to facts that live until the handler returns.
-    let record = unsafe { &*(*info).ExceptionRecord };
+    let record = unsafe { (*info).ExceptionRecord };
+    // SAFETY: as above.
+    let record = unsafe { &*record };
     if record.ExceptionCode != EXCEPTION_ACCESS_VIOLATION || record.NumberParameters < 2 {
         return CONTINUE_SEARCH;
     }

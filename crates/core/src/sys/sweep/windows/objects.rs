@@ -90,7 +90,9 @@ fn read(directory: &OwnedHandle) -> Vec<String> {
         for index in 0.. {
             // SAFETY: `room` has the alignment of an entry. The call has written entries from the beginning on, and an
             // empty one after the last.
-            let entry = unsafe { &*room.as_ptr().cast::<Entry>().add(index) };
+            let entry = unsafe { room.as_ptr().cast::<Entry>().add(index) };
+            // SAFETY: as above.
+            let entry = unsafe { &*entry };
             if entry.name.Buffer.is_null() {
                 break;
             }
