@@ -12,7 +12,7 @@ const CORE: readonly (readonly string[])[] = [
   ['error', 'identity', 'page', 'bytes', 'extent'],
   ['ownership'],
   ['mark', 'ledger'],
-  ['name'],
+  ['name', 'trailer'],
   ['sys'],
   ['mapping', 'process', 'limits', 'layout'],
   ['tracker'],

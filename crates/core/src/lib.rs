@@ -39,6 +39,7 @@ mod segment;
 pub mod stale;
 mod sys;
 pub mod tracker;
+pub mod trailer;
 
 pub use array::create_array;
 pub use bytes::SharedBytes;

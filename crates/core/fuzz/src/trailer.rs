@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use shareable_core::layout::trailer::{
+use shareable_core::trailer::{
     BYTES, Creator, Stage, Trailer, WORDS, begin, complete, identity, is_identity, read, total,
 };
 use shareable_core::{Identity, Lifetime};

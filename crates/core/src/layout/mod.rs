@@ -12,7 +12,7 @@
 //! Source: `Lib/multiprocessing/shared_memory.py`, class `ShareableList`. CPython 3.8 wrote N lengths in place of N+1
 //! offsets; its lists are told apart by their first offset, which is not 0, and refused.
 //!
-//! The modules beside it have other layouts: channels, arrays (`npy`) and the trailers of segments.
+//! The modules beside it have other layouts: channels and arrays (`npy`).
 //!
 //! Numbers are in the byte order of the machine, which is little-endian on every supported one.
 
@@ -25,7 +25,6 @@ mod format;
 pub mod gate;
 pub mod npy;
 mod scan;
-pub mod trailer;
 mod value;
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};

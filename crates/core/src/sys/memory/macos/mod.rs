@@ -4,7 +4,7 @@
 //!
 //! On Linux, the feature `macos-rules` builds all of this over a simulation of the kernel's calls.
 //!
-//! [trailer]: crate::layout::trailer
+//! [trailer]: crate::trailer
 
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
@@ -16,11 +16,11 @@ use rustix::process::geteuid;
 
 use super::BeforePublish;
 use super::unix::{failed, map};
-use crate::layout::trailer::{self, Creator, Trailer};
 use crate::ledger::Owner;
 use crate::sys::birth::{Life, life_of, start_time};
 use crate::sys::fault;
 use crate::sys::random_bits;
+use crate::trailer::{self, Creator, Trailer};
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Memory, Name, Remedy, Result, Umask};
 
 mod kernel;

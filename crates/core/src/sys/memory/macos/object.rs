@@ -8,7 +8,7 @@ use rustix::fs::fstat;
 use rustix::io::Errno;
 
 use super::kernel;
-use crate::layout::trailer::{self, BYTES, Stage, Trailer, WORDS};
+use crate::trailer::{self, BYTES, Stage, Trailer, WORDS};
 use crate::{Access, Name};
 
 /// The bit of an object's mode that says that the object has a trailer, or will have one. The kernel keeps it from the
