@@ -231,6 +231,12 @@ fn want(number: u32, phase: u32) -> shareable_core::Result<Want> {
     }
 }
 
+/// Throws if another process has truncated the gate's segment.
+#[napi(catch_unwind)]
+pub fn gate_check(env: &Env, gate: &External<Arc<Gate>>) -> Result<()> {
+    gate.mapping().check().or_throw(env)
+}
+
 /// Takes what is wanted if that is possible now. Returns 0, or 1 when a participant died that held it; -1 when it is not
 /// possible.
 #[napi(catch_unwind)]

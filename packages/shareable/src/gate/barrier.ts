@@ -199,7 +199,7 @@ export class Barrier implements Disposable, AsyncDisposable {
   }
 
   toString(): string {
-    return this.#gate.describe(this.broken ? ', broken' : `, ${this.waiting} of ${this.parties} wait`);
+    return this.#gate.describe(() => (this.broken ? ', broken' : `, ${this.waiting} of ${this.parties} wait`));
   }
 
   /**

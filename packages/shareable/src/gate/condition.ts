@@ -200,7 +200,7 @@ export class Condition implements Disposable, AsyncDisposable {
   }
 
   toString(): string {
-    return this.#gate.describe('');
+    return this.#gate.describe(() => '');
   }
 
   /**

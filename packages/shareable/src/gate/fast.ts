@@ -2,7 +2,7 @@
  * Takes and gives back permits and locks without a native call, where no other participant waits and none has died. The
  * guard is taken and left by a compare-and-swap, as in `lock.ts`; everything under it is what `algorithm.rs` does then.
  */
-import { gateLayout, gateLeave, losses } from '../native/binding.js';
+import { gateLayout, gateLeave } from '../native/binding.js';
 import type { Gate } from './gate.js';
 
 const { guard, taken, writer, died, waiting, held, entry, writes } = gateLayout;
@@ -14,8 +14,6 @@ export class FastPath {
   readonly #seat: number;
   readonly #held: number;
   readonly #limit: number;
-  /** The state of the counter of truncated segments at which this one was last known to be whole. */
-  #losses = losses[0];
 
   constructor(gate: Gate) {
     this.#gate = gate;
@@ -80,7 +78,7 @@ export class FastPath {
   }
 
   #enter(): boolean {
-    if (this.#words[waiting] !== 0 || losses[0] !== this.#losses) return false;
+    if (this.#words[waiting] !== 0 || this.#gate.mayBeTruncated) return false;
     return Atomics.compareExchange(this.#words, guard, 0, this.#seat) === 0;
   }
 

@@ -15,11 +15,13 @@ import {
   createGate,
   disposeGate,
   gateBuffer,
+  gateCheck,
   gateEnvironment,
   gateFacts,
   gateLayout,
   gateTry,
   gateWait,
+  losses,
   unlinkGate,
 } from '../native/binding.js';
 import type { CheckedCreateOptions, Handle } from '../options.js';
@@ -70,6 +72,8 @@ export class Gate {
   held = 0;
   isClosed = false;
   #isUnlinked = false;
+  /** The state of the counter of truncated segments at which this one was last known to be whole. */
+  #losses = losses[0];
   readonly #buffer: ArrayBuffer;
   readonly #bell: Doorbell;
 
@@ -123,14 +127,37 @@ export class Gate {
     return this.native.name;
   }
 
-  /** The word at an offset of the layout; 0 after close. */
+  /**
+   * The word at an offset of the layout; 0 after close.
+   *
+   * @throws {SharedMemoryError} `ERR_SHM_TRUNCATED` when the segment was truncated
+   */
   word(offset: number): number {
-    return (this.words[offset] ?? 0) >>> 0;
+    if (this.isClosed) return 0;
+    const word = Atomics.load(this.words, offset) >>> 0;
+    this.checkWhole();
+    return word;
   }
 
-  /** The phase now. */
+  /** The phase now. Otherwise as {@link word}. */
   get phase(): number {
-    return this.isClosed ? 0 : Atomics.load(this.words, gateLayout.phase) >>> 0;
+    return this.word(gateLayout.phase);
+  }
+
+  /** Whether a segment of this process was truncated since this one was last known to be whole. */
+  get mayBeTruncated(): boolean {
+    return this.#losses !== losses[0];
+  }
+
+  /**
+   * Checks what was read from the segment: zeros that replace truncated memory are not its contents.
+   *
+   * @throws {SharedMemoryError} `ERR_SHM_TRUNCATED` when another process has truncated the segment
+   */
+  checkWhole(): void {
+    if (!this.mayBeTruncated) return;
+    gateCheck(this.native.handle);
+    this.#losses = losses[0];
   }
 
   /** @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close */
@@ -176,8 +203,14 @@ export class Gate {
   }
 
   /** What to print. */
-  describe(state: string): string {
-    return `${this.type}('${this.name}'${this.isClosed ? ', closed' : state})`;
+  describe(state: () => string): string {
+    let text = ', closed';
+    try {
+      if (!this.isClosed) text = state();
+    } catch {
+      text = ', truncated';
+    }
+    return `${this.type}('${this.name}'${text})`;
   }
 
   #closedError(): Error {

@@ -201,9 +201,11 @@ export class RwLock implements Disposable, AsyncDisposable {
   }
 
   toString(): string {
-    const readers = this.#gate.word(gateLayout.taken);
-    const state = this.#gate.word(gateLayout.writer) !== 0 ? 'written' : readers > 0 ? `${readers} read` : 'free';
-    return this.#gate.describe(`, ${state}`);
+    return this.#gate.describe(() => {
+      if (this.#gate.word(gateLayout.writer) !== 0) return ', written';
+      const readers = this.#gate.word(gateLayout.taken);
+      return readers > 0 ? `, ${readers} read` : ', free';
+    });
   }
 
   /**

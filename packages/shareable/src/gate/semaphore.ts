@@ -171,7 +171,7 @@ export class Semaphore implements Disposable, AsyncDisposable {
   }
 
   toString(): string {
-    return this.#gate.describe(`, ${this.free} of ${this.permits} free`);
+    return this.#gate.describe(() => `, ${this.free} of ${this.permits} free`);
   }
 
   /**

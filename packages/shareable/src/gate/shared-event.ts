@@ -163,7 +163,7 @@ export class SharedEvent implements Disposable, AsyncDisposable {
   }
 
   toString(): string {
-    return this.#gate.describe(this.isSet ? ', set' : ', not set');
+    return this.#gate.describe(() => (this.isSet ? ', set' : ', not set'));
   }
 
   /**

@@ -146,7 +146,10 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
 
   /** The number of the latest value: 1 for the first one, and one more with each {@link set}. 0 after close. */
   get version(): number {
-    return this.#version[0] ?? 0;
+    if (this.#gate.isClosed) return 0;
+    const version = this.#version[0] ?? 0;
+    this.#gate.checkWhole();
+    return version;
   }
 
   /**
@@ -157,7 +160,8 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
   get(): T {
-    if (this.#version[0] !== this.#known) this.#load();
+    if (this.#version[0] === this.#known) this.#gate.checkWhole();
+    else this.#load();
     return this.#value as T;
   }
 
@@ -273,7 +277,7 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
   }
 
   toString(): string {
-    return this.#gate.describe(`, version ${this.version}`);
+    return this.#gate.describe(() => `, version ${this.version}`);
   }
 
   /**
@@ -309,6 +313,7 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
     const { handle } = this.#gate.native;
     while (true) {
       const length = gateRead(handle, this.#scratch);
+      this.#gate.checkWhole();
       if (VERSION_BYTES + length <= this.#scratch.length) {
         return this.#scratch.subarray(VERSION_BYTES, VERSION_BYTES + length);
       }

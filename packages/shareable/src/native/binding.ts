@@ -69,6 +69,7 @@ export const findGate = translated(addon.findGate);
 export const createGate = translated(addon.createGate);
 export const attachGate = translated(addon.attachGate);
 export const gateBuffer = translated(addon.gateBuffer);
+export const gateCheck = translated(addon.gateCheck);
 export const gateTry = translated(addon.gateTry);
 export const gateWait = translated(addon.gateWait);
 export const gateArm = translated(addon.gateArm);

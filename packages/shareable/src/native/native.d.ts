@@ -248,6 +248,9 @@ export declare function gateArrive(gate: ExternalObject<Gate>): Array<number> | 
 /** Makes an ArrayBuffer over the gate's segment. Call it once per gate. */
 export declare function gateBuffer(gate: ExternalObject<Gate>): ArrayBuffer
 
+/** Throws if another process has truncated the gate's segment. */
+export declare function gateCheck(gate: ExternalObject<Gate>): void
+
 /** Makes the environment of gates. Call it once. */
 export declare function gateEnvironment(): ExternalObject<GateEnvironment>
 
