@@ -101,7 +101,7 @@ impl List {
     /// [`Kind::OutOfRange`] past the end, [`Kind::Layout`] when the slot is damaged or was left half written,
     /// [`Kind::Closed`] after close.
     pub fn get<'s>(&self, index: usize, text: &'s mut Vec<u8>) -> Result<Value<'s>> {
-        self.view()?.get(index, text)
+        self.checked(self.view()?.get(index, text))
     }
 
     /// Writes a value to the slot at `index`. Other processes see it at once.
@@ -110,7 +110,7 @@ impl List {
     /// [`Kind::OutOfRange`] past the end, [`Kind::SlotFull`] for a value that does not fit the slot, which then keeps
     /// its old value, [`Kind::Access`] on a read-only attachment, [`Kind::Closed`] after close.
     pub fn set(&self, index: usize, value: Input<'_>) -> Result<()> {
-        self.view()?.set(index, value)
+        self.checked(self.view()?.set(index, value))
     }
 
     /// Adds `delta` to the integer at `index`, atomically across processes, and returns the sum as the slot holds it. A
@@ -120,7 +120,7 @@ impl List {
     /// [`Kind::InvalidType`] when the slot holds no integer, [`Kind::OutOfRange`] past the end, past 64 bits, and when
     /// the slot holds a double and no double is exactly the sum; and as [`set`](Self::set).
     pub fn add(&self, index: usize, delta: i64) -> Result<Value<'static>> {
-        self.view()?.add(index, delta)
+        self.checked(self.view()?.add(index, delta))
     }
 
     /// Returns the size of the slot at `index` in bytes: the longest text or bytes that it can hold.
@@ -128,7 +128,7 @@ impl List {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn capacity(&self, index: usize) -> Result<usize> {
-        self.view()?.capacity(index)
+        self.checked(self.view()?.capacity(index))
     }
 
     /// Returns the struct formats of all slots, one after the other, as CPython shows them.
@@ -136,7 +136,7 @@ impl List {
     /// # Errors
     /// [`Kind::Layout`] for an invalid format, [`Kind::Closed`] after close.
     pub fn format(&self) -> Result<String> {
-        self.view()?.format()
+        self.checked(self.view()?.format())
     }
 
     /// Returns the index of the first slot from `from` on that holds `value`.
@@ -144,7 +144,7 @@ impl List {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn find(&self, value: Input<'_>, from: usize) -> Result<Option<usize>> {
-        self.view()?.find(value, from)
+        self.checked(self.view()?.find(value, from))
     }
 
     /// Returns the number of slots that hold `value`.
@@ -152,7 +152,14 @@ impl List {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn count(&self, value: Input<'_>) -> Result<usize> {
-        self.view()?.count(value)
+        self.checked(self.view()?.count(value))
+    }
+
+    /// Returns the result of a use of the bytes, unless they were lost meanwhile: then it is one of zeros that no process
+    /// wrote.
+    fn checked<T>(&self, result: Result<T>) -> Result<T> {
+        self.mapping.check().map_err(|e| e.on_segment(&self.name))?;
+        result
     }
 
     fn view(&self) -> Result<ListView<'_>> {
