@@ -36,6 +36,7 @@ describe.skipIf(!platform.hasSweep)('shareable doctor', () => {
       'mappings',
       'files',
       'file-size',
+      'doorbell',
       'left-behind',
     ]);
     expect(checks.find(({ id }) => id === 'helper')?.message).toMatch(
@@ -55,6 +56,16 @@ describe.skipIf(!platform.hasSweep)('shareable doctor', () => {
     expect(stdout).toMatch(/\n1 problem, \d+ warnings?\n$/);
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
     expect(await diagnose({ SHAREABLE_HELPER: '/nonexistent/helper' })).toMatchObject({ isFit: false });
+  });
+
+  test.skipIf(!canHavePrivateMemory)('says what asynchronous waits do without /proc', async () => {
+    const through = ['unshare', '-m', 'sh', '-c', 'mount -t tmpfs none /proc && exec "$@"', 'sh'];
+    const run = await shareable(['doctor', '--json'], { through });
+    expect(find(parse(run), 'doorbell')).toMatchObject({
+      status: 'warning',
+      message: expect.stringContaining('/proc/self/fd'),
+      advice: expect.stringContaining('Asynchronous waits look every few milliseconds instead.'),
+    });
   });
 
   test('reports a helper that is another program', async () => {

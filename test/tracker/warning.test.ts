@@ -35,6 +35,14 @@ describe('the warning', () => {
     );
   });
 
+  test('names a segment of each class, and the line that created it', async () => {
+    const [names, text] = await leave({}, 'ownOfEachClass');
+    expect(names).toHaveLength(10);
+    expect(text).toContain('There appear to be 10 leaked shared_memory objects');
+    const unnamed = names.filter((name) => !new RegExp(`${name} \\(\\d+ bytes, created at \\S*owner\\.ts:`).test(text));
+    expect(unnamed).toEqual([]);
+  });
+
   test('has a second line that says how to avoid it', async () => {
     const [, text] = await leave({}, 'own', 1);
     expect(text.slice(text.indexOf('\n') + 1)).toBe(ADVICE);

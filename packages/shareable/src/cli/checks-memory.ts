@@ -7,10 +7,7 @@ import { messageOf, ok, problem, unavailable, warning } from './checks.js';
 import { isStale } from './facts.js';
 import { count, formatBytes } from './format.js';
 import { askAbout, canList, hasMount, listSegments } from './helper.js';
-import { MOUNT, TMPFS_MAGIC, mountFault } from './mount.js';
-
-/** See open(2); Node does not name it. */
-const O_TMPFILE = 0o20_000_000 | constants.O_DIRECTORY;
+import { MOUNT, O_TMPFILE, TMPFS_MAGIC, mountFault } from './mount.js';
 
 /** What Docker and similar programs give a container. */
 const CONTAINER_DEFAULT = 64 * 1024 ** 2;

@@ -2,6 +2,7 @@
 import { checkLimits, checkMemoryLimit, checkMount, checkSegment, checkSpace, checkStale } from './checks-memory.js';
 import type { Check } from './checks.js';
 import { checkAddon, checkHelper, checkNode, checkPlatform } from './checks.js';
+import { checkDoorbell } from './checks-waiting.js';
 import type { Command } from './command.js';
 import type { Line, Style } from './format.js';
 import { count } from './format.js';
@@ -44,6 +45,7 @@ async function examine(): Promise<Check[]> {
     await checkMemoryLimit(hasHelper),
     await checkSegment(binding, hasHelper),
     ...checkLimits(),
+    await checkDoorbell(),
     await checkStale(hasHelper),
   ];
 }

@@ -10,6 +10,9 @@ import { SharedMemoryError } from '../errors.js';
 /** Where Linux keeps segments. */
 export const MOUNT = '/dev/shm';
 
+/** See open(2); Node does not name it. */
+export const O_TMPFILE: number = 0o20_000_000 | constants.O_DIRECTORY;
+
 /** See statfs(2). */
 export const TMPFS_MAGIC = 0x0102_1994;
 const RAMFS_MAGIC = 0x8584_58f6;
