@@ -141,7 +141,7 @@ fn live(mutant: Mutant, stores: usize, has_reader: bool) {
             if mutant == Mutant::Late {
                 exist("aaaaaaaa");
             }
-            register(&slot, 1, &old);
+            register(&slot, 1, 0, &old);
             if mutant != Mutant::Late {
                 exist("aaaaaaaa");
             }
@@ -149,7 +149,7 @@ fn live(mutant: Mutant, stores: usize, has_reader: bool) {
                 names.lock().unwrap().clear();
             }
             clear(&slot);
-            announce(&slot, 2, &new.name, new.size, "");
+            announce(&slot, 2, 0, &new.name, new.size, "");
             exist("bbbbbbbb");
             identify(&slot, 2, new.identity);
             // The kernel reports the death after everything that the owner did.
