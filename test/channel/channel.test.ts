@@ -1,3 +1,6 @@
+import { statSync, watch } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+
 import {
   Channel,
   ChannelAbortedError,
@@ -16,7 +19,8 @@ import {
 import { describe, expect, test } from 'vitest';
 
 import { forkFixture } from '../support/fork-fixture.ts';
-import { freshName } from '../support/segments.ts';
+import { platform } from '../support/platform.ts';
+import { freshName, pathOf } from '../support/segments.ts';
 
 const code = (name: string) => expect.objectContaining({ code: name });
 
@@ -344,6 +348,30 @@ describe('within one process', () => {
     using joined = Channel.createOrAttach(name, { codec: text });
     created.send('once');
     expect(joined.receive()).toBe('once');
+  });
+});
+
+describe.skipIf(!platform.hasSegmentFiles)('the bell', () => {
+  test('is rung for one that waits asynchronously, so that it does not have to look', async () => {
+    using channel = Channel.create({ codec: text });
+    using other = Channel.attach(channel.toJSON(), { codec: text });
+    const watcher = watch(pathOf(channel.name));
+    try {
+      let isRung = false;
+      watcher.once('change', () => (isRung = true));
+      const before = statSync(pathOf(channel.name)).mtimeMs;
+      while (!isRung) {
+        const received = channel.receiveAsync();
+        // It looks for a moment before it waits for the bell.
+        await pause(1);
+        other.send('a message');
+        await received;
+      }
+      // The mark of an owned segment.
+      expect(statSync(pathOf(channel.name)).mtimeMs).toBe(before);
+    } finally {
+      watcher.close();
+    }
   });
 });
 

@@ -77,11 +77,18 @@ impl Seating for Seat {
     /// A seat leaves nothing behind except what ends with the file.
     fn unlinked(&self) {}
 
-    /// Changes the file's access time, which inotify(7) reports as IN_ATTRIB. The modification time may be the mark by
-    /// which a sweep recognizes the file.
+    /// Changes both times of the file, which inotify(7) reports as IN_ATTRIB; for the access time alone it reports
+    /// IN_ACCESS, which Node.js does not watch for. The modification time may be the mark by which a sweep recognizes the
+    /// file, so it gets the value that it has.
     fn ring(&self) {
+        let Ok(stat) = rustix::fs::fstat(&self.file) else { return };
         let last_access = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
-        let last_modification = Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_OMIT };
+        #[allow(
+            clippy::cast_possible_wrap,
+            clippy::unnecessary_cast,
+            reason = "the widths differ between architectures"
+        )]
+        let last_modification = Timespec { tv_sec: stat.st_mtime as _, tv_nsec: stat.st_mtime_nsec as _ };
         // Fails for users that do not own the file; sleepers check again after a while by themselves.
         let _ = rustix::fs::futimens(&self.file, &rustix::fs::Timestamps { last_access, last_modification });
     }
