@@ -13,7 +13,7 @@ export const helperPath =
   process.env['SHAREABLE_HELPER'] ??
   join(native, process.platform === 'win32' ? 'shareable-helper.exe' : 'shareable-helper');
 
-/** The local build's addon. There is none where the binaries of a platform's package are tested. */
+/** The path of the addon of the local build. It does not exist where the binaries of a platform's package are tested. */
 function localAddon(): string {
   const names = existsSync(native) ? readdirSync(native) : [];
   return join(native, names.find((name) => name.endsWith('.node')) ?? 'no-addon.node');

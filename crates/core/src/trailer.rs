@@ -120,8 +120,8 @@ pub fn complete(words: &[AtomicU64; WORDS]) {
     words[1].store(READY, Release);
 }
 
-/// Reads the trailer of an object of `total` bytes. `None` if there is none, if it is incomplete or damaged, or if its
-/// size does not fit the object.
+/// Reads the trailer of an object of `total` bytes. Returns `None` for an object without a trailer, and for a trailer that
+/// is incomplete, is damaged, or has a size that does not fit the object.
 #[must_use]
 pub fn read(words: &[AtomicU64; WORDS], total: u64) -> Option<(Trailer, Stage)> {
     let stage = match words[1].load(Acquire) {

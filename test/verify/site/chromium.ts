@@ -1,4 +1,4 @@
-/** Finds Chromium, and installs Debian's package where there is none. */
+/** Finds Chromium, and installs Debian's package where it is missing. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';

@@ -126,8 +126,8 @@ impl Channel {
         }
     }
 
-    /// Checks for a message, or for room for one of `length` bytes. If there is none, and the last check of the others
-    /// was a while ago, checks whether they live.
+    /// Checks for a message, or for room for one of `length` bytes. If it finds nothing, and the last check of the
+    /// others was a while ago, checks whether they live.
     ///
     /// # Errors
     /// As [`notify`](Self::notify).

@@ -21,7 +21,7 @@ export interface Contents {
   readonly channel: NativeChannelSummary | undefined;
   /** The semaphore, event or the like in it, if it is one. */
   readonly gate: NativeGateSummary | undefined;
-  /** The reason why it is none of these. */
+  /** Why the contents are not of a known kind. */
   readonly layoutError: LayoutError | undefined;
   /** In bytes. */
   readonly size: number;

@@ -128,6 +128,6 @@ mod tests {
         assert_eq!(u64::from_ne_bytes(facts[..8].try_into().unwrap()), u64::from(child.cast_unsigned()));
         numbers.extend((0..4 * NUMBERS).map(|_| random_bits().unwrap()));
         let bits = u128::from_ne_bytes(facts[8..].try_into().unwrap());
-        assert!(bits != 0 && !numbers.contains(&bits), "the child's number is none of its parent's");
+        assert!(bits != 0 && !numbers.contains(&bits), "the child has a random number of its parent");
     }
 }

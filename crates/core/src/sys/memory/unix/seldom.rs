@@ -32,9 +32,9 @@ impl Seldom {
         }
     }
 
-    /// Returns a limit of this process; `None` when there is none. A limit is looked up each time, and its absence once
-    /// per tick. A limit that is set between two ticks is heeded from the next one on. Until then the kernel refuses what
-    /// is past it.
+    /// Returns a limit of this process, or `None` when the process has no such limit. A limit is looked up each time. That
+    /// a limit does not exist is looked up once per tick, so a limit that is set between two ticks counts from the next
+    /// tick on. Until then the kernel itself refuses what exceeds it.
     pub(in crate::sys) fn limit(&self, resource: Resource) -> Option<u64> {
         if self.is_recent() {
             return None;

@@ -122,8 +122,8 @@ impl Range {
         // SAFETY: the call takes no arguments, and its result does not need closing.
         let process = unsafe { GetCurrentProcess() };
         let mut retired = RETIRED.write().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: this process's handle is valid. The view begins at `start`, and the range stays reserved: whoever
-        // accesses it meanwhile waits in the handler.
+        // SAFETY: this process's handle is valid. The view begins at `start`, and the range stays reserved. A
+        // thread that accesses it meanwhile waits in the handler.
         let is_unmapped = unsafe { (calls.unmap)(process, start, MEM_PRESERVE_PLACEHOLDER) } != 0;
         if !is_unmapped {
             return false;
