@@ -17,6 +17,9 @@ const TYPES = [
   BigUint64Array,
 ] as const;
 
+/** Of Node 24, Bun and Deno; TypeScript declares it with the library `esnext.float16`. */
+const { Float16Array } = globalThis as unknown as { Float16Array?: Uint16ArrayConstructor };
+
 describe('buffer', () => {
   test('is an ArrayBuffer over the segment itself, not a copy', () => {
     using shm = SharedMemory.create(64);
@@ -41,6 +44,15 @@ describe('buffer', () => {
     expect(other.array(Float64Array)[3]).toBe(Math.PI);
     other.array(Float64Array)[3] = Math.E;
     expect(shm.array(Float64Array)[3]).toBe(Math.E);
+  });
+
+  test.runIf(Float16Array)('shows numbers of 16 bits where the runtime has them', () => {
+    using shm = SharedMemory.create(64);
+    const halves = shm.array(Float16Array as Uint16ArrayConstructor);
+    expect(halves).toHaveLength(32);
+    halves.set([1.5, -2, 65_504]);
+    expect([...shm.array(Uint16Array, 0, 3)]).toEqual([0x3e00, 0xc000, 0x7bff]);
+    expect([...bytesOf(shm.name).subarray(0, 2)]).toEqual([0x00, 0x3e]);
   });
 
   test('can be read and written by functions that take bytes', () => {
