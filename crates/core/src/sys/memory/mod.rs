@@ -19,6 +19,8 @@ use crate::{Access, Foreign, Identity, Lifetime, Memory, Name, Result, Umask};
 pub(in crate::sys) mod linux;
 #[cfg(backend = "macos")]
 pub(in crate::sys) mod macos;
+#[cfg(any(backend = "macos", backend = "portable", backend = "unsupported"))]
+mod no_drafts;
 #[cfg(backend = "portable")]
 mod portable;
 #[cfg(backend = "unix")]

@@ -9,8 +9,10 @@ use std::time::Duration;
 use super::BeforePublish;
 use super::Region;
 use crate::ledger::Owner;
-use crate::sys::{Loss, fault};
+use crate::sys::Loss;
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Memory, Name, Result, Umask};
+
+pub(crate) use super::no_drafts::{Draft, draft, publish};
 
 pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
 
@@ -68,25 +70,6 @@ pub(crate) fn create(
     _before_publish: BeforePublish<'_>,
 ) -> Result<(Mapping, Identity)> {
     Err(unsupported(name))
-}
-
-/// Cannot exist: nothing makes one.
-#[derive(Debug)]
-pub(crate) enum Draft {}
-
-#[allow(clippy::needless_pass_by_value, reason = "other backends use it up")]
-pub(crate) fn publish(draft: Draft, _name: &Name) -> Result<()> {
-    match draft {}
-}
-
-pub(crate) fn draft(
-    name: &Name,
-    _size: NonZeroUsize,
-    _mode: (u32, Umask),
-    _lifetime: Lifetime,
-    _memory: &Memory,
-) -> Result<(Mapping, Identity, Draft)> {
-    Err(fault::no_drafts(name))
 }
 
 pub(crate) fn attach_within(

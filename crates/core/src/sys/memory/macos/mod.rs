@@ -23,6 +23,8 @@ use crate::sys::random_bits;
 use crate::trailer::{self, Creator, Trailer};
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Memory, Name, Remedy, Result, Umask};
 
+pub(crate) use super::no_drafts::{Draft, draft, publish};
+
 mod kernel;
 mod object;
 
@@ -152,25 +154,6 @@ fn no_room(name: &Name, size: u64, errno: Errno) -> Error {
     Error::new(Kind::OutOfSharedMemory, message)
         .on_segment(name.as_str())
         .with_os("ftruncate", Some(errno.raw_os_error()))
-}
-
-/// Cannot exist: a name cannot be given later.
-#[derive(Debug)]
-pub(crate) enum Draft {}
-
-#[allow(clippy::needless_pass_by_value, reason = "Linux uses it up")]
-pub(crate) fn publish(draft: Draft, _name: &Name) -> Result<()> {
-    match draft {}
-}
-
-pub(crate) fn draft(
-    name: &Name,
-    _size: NonZeroUsize,
-    _mode: (u32, Umask),
-    _lifetime: Lifetime,
-    _memory: &Memory,
-) -> Result<(Mapping, Identity, Draft)> {
-    Err(fault::no_drafts(name))
 }
 
 /// Also waits for a segment that another process is making, up to [`FILLING`] times longer as long as that process lives.

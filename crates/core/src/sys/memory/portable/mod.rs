@@ -24,6 +24,8 @@ use crate::sys::memory::Region;
 use crate::sys::{Loss, fault};
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Memory, Name, Result, Umask};
 
+pub(crate) use super::no_drafts::{Draft, draft, publish};
+
 #[cfg(unix)]
 mod posix;
 #[cfg(unix)]
@@ -130,25 +132,6 @@ pub(crate) fn create(
     before_publish(&mapping, identity)?;
     mapping.shmem.set_owner(false);
     Ok((mapping, identity))
-}
-
-/// Cannot exist: nothing makes one.
-#[derive(Debug)]
-pub(crate) enum Draft {}
-
-#[allow(clippy::needless_pass_by_value, reason = "other backends use it up")]
-pub(crate) fn publish(draft: Draft, _name: &Name) -> Result<()> {
-    match draft {}
-}
-
-pub(crate) fn draft(
-    name: &Name,
-    _size: NonZeroUsize,
-    _mode: (u32, Umask),
-    _lifetime: Lifetime,
-    _memory: &Memory,
-) -> Result<(Mapping, Identity, Draft)> {
-    Err(fault::no_drafts(name))
 }
 
 pub(crate) fn attach_within(
