@@ -18,8 +18,8 @@ const CLEAN_UP_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Server {
     stream: Stream,
-    /// Kills the process on drop, if it has not ended by itself.
-    _process: Helper,
+    /// Killed on drop, if it has not ended by itself.
+    process: Helper,
 }
 
 impl Serving for Server {
@@ -27,7 +27,7 @@ impl Serving for Server {
     fn spawn(program: &Path, role: &str) -> io::Result<Self> {
         let process = Helper::spawn(program, role, None)?;
         let socket = rustix::io::fcntl_dupfd_cloexec(process.socket(), 3)?;
-        Ok(Self { stream: Stream::new(socket, String::new())?, _process: process })
+        Ok(Self { stream: Stream::new(socket, String::new())?, process })
     }
 
     /// Returns the starter's own connection.
@@ -42,11 +42,14 @@ impl Serving for Server {
 }
 
 impl Drop for Server {
+    /// Waits for the end of the process, not only of the connection, which the process closes first: this process may
+    /// not be allowed to kill it, because it has changed its user since, and would leave it as a zombie.
     fn drop(&mut self) {
         self.stream.finish();
         let deadline = Instant::now() + CLEAN_UP_TIMEOUT;
         let mut rest = [0; 1024];
         while matches!(self.stream.receive(&mut rest, deadline), Ok(1..)) {}
+        let _ = self.process.has_ended(deadline);
     }
 }
 
