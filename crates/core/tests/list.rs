@@ -155,21 +155,24 @@ fn add_takes_integers_of_either_type_and_stops_at_64_bits() {
 
 #[test]
 fn every_add_from_every_attachment_counts() {
-    const THREADS: i64 = 4;
+    const THREADS: usize = 4;
     const ADDS: i64 = 20_000;
     let _watchdog = watchdog();
     let (segment, list) = list_of(&[Value::Int(0)]);
     thread::scope(|scope| {
-        for _ in 0..THREADS {
+        let threads = [(); THREADS].map(|()| {
             scope.spawn(|| {
                 let (_other, attached) = another(&segment);
                 for _ in 0..ADDS {
                     attached.add(0, 1).unwrap();
                 }
-            });
+            })
+        });
+        for thread in threads {
+            thread.join().unwrap();
         }
     });
-    assert_holds(&list, &[Value::Int(THREADS * ADDS)]);
+    assert_holds(&list, &[Value::Int(i64::try_from(THREADS).unwrap() * ADDS)]);
 }
 
 #[test]
@@ -199,6 +202,7 @@ fn a_reader_beside_a_writer_gets_the_old_value_the_new_one_or_an_error() {
             }
             thread::yield_now();
         }
+        reader.join().unwrap();
     });
 }
 

@@ -58,7 +58,7 @@ fn threads_hold_no_more_permits_than_there_are() {
     let gate = create(Purpose::Semaphore, 2);
     let inside = std::sync::atomic::AtomicU32::new(0);
     thread::scope(|scope| {
-        for _ in 0..4 {
+        let threads = [(); 4].map(|()| {
             scope.spawn(|| {
                 let own = attach(&gate);
                 for _ in 0..300 {
@@ -69,7 +69,10 @@ fn threads_hold_no_more_permits_than_there_are() {
                     assert!(own.give(Want::Permit).unwrap());
                 }
                 own.close();
-            });
+            })
+        });
+        for thread in threads {
+            thread.join().unwrap();
         }
     });
     gate.dispose().unwrap();

@@ -71,7 +71,7 @@ fn no_increment_is_lost() {
     let lock = fresh();
     let count = AtomicU64::new(0);
     thread::scope(|scope| {
-        for _ in 0..4 {
+        let threads = [(); 4].map(|()| {
             scope.spawn(|| {
                 let lock = lock.join();
                 for _ in 0..ROUNDS {
@@ -79,7 +79,10 @@ fn no_increment_is_lost() {
                     count.store(count.load(Relaxed) + 1, Relaxed);
                     assert!(lock.release());
                 }
-            });
+            })
+        });
+        for thread in threads {
+            thread.join().unwrap();
         }
     });
     assert_eq!(count.load(Relaxed), 4 * ROUNDS);
@@ -178,7 +181,7 @@ fn a_lock_full_of_noise_ends_no_process() {
     let other = lock.join();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        scope.spawn(|| {
+        let writer = scope.spawn(|| {
             let mut noise = 0x2545_F491_u32;
             while !is_over.load(Relaxed) {
                 noise ^= noise << 13;
@@ -193,6 +196,7 @@ fn a_lock_full_of_noise_ends_no_process() {
             other.release();
         }
         is_over.store(true, Relaxed);
+        writer.join().unwrap();
     });
 }
 
@@ -362,13 +366,15 @@ fn the_oldest_waiter_is_first_and_more_waiters_than_places_are_all_served() {
     acquire(&lock.0).unwrap();
     let waiters: Vec<_> = (0..40).map(|_| lock.join()).collect();
     thread::scope(|scope| {
-        for waiter in &waiters {
-            scope.spawn(|| {
-                assert_eq!(acquire(waiter), CLEAN);
-                assert!(waiter.release());
-            });
-        }
+        let acquire_once = |waiter| {
+            assert_eq!(acquire(waiter), CLEAN);
+            assert!(waiter.release());
+        };
+        let threads: Vec<_> = waiters.iter().map(|waiter| scope.spawn(move || acquire_once(waiter))).collect();
         lock.0.release();
+        for thread in threads {
+            thread.join().unwrap();
+        }
     });
     assert_eq!(acquire(&lock.0), CLEAN);
 }

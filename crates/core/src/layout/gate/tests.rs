@@ -65,7 +65,7 @@ fn a_racing_writer_never_shows_a_torn_value() {
     values.write(&[0; 20]).unwrap();
     let words = view.words(0..view.len()).unwrap();
     thread::scope(|scope| {
-        scope.spawn(|| {
+        let writer = scope.spawn(|| {
             // SAFETY: the words outlive the scope, and are accessed only atomically.
             let view = unsafe { SharedBytes::new(std::ptr::NonNull::from(words).cast(), size_of_val(words)) };
             let values = Values::new(view, &HEADER).unwrap();
@@ -83,6 +83,7 @@ fn a_racing_writer_never_shows_a_torn_value() {
                 }
             }
         }
+        writer.join().unwrap();
     });
 }
 

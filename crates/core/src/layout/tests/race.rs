@@ -20,7 +20,7 @@ fn toggle(values: &[Value<'_>]) {
     let reading = AtomicUsize::new(READERS);
     let found = AtomicUsize::new(0);
     thread::scope(|scope| {
-        for _ in 0..READERS {
+        let readers = [(); READERS].map(|()| {
             scope.spawn(|| {
                 let _done = Countdown(&reading);
                 let mut text = Vec::new();
@@ -32,8 +32,8 @@ fn toggle(values: &[Value<'_>]) {
                         found.fetch_add(1, Relaxed);
                     }
                 }
-            });
-        }
+            })
+        });
         start.wait();
         while reading.load(Acquire) > 0 {
             for value in values {
@@ -41,6 +41,9 @@ fn toggle(values: &[Value<'_>]) {
             }
             // Otherwise a writer of long text leaves readers almost no time.
             thread::yield_now();
+        }
+        for reader in readers {
+            reader.join().unwrap();
         }
     });
     assert!(found.load(Relaxed) > 0, "the writer never let a reader through");
@@ -87,12 +90,15 @@ fn every_add_of_every_thread_counts() {
     let layout = layout_of(&mut memory).unwrap();
     let slot = layout.slot(0).unwrap();
     thread::scope(|scope| {
-        for _ in 0..4 {
+        let threads = [(); 4].map(|()| {
             scope.spawn(|| {
                 for _ in 0..ADDS {
                     done(slot.add(1).unwrap());
                 }
-            });
+            })
+        });
+        for thread in threads {
+            thread.join().unwrap();
         }
     });
     assert_reads(&slot, Value::Int(4 * ADDS));
