@@ -2,7 +2,8 @@ import { availableParallelism } from 'node:os';
 import { inspect } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 
-import type { Codec, Writable_ } from '../codec/codec.js';
+import type { Codec, Piece } from '../codec/codec.js';
+import { copyInto } from '../codec/copy.js';
 import { checkInternal, internal } from '../construct.js';
 import {
   announceAttachment,
@@ -350,9 +351,10 @@ export class Channel<T extends {} | null = unknown & {}>
    */
   receiveInto(target: Uint8Array, options?: Timeout): number {
     const timeout = options === undefined ? Infinity : checkTimeout(options);
-    const [use, whole, allocate] = this.#into(target);
-    let got: number | typeof EMPTY | typeof END = this.#receiver.take(use, whole, allocate);
-    if (got === EMPTY) got = this.#receiver.receive(timeout, use, whole, allocate);
+    if (!isUint8Array(target)) throw wrongType('target', 'a Uint8Array', target);
+    const taken = this.#receiver.takeInto(target);
+    if (taken !== EMPTY) return taken;
+    const got = this.#receiver.receive(timeout, ...this.#into(target));
     return got === END ? -1 : got;
   }
 
@@ -521,13 +523,13 @@ export class Channel<T extends {} | null = unknown & {}>
   readonly #decodeWhole = (bytes: Uint8Array): T => this.#receiver.decodeWhole(bytes);
 
   /** Keeps a message in place. */
-  readonly #hold = ({ bytes, start, length }: Writable_): Message<T> => {
+  readonly #hold = ({ bytes, plain, start, length }: Piece): Message<T> => {
     const redelivered = this.#receiver.hold();
     const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     return makeMessage({
       bytes: new Uint8Array(bytes.buffer, bytes.byteOffset + start, length),
       redelivered,
-      decode: () => this.#receiver.decode({ bytes, data, start, length }),
+      decode: () => this.#receiver.decode({ bytes, plain, data, start, length }),
       end: (isConsumed) => this.#receiver.release(isConsumed),
     });
   };
@@ -547,20 +549,17 @@ export class Channel<T extends {} | null = unknown & {}>
   /** How to receive into `target`. */
   #into(
     target: Uint8Array,
-  ): [
-    use: (from: Writable_) => number,
-    whole: (bytes: Uint8Array) => number,
-    allocate: (length: number) => Uint8Array,
-  ] {
+  ): [use: (from: Piece) => number, whole: (bytes: Uint8Array) => number, allocate: (length: number) => Uint8Array] {
     if (!isUint8Array(target)) throw wrongType('target', 'a Uint8Array', target);
     const check = (length: number): void => {
       if (length > target.length) throw tooLong(this.name, length, `the target, ${target.length} bytes`);
     };
     return [
-      ({ bytes, start, length }) => {
+      (piece) => {
+        const { length } = piece;
         if (length > target.length) this.#ring.keep();
         check(length);
-        target.set(bytes.subarray(start, start + length));
+        copyInto(target, piece);
         return length;
       },
       ({ length }) => length,

@@ -1,7 +1,7 @@
 /** The receiving half of a channel. */
-import type { Codec, PlacedCodec, Writable_ } from '../codec/codec.js';
+import type { Codec, Piece, PlacedCodec } from '../codec/codec.js';
 import { isPlaced } from '../codec/codec.js';
-import { copyOut } from '../codec/copy.js';
+import { copyInto, copyOut } from '../codec/copy.js';
 import type { NativeChannel } from '../native/binding.js';
 import {
   channelBegin,
@@ -49,6 +49,8 @@ export class Receiver<T> {
   /** Whether a message is in use in place; this instance has the lock RECEIVE meanwhile. */
   #isHeld = false;
   #hasJoined = false;
+  /** Whether this instance is in the queue for the lock RECEIVE. */
+  #isQueued = false;
 
   constructor(ring: Ring, codec: Codec<T>, native: NativeChannel, spin: number, bell: Doorbell) {
     this.#ring = ring;
@@ -65,9 +67,9 @@ export class Receiver<T> {
   }
 
   /** Decodes a message in place. */
-  readonly decode = (from: Writable_): T => {
+  readonly decode = (from: Piece): T => {
     if (this.#placed !== undefined) return this.#placed.decodeAt(from);
-    return this.#codec.decode(copyOut(from.bytes, from.start, from.length));
+    return this.#codec.decode(copyOut(from, from.start, from.length));
   };
 
   /** Decodes what was assembled from fragments. */
@@ -77,7 +79,7 @@ export class Receiver<T> {
 
   /** The next message, if it is there; an error of the codec, or of `use`, leaves the message consumed. */
   take<Result>(
-    use: (from: Writable_) => Result,
+    use: (from: Piece) => Result,
     whole: (bytes: Uint8Array) => Result,
     allocate: Allocate = ownMemory,
   ): Result | typeof EMPTY {
@@ -88,9 +90,31 @@ export class Receiver<T> {
     return this.#takeNext(use, whole, allocate);
   }
 
+  /**
+   * The bytes of the next message, into `target`. Returns their number; {@link EMPTY} without a message, and for one in
+   * fragments or that is too long, which {@link take} knows how to handle.
+   */
+  takeInto(target: Uint8Array): number | typeof EMPTY {
+    if (!this.#hasJoined || this.#isHeld) this.#check();
+    const ring = this.#ring;
+    if (this.#arriving !== undefined || !ring.tryReceive()) return EMPTY;
+    let length = -1;
+    try {
+      if (ring.next() === MESSAGE && ring.piece.length <= target.length) {
+        ({ length } = ring.piece);
+        copyInto(target, ring.piece);
+        ring.consume();
+      }
+    } finally {
+      if (length < 0) ring.stopReceiving();
+      else ring.giveRoom();
+    }
+    return length < 0 ? EMPTY : length;
+  }
+
   /** The next message, under the lock RECEIVE, which is released unless fragments are missing. */
   #takeNext<Result>(
-    use: (from: Writable_) => Result,
+    use: (from: Piece) => Result,
     whole: (bytes: Uint8Array) => Result,
     allocate: Allocate,
   ): Result | typeof EMPTY {
@@ -166,7 +190,7 @@ export class Receiver<T> {
   }
 
   /** As {@link take}; what else `tryReceive` has to say is thrown. */
-  takeNow<Result>(use: (from: Writable_) => Result, whole: (bytes: Uint8Array) => Result): Result | typeof EMPTY {
+  takeNow<Result>(use: (from: Piece) => Result, whole: (bytes: Uint8Array) => Result): Result | typeof EMPTY {
     const got = this.take(use, whole);
     if (got === EMPTY) this.#settle(channelLook(this.#native.handle, false, 0));
     return got;
@@ -180,7 +204,7 @@ export class Receiver<T> {
   /** Waits for a message, blocking. */
   receive<Result>(
     timeout: number,
-    use: (from: Writable_) => Result,
+    use: (from: Piece) => Result,
     whole: (bytes: Uint8Array) => Result,
     allocate: Allocate = ownMemory,
   ): Result | typeof END {
@@ -191,7 +215,7 @@ export class Receiver<T> {
 
   #block<Result>(
     timeout: number,
-    use: (from: Writable_) => Result,
+    use: (from: Piece) => Result,
     whole: (bytes: Uint8Array) => Result,
     allocate: Allocate,
   ): Result | typeof END {
@@ -223,8 +247,10 @@ export class Receiver<T> {
 
   /** Takes the lock RECEIVE, blocking for a slice. */
   #enter(timeout: number): boolean {
+    if (!this.#isQueued && this.#ring.grabReceive()) return true;
     const outcome = channelEnter(this.#native.handle, false, timeout, false);
-    if (outcome === AGAIN) return false;
+    this.#isQueued = outcome === AGAIN;
+    if (this.#isQueued) return false;
     this.#settle(outcome, timeout);
     this.#ring.startReceiving();
     return true;
@@ -233,7 +259,7 @@ export class Receiver<T> {
   /** Waits for a message without blocking. */
   async receiveAsync<Result>(
     wait: CheckedWait,
-    use: (from: Writable_) => Result,
+    use: (from: Piece) => Result,
     whole: (bytes: Uint8Array) => Result,
     allocate: Allocate = ownMemory,
   ): Promise<Result | typeof END> {
@@ -287,7 +313,7 @@ export class Receiver<T> {
         ring.touch();
         ring.consume();
         count += 1;
-        each(ring.all, ring.piece.start, ring.piece.length);
+        each(ring.piece.plain, ring.piece.start, ring.piece.length);
       }
     } finally {
       if (this.#isHeld) {

@@ -6,7 +6,7 @@
  * Bytes in the segment are written by untrusted processes: each word is read once, and checked against the positions and
  * the end of the ring before it is used. Typed arrays never read outside themselves in any case.
  */
-import type { Writable_ } from '../codec/codec.js';
+import type { Piece } from '../codec/codec.js';
 import type { NativeChannel } from '../native/binding.js';
 import {
   channelEnter,
@@ -34,14 +34,16 @@ const GONE = new Int32Array(RING_WORD).fill(-1);
 const NO_BYTES = Buffer.alloc(0);
 
 /** A piece that moves along the ring. */
-class Cursor implements Writable_ {
+class Cursor implements Piece {
   bytes: Buffer;
+  plain: Uint8Array;
   data: DataView;
   start = 0;
   length = 0;
 
   constructor(buffer: ArrayBuffer) {
     this.bytes = Buffer.from(buffer);
+    this.plain = new Uint8Array(buffer);
     this.data = new DataView(buffer);
   }
 }
@@ -59,8 +61,6 @@ export class Ring {
   readonly longest: number;
   /** The message that {@link next} has found, or the room that {@link place} has found. */
   readonly piece: Cursor;
-  /** The whole segment, as a plain array: `slice` of a Buffer would not copy. */
-  all: Uint8Array;
   /** Whether this instance has the lock SEND, or RECEIVE. */
   sends = false;
   receives = false;
@@ -93,7 +93,6 @@ export class Ring {
     this.#mask = this.#capacity - 1;
     this.#words = new Int32Array(buffer, 0, (RING + native.capacity) / 4);
     this.piece = new Cursor(buffer);
-    this.all = new Uint8Array(buffer);
     this.#ownTail = ~(this.#words[TAIL] as number);
     this.#ownHead = ~(this.#words[HEAD] as number);
   }
@@ -108,7 +107,7 @@ export class Ring {
   close(): void {
     this.#words = GONE;
     this.piece.bytes = NO_BYTES;
-    this.all = NO_BYTES;
+    this.piece.plain = NO_BYTES;
   }
 
   /** Whether all sending has ended. */
@@ -128,6 +127,13 @@ export class Ring {
     if (words[HUNGRY_SENDER] === 0 || !channelMustStandBack(this.handle, true)) return true;
     this.stopSending();
     return false;
+  }
+
+  /** Takes the lock SEND if it is free. For one that was told that its turn has come. */
+  grabSend(): boolean {
+    if (Atomics.compareExchange(this.#words, SEND, 0, this.#seat) !== 0) return false;
+    this.startSending();
+    return true;
   }
 
   /** Prepares for {@link place}; the lock SEND was taken. */
@@ -211,6 +217,13 @@ export class Ring {
     if (words[HUNGRY_RECEIVER] === 0 || !channelMustStandBack(this.handle, false)) return true;
     this.stopReceiving();
     return false;
+  }
+
+  /** As {@link grabSend}, of the lock RECEIVE. */
+  grabReceive(): boolean {
+    if (Atomics.compareExchange(this.#words, RECEIVE, 0, this.#seat) !== 0) return false;
+    this.startReceiving();
+    return true;
   }
 
   /** Prepares for {@link next}; the lock RECEIVE was taken. */

@@ -315,6 +315,7 @@ export class Sender<T> {
 
   /** Blocks until this instance has the lock SEND, or throws. */
   #enter(): void {
+    if (this.#ring.grabSend()) return;
     let outcome = AGAIN;
     while (outcome === AGAIN) {
       outcome = channelEnter(this.#native.handle, true, this.#timeout, this.#isFirst);

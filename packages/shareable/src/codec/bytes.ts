@@ -3,7 +3,7 @@ import { isUint8Array } from 'node:util/types';
 
 import { invalidType } from '../errors.js';
 import { BYTES_ID, decodeWhole } from './codec.js';
-import type { Codec, PlacedCodec, Writable_ } from './codec.js';
+import type { Codec, PlacedCodec } from './codec.js';
 import { copyOut } from './copy.js';
 
 const codec: PlacedCodec<Uint8Array> = {
@@ -22,7 +22,7 @@ const codec: PlacedCodec<Uint8Array> = {
     return length;
   },
   decode: (bytes) => decodeWhole(codec, bytes),
-  decodeAt: ({ bytes, start, length }: Writable_) => copyOut(bytes, start, length),
+  decodeAt: (from) => copyOut(from, from.start, from.length),
 };
 
 /** Bytes as they are: a `Uint8Array`, also one of a subclass; received as a plain copy. */

@@ -3,7 +3,7 @@ import { deserialize, serialize } from 'node:v8';
 
 import { invalidType } from '../errors.js';
 import { CLONE_ID, decodeWhole } from './codec.js';
-import type { Codec, PlacedCodec, Writable_ } from './codec.js';
+import type { Codec, Piece, PlacedCodec, Writable_ } from './codec.js';
 import { copyOut } from './copy.js';
 import { undecodable } from './errors.js';
 import { LATIN1, UTF16 } from './text-bytes.js';
@@ -50,10 +50,10 @@ function encodeNumber(value: number, reserve: (bytes: number) => Writable_): num
   return NUMBER_SIZE;
 }
 
-function decodeClone({ bytes, start, length }: Writable_): unknown {
+function decodeClone(from: Piece): unknown {
   try {
     // From a copy: the deserializer trusts that bytes do not change under it.
-    return deserialize(copyOut(bytes, start + 1, length - 1)) as unknown;
+    return deserialize(copyOut(from, from.start + 1, from.length - 1)) as unknown;
   } catch (error) {
     throw undecodable('a structured clone', (error as Error).message, error);
   }
@@ -80,7 +80,7 @@ const codec: PlacedCodec<unknown> = {
       case UTF16:
         return decodeText(from);
       case BYTES:
-        return copyOut(bytes, start + 1, length - 1);
+        return copyOut(from, start + 1, length - 1);
       case NUMBER:
         if (length !== NUMBER_SIZE) break;
         return data.getFloat64(start + 1, true);

@@ -39,10 +39,16 @@ export interface Codec<T> {
   decode(bytes: Uint8Array): T;
 }
 
+/** A piece of memory to read from. */
+export interface Piece extends Writable_ {
+  /** The same memory as `bytes`, and not a Buffer: `slice` of a Buffer does not copy. */
+  readonly plain: Uint8Array;
+}
+
 /** A codec that decodes where the bytes lie, without a view of them. All built-in codecs are. */
 export interface PlacedCodec<T> extends Codec<T> {
   /** As `decode`, for a piece of a larger memory whose bytes may change meanwhile. */
-  decodeAt(from: Writable_): T;
+  decodeAt(from: Piece): T;
 }
 
 /** Whether a codec decodes where the bytes lie. */
@@ -60,5 +66,6 @@ export const STRUCT_ID = 0x8000;
 /** What `decode` of a codec that knows how to decode in place does. */
 export function decodeWhole<T>(codec: PlacedCodec<T>, bytes: Uint8Array): T {
   const { buffer, byteOffset, length } = bytes;
-  return codec.decodeAt({ bytes, data: new DataView(buffer, byteOffset, length), start: 0, length });
+  const plain = new Uint8Array(buffer, byteOffset, length);
+  return codec.decodeAt({ bytes, plain, data: new DataView(buffer, byteOffset, length), start: 0, length });
 }

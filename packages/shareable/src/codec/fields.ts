@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 
 import { invalidType } from '../errors.js';
-import type { Writable_ } from './codec.js';
+import type { Piece, Writable_ } from './codec.js';
 import { copyOut } from './copy.js';
 
 /** What is wrong with a value: its type or its range, and what it must be. */
@@ -17,7 +17,7 @@ export interface FieldIo {
   /** What is wrong with a value; `undefined` if nothing is. */
   complain(value: unknown): Complaint | undefined;
   write(to: Writable_, at: number, value: unknown): void;
-  read(from: Writable_, at: number): unknown;
+  read(from: Piece, at: number): unknown;
 }
 
 /** Bytes before text and bytes: how many follow. */
@@ -112,7 +112,7 @@ function writeUtf8({ bytes, data }: Writable_, at: number, value: string): void 
   data.setUint16(at, encoded.length, true);
 }
 
-function readUtf8(from: Writable_, at: number, limit: number): string {
+function readUtf8(from: Piece, at: number, limit: number): string {
   const { bytes } = from;
   const length = lengthAt(from, at, limit);
   const start = at + LENGTH_SIZE;
@@ -127,7 +127,7 @@ function readUtf8(from: Writable_, at: number, limit: number): string {
     if (all < 0x80) return text;
   }
   // From a copy: decoding UTF-8 that changes meanwhile crashes V8.
-  const copy = copyOut(bytes, start, length);
+  const copy = copyOut(from, start, length);
   return Buffer.from(copy.buffer, copy.byteOffset, copy.length).toString();
 }
 
@@ -159,7 +159,7 @@ function bytesField(limit: number): FieldIo {
       data.setUint16(at, (value as Uint8Array).length, true);
       bytes.set(value as Uint8Array, at + LENGTH_SIZE);
     },
-    read: (from, at) => copyOut(from.bytes, at + LENGTH_SIZE, lengthAt(from, at, limit)),
+    read: (from, at) => copyOut(from, at + LENGTH_SIZE, lengthAt(from, at, limit)),
   };
 }
 

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 
 import { invalidType, outOfRange } from '../errors.js';
-import type { Codec, PlacedCodec, Writable_ } from './codec.js';
+import type { Codec, Piece, PlacedCodec, Writable_ } from './codec.js';
 import { STRUCT_ID, decodeWhole } from './codec.js';
 import { undecodable } from './errors.js';
 import type { FieldIo } from './fields.js';
@@ -83,7 +83,7 @@ class StructCodec implements PlacedCodec<Record<string, unknown>> {
     return decodeWhole(this, bytes);
   }
 
-  decodeAt(from: Writable_): Record<string, unknown> {
+  decodeAt(from: Piece): Record<string, unknown> {
     const { start, length } = from;
     if (length !== this.size) throw undecodable(`a struct of ${this.size} bytes`, `there are ${length}`);
     const names = this.#names;

@@ -2,6 +2,8 @@
  * Text as bytes: a byte for each character if all of them fit one (latin1), else two (UTF-16). Both can be decoded while
  * another process changes the bytes; UTF-8 cannot, V8 crashes on it.
  */
+import { Buffer } from 'node:buffer';
+
 import type { Writable_ } from './codec.js';
 
 /** How the characters are stored. */
@@ -9,20 +11,14 @@ export const LATIN1 = 1;
 export const UTF16 = 2;
 
 /** Up to this length a loop is faster than a call. */
-const SHORT = 48;
+const SHORT = 16;
 
+/** Characters that do not fit one byte. The engine knows that text which it stores in single bytes has none. */
 const WIDE = /[\u0100-\uffff]/;
 
 /** How `text` is stored: {@link LATIN1} or {@link UTF16}. */
 export function formOf(text: string): number {
-  const { length } = text;
-  if (length <= SHORT) {
-    let all = 0;
-    for (let i = 0; i < length; i++) all |= text.charCodeAt(i);
-    return all < 0x100 ? LATIN1 : UTF16;
-  }
-  // As many bytes as characters: ASCII, which is quick to tell.
-  return Buffer.byteLength(text) === length || !WIDE.test(text) ? LATIN1 : UTF16;
+  return WIDE.test(text) ? UTF16 : LATIN1;
 }
 
 /** Bytes of `text` in a form. */
