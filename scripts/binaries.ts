@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const FLOOR = '2.17';
+import { machOProblems } from './targets/mach-o.ts';
+import { GLIBC_FLOOR } from './targets/targets.ts';
 
 const FORMATS = {
   linux: { magic: [0x7f, 0x45, 0x4c, 0x46], at: 18, cpus: { x64: 62, arm64: 183 } },
@@ -26,8 +27,10 @@ function* problemsOf(file: string, target: string): Generator<string> {
   } else if (libc === 'gnu') {
     const versions = execFileSync('readelf', ['--version-info', '--wide', file], { encoding: 'utf8' });
     const needed = [...versions.matchAll(/Name: GLIBC_([\d.]+)/g)].map(([, version = '']) => version);
-    const newer = new Set(needed.filter((version) => isNewer(version, FLOOR)));
-    if (newer.size > 0) yield `needs glibc ${[...newer].join(', ')}; it may need ${FLOOR}`;
+    const newer = new Set(needed.filter((version) => isNewer(version, GLIBC_FLOOR)));
+    if (newer.size > 0) yield `needs glibc ${[...newer].join(', ')}; it may need ${GLIBC_FLOOR}`;
+  } else if (os === 'darwin') {
+    yield* machOProblems(file, cpu);
   }
 }
 

@@ -6,12 +6,10 @@ import type { Cargo } from './cargo.ts';
 import { cargo, cargoFor, isNative } from './cargo.ts';
 import { cache } from './commands.ts';
 import { linkerFor, muslGcc } from './linkers.ts';
+import { checkMachO } from './mach-o.ts';
 import { checkSymbols } from './symbols.ts';
 import type { Target } from './targets.ts';
-import { filesOf, libraryOf } from './targets.ts';
-
-/** The oldest macOS that Rust and Node 20 run on. */
-const MACOS = { x64: '10.15', arm64: '11.0' };
+import { MACOS_FLOOR, filesOf, libraryOf } from './targets.ts';
 
 /** Stripped, in bytes. */
 const LIMITS = { addon: 1_500_000, helper: 1_000_000 };
@@ -32,9 +30,21 @@ function settings(triple: string, linker: string | undefined, ...flags: string[]
   return all;
 }
 
-function withDeployment(made: Cargo, target: Target): Cargo {
+/**
+ * The linker of macOS strips, instead of the tool that Rust would call after it. That one leaves string tables where macOS 27
+ * refuses them, and changes a file that the linker has signed.
+ */
+const STRIPPED_BY_LINKER = 'link-arg=-Wl,-x,-S';
+
+function forMacos(made: Cargo, target: Target): Cargo {
   if (target.os !== 'darwin') return made;
-  return { ...made, env: { ...made.env, MACOSX_DEPLOYMENT_TARGET: MACOS[target.cpu] } };
+  const env = {
+    ...made.env,
+    MACOSX_DEPLOYMENT_TARGET: MACOS_FLOOR[target.cpu],
+    CARGO_PROFILE_RELEASE_STRIP: 'none',
+    CARGO_PROFILE_HELPER_STRIP: 'none',
+  };
+  return { ...made, env };
 }
 
 /** Cargo's flags for the addon of a target. */
@@ -44,12 +54,13 @@ function addonSettings(target: Target, made: Cargo): string[] {
   if (target.libc === 'musl') flags.push('target-feature=-crt-static');
   // Needs no redistributable package of Microsoft.
   if (target.os === 'win32') flags.push('target-feature=+crt-static');
+  if (target.os === 'darwin') flags.push(STRIPPED_BY_LINKER);
   return settings(target.triple, linkerFor(target, made), ...flags);
 }
 
 function buildAddon(target: Target): string {
   const folder = join(cache, 'cargo/addon');
-  const made = withDeployment(cargoFor(target.triple), target);
+  const made = forMacos(cargoFor(target.triple), target);
   cargo(made, 'build', [
     '--release',
     '--package=shareable-binding',
@@ -74,10 +85,10 @@ export function staticSettings(triple: string, cpu: Target['cpu'], { buildsStd }
 function buildHelper(target: Target): string {
   const folder = join(cache, 'cargo/helper');
   const triple = target.triple.replace('linux-gnu', 'linux-musl');
-  const made = withDeployment(cargoFor(triple, 'abort'), target);
+  const made = forMacos(cargoFor(triple, 'abort'), target);
   const flags = {
     linux: () => staticSettings(triple, target.cpu, made),
-    darwin: () => [],
+    darwin: () => settings(triple, undefined, STRIPPED_BY_LINKER),
     win32: () => settings(triple, undefined, 'target-feature=+crt-static'),
   };
   const all = ['--profile=helper', '--package=shareable-helper', `--target-dir=${folder}`, ...flags[target.os]()];
@@ -103,5 +114,6 @@ export function build(target: Target, folder: string): Built {
   const helper = place(buildHelper(target), folder, files.helper, LIMITS.helper);
   const addon = place(buildAddon(target), folder, files.addon, LIMITS.addon);
   checkSymbols(target, addon.path, helper.path);
+  checkMachO(target, addon.path, helper.path);
   return { addon: addon.path, helper: helper.path, sizes: { addon: addon.size, helper: helper.size } };
 }

@@ -48,3 +48,6 @@ export function libraryOf(target: Target): string {
 
 /** The newest glibc that the Linux addons may need, that of CentOS 7. */
 export const GLIBC_FLOOR = '2.17';
+
+/** The oldest macOS that the binaries must run on: the oldest that Rust and Node 20 run on. */
+export const MACOS_FLOOR = { x64: '10.15', arm64: '11.0' } as const;
