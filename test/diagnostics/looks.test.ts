@@ -5,7 +5,17 @@
 import { channel } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 
-import { Channel, Lock, ShareableList, SharedMemory } from 'shareable';
+import {
+  Barrier,
+  Channel,
+  Lock,
+  RwLock,
+  Semaphore,
+  ShareableList,
+  SharedEvent,
+  SharedMemory,
+  SharedValue,
+} from 'shareable';
 import { afterAll, describe, expect, test } from 'vitest';
 
 const documented = readFileSync(new URL('../../docs/observability.md', import.meta.url), 'utf8');
@@ -57,6 +67,21 @@ describe('without subscribers', () => {
     using lock = Lock.create();
     expect(looksOf(() => lock.acquire().release())).toBe(0);
     expect(looksOf(() => lock.tryAcquire()?.release())).toBe(0);
+  });
+
+  test('primitives that need not wait never look', () => {
+    using semaphore = Semaphore.create(1);
+    using lock = RwLock.create();
+    using event = SharedEvent.create();
+    using value = SharedValue.create(1);
+    using barrier = Barrier.create(2);
+    expect(looksOf(() => semaphore.acquire().release())).toBe(0);
+    expect(looksOf(() => lock.read().release())).toBe(0);
+    expect(looksOf(() => lock.write().release())).toBe(0);
+    expect(looksOf(() => event.set())).toBe(0);
+    expect(looksOf(() => event.wait())).toBe(0);
+    expect(looksOf(() => barrier.reset())).toBe(0);
+    expect(looksOf(() => value.set(value.get() + 1))).toBe(0);
   });
 
   test('messages and room that are there never look', () => {

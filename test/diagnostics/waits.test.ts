@@ -1,5 +1,19 @@
 /** What is published about waits, and about processes that died. */
-import { Channel, ChannelTimeoutError, Lock, LockTimeoutError, ProducerDiedError } from 'shareable';
+import {
+  Barrier,
+  Channel,
+  ChannelTimeoutError,
+  Condition,
+  Lock,
+  LockTimeoutError,
+  ProducerDiedError,
+  RwLock,
+  Semaphore,
+  SharedEvent,
+  SharedValue,
+  WaitAbortedError,
+  WaitTimeoutError,
+} from 'shareable';
 import { expect, test } from 'vitest';
 
 import { forkFixture } from '../support/fork-fixture.ts';
@@ -12,6 +26,7 @@ const CHANNEL = [
   'shareable:channel:redelivered',
   'shareable:channel:producer-died',
 ] as const;
+const PRIMITIVE = ['shareable:primitive:wait', 'shareable:primitive:waited', 'shareable:primitive:recovered'] as const;
 
 test('a lock that is free is acquired without a message', async () => {
   using lock = Lock.create();
@@ -136,4 +151,109 @@ test('a producer that died, and a message whose reader died, are published', asy
     ['shareable:channel:redelivered', { name: channel.name }],
     ['shareable:channel:producer-died', { name: channel.name, producers: 1 }],
   ]);
+});
+
+test('primitives that need not wait publish no message', async () => {
+  using semaphore = Semaphore.create(2);
+  using lock = RwLock.create();
+  using event = SharedEvent.create();
+  using value = SharedValue.create(1);
+  using barrier = Barrier.create(1);
+  const published = record(...PRIMITIVE);
+  semaphore.acquire({ timeout: 10 }).release();
+  (await semaphore.acquireAsync()).release();
+  lock.read().release();
+  (await lock.writeAsync()).release();
+  event.set();
+  expect(event.wait({ timeout: 10 })).toBe(true);
+  await event.waitAsync();
+  value.update((before) => before + 1);
+  expect(await value.changed({ since: 1 })).toBe(2);
+  expect(barrier.wait({ timeout: 10 })).toBe(0);
+  expect(published).toEqual([]);
+});
+
+test('a blocking wait that ends in a time-out is published with its error, whatever the method does then', () => {
+  using semaphore = Semaphore.create(1);
+  using other = Semaphore.attach(semaphore.toJSON());
+  using event = SharedEvent.create();
+  using barrier = Barrier.create(2);
+  using condition = Condition.create();
+  using lock = Lock.create();
+  using _permit = other.acquire();
+  using guard = lock.acquire();
+  const published = record(...PRIMITIVE);
+  expect(() => semaphore.acquire({ timeout: 5 })).toThrow(LockTimeoutError);
+  expect(event.wait({ timeout: 5 })).toBe(false);
+  expect(() => barrier.wait({ timeout: 5 })).toThrow(WaitTimeoutError);
+  expect(() => condition.wait(guard, () => false, { timeout: 5 })).toThrow(WaitTimeoutError);
+  const pair = (kind: string, name: string, error: unknown) => {
+    const wait = { kind, name, isAsync: false, timeout: expect.closeTo(5, 0) };
+    return [
+      ['shareable:primitive:wait', wait],
+      ['shareable:primitive:waited', { ...wait, milliseconds: expect.any(Number), error }],
+    ];
+  };
+  expect(published).toEqual([
+    ...pair('Semaphore', semaphore.name, expect.any(LockTimeoutError)),
+    ...pair('SharedEvent', event.name, expect.any(WaitTimeoutError)),
+    ...pair('Barrier', barrier.name, expect.any(WaitTimeoutError)),
+    ...pair('Condition', condition.name, expect.any(WaitTimeoutError)),
+  ]);
+});
+
+test('asynchronous waits for primitives are published', async () => {
+  using semaphore = Semaphore.create(1);
+  using value = SharedValue.create(1);
+  using event = SharedEvent.create();
+  const permit = semaphore.acquire();
+  const published = record(...PRIMITIVE);
+  const acquired = semaphore.acquireAsync();
+  permit.release();
+  (await acquired).release();
+  const changed = value.changed({ timeout: 30_000 });
+  value.set(2);
+  expect(await changed).toBe(2);
+  const abort = new AbortController();
+  const waiting = event.waitAsync({ signal: abort.signal });
+  abort.abort();
+  await expect(waiting).rejects.toThrow(WaitAbortedError);
+  const pair = (kind: string, name: string, timeout: unknown, error?: unknown) => {
+    const wait = { kind, name, isAsync: true, timeout };
+    return [
+      ['shareable:primitive:wait', wait],
+      ['shareable:primitive:waited', { ...wait, milliseconds: expect.any(Number), error }],
+    ];
+  };
+  expect(published).toEqual([
+    ...pair('Semaphore', semaphore.name, Infinity),
+    ...pair('SharedValue', value.name, expect.closeTo(30_000, -3)),
+    ...pair('SharedEvent', event.name, Infinity, expect.any(WaitAbortedError)),
+  ]);
+});
+
+test.each(['acquire', 'acquireAsync'] as const)('%s of a semaphore publishes that a holder died', async (how) => {
+  using semaphore = Semaphore.create(1);
+  const peer = forkFixture('primitives/peer.ts');
+  await peer.ask('attach', 'Semaphore', semaphore.toJSON());
+  await peer.ask('acquire');
+  await peer.kill();
+  const published = record('shareable:primitive:recovered');
+  const guard = await semaphore[how]();
+  expect(guard.recovered).toBe(true);
+  guard.release();
+  expect(published).toEqual([['shareable:primitive:recovered', { kind: 'Semaphore', name: semaphore.name }]]);
+});
+
+test('a write lock publishes that the last writer died', async () => {
+  using lock = RwLock.create();
+  const peer = forkFixture('primitives/peer.ts');
+  await peer.ask('attach', 'RwLock', lock.toJSON());
+  await peer.ask('write');
+  await peer.kill();
+  const published = record('shareable:primitive:recovered');
+  const guard = lock.write();
+  expect(guard.recovered).toBe(true);
+  guard.release();
+  expect(published).toEqual([['shareable:primitive:recovered', { kind: 'RwLock', name: lock.name }]]);
 });

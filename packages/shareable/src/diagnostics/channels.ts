@@ -40,6 +40,13 @@ export const redelivered: Source<DiagnosticsMessages['shareable:channel:redelive
 export const producerDied: Source<DiagnosticsMessages['shareable:channel:producer-died']> = source(
   'shareable:channel:producer-died',
 );
+export const primitiveWait: Source<DiagnosticsMessages['shareable:primitive:wait']> =
+  source('shareable:primitive:wait');
+export const primitiveWaited: Source<DiagnosticsMessages['shareable:primitive:waited']> =
+  source('shareable:primitive:waited');
+export const primitiveRecovered: Source<DiagnosticsMessages['shareable:primitive:recovered']> = source(
+  'shareable:primitive:recovered',
+);
 export const managerStart: Source<DiagnosticsMessages['shareable:manager:start']> = source('shareable:manager:start');
 export const managerConnect: Source<DiagnosticsMessages['shareable:manager:connect']> =
   source('shareable:manager:connect');
@@ -135,19 +142,31 @@ type Pair<Message> = readonly [
 
 export const LOCK_WAIT = [lockWait, lockWaited] as const;
 export const CHANNEL_WAIT = [channelWait, channelWaited] as const;
+export const PRIMITIVE_WAIT = [primitiveWait, primitiveWaited] as const;
 
 /** Whether a wait has to be published. */
 export function isWatched<Message>([begin, end]: Pair<Message>): boolean {
   return begin.hasSubscribers || end.hasSubscribers;
 }
 
-/** Publishes the beginning and the end of `wait`, which blocks. */
-export function watch<Message, Result>([begin, end]: Pair<Message>, message: Message, wait: () => Result): Result {
+/**
+ * Publishes the beginning and the end of `wait`, which blocks.
+ *
+ * @param errorOf the error that a result stands for
+ */
+export function watch<Message, Result>(
+  [begin, end]: Pair<Message>,
+  message: Message,
+  wait: () => Result,
+  errorOf?: (result: Result) => unknown,
+): Result {
   const start = performance.now();
   let error: unknown;
   if (begin.hasSubscribers) begin.publish(message);
   try {
-    return wait();
+    const result = wait();
+    error = errorOf?.(result);
+    return result;
   } catch (thrown) {
     error = thrown;
     throw thrown;

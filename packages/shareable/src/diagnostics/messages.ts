@@ -1,18 +1,10 @@
 /** What the package publishes on channels of `node:diagnostics_channel`: one type for each channel's messages. */
 
+/** The class of a primitive other than a lock and a channel. */
+export type PrimitiveKind = 'SharedValue' | 'Semaphore' | 'SharedEvent' | 'RwLock' | 'Barrier' | 'Condition';
+
 /** The class of an object that has a segment. */
-export type SegmentKind =
-  | 'SharedMemory'
-  | 'ShareableList'
-  | 'SharedArray'
-  | 'Lock'
-  | 'Channel'
-  | 'SharedValue'
-  | 'Semaphore'
-  | 'SharedEvent'
-  | 'RwLock'
-  | 'Barrier'
-  | 'Condition';
+export type SegmentKind = 'SharedMemory' | 'ShareableList' | 'SharedArray' | 'Lock' | 'Channel' | PrimitiveKind;
 
 /** What all messages about segments have: those of `shareable:close` and `shareable:unlink` have nothing else. */
 export interface SegmentMessage {
@@ -96,6 +88,34 @@ export interface ChannelProducerDiedMessage {
   readonly producers: number;
 }
 
+/** `shareable:primitive:wait`: this thread, or one of its tasks, begins to wait for a semaphore, an event or the like. */
+export interface PrimitiveWaitMessage {
+  /** The class of the object. */
+  readonly kind: PrimitiveKind;
+  /** The name of its segment. */
+  readonly name: string;
+  /** Whether the wait leaves the event loop free. */
+  readonly isAsync: boolean;
+  /** The longest time to wait, in milliseconds; `Infinity` for no limit. */
+  readonly timeout: number;
+}
+
+/** `shareable:primitive:waited`: a wait has ended. */
+export interface PrimitiveWaitedMessage extends PrimitiveWaitMessage {
+  /** How long it took, in milliseconds. */
+  readonly milliseconds: number;
+  /** The error that it ended with, also where the method returns `false` at the end of the time; otherwise `undefined`. */
+  readonly error: unknown;
+}
+
+/** `shareable:primitive:recovered`: this thread has acquired what a participant held when it died. */
+export interface PrimitiveRecoveredMessage {
+  /** The class of the object. */
+  readonly kind: PrimitiveKind;
+  /** The name of its segment. */
+  readonly name: string;
+}
+
 /** `shareable:manager:start`, `shareable:manager:connect` and `shareable:manager:shutdown`. */
 export interface ManagerMessage {
   /** Where the manager's server listens; `null` for a manager of this process alone. */
@@ -117,6 +137,9 @@ export interface DiagnosticsMessages {
   'shareable:channel:waited': ChannelWaitedMessage;
   'shareable:channel:redelivered': ChannelRedeliveredMessage;
   'shareable:channel:producer-died': ChannelProducerDiedMessage;
+  'shareable:primitive:wait': PrimitiveWaitMessage;
+  'shareable:primitive:waited': PrimitiveWaitedMessage;
+  'shareable:primitive:recovered': PrimitiveRecoveredMessage;
   'shareable:manager:start': ManagerMessage;
   'shareable:manager:connect': ManagerMessage;
   'shareable:manager:shutdown': ManagerMessage;

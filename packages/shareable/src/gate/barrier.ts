@@ -125,10 +125,11 @@ export class Barrier implements Disposable, AsyncDisposable {
    */
   wait(options?: Timeout): number {
     const timeout = checkTimeout(options);
+    const errors = this.#errors(timeout);
     const { index, phase } = this.#arrive();
-    if (this.#gate.wait(CHANGE, phase, timeout) === undefined) {
+    if (this.#gate.wait(CHANGE, phase, timeout, errors) === undefined) {
       this.#giveUp(phase);
-      if (!this.#hasPassed(phase)) throw this.#errors(timeout).timedOut();
+      if (!this.#hasPassed(phase)) throw errors.timedOut();
     }
     return this.#finish(index, phase);
   }

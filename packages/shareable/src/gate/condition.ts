@@ -110,15 +110,16 @@ export class Condition implements Disposable, AsyncDisposable {
   wait(guard: LockGuard, until: () => boolean, options?: Timeout): void {
     const timeout = checkTimeout(options);
     checkUntil(until);
+    const errors = waitErrors(this.#gate, 'was not met', timeout);
     const end = performance.now() + timeout;
     while (!this.#isMet(guard, until)) {
       const left = end - performance.now();
-      if (left <= 0) throw waitErrors(this.#gate, 'was not met', timeout).timedOut();
+      if (left <= 0) throw errors.timedOut();
       // Under the lock: every notification after this one changes it.
       const { phase } = this.#gate;
       suspend(guard);
       try {
-        this.#gate.wait(CHANGE, phase, left);
+        this.#gate.wait(CHANGE, phase, left, errors);
       } finally {
         resume(guard);
       }

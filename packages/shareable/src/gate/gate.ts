@@ -6,6 +6,11 @@ import {
   announceDisposal,
   announceOpening,
   announceUnlink,
+  isWatched,
+  PRIMITIVE_WAIT,
+  primitiveRecovered,
+  watch,
+  watchAsync,
 } from '../diagnostics/channels.js';
 import { SharedMemoryError, closed } from '../errors.js';
 import type { NativeGate } from '../native/binding.js';
@@ -165,8 +170,24 @@ export class Gate {
     if (this.isClosed) throw this.#closedError();
   }
 
-  /** Waits, blocking the thread. Returns whether a participant died that held it; `undefined` when the time is over. */
-  wait(wanted: number, phase: number, timeout: number): boolean | undefined {
+  /**
+   * Waits, blocking the thread. Returns whether a participant died that held it; `undefined` when the time is over.
+   *
+   * @param errors say what the end of the time means, to those that watch
+   */
+  wait(wanted: number, phase: number, timeout: number, errors: WaitErrors): boolean | undefined {
+    if (!isWatched(PRIMITIVE_WAIT)) return this.#block(wanted, phase, timeout);
+    const taken = this.take(wanted, phase);
+    if (taken !== undefined) return taken;
+    return watch(
+      PRIMITIVE_WAIT,
+      { kind: this.type, name: this.name, isAsync: false, timeout },
+      () => this.#block(wanted, phase, timeout),
+      (outcome) => (outcome === undefined ? errors.timedOut() : undefined),
+    );
+  }
+
+  #block(wanted: number, phase: number, timeout: number): boolean | undefined {
     const { handle } = this.native;
     let taken = gateWait(handle, wanted, phase, timeout, true);
     while (taken === AGAIN) taken = gateWait(handle, wanted, phase, timeout, false);
@@ -184,7 +205,14 @@ export class Gate {
 
   /** Waits without blocking. */
   waitAsync(wanted: number, phase: number, wait: CheckedWait, errors: WaitErrors): Promise<boolean> {
-    return this.queue.wait(wanted, phase, wait, errors);
+    if (!isWatched(PRIMITIVE_WAIT)) return this.queue.wait(wanted, phase, wait, errors);
+    const message = { kind: this.type, name: this.name, isAsync: true, timeout: wait.timeout } as const;
+    return watchAsync(PRIMITIVE_WAIT, message, () => this.queue.wait(wanted, phase, wait, errors));
+  }
+
+  /** Publishes that what this instance has acquired was held by a participant that died. */
+  announceRecovery(): void {
+    if (primitiveRecovered.hasSubscribers) primitiveRecovered.publish({ kind: this.type, name: this.name });
   }
 
   unlink(): void {

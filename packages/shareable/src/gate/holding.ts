@@ -34,8 +34,9 @@ export class Holding {
     this.#gate.check();
     if (this.#takeFast()) return this.#guard(false);
     this.#check();
-    const recovered = this.#gate.wait(this.#wanted, 0, timeout);
-    if (recovered === undefined) throw lockErrors(this.#gate, this.#what, timeout).timedOut();
+    const errors = lockErrors(this.#gate, this.#what, timeout);
+    const recovered = this.#gate.wait(this.#wanted, 0, timeout, errors);
+    if (recovered === undefined) throw errors.timedOut();
     return this.#guard(recovered);
   }
 
@@ -66,6 +67,7 @@ export class Holding {
   #guard(recovered: boolean): LockGuard {
     this.held += 1;
     this.#gate.held += 1;
+    if (recovered) this.#gate.announceRecovery();
     return makeGuard({ release: () => this.#release() }, recovered);
   }
 

@@ -121,7 +121,8 @@ export class SharedEvent implements Disposable, AsyncDisposable {
     this.#gate.check();
     const { phase } = this.#gate;
     if (phase % 2 === 1) return true;
-    return timeout > 0 && this.#gate.wait(CHANGE, phase, timeout) !== undefined;
+    const errors = waitErrors(this.#gate, 'was not set', timeout);
+    return timeout > 0 && this.#gate.wait(CHANGE, phase, timeout, errors) !== undefined;
   }
 
   /**

@@ -331,7 +331,8 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
   }
 
   #lock(): void {
-    this.#gate.wait(WRITE, 0, Infinity);
+    const errors = waitErrors(this.#gate, 'was being updated', Infinity);
+    if (this.#gate.wait(WRITE, 0, Infinity, errors) === true) this.#gate.announceRecovery();
   }
 
   #unlock(): void {
