@@ -287,11 +287,18 @@ pub struct NativeFacts {
     pub is_owner: bool,
     /// Whether this instance created it.
     pub is_new: bool,
+    /// The process whose segment was removed to get the name: -1 if none was, 0 if its owner is unknown.
+    pub swept_owner: f64,
 }
 
 impl From<&Segment> for NativeFacts {
     fn from(segment: &Segment) -> Self {
-        Self { size: to_double(segment.size()), is_owner: segment.is_owner(), is_new: segment.is_new() }
+        Self {
+            size: to_double(segment.size()),
+            is_owner: segment.is_owner(),
+            is_new: segment.is_new(),
+            swept_owner: table::swept_owner(segment),
+        }
     }
 }
 

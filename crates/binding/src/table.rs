@@ -67,6 +67,7 @@ enum Fact {
     IsOwner,
     IsReadOnly,
     IsNew,
+    SweptOwner,
     DeviceHigh,
     DeviceLow,
     InodeHigh,
@@ -105,6 +106,8 @@ pub struct NativeFactPlaces {
     pub is_read_only: u32,
     /// 1 when the call created the segment.
     pub is_new: u32,
+    /// See [`swept_owner`].
+    pub swept_owner: u32,
     /// With the inode, which segment of its name it is: the high 32 bits, because a double holds only 53.
     pub device_high: u32,
     /// The low 32 bits.
@@ -135,6 +138,7 @@ pub fn fact_places() -> NativeFactPlaces {
         is_owner: Fact::IsOwner as u32,
         is_read_only: Fact::IsReadOnly as u32,
         is_new: Fact::IsNew as u32,
+        swept_owner: Fact::SweptOwner as u32,
         device_high: Fact::DeviceHigh as u32,
         device_low: Fact::DeviceLow as u32,
         inode_high: Fact::InodeHigh as u32,
@@ -169,11 +173,17 @@ pub(crate) fn add(segment: Segment, list: Option<List>) {
     OPEN.with_borrow_mut(|open| open.insert(number, Open { segment, list }));
 }
 
+/// Returns the process whose segment the call removed to get the name: -1 if it removed none, 0 if its owner is unknown.
+pub(crate) fn swept_owner(segment: &Segment) -> f64 {
+    segment.swept().map_or(-1.0, |swept| swept.owner.unwrap_or(0).into())
+}
+
 fn tell_of(segment: &Segment) {
     tell(Fact::Size, to_number(segment.size()));
     tell(Fact::IsOwner, u32::from(segment.is_owner()).into());
     tell(Fact::IsReadOnly, u32::from(segment.access() == Access::ReadOnly).into());
     tell(Fact::IsNew, u32::from(segment.is_new()).into());
+    tell(Fact::SweptOwner, swept_owner(segment));
     let identity = segment.identity();
     tell(Fact::DeviceHigh, to_number(identity.device >> 32));
     tell(Fact::DeviceLow, to_number(identity.device & 0xffff_ffff));

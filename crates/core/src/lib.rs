@@ -51,7 +51,7 @@ pub use list::List;
 pub use list_view::ListView;
 pub use mapping::{Mapping, losses, renew_fault_handler};
 pub use name::Name;
-pub use ownership::{Access, Foreign, Lifetime, Memory, Umask};
+pub use ownership::{Access, Foreign, Lifetime, Memory, Swept, Umask};
 pub use page::round_up_to_page;
 pub use segment::{AttachOptions, CreateOptions, Segment};
 pub use sys::page_size;

@@ -58,7 +58,9 @@ impl List {
             let list = Self::attach_whole(&segment, values.len())?;
             Ok((segment, list))
         };
-        Segment::open_or_create(name, attach, || Self::create(values, &options))
+        let ((mut segment, list), swept) = Segment::open_or_create(name, attach, || Self::create(values, &options))?;
+        segment.note(swept);
+        Ok((segment, list))
     }
 
     /// Finds a list of at least `least` slots in `segment`.

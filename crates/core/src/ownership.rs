@@ -57,6 +57,13 @@ pub struct Holder {
     pub is_alive: bool,
 }
 
+/// A segment that its owner left behind when it died, and that this process removed because it needed the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Swept {
+    /// The process that owned it, where that is on record.
+    pub owner: Option<u32>,
+}
+
 /// How the process's umask affects the mode of a new segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Umask {

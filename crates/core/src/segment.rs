@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::keeper::Keeper;
 use crate::mapping::view;
+use crate::ownership::Swept;
 use crate::sys::Region as _;
 use crate::sys::Standing;
 use crate::tracker::{self, protocol::Registration};
@@ -60,6 +61,7 @@ pub struct Segment {
     identity: Identity,
     is_owner: bool,
     is_new: bool,
+    swept: Option<Swept>,
     keeper: Option<Arc<dyn Keeper>>,
     access: Access,
 }
@@ -90,6 +92,7 @@ impl Segment {
         if let Some(keeper) = &options.keeper {
             keeper.check()?;
         }
+        let mut swept = None;
         loop {
             let name = options.name.clone().map_or_else(|| random_name(options.lifetime), Ok)?;
             let mut initialize = |raw: &sys::Mapping| {
@@ -113,6 +116,7 @@ impl Segment {
                         identity,
                         is_owner: options.lifetime == Lifetime::Owned,
                         is_new: true,
+                        swept,
                         keeper: None,
                         access: Access::ReadWrite,
                     };
@@ -123,6 +127,7 @@ impl Segment {
                 // A dead owner's segment does not block its name.
                 Err(e) if e.kind() == Kind::Exists => match sys::reclaim(&name) {
                     Standing::Free => {}
+                    Standing::Swept(removed) => swept = Some(removed),
                     Standing::Taken => return Err(e),
                     Standing::LeftBehind { owner, why } => {
                         return Err(left_behind(&name, owner, &why).with_os(e.syscall().unwrap_or("open"), e.errno()));
@@ -142,6 +147,7 @@ impl Segment {
             identity,
             is_owner: options.lifetime == Lifetime::Owned && keeper.is_none(),
             is_new: true,
+            swept: None,
             keeper,
             access: Access::ReadWrite,
         }
@@ -185,6 +191,7 @@ impl Segment {
             identity,
             is_owner: false,
             is_new: false,
+            swept: None,
             keeper: None,
             access: options.access,
         })
@@ -208,31 +215,42 @@ impl Segment {
             let message = format!("segment '{name}' exists with {found} bytes, fewer than the {size} asked for");
             Err(Error::new(Kind::OutOfRange, message).on_segment(name.as_str()))
         };
-        Self::open_or_create(name, attach, || Self::create(size, &options))
+        let (mut segment, swept) = Self::open_or_create(name, attach, || Self::create(size, &options))?;
+        segment.note(swept);
+        Ok(segment)
     }
 
-    /// Returns what `attach` makes of the segment called `name` or, if it does not exist, what `create` makes. `create`
-    /// fails with [`Kind::Exists`] when another process was first.
+    /// Returns what `attach` makes of the segment called `name` or, if it does not exist, what `create` makes, with the
+    /// segment that had the name before; [`note`](Self::note) takes that. `create` fails with [`Kind::Exists`] when another
+    /// process was first.
     pub(crate) fn open_or_create<T>(
         name: &Name,
         mut attach: impl FnMut(Self) -> Result<T>,
         mut create: impl FnMut() -> Result<T>,
-    ) -> Result<T> {
+    ) -> Result<(T, Option<Swept>)> {
+        let mut swept = None;
         // If both fail, other processes have created and unlinked the name in between: try again.
         loop {
-            if let Standing::LeftBehind { owner, why } = sys::reclaim(name) {
-                return Err(left_behind(name, owner, &why));
+            match sys::reclaim(name) {
+                Standing::LeftBehind { owner, why } => return Err(left_behind(name, owner, &why)),
+                Standing::Swept(removed) => swept = Some(removed),
+                Standing::Free | Standing::Taken => {}
             }
             match Self::attach(name, AttachOptions::default()) {
-                Ok(segment) => return attach(segment),
+                Ok(segment) => return attach(segment).map(|opened| (opened, swept)),
                 Err(e) if e.kind() == Kind::NotFound => {}
                 Err(e) => return Err(e),
             }
             match create() {
                 Err(e) if e.kind() == Kind::Exists => {}
-                other => return other,
+                other => return other.map(|created| (created, swept)),
             }
         }
+    }
+
+    /// Notes which segment had the name before, if the creation itself did not remove one.
+    pub(crate) fn note(&mut self, swept: Option<Swept>) {
+        self.swept = self.swept.or(swept);
     }
 
     /// Returns the segment's name.
@@ -263,6 +281,12 @@ impl Segment {
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.is_new
+    }
+
+    /// Returns the segment that had the name before, if this process removed it to get the name.
+    #[must_use]
+    pub fn swept(&self) -> Option<Swept> {
+        self.swept
     }
 
     /// Returns the access of this instance.

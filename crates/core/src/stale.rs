@@ -1,4 +1,4 @@
-//! The existing segments, and which of them have no living owner. On Linux and Windows; macOS does not list its segments.
+//! The existing segments, and which of them have no living owner.
 
 use std::sync::atomic::AtomicBool;
 

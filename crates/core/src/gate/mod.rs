@@ -124,7 +124,10 @@ impl Gate {
     /// As [`create`](Self::create) and [`attach`](Self::attach).
     pub fn create_or_attach(name: &Name, gate: &GateOptions<'_>, options: &CreateOptions) -> Result<Self> {
         let options = CreateOptions { name: Some(name.clone()), ..options.clone() };
-        Segment::open_or_create(name, |segment| Self::open(segment, gate.purpose), || Self::create(gate, &options))
+        let attach = |segment| Self::open(segment, gate.purpose);
+        let (mut opened, swept) = Segment::open_or_create(name, attach, || Self::create(gate, &options))?;
+        opened.segment.note(swept);
+        Ok(opened)
     }
 
     fn open(segment: Segment, purpose: Purpose) -> Result<Self> {

@@ -130,7 +130,9 @@ impl Lock {
     /// As [`create`](Self::create) and [`attach`](Self::attach).
     pub fn create_or_attach(name: &Name, options: &CreateOptions) -> Result<Self> {
         let options = CreateOptions { name: Some(name.clone()), ..options.clone() };
-        Segment::open_or_create(name, Self::join, || Self::create(&options))
+        let (mut lock, swept) = Segment::open_or_create(name, Self::join, || Self::create(&options))?;
+        lock.segment.note(swept);
+        Ok(lock)
     }
 
     /// Joins the lock in an existing segment.

@@ -27,6 +27,7 @@ const created = source('shareable:create');
 const attached = source('shareable:attach');
 const closed = source('shareable:close');
 const unlinked = source('shareable:unlink');
+const swept = source('shareable:sweep');
 export const lockWait: Source<DiagnosticsMessages['shareable:lock:wait']> = source('shareable:lock:wait');
 export const lockWaited: Source<DiagnosticsMessages['shareable:lock:waited']> = source('shareable:lock:waited');
 export const lockRecovered: Source<DiagnosticsMessages['shareable:lock:recovered']> =
@@ -58,9 +59,16 @@ interface Facts {
   readonly size: number;
   readonly isOwner: boolean;
   readonly isReadOnly?: boolean;
+  /** The process whose segment was removed to get the name: -1 if none was, 0 if its owner is unknown. */
+  readonly sweptOwner: number;
 }
 
-/** Publishes that an object was created, and returns the object. */
+/** Publishes that a segment of a dead owner was removed, if one was. */
+function announceSweep(name: string, { sweptOwner }: Facts): void {
+  if (sweptOwner >= 0 && swept.hasSubscribers) swept.publish({ name, owner: sweptOwner === 0 ? null : sweptOwner });
+}
+
+/** Publishes that an object was created, after what was swept for its name, and returns the object. */
 export function announceCreation<Native extends Facts & { name: string }>(kind: SegmentKind, native: Native): Native;
 export function announceCreation<Native extends { name: string }>(
   kind: SegmentKind,
@@ -72,9 +80,12 @@ export function announceCreation<Native extends { name: string }>(
   native: Native,
   factsOf?: (native: Native) => Facts,
 ): Native {
-  if (!created.hasSubscribers) return native;
-  const { size, isOwner } = factsOf?.(native) ?? (native as Native & Facts);
-  created.publish({ kind, name: native.name, size, isOwner });
+  const isWanted = created.hasSubscribers;
+  // Asking the addon for facts takes longer than a look.
+  if (factsOf !== undefined && !isWanted && !swept.hasSubscribers) return native;
+  const facts = factsOf?.(native) ?? (native as Native & Facts);
+  announceSweep(native.name, facts);
+  if (isWanted) created.publish({ kind, name: native.name, size: facts.size, isOwner: facts.isOwner });
   return native;
 }
 
@@ -96,17 +107,18 @@ export function announceAttachment<Native extends { name: string }>(
   return native;
 }
 
-/** Publishes that an object was created or attached, whichever it was, and returns the object. */
+/** Publishes that an object was created or attached, whichever it was, after what was swept for its name. */
 export function announceOpening<Native extends { name: string }>(
   kind: SegmentKind,
   native: Native,
   factsOf: (native: Native) => Facts & { readonly isNew: boolean },
 ): Native {
-  if (!created.hasSubscribers && !attached.hasSubscribers) return native;
+  if (!created.hasSubscribers && !attached.hasSubscribers && !swept.hasSubscribers) return native;
   const facts = factsOf(native);
-  if (facts.isNew) announceCreation(kind, native, () => facts);
-  else announceAttachment(kind, native, () => ({ isReadOnly: false, ...facts }));
-  return native;
+  if (facts.isNew) return announceCreation(kind, native, () => facts);
+  // Another process may have taken the name after the sweep.
+  announceSweep(native.name, facts);
+  return announceAttachment(kind, native, () => ({ isReadOnly: false, ...facts }));
 }
 
 /**

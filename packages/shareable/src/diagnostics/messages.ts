@@ -30,6 +30,14 @@ export interface AttachMessage extends SegmentMessage {
   readonly isReadOnly: boolean;
 }
 
+/** `shareable:sweep`: this thread has removed the segment of a dead owner, because it wanted the segment's name. */
+export interface SweepMessage {
+  /** The name of the segment. */
+  readonly name: string;
+  /** The number of the process that left it behind; `null` where that is not on record. */
+  readonly owner: number | null;
+}
+
 /** `shareable:lock:wait`: this thread, or one of its tasks, begins to wait for a lock that is not free. */
 export interface LockWaitMessage {
   /** The name of the lock's segment. */
@@ -130,6 +138,7 @@ export interface DiagnosticsMessages {
   'shareable:attach': AttachMessage;
   'shareable:close': SegmentMessage;
   'shareable:unlink': SegmentMessage;
+  'shareable:sweep': SweepMessage;
   'shareable:lock:wait': LockWaitMessage;
   'shareable:lock:waited': LockWaitedMessage;
   'shareable:lock:recovered': LockRecoveredMessage;

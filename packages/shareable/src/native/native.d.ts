@@ -568,6 +568,8 @@ export interface NativeFactPlaces {
   isReadOnly: number
   /** 1 when the call created the segment. */
   isNew: number
+  /** See [`swept_owner`]. */
+  sweptOwner: number
   /** With the inode, which segment of its name it is: the high 32 bits, because a double holds only 53. */
   deviceHigh: number
   /** The low 32 bits. */
@@ -596,6 +598,8 @@ export interface NativeFacts {
   isOwner: boolean
   /** Whether this instance created it. */
   isNew: boolean
+  /** The process whose segment was removed to get the name: -1 if none was, 0 if its owner is unknown. */
+  sweptOwner: number
 }
 
 /** A gate, and its properties that never change. */

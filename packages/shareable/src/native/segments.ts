@@ -22,6 +22,8 @@ export interface NativeSegment {
   readonly isReadOnly: boolean;
   /** Whether this call created it. */
   readonly isNew: boolean;
+  /** The process whose segment this call removed to get the name: -1 if it removed none, 0 if its owner is unknown. */
+  readonly sweptOwner: number;
   /** With the inode, which segment of its name it is. Each is 64 bits, in two halves. */
   readonly deviceHigh: number;
   readonly deviceLow: number;
@@ -64,6 +66,7 @@ function segmentOf(name: string, facts: ArrayLike<number>): NativeSegment {
     isOwner: facts[at.isOwner] === 1,
     isReadOnly: facts[at.isReadOnly] === 1,
     isNew: facts[at.isNew] === 1,
+    sweptOwner: facts[at.sweptOwner] as number,
     deviceHigh: facts[at.deviceHigh] as number,
     deviceLow: facts[at.deviceLow] as number,
     inodeHigh: facts[at.inodeHigh] as number,

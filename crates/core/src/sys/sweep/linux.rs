@@ -22,7 +22,7 @@ use rustix::process::geteuid;
 
 use super::{Fate, Found, Standing};
 use crate::ledger;
-use crate::ownership::Holder;
+use crate::ownership::{Holder, Swept};
 use crate::sys::birth::start_time;
 use crate::sys::ledger::ledgers;
 use crate::sys::memory::os::mark::{creator, has_owner, is_marked, open, signature};
@@ -163,7 +163,7 @@ fn examine(name: &Name, is_last: bool) -> Option<Standing> {
     }
     drop(file);
     match (Candidate { name: name.as_str().to_owned(), stat, looked_stale: is_last }).look() {
-        Ok(()) if is_last => Some(Standing::Free),
+        Ok(()) if is_last => Some(Standing::Swept(Swept { owner })),
         Err(Errno::NOENT) => Some(Standing::Free),
         // Owners of random names hold no lock, so only their mapping shows that they live.
         Err(_) if Name::lifetime_of(name.as_str()) == Some(Lifetime::Owned) => Some(Standing::Taken),

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use super::Os;
-use crate::ownership::Holder;
+use crate::ownership::{Holder, Swept};
 use crate::{Identity, Name};
 
 #[cfg(backend = "linux")]
@@ -52,8 +52,10 @@ pub enum Fate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(dead_code, reason = "some systems do not tell whether an owner is dead")]
 pub(crate) enum Standing {
-    /// Nothing any more: the segment of a dead owner was removed.
+    /// Nothing: no segment has the name, or another process has just removed it.
     Free,
+    /// Nothing any more: this call removed the segment of a dead owner.
+    Swept(Swept),
     /// A segment whose owner lives, a segment that never had one, or another file.
     Taken,
     /// The segment of a dead owner, and it could not be removed.

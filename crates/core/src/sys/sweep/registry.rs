@@ -10,7 +10,7 @@ use rustix::process::geteuid;
 
 use super::{Fate, Found, Standing};
 use crate::ledger::{Entry, Owner};
-use crate::ownership::Holder;
+use crate::ownership::{Holder, Swept};
 use crate::sys::birth::start_time;
 use crate::sys::ledger::books;
 use crate::sys::memory::macos::{Object, State};
@@ -97,7 +97,7 @@ fn examine(name: &Name) -> Option<Standing> {
         };
         let (owner, entries) = book.read();
         if entries.iter().filter(|entry| is_meant(entry)).any(|entry| remove(entry, owner).is_some()) {
-            return Some(Standing::Free);
+            return Some(Standing::Swept(Swept { owner: owner.map(|owner| owner.pid) }));
         }
     }
     standing

@@ -13,6 +13,7 @@ use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATIO
 
 use super::{Fate, Found, Standing};
 use crate::extent::Extent;
+use crate::ownership::Swept;
 use crate::sys::memory::windows::file::{self, Facts, is};
 use crate::sys::memory::windows::place::{Place, segment_of};
 use crate::sys::memory::windows::section::Section;
@@ -80,7 +81,7 @@ pub(crate) fn reclaim(name: &Name) -> Standing {
         Err(_) => return Standing::Taken,
     }
     match remove_unused(&path) {
-        Ok(()) => Standing::Free,
+        Ok(()) => Standing::Swept(Swept { owner: None }),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Standing::Free,
         // No process of this library has it open, so its owner is dead.
         Err(e) if is(&e, ERROR_ACCESS_DENIED) => {
@@ -200,7 +201,7 @@ mod tests {
         let (mapping, identity, name) = segment(Lifetime::Owned);
         Os::relieve(identity);
         drop(mapping);
-        assert_eq!(reclaim(&name), Standing::Free);
+        assert_eq!(reclaim(&name), Standing::Swept(Swept { owner: None }));
         assert!(!path(&name).exists());
     }
 
