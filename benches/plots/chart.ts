@@ -40,6 +40,29 @@ const COLOURS: Record<string, string> = {
   'file-json': '#b07d00',
 };
 const PEER = '#8a8a8a';
+const INK = '#222';
+const SOFT = '#555';
+const FAINT = '#666';
+const GRID = '#000';
+const RULE = '#ddd';
+const PAPER = 'white';
+/** What replaces each colour on a dark page. Whatever shows an SVG without style sheets shows the colours for light pages. */
+const DARK: Record<string, string> = {
+  [OURS]: '#ff8f45',
+  '#0072b2': '#56b4e9',
+  '#444444': '#dcdcdc',
+  '#777777': '#a8a8a8',
+  '#009e73': '#2fc796',
+  '#cc79a7': '#e79cc6',
+  '#b07d00': '#dfb03a',
+  [PEER]: '#8f8f96',
+  [SOFT]: '#b4b4bb',
+  [FAINT]: '#a0a0a8',
+  [GRID]: '#fff',
+  [RULE]: '#3c3f44',
+  [PAPER]: '#1b1b1f',
+};
+const DARK_INK = '#dfdfd6';
 const DASHED = new Set(['in-place', 'cpython-pipe', 'c', 'allocating', 'json', 'file-json', 'nothing']);
 
 const colourOf = (name: string): string => COLOURS[name] ?? PEER;
@@ -86,14 +109,14 @@ function spread(wanted: number[], top: number, bottom: number): number[] {
 function svgOf(options: Plot.PlotOptions): string {
   const plot = Plot.plot({
     document: document as never,
-    style: { fontSize: `${FONT}px`, fontFamily: 'Helvetica, Arial, sans-serif', color: '#222', background: 'white' },
+    style: { fontSize: `${FONT}px`, fontFamily: 'Helvetica, Arial, sans-serif' },
     ...options,
   });
   return plot.outerHTML.replaceAll('&nbsp;', '\u00a0');
 }
 
 /** Draws text above the frame, as part of the picture. Plot's own titles are HTML. */
-const heading = (text: string, dy: number, style: object = { fill: '#555' }): Plot.Markish =>
+const heading = (text: string, dy: number, style: object = { fill: SOFT }): Plot.Markish =>
   Plot.text([text], { frameAnchor: 'top-left', dx: -MARGIN.left + 8, dy, textAnchor: 'start', ...style });
 const titleMark = (title: string, dy = -38): Plot.Markish =>
   heading(title, dy, { fontWeight: 'bold', fontSize: FONT + 2 });
@@ -156,7 +179,7 @@ export function lines(chart: Chart): string {
     x: { type: linear ? 'linear' : 'log', axis: null, ...(linear ? { domain: [0, lastX] } : {}) },
     y: { type: linear ? 'linear' : 'log', domain: [low, high], axis: null },
     marks: [
-      Plot.gridY(ticks, { stroke: '#000', strokeOpacity: 0.12 }),
+      Plot.gridY(ticks, { stroke: GRID, strokeOpacity: 0.12 }),
       Plot.axisY(ticks, { label: null, tickFormat: chart.yFormat, tickSize: 0 }),
       // Not an axis, because a logarithmic one omits labels of ticks that are not powers of ten.
       Plot.text(xs, {
@@ -165,7 +188,7 @@ export function lines(chart: Chart): string {
         dy: 18,
         text: (x: number) => chart.xFormat(x as never),
       }),
-      Plot.text([chart.xLabel], { frameAnchor: 'bottom', dy: 38, fill: '#555' }),
+      Plot.text([chart.xLabel], { frameAnchor: 'bottom', dy: 38, fill: SOFT }),
       titleMark(chart.title),
       heading(chart.yLabel, -19),
       ...marks,
@@ -214,7 +237,7 @@ export function dots(chart: Chart): string {
           fontWeight: isOurs(one.name) ? 'bold' : 'normal',
         }),
       ]),
-      Plot.ruleY(categories, { stroke: '#ddd' }),
+      Plot.ruleY(categories, { stroke: RULE }),
       Plot.dot(all, {
         x: 'value',
         y: 'category',
@@ -241,6 +264,18 @@ export function dots(chart: Chart): string {
   });
 }
 
+/** Returns the style sheet that gives the picture its colours on a dark page, where the browser says that it is one. */
+function darkStyle(picture: string): string {
+  const used = [...picture.matchAll(/ (fill|stroke)="(?!none|currentColor)([^"]+)"/g)];
+  const rules = [...new Set(used.map(([, attribute = '', colour = '']) => `${attribute} ${colour}`))].map((pair) => {
+    const [attribute = '', colour = ''] = pair.split(' ');
+    const dark = DARK[colour];
+    if (dark === undefined) throw new Error(`the plots have no ${attribute} ${colour} for dark pages`);
+    return `[${attribute}="${colour}"] { ${attribute}: ${dark}; }`;
+  });
+  return `<style>@media (prefers-color-scheme: dark) {\nsvg { color: ${DARK_INK}; }\n${rules.toSorted().join('\n')}\n}</style>`;
+}
+
 /** Lays out charts of one size in rows, with a line that names their source. */
 export function sheet(charts: readonly string[], columns: number, width: number, height: number, note: string): string {
   const rows = Math.ceil(charts.length / columns);
@@ -249,11 +284,15 @@ export function sheet(charts: readonly string[], columns: number, width: number,
     return svg.replace('<svg ', `<svg ${at} `);
   });
   const [fullWidth, fullHeight] = [columns * width, rows * height + 24];
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${fullWidth}" height="${fullHeight}" viewBox="0 0 ${fullWidth} ${fullHeight}">`,
-    `<rect width="100%" height="100%" fill="white"/>`,
+  const picture = [
+    `<rect width="100%" height="100%" fill="${PAPER}"/>`,
     ...inner,
-    `<text x="8" y="${fullHeight - 9}" font-size="11" font-family="Helvetica, Arial, sans-serif" fill="#666">${note}</text>`,
+    `<text x="8" y="${fullHeight - 9}" font-size="11" font-family="Helvetica, Arial, sans-serif" fill="${FAINT}">${note}</text>`,
+  ].join('\n');
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="${fullWidth}" height="${fullHeight}" viewBox="0 0 ${fullWidth} ${fullHeight}" color="${INK}">`,
+    darkStyle(picture),
+    picture,
     '</svg>\n',
   ].join('\n');
 }

@@ -105,6 +105,30 @@ function checkTexts(): void {
   assert.match(full, /`guard\.recovered`/);
 }
 
+/** Checks that the paper of the page's first plot is as dark or light as the page. */
+async function checkPlot(page: Page, isPageDark: boolean): Promise<void> {
+  const picture = page.locator('.vp-doc img[src$=".svg"]').first();
+  await picture.scrollIntoViewIfNeeded();
+  // The appearance changes by a transition, during which a screenshot shows both.
+  const isDark = async (): Promise<boolean> => {
+    const png = (await picture.screenshot()).toString('base64');
+    return page.evaluate(async (base64) => {
+      const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${base64}`)).blob());
+      const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d')!;
+      context.drawImage(bitmap, 0, 0);
+      const [red = 0, green = 0, blue = 0] = context.getImageData(bitmap.width - 20, 20, 1, 1).data;
+      return red + green + blue < 3 * 64;
+    }, png);
+  };
+  const deadline = Date.now() + 10_000;
+  while ((await isDark()) !== isPageDark) {
+    if (Date.now() > deadline) {
+      problems.push(`the plots are ${isPageDark ? 'light on a dark' : 'dark on a light'} page`);
+      return;
+    }
+  }
+}
+
 async function takeScreenshots(destination: string): Promise<void> {
   mkdirSync(destination, { recursive: true });
   for (const colorScheme of ['light', 'dark'] as const) {
@@ -142,6 +166,11 @@ try {
     await go(page, 'lock');
     const isDark = await page.evaluate(() => document.documentElement.classList.contains('dark'));
     if (isDark !== dark) problems.push(`a browser that prefers ${colorScheme} gets the other scheme`);
+    await go(page, 'performance');
+    await checkPlot(page, dark);
+    // The reader may choose the other scheme on the page.
+    await page.locator('.VPNavBarAppearance .VPSwitchAppearance').click();
+    await checkPlot(page, !dark);
     await scheme.close();
   }
   if (values.screenshots !== undefined) await takeScreenshots(values.screenshots);
