@@ -12,10 +12,12 @@ import {
   SegmentNotFoundError,
   SharedMemory,
   bytes,
+  clone,
   json,
   struct,
   text,
 } from 'shareable';
+import type { Codec } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 import { forkFixture } from '../support/fork-fixture.ts';
@@ -91,6 +93,58 @@ describe('within one process', () => {
       expect(got?.[0]).toBe(0);
     }
     await sent;
+  });
+
+  test('a long message as it was when it was sent, also the part that waits for room', async () => {
+    for (const codec of [bytes, clone<Uint8Array>()]) {
+      using channel = Channel.create({ capacity: 4096, codec });
+      const value = new Uint8Array(100_000).fill(1);
+      // Long enough that the next call lets the event loop turn.
+      for (const begin = performance.now(); performance.now() < begin + 2;) expect(channel.closed).toBe(false);
+      const sent = channel.sendAsync(value);
+      expect(channel.used).toBeGreaterThan(3000);
+      value.fill(2);
+      expect(await channel.receiveAsync()).toEqual(new Uint8Array(100_000).fill(1));
+      await sent;
+    }
+  });
+
+  test('long bytes by structured clone arrive whole, where an array of any type can view them', async () => {
+    using channel = Channel.create<unknown & {}>({ capacity: 4096 });
+    for (const length of [...Array(40).keys()].map((i) => 496 + i).concat(4096, 100_000)) {
+      const value = Uint8Array.from({ length }, (_, i) => i * 7 + length);
+      const sent = channel.sendAsync(value);
+      const got = (await channel.receiveAsync()) as Uint8Array;
+      await sent;
+      expect(got).toEqual(value);
+      expect(got.byteOffset % Float64Array.BYTES_PER_ELEMENT).toBe(0);
+      const again = channel.sendAsync({ value });
+      expect(await channel.receiveAsync()).toEqual({ value });
+      await again;
+    }
+  });
+
+  test('a codec that writes more after the bytes of a built-in one sends all of it, however long', async () => {
+    const checked: Codec<Uint8Array> = {
+      id: 300,
+      encode(value, reserve) {
+        let room: ReturnType<typeof reserve> | undefined;
+        const used = bytes.encode(value, (length, ...rest: []) => (room = reserve(length + 1, ...rest)));
+        if (room !== undefined) room.bytes[room.start + used] = value.reduce((sum, byte) => sum ^ byte, 0);
+        return used + 1;
+      },
+      decode: (all) => {
+        expect(all.reduce((sum, byte) => sum ^ byte, 0)).toBe(0);
+        return all.slice(0, -1);
+      },
+    };
+    using channel = Channel.create({ capacity: 4096, codec: checked });
+    for (const length of [10, 511, 512, 5000]) {
+      const value = Uint8Array.from({ length }, (_, i) => i * 7);
+      const sent = channel.sendAsync(value);
+      expect(await channel.receiveAsync()).toEqual(value);
+      await sent;
+    }
   });
 
   test('many at a time', async () => {

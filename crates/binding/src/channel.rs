@@ -349,16 +349,18 @@ pub fn channel_receive_part(
     })
 }
 
-/// Sends the fragments of a message that there is room for. Returns the bytes sent in total.
+/// Sends the fragments of a message that there is room for: the byte `lead`, unless that is negative, and then `rest`.
+/// Returns the bytes sent in total.
 #[napi(catch_unwind)]
 pub fn channel_send_part(
     env: &Env,
     channel: &External<Arc<Channel>>,
-    message: Uint8ArraySlice<'_>,
+    lead: i32,
+    rest: Uint8ArraySlice<'_>,
     offset: f64,
 ) -> Result<f64> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what this function returned before")]
-    let sent = channel.send_part(&message, offset as u64).or_throw(env)?;
+    let sent = channel.send_part(u8::try_from(lead).ok(), &rest, offset as u64).or_throw(env)?;
     #[expect(clippy::cast_precision_loss, reason = "at most the length of an array")]
     Ok(sent as f64)
 }

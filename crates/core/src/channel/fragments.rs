@@ -10,6 +10,8 @@ use crate::layout::channel::{Frame, HEADER_UNITS, Kind, UNIT, corrupt, units};
 
 /// A shorter free stretch at the end of the ring is not worth a fragment, in bytes.
 const SCRAP: usize = 256;
+/// The longest fragment, in bytes: the receiver copies one while the sender writes the next, and both stay in the caches.
+const LONGEST: usize = 256 * 1024;
 
 /// What is at the head of the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,17 +34,18 @@ pub enum Part {
 }
 
 impl Channel {
-    /// Sends as much of `message` from `offset` on as there is room for. Returns the bytes sent in total. The caller
-    /// keeps the lock SEND until everything is sent.
+    /// Sends as much of a message from `offset` on as there is room for. The message is the byte `lead`, if there is one,
+    /// and then `rest`. Returns the bytes sent in total. The caller keeps the lock SEND until everything is sent.
     ///
     /// # Errors
     /// As [`notify`](Self::notify), and [`Kind::Layout`](crate::Kind::Layout) when the ring is damaged.
-    pub fn send_part(&self, message: &[u8], offset: u64) -> Result<u64> {
+    pub fn send_part(&self, lead: Option<u8>, rest: &[u8], offset: u64) -> Result<u64> {
+        let message = Message { lead, rest };
         self.with(|shared, _| {
             let total = message.len();
             let mut sent = usize::try_from(offset).unwrap_or(total).min(total);
             while sent < total {
-                let Some(end) = self.send_fragment(shared, message, &mut sent)? else { break };
+                let Some(end) = self.send_fragment(shared, &message, &mut sent)? else { break };
                 algorithm::publish(shared, Word::Tail, end, Side::Receivers);
             }
             Ok(sent as u64)
@@ -50,14 +53,17 @@ impl Channel {
     }
 
     /// Writes one fragment. Returns where it ends; `None` when there is no room for one.
-    fn send_fragment(&self, shared: &Shared<'_>, message: &[u8], sent: &mut usize) -> Result<Option<u32>> {
+    fn send_fragment(&self, shared: &Shared<'_>, message: &Message<'_>, sent: &mut usize) -> Result<Option<u32>> {
         let ring = shared.ring;
         let (head, tail) = (shared.load(Word::Head), shared.load(Word::Tail));
         let capacity = ring.capacity();
         let to_end = capacity - (tail & (capacity - 1));
-        let prefix = (message.len() as u64).to_le_bytes();
-        let prefix = if *sent == 0 { &prefix[..] } else { &[] };
-        let rest = message.len() - *sent;
+        // The length, and the unit with the lead: what follows them lies in `rest` as it does in the ring.
+        let first = message.first();
+        let prefix = if *sent == 0 { &first[..] } else { &[] };
+        let done = if *sent == 0 { UNIT } else { *sent };
+        // A message that ends within its first unit has only one fragment, which is refused below.
+        let rest = message.len().saturating_sub(done);
         // The smallest useful fragment: a sender waits for at least this much room.
         #[expect(clippy::cast_possible_truncation, reason = "both are small")]
         let least = (rest.min(SCRAP) + prefix.len()) as u32;
@@ -68,7 +74,7 @@ impl Channel {
             return Ok(None);
         }
         let Some(room) = ring.room(head, position)? else { return Ok(None) };
-        let room = (room as usize).min(capacity as usize) - prefix.len();
+        let room = (room as usize).min(capacity as usize).min(LONGEST) - prefix.len();
         let length = rest.min(room);
         let kind = match (prefix.is_empty(), length == rest) {
             (false, true) => return Err(corrupt("a message in fragments has only one")),
@@ -78,9 +84,9 @@ impl Channel {
         };
         // All fragments except the last are whole units, so that there are no gaps between them.
         let length = if length == rest { length } else { length - length % UNIT };
-        let payload = &message[*sent..*sent + length];
+        let payload = message.part(done, length);
         let end = ring.write(tail, position, kind, self.seat(), [prefix, payload]);
-        *sent += length;
+        *sent = done + length;
         Ok(Some(end))
     }
 
@@ -151,6 +157,33 @@ impl Channel {
             let is_cut = arrived < target.len() && is_cut(shared, state)?;
             Ok(if is_cut { Part::Cut } else { Part::Arrived(arrived as u64) })
         })
+    }
+}
+
+/// A message to send: its first byte may lie elsewhere.
+struct Message<'a> {
+    lead: Option<u8>,
+    rest: &'a [u8],
+}
+
+impl Message<'_> {
+    fn len(&self) -> usize {
+        usize::from(self.lead.is_some()) + self.rest.len()
+    }
+
+    /// Returns the length of the message, and its first unit.
+    fn first(&self) -> [u8; 2 * UNIT] {
+        let mut bytes = [0; 2 * UNIT];
+        bytes[..UNIT].copy_from_slice(&(self.len() as u64).to_le_bytes());
+        for (to, from) in bytes[UNIT..].iter_mut().zip(self.lead.iter().chain(self.rest)) {
+            *to = *from;
+        }
+        bytes
+    }
+
+    /// Returns `length` bytes from `at` on, which is after the lead.
+    fn part(&self, at: usize, length: usize) -> &[u8] {
+        &self.rest[at - usize::from(self.lead.is_some())..][..length]
     }
 }
 

@@ -22,25 +22,26 @@ fn wait(channel: &Channel, timeout: Duration) -> Waited {
 }
 
 /// Sends and receives a message in fragments in turns, from any position in the ring.
-fn pass(channel: &Channel, message: &[u8]) -> Vec<u8> {
+fn pass(channel: &Channel, lead: Option<u8>, message: &[u8]) -> Vec<u8> {
+    let length = message.len() as u64 + u64::from(lead.is_some());
     enter(channel, Side::Senders);
     enter(channel, Side::Receivers);
     let mut target = Vec::new();
     let (mut sent, mut arrived) = (0, 0);
     loop {
         let before = (sent, arrived);
-        if sent < message.len() as u64 {
-            sent = channel.send_part(message, sent).unwrap();
+        if sent < length {
+            sent = channel.send_part(lead, message, sent).unwrap();
         }
         if target.is_empty() {
-            assert_eq!(channel.begin().unwrap(), Found::First(message.len() as u64));
-            target = vec![0; message.len()];
+            assert_eq!(channel.begin().unwrap(), Found::First(length));
+            target = vec![0; usize::try_from(length).unwrap()];
         }
         match channel.receive_part(&mut target, arrived).unwrap() {
             Part::Arrived(bytes) => arrived = bytes,
-            Part::Cut => panic!("cut at {arrived} of {}", message.len()),
+            Part::Cut => panic!("cut at {arrived} of {length}"),
         }
-        if arrived == message.len() as u64 {
+        if arrived == length {
             break;
         }
         assert_ne!((sent, arrived), before, "there is room, and nothing is sent");
@@ -65,7 +66,9 @@ fn fragments_go_on_from_every_place_in_the_ring() {
             .unwrap();
         for length in [513, 700, 777, 4096, 9001] {
             let message: Vec<u8> = (0..length).map(|at| (at * 7 + start).to_le_bytes()[0]).collect();
-            assert_eq!(pass(&channel, &message), message, "{length} bytes from {start}");
+            assert_eq!(pass(&channel, None, &message), message, "{length} bytes from {start}");
+            let (lead, rest) = message.split_first().unwrap();
+            assert_eq!(pass(&channel, Some(*lead), rest), message, "{length} bytes from {start}, the first elsewhere");
         }
     }
     channel.dispose().unwrap();
@@ -76,7 +79,7 @@ fn a_message_whose_sender_gives_up_is_cut() {
     let receiver = channel(4096);
     let sender = Channel::attach(receiver.name(), AttachOptions::default()).unwrap();
     enter(&sender, Side::Senders);
-    let sent = sender.send_part(&[1; 10_000], 0).unwrap();
+    let sent = sender.send_part(None, &[1; 10_000], 0).unwrap();
     assert!(sent > 1000 && sent < 10_000);
     enter(&receiver, Side::Receivers);
     assert_eq!(receiver.begin().unwrap(), Found::First(10_000));
@@ -112,7 +115,7 @@ fn a_sleeper_is_woken_by_a_message_and_by_the_end() {
     });
     sender.join(Role::PRODUCER).unwrap();
     enter(&sender, Side::Senders);
-    sender.send_part(&[1; 1000], 0).unwrap();
+    sender.send_part(None, &[1; 1000], 0).unwrap();
     sender.leave(Side::Senders).unwrap();
     sender.shutdown(false).unwrap();
     waiting.join().unwrap();

@@ -242,8 +242,9 @@ export class Channel<T extends {} | null = unknown & {}>
    *   cause
    */
   async sendAsync(value: T, options?: Wait): Promise<void> {
+    await this.#sender.sendAsync(value, checkWait(options));
+    // Not before: the caller may change the value once this call has returned.
     if (isTurnDue()) await takeTurn();
-    return this.#sender.sendAsync(value, checkWait(options));
   }
 
   /**

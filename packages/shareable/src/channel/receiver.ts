@@ -26,6 +26,9 @@ export const EMPTY: unique symbol = Symbol('empty');
 /** No message is left, and none will come. */
 export const END: unique symbol = Symbol('end');
 
+/** The bytes of the widest element of a typed array. */
+const UNIT = 8;
+
 /** A message that arrives in fragments; this instance has the lock RECEIVE meanwhile. */
 interface Arriving {
   readonly target: Uint8Array;
@@ -34,8 +37,6 @@ interface Arriving {
 
 /** Allocates memory for the bytes of a message, or returns `undefined` to leave the message in the ring. */
 type Allocate = (length: number) => Uint8Array;
-
-const ownMemory: Allocate = (length) => new Uint8Array(length);
 
 /** What receives. */
 export class Receiver<T> {
@@ -72,16 +73,16 @@ export class Receiver<T> {
     return this.#codec.decode(copyOut(from, from.start, from.length));
   };
 
-  /** Decodes what was assembled from fragments. */
+  /** Decodes what was assembled from fragments in memory of {@link #ownMemory}. */
   decodeWhole(bytes: Uint8Array): T {
-    return this.#codec.decode(bytes);
+    return this.#placed?.adopt === undefined ? this.#codec.decode(bytes) : this.#placed.adopt(bytes);
   }
 
   /** The next message, if it is there; an error of the codec, or of `use`, leaves the message consumed. */
   take<Result>(
     use: (from: Piece) => Result,
     whole: (bytes: Uint8Array) => Result,
-    allocate: Allocate = ownMemory,
+    allocate: Allocate = this.#ownMemory,
   ): Result | typeof EMPTY {
     if (!this.#hasJoined || this.#isHeld) this.#check();
     if (this.#arriving !== undefined) return this.#assemble(whole);
@@ -157,6 +158,13 @@ export class Receiver<T> {
     }
   }
 
+  /** Bytes that are a value by themselves begin at a whole unit, so that views of other types can be made of them. */
+  readonly #ownMemory: Allocate = (length) => {
+    const leads = this.#placed?.leads ?? 0;
+    if (leads === 0) return new Uint8Array(length);
+    return new Uint8Array(new ArrayBuffer(length + UNIT - leads), UNIT - leads);
+  };
+
   #allocate(allocate: Allocate, length: number): Uint8Array {
     try {
       return allocate(length);
@@ -206,7 +214,7 @@ export class Receiver<T> {
     timeout: number,
     use: (from: Piece) => Result,
     whole: (bytes: Uint8Array) => Result,
-    allocate: Allocate = ownMemory,
+    allocate: Allocate = this.#ownMemory,
   ): Result | typeof END {
     if (timeout === 0 || !isWatched(CHANNEL_WAIT)) return this.#block(timeout, use, whole, allocate);
     const message = { name: this.#native.name, side: 'receive', isAsync: false, timeout } as const;
@@ -261,7 +269,7 @@ export class Receiver<T> {
     wait: CheckedWait,
     use: (from: Piece) => Result,
     whole: (bytes: Uint8Array) => Result,
-    allocate: Allocate = ownMemory,
+    allocate: Allocate = this.#ownMemory,
   ): Promise<Result | typeof END> {
     const { name } = this.#native;
     if (wait.signal?.aborted === true) throw aborted(name, wait.signal);

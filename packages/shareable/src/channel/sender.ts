@@ -1,5 +1,8 @@
 /** The sending half of a channel. */
+import { bytes as bytesCodec } from '../codec/bytes.js';
+import { clone } from '../codec/clone.js';
 import type { Codec, Writable_ } from '../codec/codec.js';
+import { NO_LEAD } from '../codec/codec.js';
 import type { NativeChannel } from '../native/binding.js';
 import { channelEnd, channelEnter, channelJoin, channelLook, channelSendPart, channelWait } from '../native/binding.js';
 import type { Doorbell } from './doorbell.js';
@@ -12,11 +15,32 @@ import type { CheckedWait } from './wait-options.js';
 /** Thrown by a codec's `reserve` when there is no room, and never beyond this file. */
 const FULL = Symbol('full');
 
-/** A message in private memory, on its way to the ring in one piece or in fragments. */
+/** Thrown by a codec's `reserve` when the message is {@link Sender} `#parcel` itself; never beyond this file. */
+const ENCODED = Symbol('encoded');
+
+/** A message on its way to the ring in one piece or in fragments: a byte, unless that is {@link NO_LEAD}, and then `bytes`. */
 interface Parcel {
-  readonly bytes: Uint8Array;
+  readonly lead: number;
+  bytes: Uint8Array;
+  readonly length: number;
+  /** Whether the bytes are the caller's. */
+  isBorrowed: boolean;
   /** Bytes that were sent as fragments; -1 when none was begun. */
   sent: number;
+}
+
+function parcelOf(bytes: Uint8Array): Parcel {
+  return { lead: NO_LEAD, bytes, length: bytes.length, isBorrowed: false, sent: -1 };
+}
+
+/** Takes what was not sent yet into private memory: the caller may change its own before there is room. */
+function own(parcel: Parcel): void {
+  const { bytes, lead, sent } = parcel;
+  const from = Math.max(lead === NO_LEAD ? sent : sent - 1, 0);
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes.subarray(from), from);
+  parcel.bytes = copy;
+  parcel.isBorrowed = false;
 }
 
 function makeParcel(length: number): { piece: Writable_; bytes: Buffer } {
@@ -37,6 +61,10 @@ export class Sender<T> {
   #isFirst = true;
   /** What the codec writes to when that is not the ring. */
   #private: Buffer | undefined;
+  /** Whether `source` is all that the codec writes. A codec of the user's may call a built-in one, and then write more. */
+  readonly #mayBorrow: boolean;
+  /** A message that the caller has as bytes. */
+  #borrowed: Parcel | undefined;
   /** The message whose fragments are being sent; this instance has the lock SEND meanwhile. */
   #parcel: Parcel | undefined;
   #isReserved = false;
@@ -46,6 +74,7 @@ export class Sender<T> {
   constructor(ring: Ring, codec: Codec<T>, native: NativeChannel, spin: number, bell: Doorbell) {
     this.#ring = ring;
     this.#codec = codec;
+    this.#mayBorrow = (codec as unknown) === bytesCodec || (codec as unknown) === clone();
     this.#native = native;
     this.#spin = spin;
     this.#queue = new WaitQueue(native, true, bell);
@@ -62,7 +91,8 @@ export class Sender<T> {
     this.#isPatient = true;
     this.#timeout = timeout;
     this.#isFirst = true;
-    this.#put(value);
+    const parcel = this.#put(value);
+    if (parcel !== undefined) this.#stream(parcel);
   }
 
   /** Sends a value if there is room for all of it. */
@@ -73,7 +103,8 @@ export class Sender<T> {
     }
     this.#isPatient = false;
     try {
-      this.#put(value);
+      const parcel = this.#put(value);
+      if (parcel !== undefined) this.#stream(parcel);
       return true;
     } catch (error) {
       if (error === FULL) return false;
@@ -84,13 +115,25 @@ export class Sender<T> {
   /** Sends a value; waits without blocking. */
   async sendAsync(value: T, wait: CheckedWait): Promise<void> {
     if (wait.signal?.aborted === true) throw aborted(this.#ring.name, wait.signal);
-    if (this.#queue.length === 0 && this.#parcel === undefined && !this.#isReserved && this.trySendPiece(value)) return;
+    let parcel: Parcel | undefined;
+    if (this.#queue.length === 0 && this.#parcel === undefined && !this.#isReserved) {
+      const left = this.#tryPut(value);
+      if (left === undefined) return;
+      if (left !== FULL) parcel = left;
+    }
     this.#check();
     // As it is now: the caller may change it before there is room.
-    const bytes = this.#encode(value);
-    const parcel: Parcel = { bytes, sent: -1 };
+    parcel ??= parcelOf(this.#encode(value));
+    await this.#sendParcel(parcel, wait);
+  }
+
+  async #sendParcel(parcel: Parcel, wait: CheckedWait): Promise<void> {
     if (wait.timeout === 0) throw timedOut(this.#ring.name, 'room', 0);
     try {
+      if (parcel.isBorrowed) {
+        if (this.#push(parcel)) return;
+        own(parcel);
+      }
       await this.#queue.wait(
         wait,
         () => {
@@ -105,14 +148,13 @@ export class Sender<T> {
     }
   }
 
-  /** As {@link trySend}, for messages in one piece only. */
-  trySendPiece(value: T): boolean {
+  /** As {@link #put}, without waiting: {@link FULL} without room. */
+  #tryPut(value: T): Parcel | typeof FULL | undefined {
     this.#isPatient = false;
     try {
-      this.#put(value, false);
-      return true;
+      return this.#put(value);
     } catch (error) {
-      if (error === FULL) return false;
+      if (error === FULL) return FULL;
       throw error;
     }
   }
@@ -197,8 +239,8 @@ export class Sender<T> {
     if (maxMessage > 0 && length > maxMessage) throw tooLong(name, length, `maxMessage, ${maxMessage} bytes`);
   }
 
-  /** Encodes a value into the ring, or into fragments. */
-  #put(value: T, mayStream = true): void {
+  /** Encodes a value into the ring. Returns one that needs fragments. */
+  #put(value: T): Parcel | undefined {
     if (!this.#hasJoined || this.#hasEnded || this.#isReserved) this.#check();
     const ring = this.#ring;
     let used: number;
@@ -210,18 +252,21 @@ export class Sender<T> {
         this.#checkSize(used);
         ring.finish(used);
         ring.publish();
-        return;
+        return undefined;
       }
     } catch (error) {
+      const parcel = this.#borrowed;
+      this.#borrowed = undefined;
       if (ring.sends && this.#parcel === undefined) ring.stopSending();
       this.#private = undefined;
-      throw error;
+      if (error !== ENCODED || parcel === undefined) throw error;
+      this.#checkSize(parcel.length);
+      return parcel;
     }
     const bytes = this.#private.subarray(0, used);
     this.#private = undefined;
     this.#checkSize(used);
-    if (!mayStream) throw FULL;
-    this.#stream({ bytes, sent: -1 });
+    return parcelOf(bytes);
   }
 
   /** Encodes a value into the ring, under the lock; `false` when there is no room. */
@@ -252,8 +297,12 @@ export class Sender<T> {
   }
 
   /** What codecs call. */
-  readonly #reserve = (length: number): Writable_ => {
+  readonly #reserve = (length: number, source?: Uint8Array, lead = NO_LEAD): Writable_ => {
     if (length <= this.#ring.longest) return this.#place(length);
+    if (source !== undefined && this.#mayBorrow) {
+      this.#borrowed = { lead, bytes: source, length, isBorrowed: true, sent: -1 };
+      throw ENCODED;
+    }
     const { bytes, piece } = makeParcel(length);
     this.#private = bytes;
     return piece;
@@ -336,8 +385,8 @@ export class Sender<T> {
     const { longest, name } = this.#ring;
     if (!this.#isPatient) {
       // Each fragment has a header, and ends of the ring stay unused.
-      if (parcel.bytes.length > 7 * longest - 1024) {
-        throw tooLong(name, parcel.bytes.length, 'trySend can send at once: use send or sendAsync');
+      if (parcel.length > 7 * longest - 1024) {
+        throw tooLong(name, parcel.length, 'trySend can send at once: use send or sendAsync');
       }
       if (channelLook(this.#native.handle, true, 3 * longest) !== READY || this.#ring.used > 0) throw FULL;
     }
@@ -351,23 +400,23 @@ export class Sender<T> {
 
   /** How much room the next fragment wants. */
   #needed(parcel: Parcel): number {
-    return Math.min(parcel.bytes.length - Math.max(parcel.sent, 0), this.#ring.longest - 64);
+    return Math.min(parcel.length - Math.max(parcel.sent, 0), this.#ring.longest - 64);
   }
 
   /** Sends what there is room for; `true` when all is sent. */
   #push(parcel: Parcel): boolean {
     const ring = this.#ring;
-    const { bytes } = parcel;
+    const { bytes, lead, length } = parcel;
     if (this.#parcel !== parcel) {
       if (ring.sends || !ring.trySend()) return false;
       if (ring.isShut) {
         ring.stopSending();
         throw ended(ring.name);
       }
-      if (bytes.length <= ring.longest) {
-        if (ring.place(bytes.length)) {
+      if (length <= ring.longest) {
+        if (ring.place(length)) {
           ring.piece.bytes.set(bytes, ring.piece.start);
-          ring.finish(bytes.length);
+          ring.finish(length);
           ring.publish();
           return true;
         }
@@ -378,8 +427,8 @@ export class Sender<T> {
       parcel.sent = 0;
     }
     if (ring.isShut) throw ended(ring.name);
-    parcel.sent = channelSendPart(this.#native.handle, bytes, parcel.sent);
-    if (parcel.sent < bytes.length) {
+    parcel.sent = channelSendPart(this.#native.handle, lead, bytes, parcel.sent);
+    if (parcel.sent < length) {
       this.#queue.needed = this.#needed(parcel);
       return false;
     }

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 
 import { invalidType } from '../errors.js';
-import { BYTES_ID, decodeWhole } from './codec.js';
+import { BYTES_ID, NO_LEAD, decodeWhole } from './codec.js';
 import type { Codec, PlacedCodec } from './codec.js';
 import { copyOut } from './copy.js';
 
@@ -17,11 +17,12 @@ const codec: PlacedCodec<Uint8Array> = {
       );
     }
     const { length } = value;
-    const { bytes, start } = reserve(length);
+    const { bytes, start } = reserve(length, value, NO_LEAD);
     bytes.set(value, start);
     return length;
   },
   decode: (bytes) => decodeWhole(codec, bytes),
+  adopt: (own) => own,
   decodeAt: (from) => copyOut(from, from.start, from.length),
 };
 

@@ -3,7 +3,7 @@ import { deserialize, serialize } from 'node:v8';
 
 import { invalidType } from '../errors.js';
 import { CLONE_ID, decodeWhole } from './codec.js';
-import type { Codec, Piece, PlacedCodec, Writable_ } from './codec.js';
+import type { Codec, Piece, PlacedCodec, Reserve, Writable_ } from './codec.js';
 import { copyOut } from './copy.js';
 import { undecodable } from './errors.js';
 import { LATIN1, UTF16 } from './text-bytes.js';
@@ -26,9 +26,9 @@ function encodeTag(tag: number, reserve: (bytes: number) => Writable_): number {
   return 1;
 }
 
-function encodeBytes(tag: number, value: Uint8Array, reserve: (bytes: number) => Writable_): number {
+function encodeBytes(tag: number, value: Uint8Array, reserve: Reserve): number {
   const size = 1 + value.length;
-  const { bytes, start } = reserve(size);
+  const { bytes, start } = reserve(size, value, tag);
   bytes[start] = tag;
   bytes.set(value, start + 1);
   return size;
@@ -62,6 +62,7 @@ function decodeClone(from: Piece): unknown {
 const codec: PlacedCodec<unknown> = {
   id: CLONE_ID,
   inPlace: true,
+  leads: 1,
   encode(value, reserve) {
     if (typeof value === 'string') return encodeText(value, reserve);
     if (typeof value === 'number') return encodeNumber(value, reserve);
@@ -72,6 +73,7 @@ const codec: PlacedCodec<unknown> = {
     return encodeBytes(CLONED, cloned(value), reserve);
   },
   decode: (bytes) => decodeWhole(codec, bytes),
+  adopt: (own) => (own[0] === BYTES ? own.subarray(1) : decodeWhole(codec, own)),
   decodeAt(from) {
     const { bytes, data, start, length } = from;
     if (length < 1) throw undecodable('a value', 'it has no bytes');

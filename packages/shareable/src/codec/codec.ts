@@ -45,10 +45,25 @@ export interface Piece extends Writable_ {
   readonly plain: Uint8Array;
 }
 
+/**
+ * What gives memory to `encode` of the built-in codecs. `source` is for values that are bytes already: the encoded value is
+ * the byte `lead`, unless that is {@link NO_LEAD}, and then those of `source`. A long message is sent from there, without a
+ * copy.
+ */
+export type Reserve = (bytes: number, source?: Uint8Array, lead?: number) => Writable_;
+
+/** The lead of a message that has none. */
+export const NO_LEAD = -1;
+
 /** A codec that decodes where the bytes lie, without a view of them. All built-in codecs are. */
 export interface PlacedCodec<T> extends Codec<T> {
+  /** Bytes before those of a value that is bytes. */
+  readonly leads?: number;
+  encode(value: T, reserve: Reserve): number;
   /** As `decode`, for a piece of a larger memory whose bytes may change meanwhile. */
   decodeAt(from: Piece): T;
+  /** As `decode`, for bytes that nobody else uses: the value may keep them. */
+  adopt?(bytes: Uint8Array): T;
 }
 
 /** Whether a codec decodes where the bytes lie. */

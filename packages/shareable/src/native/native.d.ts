@@ -124,8 +124,11 @@ export declare function channelReceivePart(channel: ExternalObject<Channel>, tar
 /** Stops waiting. */
 export declare function channelSated(channel: ExternalObject<Channel>, isSenders: boolean): void
 
-/** Sends the fragments of a message that there is room for. Returns the bytes sent in total. */
-export declare function channelSendPart(channel: ExternalObject<Channel>, message: Uint8Array, offset: number): number
+/**
+ * Sends the fragments of a message that there is room for: the byte `lead`, unless that is negative, and then `rest`.
+ * Returns the bytes sent in total.
+ */
+export declare function channelSendPart(channel: ExternalObject<Channel>, lead: number, rest: Uint8Array, offset: number): number
 
 /** Ends the sending of all participants. */
 export declare function channelShutdown(channel: ExternalObject<Channel>, isImmediate: boolean): void
