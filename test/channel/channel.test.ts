@@ -405,7 +405,7 @@ describe('within one process', () => {
   });
 });
 
-describe.skipIf(!platform.hasSegmentFiles)('the bell', () => {
+describe.skipIf(!platform.hasBell)('the bell', () => {
   test('is rung for one that waits asynchronously, so that it does not have to look', async () => {
     using channel = Channel.create({ codec: text });
     using other = Channel.attach(channel.toJSON(), { codec: text });

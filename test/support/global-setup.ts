@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import type { TestProject } from 'vitest/node';
 
+import { removeCopies } from './copy-of-package.ts';
 import type { Python } from './python.ts';
 import { findPythons } from './python.ts';
 import { SHM, namesInUse, pathOf } from './segments.ts';
@@ -49,6 +50,7 @@ export default function setup(project: TestProject): () => Promise<void> {
   project.provide('pythons', findPythons());
   const before = new Set(namesInUse());
   return async function leavesNothing() {
+    removeCopies();
     const news = () => namesInUse().filter((name) => !before.has(name) && !name.startsWith('sem.'));
     const left = () => {
       const candidates = news();

@@ -22,8 +22,12 @@ export const platform = {
   canTruncate: isLinux,
   /** A sweep removes what a dead tracker left, and the system lists segments. */
   hasSweep: isLinux,
+  /** One that waits asynchronously is notified by a change of the segment's file. Elsewhere it looks again and again. */
+  hasBell: isLinux,
   /** Signals reach processes and process groups, and can be ignored. */
   hasSignals: !isWindows,
+  /** `taskkill` ends a process with all that it has started. */
+  hasTaskkill: isWindows,
   /** `sh`, `env`, `setsid`, `getconf`, `mkfifo`, and limits by `ulimit`. */
   hasPosixCommands: !isWindows,
   /** A limit on the size of files applies to segments. */

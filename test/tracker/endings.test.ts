@@ -1,5 +1,7 @@
 /** However a process ends, what it owned is unlinked, and one line on standard error tells of it. */
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 
 import { describe, expect, test } from 'vitest';
 
@@ -30,6 +32,11 @@ interface Ending {
   signal?: NodeJS.Signals;
   /** A command to start the owner by. */
   through?: string[];
+}
+
+/** Ends a process and all that it has started, as the task manager of Windows does with a tree. */
+async function endTree({ process: { pid = 0 } }: Child): Promise<void> {
+  await promisify(execFile)('taskkill', ['/PID', String(pid), '/T', '/F']);
 }
 
 /** Asks for something that ends the process before it can answer. */
@@ -91,6 +98,21 @@ describe('a process that owns segments and ends by', () => {
     ]);
   });
 });
+
+describe.skipIf(!platform.hasTaskkill)(
+  'a process that owns segments and is killed with all that it has started',
+  () => {
+    test('leaves no segment', async () => {
+      await using owner = forkFixture(FIXTURE);
+      const names = await owner.ask<string[]>('own', 3);
+      expect(names.every(exists)).toBe(true);
+      await endTree(owner);
+      await owner.end();
+      // The system removes them, or the tracker if the command has not reached it yet.
+      await until(() => !names.some(exists));
+    });
+  },
+);
 
 describe('a worker that is terminated', () => {
   test('leaves its segments to the process, whose end unlinks them with a warning', async () => {

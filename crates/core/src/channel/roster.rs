@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use super::algorithm::{self, Word, World};
 use super::shared::Shared;
-use crate::Result;
 use crate::layout::channel::{Role, SEATS, State, at};
-use crate::sys::seat::Seating;
+use crate::sys::seat::{Death, Seating};
+use crate::{Result, sys};
 
 /// The participants that are attached and alive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +75,19 @@ pub(super) fn look_after(shared: &Shared<'_>, own: u16) -> Result<Peers> {
         peers.undecided += u32::from(role.is_undecided());
     }
     Ok(peers)
+}
+
+/// Returns the ends of the other participants' processes, as far as a sleeper can wait for them.
+pub(super) fn deaths(shared: &Shared<'_>, own: u16) -> Result<Vec<Death>> {
+    let mut deaths = Vec::new();
+    if sys::seat::NOTICES_DEATHS {
+        for seat in (1..SEATS).filter(|&seat| seat != own) {
+            if shared.words.role(seat)?.load(SeqCst) != 0 {
+                deaths.extend(shared.seat.death_of(seat));
+            }
+        }
+    }
+    Ok(deaths)
 }
 
 /// Returns how many producers have died since the caller last learned of deaths or, for a newcomer, since any

@@ -230,7 +230,8 @@ impl Channel {
                 return Ok(Waited::Again);
             }
             let pause = (waited / 16).clamp(SLICES.0, SLICES.1).min(left).min(rest);
-            let is_over = !sys::seat::wait(&[(shared.cell(Word::Flags(side)), flags)], pause);
+            let deaths = roster::deaths(shared, self.seat())?;
+            let is_over = !sys::seat::wait_or_death(&[(shared.cell(Word::Flags(side)), flags)], &deaths, pause);
             if is_over {
                 self.look_after(shared, state, side)?;
                 if side == Side::Senders

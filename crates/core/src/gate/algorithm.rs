@@ -389,19 +389,23 @@ fn bury(world: &impl World, seat: u16) -> Calls {
     calls
 }
 
-/// Checks which of the others have died.
-pub(super) fn look_after(world: &impl World, own: u16) -> Calls {
-    let mut calls = Calls::default();
-    for seat in seats(world) {
+/// Returns the seats of the others that hold something or wait, so that their deaths matter.
+pub(super) fn others(world: &impl World, own: u16) -> impl Iterator<Item = u16> {
+    seats(world).filter(move |&seat| {
         let matters = match world.purpose() {
             Purpose::Barrier => world.entry(seat, STATE) != 0,
             _ => world.entry(seat, STATE) & WAITS != 0 || world.entry(seat, HELD) != 0,
         };
-        if seat != own
-            && matters
-            && let Some(others) = world.in_seat(seat, || bury(world, seat))
-        {
-            calls.add(others);
+        seat != own && matters
+    })
+}
+
+/// Checks which of the others have died.
+pub(super) fn look_after(world: &impl World, own: u16) -> Calls {
+    let mut calls = Calls::default();
+    for seat in others(world, own) {
+        if let Some(made) = world.in_seat(seat, || bury(world, seat)) {
+            calls.add(made);
         }
     }
     calls

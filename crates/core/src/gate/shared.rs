@@ -3,12 +3,12 @@
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
-use super::algorithm::{Calls, World};
+use super::algorithm::{self, Calls, World};
 use crate::layout::gate::entry::STATE;
 use crate::layout::gate::{Header, Purpose, Words, at};
 use crate::lock::area::{Area, BYTES};
 use crate::lock::ticks;
-use crate::sys::seat::Seating;
+use crate::sys::seat::{Death, Seating};
 use crate::{Error, Result, SharedBytes, sys};
 
 /// Everything that one call uses.
@@ -30,6 +30,14 @@ impl<'a> Shared<'a> {
     /// The word that a participant sleeps on.
     pub(super) fn cell(&self, seat: u16) -> &'a AtomicU32 {
         self.words.entry(seat, STATE)
+    }
+
+    /// Returns the ends of the processes that hold something or wait, as far as a sleeper can wait for them.
+    pub(super) fn deaths(&self, own: u16) -> Vec<Death> {
+        if !sys::seat::NOTICES_DEATHS {
+            return Vec::new();
+        }
+        algorithm::others(self, own).filter_map(|seat| self.seat.death_of(seat)).collect()
     }
 
     /// Wakes those who were called. The caller has left the guard.

@@ -182,7 +182,7 @@ impl Gate {
             return Ok(true);
         }
         let pause = (state.since.elapsed() / 16).clamp(SLICES.0, SLICES.1).min(most);
-        Ok(sys::seat::wait(&[(cell, seen)], pause))
+        Ok(sys::seat::wait_or_death(&[(cell, seen)], &shared.deaths(self.seat()), pause))
     }
 
     /// Announces that this participant waits and does not block, and requests a notification through the

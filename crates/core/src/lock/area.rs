@@ -109,7 +109,8 @@ impl<'a> Area<'a> {
                 return Ok(Progress::Again);
             }
             let pause = algorithm::slice(waited).min(left).min(rest);
-            let is_over = !sys::seat::wait(&[self.words.sleep(sleep)], pause);
+            let death = world.death_of_holder();
+            let is_over = !sys::seat::wait_or_death(&[self.words.sleep(sleep)], death.as_slice(), pause);
             if is_over && let Some(it) = turn.recover(&world) {
                 return taken(turn, it);
             }

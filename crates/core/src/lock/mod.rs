@@ -341,7 +341,8 @@ impl Lock {
                 return Ok(Progress::Again);
             }
             let pause = algorithm::slice(waited).min(left).min(rest);
-            let is_over = !sys::seat::wait(&[words.sleep(sleep)], pause);
+            let death = shared.death_of_holder();
+            let is_over = !sys::seat::wait_or_death(&[words.sleep(sleep)], death.as_slice(), pause);
             if is_over && let Some(taken) = turn.recover(&shared) {
                 return self.checked(taken);
             }
@@ -458,6 +459,12 @@ impl Lock {
                 Poll::Granted
             }
         }
+    }
+
+    /// Returns the end of the process that holds the lock, if a sleeper can wait for that.
+    fn death_of_holder(&self) -> Option<sys::seat::Death> {
+        let seat = self.state().seat.clone()?;
+        Shared { words: self.words().ok()?, seat: &seat }.death_of_holder()
     }
 
     /// Returns the words of the lock, after checking that the segment is intact.

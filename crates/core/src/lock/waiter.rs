@@ -161,20 +161,24 @@ impl Shared {
     }
 
     fn rounds(&self) {
+        let mut must_look = false;
         loop {
             let signal = self.signal.load(Acquire);
             if self.is_stopping.load(Acquire) {
                 return;
             }
-            let (busy, timeout) = self.look();
+            let (busy, timeout) = self.look(must_look);
             let locks = busy.iter().filter_map(|(lock, sleep)| Some(lock.words().ok()?.sleep(*sleep)));
             let words: Vec<_> = [(&self.signal, signal)].into_iter().chain(locks).collect();
-            sys::seat::wait(&words, timeout);
+            let deaths: Vec<_> = busy.iter().filter_map(|(lock, _)| lock.death_of_holder()).collect();
+            let is_over = !sys::seat::wait_or_death(&words, &deaths, timeout);
+            must_look = is_over && !deaths.is_empty();
         }
     }
 
-    /// Tries every lock. Returns those that others hold, and how long to sleep.
-    fn look(&self) -> (Vec<(Arc<Lock>, Sleep)>, Duration) {
+    /// Tries every lock, also those whose holders are dead if `must_look` or if it is time for that. Returns those that
+    /// others hold, and how long to sleep.
+    fn look(&self, must_look: bool) -> (Vec<(Arc<Lock>, Sleep)>, Duration) {
         let mut busy = Vec::new();
         let mut timeout = IDLE;
         let mut queue = self.queue();
@@ -184,7 +188,7 @@ impl Shared {
             timeout = timeout.min(end.saturating_duration_since(now));
         }
         for entry in &mut queue.entries {
-            let is_over = entry.next_look.is_some_and(|look| now >= look);
+            let is_over = entry.next_look.is_some_and(|look| must_look || now >= look);
             match entry.lock.poll(is_over) {
                 Poll::Idle => entry.next_look = None,
                 Poll::Granted => {

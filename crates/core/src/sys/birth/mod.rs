@@ -18,6 +18,8 @@ use macos as platform;
 use unsupported as platform;
 #[cfg(windows)]
 use windows as platform;
+#[cfg(all(windows, not(backend = "portable")))]
+pub(in crate::sys) use windows::open_living;
 
 use super::Os;
 

@@ -14,14 +14,30 @@ use super::Life;
 const MACHINE: u64 = 1;
 
 pub(super) fn life_of(pid: u32) -> Life {
+    open(pid).map_or_else(|life| life, |process| look(&process))
+}
+
+/// Opens the process that has the number `pid`, if it has not ended and `is_meant` accepts its start time. The handle is
+/// signaled when the process ends.
+#[cfg(not(backend = "portable"))]
+pub(in crate::sys) fn open_living(pid: u32, is_meant: impl FnOnce(u64) -> bool) -> Option<OwnedHandle> {
+    let process = open(pid).ok()?;
+    matches!(look(&process), Life::Since(start) if is_meant(start)).then_some(process)
+}
+
+/// Opens a process; otherwise returns what is known about it.
+fn open(pid: u32) -> Result<OwnedHandle, Life> {
     // SAFETY: the call takes only numbers.
     let raw = unsafe { OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE, 0, pid) };
     if raw.is_null() {
         // SAFETY: the call takes no arguments, and reads the error that the call before has set for this thread.
-        return if unsafe { GetLastError() } == ERROR_INVALID_PARAMETER { Life::Over } else { Life::Unknown };
+        return Err(if unsafe { GetLastError() } == ERROR_INVALID_PARAMETER { Life::Over } else { Life::Unknown });
     }
     // SAFETY: the handle was opened above, and nothing else closes it.
-    let process = unsafe { OwnedHandle::from_raw_handle(raw) };
+    Ok(unsafe { OwnedHandle::from_raw_handle(raw) })
+}
+
+fn look(process: &OwnedHandle) -> Life {
     // SAFETY: the handle is open. A process that has ended is signaled; its number stays taken while a handle is open.
     if unsafe { WaitForSingleObject(process.as_raw_handle(), 0) } == WAIT_OBJECT_0 {
         return Life::Over;

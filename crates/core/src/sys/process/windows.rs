@@ -230,3 +230,6 @@ pub(crate) fn ignore_lease_signals() {}
 
 /// A pipe does not tell which process was at its other end.
 pub(crate) fn wait_for_starter() {}
+
+#[cfg(test)]
+mod tests;

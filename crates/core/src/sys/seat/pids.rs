@@ -10,6 +10,7 @@
 //! entry  = 0, or digest:u32 pid:u32
 //! ```
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::process;
 use std::sync::atomic::AtomicU64;
@@ -47,6 +48,8 @@ pub(crate) struct Seat {
     /// The value that this process writes into entries.
     own: u64,
     pid: u32,
+    #[cfg(all(backend = "windows", not(backend = "portable")))]
+    watched: super::death::Watched,
 }
 
 impl Seating for Seat {
@@ -69,15 +72,23 @@ impl Seating for Seat {
         if !is_or_becomes(&table[1], numbering) {
             return Err(refused(name, "its other participants are in another process namespace"));
         }
-        if let Some(pid) = unexaminable(table) {
+        let mut lives = Lives::default();
+        if let Some(pid) = unexaminable(table, &mut lives) {
             return Err(refused(
                 name,
                 &format!("the system does not report whether its participant, process {pid}, lives"),
             ));
         }
         for number in seats_from((first % (SEATS + 1)).max(1)) {
-            if claim(&table[at(number)], own) {
-                return Ok(Self { mapping, number, own, pid });
+            if claim(&table[at(number)], own, &mut lives) {
+                return Ok(Self {
+                    mapping,
+                    number,
+                    own,
+                    pid,
+                    #[cfg(all(backend = "windows", not(backend = "portable")))]
+                    watched: super::death::Watched::default(),
+                });
             }
         }
         Err(Error::new(Kind::System, format!("lock '{name}' has {SEATS} participants, and no room for more"))
@@ -94,13 +105,26 @@ impl Seating for Seat {
             return Some(f());
         }
         let entry = table(&self.mapping)?.get(at(number))?;
-        if !claim(entry, self.own) {
+        if !claim(entry, self.own, &mut Lives::default()) {
             return None;
         }
         let result = f();
         // Fails when an untrusted writer has changed the entry, which then no longer belongs to this process.
         let _ = entry.compare_exchange(self.own, 0, AcqRel, Relaxed);
         Some(result)
+    }
+
+    #[cfg(all(backend = "windows", not(backend = "portable")))]
+    fn death_of(&self, number: u16) -> Option<super::Death> {
+        if number == 0 || number > SEATS {
+            return None;
+        }
+        let seen = table(&self.mapping)?.get(at(number))?.load(Acquire);
+        if seen == 0 || seen == self.own {
+            return None;
+        }
+        let pid = pid_of(seen);
+        self.watched.of(seen, || crate::sys::birth::open_living(pid, |start| entry(pid, start) == seen))
     }
 
     /// The table is removed with the segment.
@@ -150,26 +174,41 @@ fn entry(pid: u32, start: u64) -> u64 {
     u64::from(pid) << 32 | digest.max(1)
 }
 
-/// Returns whether the process that has taken an entry has ended; `false` when that is unknown.
-fn has_ended(entry: u64) -> bool {
-    let pid = (entry >> 32) as u32;
-    match life_of(pid) {
-        Life::Since(start) => self::entry(pid, start) != entry,
-        Life::Over => true,
-        Life::Unknown => false,
+fn pid_of(entry: u64) -> u32 {
+    (entry >> 32) as u32
+}
+
+/// What the system has reported, during one call, about the processes that entries name. One process can have many seats,
+/// and each question costs several system calls. By entries, not by numbers of processes: a process that ends later and
+/// leaves its number to another one is at worst taken for a living one.
+#[derive(Default)]
+struct Lives(BTreeMap<u64, Life>);
+
+impl Lives {
+    fn of(&mut self, entry: u64) -> Life {
+        *self.0.entry(entry).or_insert_with(|| life_of(pid_of(entry)))
+    }
+
+    /// Returns whether the process that has taken an entry has ended; `false` when that is unknown.
+    fn has_ended(&mut self, entry: u64) -> bool {
+        match self.of(entry) {
+            Life::Since(start) => self::entry(pid_of(entry), start) != entry,
+            Life::Over => true,
+            Life::Unknown => false,
+        }
     }
 }
 
 /// Returns a process that has a seat, and of which the system does not report whether it has ended.
-fn unexaminable(table: &[AtomicU64]) -> Option<u32> {
-    let pids = table[FIRST..].iter().map(|entry| entry.load(Acquire)).filter(|&entry| entry != 0);
-    pids.map(|entry| (entry >> 32) as u32).find(|&pid| life_of(pid) == Life::Unknown)
+fn unexaminable(table: &[AtomicU64], lives: &mut Lives) -> Option<u32> {
+    let mut entries = table[FIRST..].iter().map(|entry| entry.load(Acquire)).filter(|&entry| entry != 0);
+    entries.find(|&entry| lives.of(entry) == Life::Unknown).map(pid_of)
 }
 
 /// Takes an entry that is free or belongs to an ended process. Returns `false` when a process has it, or may have it.
-fn claim(entry: &AtomicU64, own: u64) -> bool {
+fn claim(entry: &AtomicU64, own: u64, lives: &mut Lives) -> bool {
     let seen = entry.load(Acquire);
-    (seen == 0 || has_ended(seen)) && entry.compare_exchange(seen, own, AcqRel, Relaxed).is_ok()
+    (seen == 0 || seen != own && lives.has_ended(seen)) && entry.compare_exchange(seen, own, AcqRel, Relaxed).is_ok()
 }
 
 /// Returns whether the word has this value, and sets it if the word is 0.
@@ -306,6 +345,43 @@ mod tests {
         numbers.sort_unstable();
         assert!(numbers.into_iter().eq(1..=SEATS));
         assert_eq!(fresh.take(3).unwrap_err().kind(), Kind::System);
+    }
+
+    #[test]
+    #[cfg(all(backend = "windows", not(backend = "portable")))]
+    fn a_sleeper_is_told_at_once_that_the_process_of_a_seat_has_ended() {
+        use std::sync::atomic::AtomicU32;
+        use std::thread;
+        use std::time::Instant;
+
+        use crate::sys::seat::wait_or_death;
+
+        const LONG: Duration = Duration::from_secs(60);
+
+        let fresh = Fresh::new();
+        let seat = fresh.take(1).unwrap();
+        let (mut child, theirs) = another();
+        let number = 77;
+        assert!(seat.death_of(number).is_none(), "nobody has the seat");
+        assert!(seat.death_of(seat.number()).is_none(), "a process does not wait for its own end");
+        fresh.entry(number).store(theirs ^ 1, Release);
+        assert!(seat.death_of(number).is_none(), "another process had the number");
+        fresh.entry(number).store(theirs, Release);
+        let deaths = [seat.death_of(number).unwrap(), seat.death_of(number).unwrap()];
+        let word = AtomicU32::new(0);
+        assert!(!wait_or_death(&[(&word, 0)], &deaths, Duration::from_millis(5)), "the time is over");
+        super::super::wake_one(&word);
+        assert!(wait_or_death(&[(&word, 0)], &deaths, LONG), "a wake-up is told from a death");
+        let start = Instant::now();
+        thread::scope(|scope| {
+            let sleeper = scope.spawn(|| wait_or_death(&[(&word, 0)], &deaths, LONG));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert!(!sleeper.join().unwrap());
+        });
+        assert!(start.elapsed() < LONG);
+        assert_eq!(seat.in_other(number, || ()), Some(()));
+        assert!(seat.death_of(number).is_none(), "the seat is free");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle, RawHandle};
 use std::ptr;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Acquire;
@@ -15,16 +15,17 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use windows_sys::Win32::Foundation::{WAIT_FAILED, WAIT_TIMEOUT};
+use windows_sys::Win32::Foundation::{WAIT_FAILED, WAIT_OBJECT_0, WAIT_TIMEOUT};
 use windows_sys::Win32::System::Performance::{QueryPerformanceCounter, QueryPerformanceFrequency};
 use windows_sys::Win32::System::Threading::{
     CreateSemaphoreW, OpenSemaphoreW, ReleaseSemaphore, SEMAPHORE_MODIFY_STATE, WaitForMultipleObjects,
 };
 
+use super::Death;
 use crate::sys::access_list::{Descriptor, wide};
 use crate::sys::memory::windows::place_of;
 
-/// The most words that one call of the system can wait for.
+/// The most objects that one call of the system can wait for.
 const MOST: usize = 64;
 
 /// The most wake-ups that wait for a sleeper. More would only make sleepers return early.
@@ -81,6 +82,12 @@ fn semaphore(name: String, is_created: bool) -> io::Result<Option<Arc<OwnedHandl
 }
 
 pub(crate) fn wait(words: &[(&AtomicU32, u32)], timeout: Duration) -> bool {
+    wait_or_death(words, &[], timeout)
+}
+
+/// As [`wait`]. Returns `false` also when one of the processes has ended. If one call of the system cannot wait for all
+/// of them, it waits for the first ones.
+pub(crate) fn wait_or_death(words: &[(&AtomicU32, u32)], deaths: &[Death], timeout: Duration) -> bool {
     let has_changed = || words.iter().any(|(word, seen)| word.load(Acquire) != *seen);
     let semaphores: io::Result<Vec<_>> =
         words.iter().take(MOST).map(|(word, _)| semaphore(name_of(word), true)).collect();
@@ -94,16 +101,27 @@ pub(crate) fn wait(words: &[(&AtomicU32, u32)], timeout: Duration) -> bool {
         return has_changed();
     };
     let semaphores: Vec<_> = semaphores.into_iter().flatten().collect();
-    let handles: Vec<_> = semaphores.iter().map(|semaphore| semaphore.as_raw_handle()).collect();
+    let mut handles = Vec::with_capacity(MOST);
+    // Several seats can belong to one process, and no handle may be given twice.
+    let mut add = |handle: RawHandle| {
+        if handles.len() < MOST && !handles.contains(&handle) {
+            handles.push(handle);
+        }
+        handles.len()
+    };
+    let wakes = semaphores.iter().map(|semaphore| add(semaphore.as_raw_handle())).last().unwrap_or(0);
+    for death in deaths {
+        add(death.handle());
+    }
     let count = u32::try_from(handles.len()).unwrap_or(0);
-    // SAFETY: `semaphores` keeps the handles open until the call returns.
+    // SAFETY: `semaphores` and `deaths` keep the handles open until the call returns.
     match unsafe { WaitForMultipleObjects(count, handles.as_ptr(), 0, milliseconds) } {
         WAIT_TIMEOUT => false,
         WAIT_FAILED => {
             thread::sleep(timeout.min(PAUSE));
             has_changed()
         }
-        _ => true,
+        first => ((first - WAIT_OBJECT_0) as usize) < wakes,
     }
 }
 
