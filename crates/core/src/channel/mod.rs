@@ -112,7 +112,8 @@ impl Channel {
     ///
     /// # Errors
     /// As [`Segment::attach`]; [`Kind::Layout`] when the segment does not hold a channel, or not all of it;
-    /// [`Kind::System`] when the process has no file descriptor left or all 1023 seats are taken.
+    /// [`Kind::System`] when the process has no file descriptor left or all 1023 seats are taken;
+    /// [`Kind::Unsupported`] as for [`Lock::attach`](crate::lock::Lock::attach).
     pub fn attach(name: &Name, options: AttachOptions) -> Result<Self> {
         let segment = Segment::attach(name, options)?;
         let header = Header::read(segment.mapping().bytes()?).map_err(|e| e.on_segment(name.as_str()))?;

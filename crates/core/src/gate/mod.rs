@@ -113,7 +113,8 @@ impl Gate {
     ///
     /// # Errors
     /// As [`Segment::attach`]; [`Kind::Layout`] when the segment does not hold a gate of that kind, or not all of it;
-    /// [`Kind::System`] when the process has no file descriptor left or all 1023 seats are taken.
+    /// [`Kind::System`] when the process has no file descriptor left or all 1023 seats are taken;
+    /// [`Kind::Unsupported`] as for [`Lock::attach`](crate::lock::Lock::attach).
     pub fn attach(name: &Name, purpose: Purpose, options: AttachOptions) -> Result<Self> {
         Self::open(Segment::attach(name, options)?, purpose)
     }

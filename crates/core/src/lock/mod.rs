@@ -118,7 +118,8 @@ impl Lock {
     /// Creates a lock, which is free, in its own segment.
     ///
     /// # Errors
-    /// As [`Segment::create`], and [`Kind::System`] when the process has no file descriptor left. Nothing stays behind.
+    /// As [`Segment::create`]; [`Kind::System`] when the process has no file descriptor left, and [`Kind::Unsupported`]
+    /// when the system does not tell which processes live. Nothing stays behind.
     pub fn create(options: &CreateOptions) -> Result<Self> {
         let identifier = random()?;
         Self::join(Segment::create_with(header::SIZE, options, |bytes| header::write(bytes, identifier))?)
@@ -139,7 +140,8 @@ impl Lock {
     ///
     /// # Errors
     /// As [`Segment::attach`]; [`Kind::Layout`] when the segment does not hold a lock, [`Kind::System`] when the process
-    /// has no file descriptor left or all 65,535 seats are taken.
+    /// has no file descriptor left or all 65,535 seats are taken, [`Kind::Unsupported`] when the system does not tell
+    /// whether another participant lives. Then no seat is taken.
     pub fn attach(name: &Name, options: AttachOptions) -> Result<Self> {
         Self::join(Segment::attach(name, options)?)
     }

@@ -19,6 +19,8 @@ use none as platform;
 use registry as platform;
 
 pub(crate) use platform::Ledger;
+#[cfg(all(test, backend = "macos", not(target_os = "macos")))]
+pub(in crate::sys) use platform::PLACE;
 #[cfg(backend = "macos")]
 pub(in crate::sys) use platform::books;
 #[cfg(backend = "linux")]

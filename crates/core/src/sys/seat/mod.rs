@@ -56,7 +56,8 @@ pub(crate) trait Seating: Debug + Send + Sync + Sized {
     ///
     /// # Errors
     /// `NotFound` when the name belongs to another segment by now, `System` when all seats are taken or the process has
-    /// no descriptor left, `Unsupported` when other processes could not detect the death of this one.
+    /// no descriptor left, `Unsupported` when the system does not tell this process whether another participant lives, or
+    /// would not tell the others about this one. Then no seat is taken.
     fn take(name: &Name, identity: Identity, identifier: u64, first: u16) -> Result<Self>;
 
     /// Returns the seat's number.

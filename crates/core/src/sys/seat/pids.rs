@@ -64,7 +64,8 @@ impl Seating for Seat {
             return Err(refused(name, "the system does not report when this process started"));
         };
         let own = entry(pid, start);
-        let table = table(&mapping).ok_or_else(|| Error::layout(format!("segment '{name}' has no room for a lock")))?;
+        let table =
+            table(&mapping).ok_or_else(|| Error::layout(format!("segment '{name}' has no room for participants")))?;
         // Where segments have no identities, the lock's number distinguishes it from a later one of the same name.
         if !is_or_becomes(&table[0], identifier) {
             return Err(fault::not_found(name));
@@ -91,7 +92,7 @@ impl Seating for Seat {
                 });
             }
         }
-        Err(Error::new(Kind::System, format!("lock '{name}' has {SEATS} participants, and no room for more"))
+        Err(Error::new(Kind::System, format!("segment '{name}' has {SEATS} participants, and no room for more"))
             .on_segment(name.as_str()))
     }
 
@@ -219,7 +220,7 @@ fn is_or_becomes(word: &AtomicU64, value: u64) -> bool {
 fn refused(name: &Name, why: &str) -> Error {
     Error::new(
         Kind::Unsupported,
-        format!("lock '{name}' cannot be used here: {why}, so a crashed participant could not be detected"),
+        format!("segment '{name}' cannot be used here: {why}, so a crashed participant could not be detected"),
     )
     .on_segment(name.as_str())
 }

@@ -154,3 +154,6 @@ fn describe(entry: Entry, owner: Option<Holder>) -> Option<Found> {
         origin: Some(entry.segment.origin).filter(|origin| !origin.is_empty()),
     })
 }
+
+#[cfg(all(test, not(target_os = "macos")))]
+mod tests;

@@ -48,5 +48,15 @@ fn place() -> io::Result<PathBuf> {
 #[cfg(not(target_os = "macos"))]
 #[expect(clippy::unnecessary_wraps, reason = "macOS can fail here")]
 fn place() -> io::Result<PathBuf> {
+    #[cfg(test)]
+    if let Some(place) = PLACE.with_borrow(Clone::clone) {
+        return Ok(place);
+    }
     Ok(PathBuf::from(format!("/tmp/shareable-registry-{}", geteuid().as_raw())))
+}
+
+#[cfg(all(test, not(target_os = "macos")))]
+thread_local! {
+    /// The folder for the tests of this thread, so that the sweeps of others do not clean up what they examine.
+    pub(in crate::sys) static PLACE: std::cell::RefCell<Option<PathBuf>> = const { std::cell::RefCell::new(None) };
 }

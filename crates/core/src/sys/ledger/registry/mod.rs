@@ -19,6 +19,8 @@ use crate::ledger::{self, Entry, Owner, SLOT, TRACKER, WORDS};
 
 mod folder;
 
+#[cfg(all(test, not(target_os = "macos")))]
+pub(in crate::sys) use folder::PLACE;
 use folder::folder;
 
 /// The descriptor at which a tracker gets the ledger.

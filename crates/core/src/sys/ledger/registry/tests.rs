@@ -59,3 +59,39 @@ fn a_truncated_or_damaged_ledger_is_read_without_harm() {
     assert_eq!(found.read(), (None, Vec::new()));
     ledger.remove();
 }
+
+#[cfg(not(target_os = "macos"))]
+#[test]
+fn a_full_disk_is_an_error_and_leaves_no_file() {
+    let folder = std::env::temp_dir().join(format!("shareable-test-{:016x}", getrandom::u64().unwrap()));
+    fs::create_dir(&folder).unwrap();
+    let status = std::process::Command::new("unshare")
+        .args([
+            "--mount",
+            "sh",
+            "-c",
+            "mount -t tmpfs -o size=32k,mode=700 none \"$SHAREABLE_TEST_DISK\" && exec \"$@\"",
+            "sh",
+        ])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "sys::ledger::registry::tests::child_on_a_full_disk"])
+        .env("SHAREABLE_TEST_DISK", &folder)
+        .stdout(std::process::Stdio::null())
+        .status();
+    fs::remove_dir(&folder).unwrap();
+    if !geteuid().is_root() {
+        eprintln!("not checked: only root can mount a small disk");
+        return;
+    }
+    assert!(status.unwrap().success());
+}
+
+#[cfg(not(target_os = "macos"))]
+#[test]
+#[ignore = "what another test starts"]
+fn child_on_a_full_disk() {
+    let disk = PathBuf::from(std::env::var_os("SHAREABLE_TEST_DISK").unwrap());
+    PLACE.set(Some(disk.clone()));
+    assert_eq!(Ledger::create().map(drop).unwrap_err().kind(), io::ErrorKind::StorageFull);
+    assert_eq!(fs::read_dir(disk).unwrap().count(), 0);
+}

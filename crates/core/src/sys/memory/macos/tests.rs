@@ -299,3 +299,51 @@ fn the_kernel_shows_no_size_before_the_first_and_only_resize() {
     assert_eq!(fstat(object.as_fd()).unwrap().st_size, 0);
     assert_eq!(object.state(&object.facts().unwrap()), Ok(State::Empty));
 }
+
+#[test]
+fn the_longest_name_has_30_bytes() {
+    let fresh = Fresh(Name::new(&format!("{}-{:015x}", "a".repeat(14), random_bits().unwrap() >> 68)).unwrap());
+    assert_eq!(fresh.0.as_str().len(), 30);
+    let (mapping, identity) = fresh.create(7);
+    bytes(&mapping)[6].store(7, Relaxed);
+    let (other, found) = fresh.attach(Access::ReadOnly).unwrap();
+    assert_eq!((bytes(&other)[6].load(Relaxed), found), (7, identity));
+    let longer = Name::new(&format!("{}a", fresh.0)).unwrap_err();
+    assert_eq!(longer.kind(), Kind::InvalidValue);
+    assert!(longer.message().contains("30"), "{}", longer.message());
+    unlink(&fresh.0, identity).unwrap();
+}
+
+#[test]
+fn the_segment_of_another_user_is_refused_unless_it_is_allowed_and_never_removed_for_them() {
+    if !geteuid().is_root() {
+        eprintln!("not checked: only root can give an object to another user");
+        return;
+    }
+    let fresh = Fresh::new();
+    let (_mapping, identity) = fresh.create_with(100, Lifetime::Owned, 0o666);
+    let object = Object::open(&fresh.0, Access::ReadWrite).unwrap();
+    rustix::fs::fchown(object.as_fd(), Some(rustix::fs::Uid::from_raw(65_534)), None).unwrap();
+    let refused = fresh.attach(Access::ReadWrite).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Access);
+    assert!(refused.message().contains("it belongs to another user"), "{}", refused.message());
+    let (allowed, found) = attach_within(&fresh.0, Access::ReadWrite, Foreign::Allow, Duration::ZERO).unwrap();
+    assert_eq!((allowed.len(), found), (100, identity));
+    assert!(!unlink_registered(fresh.0.as_str(), identity));
+    assert!(!unlink_announced(fresh.0.as_str(), Some(owner(this_process()))));
+    assert!(is_linked(&fresh.0, identity));
+}
+
+#[test]
+fn a_segment_for_which_there_is_no_room_is_an_error_and_leaves_no_name() {
+    let fresh = Fresh::new();
+    for size in [1 << 46, usize::MAX] {
+        let size = NonZeroUsize::new(size).unwrap();
+        let mode = (0o600, Umask::default());
+        let mut fill = |_: &Mapping, _: Identity| -> Result<()> { panic!("there is nothing to fill") };
+        let no_room = create(&fresh.0, size, mode, Lifetime::Owned, &Memory::default(), &mut fill).unwrap_err();
+        assert_eq!(no_room.kind(), Kind::OutOfSharedMemory);
+        assert!(no_room.message().contains(&format!("no room for {size} bytes")), "{}", no_room.message());
+        assert_eq!(Object::open(&fresh.0, Access::ReadOnly).map(drop), Err(Errno::NOENT));
+    }
+}

@@ -35,8 +35,14 @@ pub(in crate::sys) fn thread_id() -> i32 {
     rustix::thread::gettid().as_raw_nonzero().get()
 }
 
+/// The longest path of an object, `PSHMNAMLEN` of `<sys/posix_shm.h>`; the kernel of macOS answers a longer one by
+/// `ENAMETOOLONG`.
+const LONGEST: usize = 31;
+
 fn path(name: &Name) -> String {
-    format!("/{name}")
+    let path = format!("/{name}");
+    assert!(path.len() <= LONGEST, "macOS would refuse the name '{name}'");
+    path
 }
 
 pub(in crate::sys) fn create(name: &Name, mode: u32) -> Result<OwnedFd, Errno> {
