@@ -46,8 +46,8 @@ pub struct NativeLayout {
     pub none_code: u32,
 }
 
-/// The maximum number of words of text that `slots.ts` reads and writes.
-const SHORT_TEXT_WORDS: usize = 3;
+/// The maximum number of words of text that `slots.ts` reads. Its formats fit the low half of a word.
+const SHORT_TEXT_WORDS: usize = 32;
 
 /// Returns the constants of the layout.
 #[napi]

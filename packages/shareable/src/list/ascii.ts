@@ -2,6 +2,7 @@
  * Short ASCII text as words of 8 bytes, as it is stored. Rust handles all other text: only for short text does the call
  * cost more than the conversion.
  */
+import { Buffer } from 'node:buffer';
 
 /** The words of a text that is encoded or decoded, with zeros after its end. */
 export const textWords: Float64Array = new Float64Array(3);
@@ -10,6 +11,14 @@ const textHalves = new Uint32Array(textWords.buffer);
 /** The bits that are set in bytes that are not ASCII. */
 const NOT_ASCII = 0x8080_8080;
 const BYTES = Float64Array.BYTES_PER_ELEMENT;
+/** The most words that are encoded, or decoded character by character. */
+export const FEW_WORDS: number = textWords.length;
+/** The most words that are decoded at all. From here on, Rust checks the words faster. */
+export const MANY_WORDS = 32;
+/** The words of a longer text that is decoded. */
+export const longWords: Float64Array = new Float64Array(MANY_WORDS);
+const longHalves = new Uint32Array(longWords.buffer);
+const longBytes = Buffer.from(longWords.buffer);
 const HALF = BYTES / 2;
 
 /**
@@ -45,6 +54,18 @@ export function decodeAscii(first: number, second: number, third: number): strin
     if (bits !== 0) length = HALF * (half + 1) - (Math.clz32(bits) >>> 3);
   }
   return (all & NOT_ASCII) === 0 ? characters(length) : undefined;
+}
+
+/** Returns the text in that number of {@link longWords}, without trailing NULs, or `undefined` if it is not ASCII. */
+export function decodeLongAscii(words: number): string | undefined {
+  const halves = 2 * words;
+  let all = 0;
+  for (let half = 0; half < halves; half++) all |= longHalves[half] as number;
+  if ((all & NOT_ASCII) !== 0) return undefined;
+  let end = halves;
+  while (end > 0 && longHalves[end - 1] === 0) end--;
+  const length = end === 0 ? 0 : HALF * end - (Math.clz32(longHalves[end - 1] as number) >>> 3);
+  return longBytes.toString('latin1', 0, length);
 }
 
 /**

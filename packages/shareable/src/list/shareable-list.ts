@@ -76,12 +76,16 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
   readonly #list: NativeList;
   /** The fast path. A buffer over a large list makes the engine collect garbage, so it is made after {@link FIRST} calls. */
   #slots: Slots | undefined;
+  /** The same, unless the list is read-only. */
+  #writable: Slots | undefined;
   #calls = 0;
 
   private constructor(key: typeof internal, shm: SharedMemory, list: NativeList) {
     checkInternal(key, 'ShareableList.create(values) or ShareableList.attach(name)');
     this.name = shm.name;
-    this.length = list.length;
+    // The addon writes doubles; the engine compares indexes with a small integer faster.
+    const length = list.length | 0;
+    this.length = length === list.length ? length : list.length;
     this.#shm = shm;
     this.#list = list;
     Object.preventExtensions(this);
@@ -206,7 +210,8 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
   get<I extends IndexOf<Items>>(index: I): Items[I];
   get(index: number): T;
   get(index: number): T {
-    return this.#read(this.#isPlain(index) ? index : this.#locate(index, 'index out of range'));
+    const value = this.#slots?.get(index);
+    return (value === undefined ? this.#readSlowly(index) : value) as T;
   }
 
   /**
@@ -220,8 +225,9 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
   set(index: number, value: T): void {
-    const slot = this.#isPlain(index) ? index : this.#locate(index, 'assignment index out of range');
-    if (!this.#shm.isReadOnly && this.#slots?.set(slot, value) === true) return;
+    if (this.#writable?.set(index, value) === true) return;
+    const slot = this.#locate(index, 'assignment index out of range');
+    if (slot !== index && this.#writable?.set(slot, value) === true) return;
     checkStorable(value, slot);
     this.#count();
     listSet(this.#handle, slot, value);
@@ -372,11 +378,6 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
     return handleOf(this.#shm);
   }
 
-  /** Whether `index` is the number of a slot, as is usual. */
-  #isPlain(index: number): boolean {
-    return typeof index === 'number' && index >>> 0 === index && index < this.length;
-  }
-
   /** Returns the slot for an index. */
   #locate(index: number, complaint: string): number {
     if (typeof index !== 'number') {
@@ -397,6 +398,12 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
     return (value === undefined ? this.#readNatively(slot) : value) as T;
   }
 
+  /** Reads what the fast path does not: by an index from the end, or in the addon. */
+  #readSlowly(index: number): T {
+    const slot = this.#locate(index, 'index out of range');
+    return slot === index ? (this.#readNatively(slot) as T) : this.#read(slot);
+  }
+
   #readNatively(slot: number): unknown {
     this.#count();
     return listGet(this.#handle, slot);
@@ -406,8 +413,9 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
   #count(): void {
     if (this.#slots !== undefined || this.#calls > FIRST || this.#shm.closed) return;
     this.#calls += 1;
-    if (this.#calls > FIRST && this.#shm.size <= constants.MAX_LENGTH) {
+    if (this.#calls > FIRST && this.#shm.size <= constants.MAX_LENGTH && Slots.fit(this.#list)) {
       this.#slots = new Slots(this.#shm.buffer, this.#list);
+      if (!this.#shm.isReadOnly) this.#writable = this.#slots;
     }
   }
 

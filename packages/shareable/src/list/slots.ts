@@ -5,7 +5,7 @@
  * Each word is read or written by one access of 8 bytes, which no engine splits. Other processes may write any bytes, so a
  * slot's offsets are checked at each use. A typed array never reads outside of its bounds.
  */
-import { decodeAscii, encodeAscii, textWords } from './ascii.js';
+import { FEW_WORDS, MANY_WORDS, decodeAscii, decodeLongAscii, encodeAscii, longWords, textWords } from './ascii.js';
 import type { NativeList } from '../native/binding.js';
 import { layout } from '../native/binding.js';
 import { fitsInt64 } from './values.js';
@@ -13,9 +13,6 @@ import { fitsInt64 } from './values.js';
 const scratch = new Float64Array(1);
 const scratchWords = new Uint32Array(scratch.buffer);
 const scratchHalves = new Int32Array(scratch.buffer);
-/** A double whose high word stays 0. */
-const small = new Float64Array(1);
-const smallHalves = new Uint32Array(small.buffer);
 
 /** Returns the double with these bits. */
 function double([low = 0, high = 0]: number[]): number {
@@ -37,7 +34,8 @@ if (layout.floatFormat[1] !== layout.intFormat[1])
 /** A true bool: its last byte is 1. */
 const TRUE = double([0, 0x0100_0000]);
 const { alignment, confirmations: CONFIRMATIONS, scalarCode, noneCode, textCode, offsetsStart } = layout;
-const [TEXT_1 = 0, TEXT_2 = 0, TEXT_3 = 0] = layout.textFormats;
+/** The low half of the format of text, by the number of words of its slot. */
+const TEXT_FORMATS = Int32Array.of(0, ...layout.textFormats.slice(0, MANY_WORDS));
 const WRITING = layout.writing | 0;
 /**
  * Whether the processor keeps loads in order, and stores. JavaScript has no fences, and its fast atomic operations have
@@ -45,59 +43,82 @@ const WRITING = layout.writing | 0;
  */
 const IS_ORDERED = process.arch === 'x64';
 
-/** The largest list whose offsets fit 31 bits. Rust handles larger ones. */
+/** The largest list whose offsets fit 31 bits. */
 const MAX_BYTES = 0x7fff_ffff;
+/** Where the offsets start, in units of 32 bits. */
+const OFFSETS = offsetsStart / Int32Array.BYTES_PER_ELEMENT;
+/** Turns an offset in bytes into one in words. */
+const WORD_SHIFT = 31 - Math.clz32(alignment);
+/** The bits that a valid, aligned offset of less than 2^31 does not have. */
+const NO_OFFSET = ~MAX_BYTES | (alignment - 1);
 /** The high word of a safe, non-negative integer is less than this. */
 const SAFE_HIGH = 0x20_0000;
 const TWO_TO_32 = 0x1_0000_0000;
 
-/** The scalar slots of one list in one segment. */
+/**
+ * The scalar slots of one list in one segment.
+ *
+ * The fields are not private names, and are declared: those would be `undefined` at first, and the engine would check the
+ * type of each field, and calculate in doubles, at every access. `| 0` likewise keeps it from checking for overflow.
+ */
 export class Slots {
-  readonly #words: Int32Array;
-  readonly #floats: Float64Array;
+  declare private readonly words: Int32Array;
+  declare private readonly floats: Float64Array;
   /** The same memory again, so that no compiler replaces a second read by the result of the first. */
-  readonly #wordsAgain: Int32Array;
-  readonly #floatsAgain: Float64Array;
-  readonly #ints: BigInt64Array;
-  readonly #codes: Uint8Array;
-  /** Where the offsets and the formats start, in units of 32 bits. */
-  readonly #offsets = offsetsStart / Int32Array.BYTES_PER_ELEMENT;
-  readonly #formats: number;
+  declare private readonly wordsAgain: Int32Array;
+  declare private readonly floatsAgain: Float64Array;
+  declare private readonly ints: BigInt64Array;
+  /** Not a Uint8Array, whose type the engine checks, because Buffer is a subclass of it. */
+  declare private readonly codes: Int8Array;
+  /** Where the formats start, in units of 32 bits. */
+  declare private readonly formats: number;
   /** Where the data area starts, in units of 64 bits. */
-  readonly #data: number;
-  /** The data area's size in bytes; -1 leaves everything to Rust. */
-  readonly #dataBytes: number;
+  declare private readonly data: number;
+  /** The data area's size in bytes. */
+  declare private readonly dataBytes: number;
+  /** The number of slots. */
+  declare private readonly length: number;
 
-  constructor(buffer: ArrayBuffer, list: NativeList) {
-    const isSmall = list.codesStart + list.length <= MAX_BYTES;
-    const bytes = isSmall ? list.codesStart : 0;
-    this.#words = new Int32Array(buffer, 0, bytes / Int32Array.BYTES_PER_ELEMENT);
-    this.#floats = new Float64Array(buffer, 0, bytes / Float64Array.BYTES_PER_ELEMENT);
-    this.#wordsAgain = new Int32Array(buffer, 0, bytes / Int32Array.BYTES_PER_ELEMENT);
-    this.#floatsAgain = new Float64Array(buffer, 0, bytes / Float64Array.BYTES_PER_ELEMENT);
-    this.#ints = new BigInt64Array(buffer, 0, bytes / BigInt64Array.BYTES_PER_ELEMENT);
-    this.#codes = new Uint8Array(buffer, bytes, isSmall ? list.length : 0);
-    this.#formats = list.formatsStart / Int32Array.BYTES_PER_ELEMENT;
-    this.#data = list.dataStart / Float64Array.BYTES_PER_ELEMENT;
-    this.#dataBytes = isSmall ? list.dataBytes : -1;
+  /** Whether the list is small enough. Rust handles larger ones. */
+  static fit(list: NativeList): boolean {
+    return list.codesStart + list.length <= MAX_BYTES;
   }
 
-  /** Returns the value in a slot, or `undefined` to leave it to Rust. */
+  constructor(buffer: ArrayBuffer, list: NativeList) {
+    const bytes = list.codesStart;
+    this.words = new Int32Array(buffer, 0, bytes / Int32Array.BYTES_PER_ELEMENT);
+    this.floats = new Float64Array(buffer, 0, bytes / Float64Array.BYTES_PER_ELEMENT);
+    this.wordsAgain = new Int32Array(buffer, 0, bytes / Int32Array.BYTES_PER_ELEMENT);
+    this.floatsAgain = new Float64Array(buffer, 0, bytes / Float64Array.BYTES_PER_ELEMENT);
+    this.ints = new BigInt64Array(buffer, 0, bytes / BigInt64Array.BYTES_PER_ELEMENT);
+    this.codes = new Int8Array(buffer, bytes, list.length);
+    this.formats = (list.formatsStart / Int32Array.BYTES_PER_ELEMENT) | 0;
+    this.data = (list.dataStart / Float64Array.BYTES_PER_ELEMENT) | 0;
+    this.dataBytes = list.dataBytes | 0;
+    this.length = list.length | 0;
+  }
+
+  /**
+   * Returns the value in a slot, or `undefined` to leave it to Rust, and for what is no number of a slot. It is in parts because
+   * the engine does not inline a long function.
+   */
   get(index: number): number | bigint | boolean | string | null | undefined {
-    const words = this.#words;
-    const at = this.#formats + 2 * index;
+    if (typeof index !== 'number' || index >>> 0 !== index || index >= this.length) return undefined;
+    const { words } = this;
+    const at = (this.formats + 2 * index) | 0;
     const format = words[at];
-    const position = this.#position(index);
-    if (position < 0) return undefined;
-    const code = this.#codes[index];
+    const start = this.#start(index);
+    if (start < 0) return undefined;
+    const position = (this.data + (start >> WORD_SHIFT)) | 0;
+    const code = this.codes[index];
     if (words[at + 1] !== NUMBER_HIGH || code !== scalarCode) return this.#getOther(index, at, position, format, code);
-    const floats = this.#floats;
-    const wordsAgain = this.#wordsAgain;
+    const { floats } = this;
+    const { wordsAgain } = this;
     const bits = floats[position] as number;
     // A writer may change the type back and forth, so the value counts only if three more reads find no change.
     if (
       wordsAgain[at] !== format ||
-      this.#floatsAgain[position] !== bits ||
+      this.floatsAgain[position] !== bits ||
       words[at] !== format ||
       floats[position] !== bits ||
       wordsAgain[at] !== format
@@ -107,78 +128,83 @@ export class Slots {
     }
     if (!IS_ORDERED && !this.#stands(at, format, position, bits)) return undefined;
     if (format === FLOAT) return bits;
-    if (format !== INT) return undefined;
-    scratch[0] = bits;
-    const low = scratchWords[0] as number;
-    const highBits = scratchWords[1] as number;
-    if (highBits === 0) return low;
-    return highBits < SAFE_HIGH ? highBits * TWO_TO_32 + low : this.#readBigint(at, position);
+    return format === INT ? this.#integer(at, position, bits) : undefined;
   }
 
-  /** Writes a value to a slot that holds its type already. Returns false to leave it to Rust. */
+  /**
+   * Writes a value to a slot that holds its type already. Returns false to leave it to Rust, and for what is no number of a
+   * slot.
+   */
   set(index: number, value: unknown): boolean {
-    const words = this.#words;
-    const at = this.#formats + 2 * index;
+    if (typeof index !== 'number' || index >>> 0 !== index || index >= this.length) return false;
+    const { words } = this;
+    const at = (this.formats + 2 * index) | 0;
     const format = words[at];
-    const position = this.#position(index);
-    if (position < 0) return false;
+    const start = this.#start(index);
+    if (start < 0) return false;
+    const position = (this.data + (start >> WORD_SHIFT)) | 0;
     if (typeof value !== 'number') return this.#setOther(index, at, position, value);
-    if (words[at + 1] !== NUMBER_HIGH || this.#codes[index] !== scalarCode) return false;
+    if (words[at + 1] !== NUMBER_HIGH || this.codes[index] !== scalarCode) return false;
     if (format === INT) return this.#writeInt(position, value);
     // Rust stores the same NaN as CPython.
     if (format !== FLOAT || value !== value) return false;
-    this.#floats[position] = value;
+    this.floats[position] = value;
     return true;
   }
 
   #setOther(index: number, at: number, position: number, value: unknown): boolean {
-    const format = this.#words[at];
-    const high = this.#words[at + 1];
+    const format = this.words[at];
+    const high = this.words[at + 1];
     if (value === null) return this.#setNull(index, at, position);
     if (typeof value === 'string') return IS_ORDERED && high === 0 && this.#setText(index, at, position, value);
-    if (this.#codes[index] !== scalarCode) return false;
+    if (this.codes[index] !== scalarCode) return false;
     if (typeof value === 'boolean' && format === BOOL && high === BOOL_HIGH) {
-      this.#floats[position] = value ? TRUE : 0;
+      this.floats[position] = value ? TRUE : 0;
       return true;
     }
     if (typeof value === 'bigint' && format === INT && high === NUMBER_HIGH && fitsInt64(value)) {
-      this.#ints[position] = value;
+      this.ints[position] = value;
       return true;
     }
     return false;
   }
 
   #setNull(index: number, at: number, position: number): boolean {
-    const words = this.#words;
-    if (words[at] !== NONE || words[at + 1] !== NONE_HIGH || this.#codes[index] !== noneCode) return false;
-    this.#floats[position] = 0;
+    const { words } = this;
+    if (words[at] !== NONE || words[at + 1] !== NONE_HIGH || this.codes[index] !== noneCode) return false;
+    this.floats[position] = 0;
     return true;
   }
 
-  /** Returns where a slot starts, in units of 64 bits, or -1 when its offsets are not valid. */
-  #position(index: number): number {
-    const words = this.#words;
-    const at = this.#offsets + 2 * index;
+  /** Returns where a slot starts in the data area, in bytes, or -1 when its offsets are not valid. */
+  #start(index: number): number {
+    const { words } = this;
+    const at = (OFFSETS + 2 * index) | 0;
     const start = words[at] as number;
     const end = words[at + 2] as number;
-    const isSlot =
-      ((words[at + 1] as number) | (words[at + 3] as number)) === 0 &&
-      // None of these may be negative. `|` wraps at 32 bits, but while `start` and `end` are not negative and aligned,
-      // neither difference can.
-      (start | end | (end - start - alignment) | (this.#dataBytes - end)) >= 0 &&
-      ((start | end) & (alignment - 1)) === 0;
-    return isSlot ? this.#data + start / alignment : -1;
+    // Neither difference may be negative. They wrap at 32 bits, but not while `start` and `end` are valid.
+    const bits = start | end | (end - start - alignment) | (this.dataBytes - end);
+    return ((words[at + 1] as number) | (words[at + 3] as number) | (bits & NO_OFFSET)) === 0 ? start : -1;
+  }
+
+  /** Returns the integer with the bits of this double, which were read there. */
+  #integer(at: number, position: number, bits: number): number | bigint | undefined {
+    scratch[0] = bits;
+    const low = scratchWords[0] as number;
+    const high = scratchWords[1] as number;
+    if (high === 0) return low;
+    return high < SAFE_HIGH ? high * TWO_TO_32 + low : this.#readBigint(at, position);
   }
 
   /** Reads an integer whose bits are a NaN as a double, as for all negative ones, or that is past 2^53. */
   #readBigint(at: number, position: number): number | bigint | undefined {
-    const value = this.#ints[position] as bigint;
+    const value = this.ints[position] as bigint;
     const isSettled =
-      this.#words[at] === INT &&
-      this.#ints[position] === value &&
-      this.#wordsAgain[at] === INT &&
-      this.#ints[position] === value &&
-      this.#words[at] === INT &&
+      this.words[at] === INT &&
+      this.ints[position] === value &&
+      this.wordsAgain[at] === INT &&
+      this.ints[position] === value &&
+      this.words[at] === INT &&
       (IS_ORDERED || this.#standsAsInt(at, position, value));
     if (!isSettled) return undefined;
     const number = Number(value);
@@ -193,51 +219,66 @@ export class Slots {
     format: number | undefined,
     code: number | undefined,
   ): boolean | string | null | undefined {
-    const high = this.#words[at + 1];
+    const high = this.words[at + 1];
     if (code === textCode) return IS_ORDERED && high === 0 ? this.#getText(index, at, position, format) : undefined;
     if (format === NONE && high === NONE_HIGH && code === noneCode) return null;
     if (format !== BOOL || high !== BOOL_HIGH || code !== scalarCode) return undefined;
-    const bits = this.#floats[position] as number;
+    const bits = this.floats[position] as number;
     const isSettled =
-      this.#wordsAgain[at + 1] === high &&
-      this.#floatsAgain[position] === bits &&
-      this.#words[at + 1] === high &&
-      this.#floats[position] === bits &&
-      this.#wordsAgain[at + 1] === high &&
+      this.wordsAgain[at + 1] === high &&
+      this.floatsAgain[position] === bits &&
+      this.words[at + 1] === high &&
+      this.floats[position] === bits &&
+      this.wordsAgain[at + 1] === high &&
       (IS_ORDERED || this.#stands(at + 1, high, position, bits));
     scratch[0] = bits;
     return isSettled ? (scratchWords[1] as number) >>> 24 !== 0 : undefined;
   }
 
-  /** Text of at most three words; every one of them, and the format, has to be the same in three more looks. */
+  /** Reads text. Every word of it, and the format, has to be the same in three more looks. */
   #getText(index: number, at: number, position: number, format: number | undefined): string | undefined {
     const count = this.#textWords(index, format);
     if (count === 0) return undefined;
-    const floats = this.#floats;
+    if (count > FEW_WORDS) return this.#getLongText(index, at, position, count);
+    const { floats } = this;
     const first = floats[position] as number;
     const second = count > 1 ? (floats[position + 1] as number) : 0;
     const third = count > 2 ? (floats[position + 2] as number) : 0;
-    if (this.#words[at] !== format) return undefined;
+    if (this.words[at] !== format) return undefined;
     for (let look = 0; look < CONFIRMATIONS; look++) {
       const isOdd = (look & 1) !== 0;
-      const again = isOdd ? floats : this.#floatsAgain;
+      const again = isOdd ? floats : this.floatsAgain;
       // A word that is a NaN is not ASCII either.
       if (again[position] !== first) return undefined;
       if (count > 1 && again[position + 1] !== second) return undefined;
       if (count > 2 && again[position + 2] !== third) return undefined;
-      if ((isOdd ? this.#words : this.#wordsAgain)[at] !== format) return undefined;
+      if ((isOdd ? this.words : this.wordsAgain)[at] !== format) return undefined;
     }
-    if (this.#codes[index] !== textCode) return undefined;
+    if (this.codes[index] !== textCode) return undefined;
     return decodeAscii(first, second, third);
+  }
+
+  #getLongText(index: number, at: number, position: number, count: number): string | undefined {
+    const { floats } = this;
+    const format = TEXT_FORMATS[count];
+    for (let i = 0; i < count; i++) longWords[i] = floats[position + i] as number;
+    if (this.words[at] !== format) return undefined;
+    for (let look = 0; look < CONFIRMATIONS; look++) {
+      const isOdd = (look & 1) !== 0;
+      const again = isOdd ? floats : this.floatsAgain;
+      for (let i = 0; i < count; i++) if (again[position + i] !== longWords[i]) return undefined;
+      if ((isOdd ? this.words : this.wordsAgain)[at] !== format) return undefined;
+    }
+    return this.codes[index] === textCode ? decodeLongAscii(count) : undefined;
   }
 
   /** Writes text over text of the same format, as Rust does: the mark, the words, the format again. */
   #setText(index: number, at: number, position: number, text: string): boolean {
-    const words = this.#words;
-    const floats = this.#floats;
+    const { words } = this;
+    const { floats } = this;
     const format = words[at] as number;
     const count = this.#textWords(index, format);
-    if (count === 0 || this.#codes[index] !== textCode || !encodeAscii(text, count)) return false;
+    if (count === 0 || count > FEW_WORDS || this.codes[index] !== textCode || !encodeAscii(text, count)) return false;
     const first = textWords[0] as number;
     if (count === 1) {
       floats[position] = first;
@@ -254,16 +295,16 @@ export class Slots {
     return true;
   }
 
-  /** Returns the number of words of a slot whose short text has the format for its size, or 0. */
+  /** Returns the number of words of a slot whose text has the format for its size, or 0, also for more than a few dozen. */
   #textWords(index: number, format: number | undefined): number {
-    const words = format === TEXT_2 ? 2 : format === TEXT_1 ? 1 : format === TEXT_3 ? 3 : 0;
-    const at = this.#offsets + 2 * index;
-    return (this.#words[at + 2] as number) - (this.#words[at] as number) === words * alignment ? words : 0;
+    const at = (OFFSETS + 2 * index) | 0;
+    const count = ((this.words[at + 2] as number) - (this.words[at] as number)) >> WORD_SHIFT;
+    return count > 0 && count < TEXT_FORMATS.length && TEXT_FORMATS[count] === format ? count : 0;
   }
 
   /** Whether format, value and format are read in that order, on a processor that does not keep loads in order. */
   #stands(at: number, half: number | undefined, position: number, bits: number): boolean {
-    const words = this.#words;
+    const { words } = this;
     const value = 2 * position;
     scratch[0] = bits;
     const low = scratchHalves[0];
@@ -278,18 +319,17 @@ export class Slots {
 
   /** Does the same for an integer, whose bits a double may not preserve. */
   #standsAsInt(at: number, position: number, value: bigint): boolean {
-    const words = this.#words;
+    const { words } = this;
     return (
-      Atomics.load(words, at) === INT && Atomics.load(this.#ints, position) === value && Atomics.load(words, at) === INT
+      Atomics.load(words, at) === INT && Atomics.load(this.ints, position) === value && Atomics.load(words, at) === INT
     );
   }
 
   #writeInt(position: number, value: number): boolean {
-    const low = value >>> 0;
-    // Most integers. A negative zero is stored as a double.
-    if (low === value && (low !== 0 || 1 / value > 0)) {
-      smallHalves[0] = low;
-      this.#floats[position] = small[0] as number;
+    const int = value | 0;
+    // Most integers. A negative zero is stored as a double. V8 makes no bigint here: it stores the 64 bits.
+    if (int === value && (int !== 0 || 1 / value > 0)) {
+      this.ints[position] = BigInt(int);
       return true;
     }
     return this.#writeLargeInt(position, value);
@@ -298,11 +338,11 @@ export class Slots {
   #writeLargeInt(position: number, value: number): boolean {
     if (!Number.isSafeInteger(value) || Object.is(value, -0)) return false;
     if (value < 0) {
-      this.#ints[position] = BigInt(value);
+      this.ints[position] = BigInt(value);
     } else {
       scratchWords[0] = value;
       scratchWords[1] = value / TWO_TO_32;
-      this.#floats[position] = scratch[0] as number;
+      this.floats[position] = scratch[0] as number;
     }
     return true;
   }
