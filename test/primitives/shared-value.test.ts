@@ -64,6 +64,19 @@ describe('a shared value', () => {
     expect(() => SharedValue.create('x'.repeat(100), { capacity: 100 })).toThrow(SlotFullError);
   });
 
+  test('of every length is read whole by others, whoever wrote the one before', () => {
+    using first = SharedValue.create(new Uint8Array(), { codec: bytes, capacity: 300 });
+    using second = SharedValue.attach<Uint8Array>(first.name);
+    for (let length = 0; length <= 300; length++) {
+      const value = Uint8Array.from({ length }, (_, i) => i ^ length);
+      const [writer, reader] = length % 3 === 0 ? [second, first] : [first, second];
+      writer.set(value);
+      expect(reader.get()).toEqual(value);
+      expect(writer.get()).toEqual(value);
+      expect(reader.version).toBe(length + 2);
+    }
+  });
+
   test('may be of megabytes', () => {
     const value = new Uint8Array(3_000_000).map((_, i) => i * 31);
     using shared = SharedValue.create(value, { codec: bytes });

@@ -48,6 +48,8 @@ pub struct NativeGate {
     pub codec: u32,
     /// Bytes of a value at most.
     pub capacity: f64,
+    /// Bytes from the first half of a value to the second.
+    pub half: f64,
     /// The descriptor of the file to watch for changes; -1 without one.
     pub bell: i32,
 }
@@ -62,6 +64,7 @@ fn to_native(env: &Env, gate: &Arc<Gate>) -> Result<NativeGate> {
         limit: header.limit,
         codec: header.codec,
         capacity: header.capacity as f64,
+        half: header.half() as f64,
         bell: gate.bell().or_throw(env)?.unwrap_or(-1),
     })
 }
@@ -115,6 +118,8 @@ pub struct GateLayout {
     pub held: u32,
     /// Elements per entry.
     pub entry: u32,
+    /// The half of a value with an even version, in bytes: its length, in 8 bytes, and then the value.
+    pub values: u32,
     /// The value of the third word of an entry whose participant holds only the write lock, as a signed number.
     pub writes: i32,
     /// The most bytes of a value.
@@ -144,6 +149,8 @@ pub fn gate_layout() -> GateLayout {
         version,
         held: word(at::ENTRIES + entry::HELD),
         entry: word(entry::BYTES),
+        #[expect(clippy::cast_possible_truncation, reason = "a small constant")]
+        values: at::VALUES as u32,
         writes: entry::WRITES.cast_signed(),
         max_capacity,
         participants: u32::from(layout::SEATS) - 1,

@@ -3,12 +3,11 @@ import type { NativeChannel } from '../native/binding.js';
 import { channelArm, channelSated } from '../native/binding.js';
 import type { Doorbell } from './doorbell.js';
 import { aborted, timedOut } from './errors.js';
+import { Patience } from './patience.js';
 import { CHANNEL_WAIT, isWatched, watchAsync } from '../diagnostics/channels.js';
 import type { CheckedWait } from './wait-options.js';
 import { startTimer } from '../timer.js';
 
-/** Milliseconds of looking once a turn of the event loop, before the wait for the bell. */
-const HOT = 0.1;
 /** The shortest and the longest pause, in milliseconds, between two looks at whether others have died. */
 const SLICES = [1, 20] as const;
 /** The longest pause where there is no bell. */
@@ -38,6 +37,7 @@ export class WaitQueue {
   readonly #isSenders: boolean;
   readonly #bell: Doorbell;
   readonly #waiting: Waiting[] = [];
+  readonly #patience = new Patience();
   /** Bytes for which the first one needs room. */
   needed = 0;
   #since = 0;
@@ -162,14 +162,16 @@ export class WaitQueue {
   /** Serves as many as there is something for. */
   #pump(): void {
     clearTimeout(this.#timer);
+    const waited = performance.now() - this.#since;
     let served = 0;
     while (this.#waiting[0]?.attempt() === true) {
       this.#waiting.shift();
       served += 1;
     }
+    if (served > 0) this.#patience.learn(waited);
     if (this.#waiting.length === 0) return this.#rest();
     if (served > 0) this.#begin();
-    else if (performance.now() - this.#since < HOT) this.#soon();
+    else if (this.#patience.isLeft(waited)) this.#soon();
     else this.#arm();
   }
 

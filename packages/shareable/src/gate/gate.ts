@@ -87,7 +87,7 @@ export class Gate {
     this.noun = purposes[type][1];
     this.native = native;
     this.#buffer = gateBuffer(native.handle);
-    this.words = new Int32Array(this.#buffer, 0, this.#buffer.byteLength >> 2);
+    this.words = new Int32Array(this.#buffer, 0, Math.floor(this.#buffer.byteLength / Int32Array.BYTES_PER_ELEMENT));
     this.#bell = new Doorbell(native.bell, () => this.queue.wake());
     this.queue = new GateQueue(native.handle, this.#bell);
   }

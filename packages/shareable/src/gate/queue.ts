@@ -1,13 +1,12 @@
 /** The tasks of this thread that wait for one semaphore, event or the like without blocking, in their order. */
 import type { Doorbell } from '../channel/doorbell.js';
+import { Patience } from '../channel/patience.js';
 import type { NativeGate } from '../native/binding.js';
 import { gateArm, gateRest, gateTry } from '../native/binding.js';
 import { startTimer } from '../timer.js';
 import type { WaitErrors } from './gate.js';
 import type { CheckedWait } from './wait.js';
 
-/** Milliseconds of looking once a turn of the event loop, before the wait for the bell. */
-const HOT = 0.1;
 /** The shortest and the longest pause, in milliseconds, between two looks at whether others have died. */
 const SLICES = [1, 20] as const;
 /** The longest pause where there is no bell. */
@@ -24,6 +23,7 @@ interface Task {
 export class GateQueue {
   readonly #handle: NativeGate['handle'];
   readonly #bell: Doorbell;
+  readonly #patience = new Patience();
   #tasks: Task[] = [];
   #since = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -122,10 +122,13 @@ export class GateQueue {
   #pump(): void {
     clearTimeout(this.#timer);
     try {
+      const now = performance.now();
+      const waited = now - this.#since;
       const served = this.#serve();
+      if (served) this.#patience.learn(waited);
       if (this.#tasks.length === 0) return this.#rest();
-      if (served) this.#since = performance.now();
-      if (performance.now() - this.#since < HOT) this.#soon();
+      if (served) this.#since = now;
+      if (served || this.#patience.isLeft(waited)) this.#soon();
       else this.#arm();
     } catch (error) {
       this.close(() => error as Error);

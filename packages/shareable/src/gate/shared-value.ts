@@ -9,6 +9,7 @@ import { gateGive, gateLayout, gateRead, gateWrite } from '../native/binding.js'
 import type { Handle } from '../options.js';
 import { checkOptions, wrongType } from '../options.js';
 import { heldBySelf, waitErrors } from './errors.js';
+import { FastValue } from './fast-value.js';
 import { CHANGE, Gate, WRITE } from './gate.js';
 import type { SharedValueAttachOptions, SharedValueOptions } from './value-options.js';
 import { Encoder, checkValueOptions, defaultCapacity } from './value-options.js';
@@ -55,6 +56,7 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
   readonly #gate: Gate;
   readonly #codec: Codec<T>;
   readonly #encoder: Encoder<T>;
+  readonly #fast: FastValue;
   readonly #version: Float64Array;
   /** The version that was decoded last; 0 for none. */
   #known = 0;
@@ -70,6 +72,7 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
     this.#gate = gate;
     this.#codec = codec;
     this.#encoder = new Encoder(codec);
+    this.#fast = new FastValue(gate);
     this.#version = new Float64Array(gate.words.buffer, gateLayout.version * Float64Array.BYTES_PER_ELEMENT, 1);
     this.#scratch = new Uint8Array(VERSION_BYTES + Math.min(this.capacity, SMALL));
     Object.preventExtensions(this);
@@ -177,6 +180,7 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
     this.#checkFree();
     const { handle } = this.#gate.native;
     const length = this.#encoder.encode(value);
+    if (this.#fast.write(this.#encoder.bytes, length)) return this.#gate.queue.wake();
     if (gateWrite(handle, this.#encoder.bytes, length) >= 0) return this.#gate.queue.wake();
     this.#lock();
     try {

@@ -41,11 +41,14 @@ export function checkValueOptions<T>(
 /** Memory to encode values into, which is used again. A small array of its own costs more than the call that sends it. */
 export class Encoder<T> {
   readonly #codec: Codec<T>;
-  #piece: Writable_ = pieceOf(0);
+  #piece = pieceOf(0);
   #isReserved = false;
   readonly #reserve = (length: number): Writable_ => {
     this.#isReserved = true;
-    if (length <= this.#piece.length) return { ...this.#piece, length };
+    if (length <= this.#piece.bytes.length) {
+      this.#piece.length = length;
+      return this.#piece;
+    }
     const piece = pieceOf(length);
     if (length <= LARGE) this.#piece = piece;
     this.bytes = piece.bytes;
@@ -74,7 +77,7 @@ const LARGE = 65_536;
 /** What is kept at least: larger than the arrays that V8 keeps within the heap. */
 const LEAST = 256;
 
-function pieceOf(length: number): Writable_ {
+function pieceOf(length: number): Writable_ & { length: number } {
   const bytes = new Uint8Array(Math.max(length, LEAST));
   return { bytes, data: new DataView(bytes.buffer), start: 0, length: bytes.length };
 }

@@ -291,6 +291,8 @@ export interface GateLayout {
   held: number
   /** Elements per entry. */
   entry: number
+  /** The half of a value with an even version, in bytes: its length, in 8 bytes, and then the value. */
+  values: number
   /** The value of the third word of an entry whose participant holds only the write lock, as a signed number. */
   writes: number
   /** The most bytes of a value. */
@@ -619,6 +621,8 @@ export interface NativeGate {
   codec: number
   /** Bytes of a value at most. */
   capacity: number
+  /** Bytes from the first half of a value to the second. */
+  half: number
   /** The descriptor of the file to watch for changes; -1 without one. */
   bell: number
 }

@@ -79,7 +79,8 @@ impl Header {
     }
 
     /// The bytes of one half of a value.
-    pub(super) fn half(&self) -> u64 {
+    #[must_use]
+    pub fn half(&self) -> u64 {
         8 + self.capacity.next_multiple_of(8)
     }
 
