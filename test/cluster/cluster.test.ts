@@ -75,14 +75,20 @@ describe.runIf(canRun)('the cluster', { timeout: 120_000 }, () => {
     expected = tally(columnsIn({ table }), Number(table.schema.metadata.get('airports')));
   }, 60_000);
 
-  afterAll(() => redis[Symbol.asyncDispose]());
+  /** Those of tests that fail are not told to end. */
+  const started: ChildProcess[] = [];
+
+  afterAll(async () => {
+    for (const agent of started) agent.kill('SIGKILL');
+    await redis[Symbol.asyncDispose]();
+  });
 
   /** Runs the jobs with a disturbance, and checks the result; gives the number of loads. */
   async function survive(
     options: Partial<RunOptions>,
-    disturb: (agents: readonly ChildProcess[], queue: string) => Promise<void>,
+    disturb: (agents: readonly ChildProcess[], queue: string) => Promise<unknown>,
   ): Promise<number> {
-    let disturbance: Promise<void> | undefined;
+    let disturbance: Promise<unknown> | undefined;
     const outcome = await run({
       redis: redis.address,
       dataset,
@@ -90,7 +96,10 @@ describe.runIf(canRun)('the cluster', { timeout: 120_000 }, () => {
       workers: 2,
       jobs: 12,
       env: { FLIGHTS_ROWS: String(ROWS), JOB_MILLISECONDS: '150' },
-      onStart: (agents, queue) => (disturbance = disturb(agents, queue)),
+      onStart: (agents, queue) => {
+        started.push(...agents);
+        disturbance = disturb(agents, queue);
+      },
       ...options,
     });
     await disturbance;
@@ -101,7 +110,9 @@ describe.runIf(canRun)('the cluster', { timeout: 120_000 }, () => {
 
   function startAnother(queue: string): ChildProcess {
     const options = { redis: redis.address, dataset, machines: 1, workers: 2, jobs: 12 };
-    return startAgent(queue, { ...options, env: { FLIGHTS_ROWS: String(ROWS), JOB_MILLISECONDS: '50' } });
+    const agent = startAgent(queue, { ...options, env: { FLIGHTS_ROWS: String(ROWS), JOB_MILLISECONDS: '50' } });
+    started.push(agent);
+    return agent;
   }
 
   /** Tells an agent to end, and waits until it has. */
@@ -119,11 +130,10 @@ describe.runIf(canRun)('the cluster', { timeout: 120_000 }, () => {
   });
 
   test('survives a worker that is killed during a job', async () => {
-    const loads = await survive({}, async (agents) => {
-      const workers = await find(pidsOf(agents), 'bullmq');
-      await new Promise((resolve) => setTimeout(resolve, 800));
-      process.kill(workers[0] ?? 0, 'SIGKILL');
-    });
+    const env = { FLIGHTS_ROWS: String(ROWS), JOB_MILLISECONDS: '500' };
+    const first = Promise.withResolvers<number>();
+    const kill = async () => process.kill(await first.promise, 'SIGKILL');
+    const loads = await survive({ env, onWork: first.resolve }, kill);
     expect(loads).toBeLessThanOrEqual(2);
   });
 

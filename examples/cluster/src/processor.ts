@@ -14,7 +14,7 @@ import type { SandboxedJob } from 'bullmq';
 import { SharedMemoryManager, type SharedMemory } from 'shareable';
 import { columnsIn, narrow, sliceOf } from 'shareable-example-flights/columns';
 import { tally } from 'shareable-example-flights/job';
-import type { Result, Task } from './queue.ts';
+import type { Progress, Result, Task } from './queue.ts';
 
 const { MANAGER_ADDRESS = '', MANAGER_KEY = '', COPIES, JOB_MILLISECONDS = '0' } = process.env;
 const manager =
@@ -32,6 +32,7 @@ export default async function (job: SandboxedJob<Task>): Promise<Result> {
   const { dataset, part, parts } = job.data;
   let loads = 0;
   try {
+    await job.updateProgress({ pid: process.pid } satisfies Progress);
     let shm = held.get(dataset);
     if (shm === undefined) {
       shm = await manager.once(dataset, async (create) => {

@@ -7,6 +7,11 @@ export interface Task {
   readonly parts: number;
 }
 
+/** What a job says when a processor has it. */
+export interface Progress {
+  readonly pid: number;
+}
+
 /** What comes back through the queue. */
 export interface Result {
   readonly totals: number[];

@@ -3,7 +3,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Queue, QueueEvents } from 'bullmq';
-import { connectionTo, type Result, type Task } from './queue.ts';
+import { connectionTo, type Progress, type Result, type Task } from './queue.ts';
 
 export interface RunOptions {
   readonly redis: string;
@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly onProgress?: (done: number) => void;
   /** Called when the agents run and the jobs are in the queue. */
   readonly onStart?: (agents: readonly ChildProcess[], queue: string) => void;
+  /** Called with the process that begins a job. */
+  readonly onWork?: (pid: number) => void;
   /** How often a job may fail. Default: 20. */
   readonly attempts?: number;
 }
@@ -46,11 +48,12 @@ export function startAgent(queue: string, options: RunOptions, index = 0): Child
 }
 
 export async function run(options: RunOptions): Promise<Outcome> {
-  const { redis, dataset, machines, jobs, onProgress, onStart } = options;
+  const { redis, dataset, machines, jobs, onProgress, onStart, onWork } = options;
   const name = `flights-${process.pid}-${Math.random().toString(36).slice(2)}`;
   const connection = connectionTo(redis);
   const queue = new Queue<Task, Result>(name, { connection }).on('error', () => {});
   const events = new QueueEvents(name, { connection }).on('error', () => {});
+  events.on('progress', ({ data }) => onWork?.((data as Progress).pid));
   // One listener for each job.
   queue.setMaxListeners(0);
   events.setMaxListeners(0);
