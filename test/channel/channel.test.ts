@@ -427,7 +427,43 @@ describe.skipIf(!platform.hasBell)('the bell', () => {
       watcher.close();
     }
   });
+
+  // Node counts the turns of its loop.
+  test.skipIf(loopTurns() === undefined)('is waited for at once where looking before it has not paid', async () => {
+    using channel = Channel.create({ codec: text });
+    const turnsOfWait = async (waiting: Channel<string>): Promise<number> => {
+      const received = waiting.receiveAsync();
+      const before = loopTurns() ?? 0;
+      await pause(3);
+      const turns = (loopTurns() ?? 0) - before;
+      waiting.send('late');
+      await received;
+      return turns;
+    };
+    using hot = Channel.create({ codec: text });
+    const [short, long]: [number[], number[]] = [[], []];
+    for (let i = 0; i < 25; i++) {
+      for (let soon = 0; soon < 6; soon++) {
+        const received = hot.receiveAsync();
+        hot.send('soon');
+        await received;
+      }
+      const turns = [await turnsOfWait(hot), await turnsOfWait(channel)] as const;
+      // At first, both look.
+      if (i < 10) continue;
+      short.push(turns[0]);
+      long.push(turns[1]);
+    }
+    const median = (counts: number[]) => counts.sort((a, b) => a - b)[7] as number;
+    expect(median(short)).toBeGreaterThan(1.5 * median(long));
+  });
 });
+
+/** How often the event loop of this thread has turned; `undefined` where that is not counted. */
+function loopTurns(): number | undefined {
+  const { nodeTiming } = performance as unknown as { nodeTiming?: { uvMetricsInfo?: { loopCount: number } } };
+  return nodeTiming?.uvMetricsInfo?.loopCount;
+}
 
 describe('between processes', () => {
   test.each(['receive', 'for await', 'batches', 'stream', 'read', 'receiveMany'])(
