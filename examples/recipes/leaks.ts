@@ -5,7 +5,7 @@ import type { DiagnosticsMessages } from 'shareable';
 import { ShareableList, SharedMemory } from 'shareable';
 import { segments } from 'shareable/testing';
 
-// 1. At any moment: for a debug page, a heap snapshot's neighbour, or `afterEach` of a test.
+// 1. At any moment: for a debug page, or in `afterEach` of a test.
 const forgotten = SharedMemory.create(4096);
 for (const { name, size, isOwned, mappings, createdAt } of segments()) {
   const line = createdAt?.replace(/^.*\//, '');
