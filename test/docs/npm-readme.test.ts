@@ -35,7 +35,7 @@ test.skipIf(!platform.hasPosixCommands)('every link and picture of the README on
 test.skipIf(!platform.hasPosixCommands)(
   'the README on npm has the example, and not the commands of the repository',
   () => {
-    expect(readme).toContain('// sum.ts');
+    expect(readme).toContain('// sum.mts');
     expect(readme).not.toContain('## The demo and the tests');
     expect(readme).toMatch(/## License\n\n\[MIT\]/);
   },

@@ -14,10 +14,12 @@ test.skipIf(!platform.hasPosixCommands)(
     // Inside the package, so that the program finds `shareable` as a user's would.
     const folder = await mkdtemp(join(import.meta.dirname, 'readme-'));
     try {
-      const blocks = [...readme.matchAll(/^```ts\n\/\/ (\S+\.ts)\n(.*?)^```$/gms)];
-      expect(blocks.map(([, name]) => name)).toEqual(['sum.ts']);
+      const blocks = [...readme.matchAll(/^```ts\n\/\/ (\S+\.mts)\n(.*?)^```$/gms)];
+      expect(blocks.map(([, name]) => name)).toEqual(['sum.mts']);
+      // What `npm init` of npm 11 writes. There, a `.ts` file would be CommonJS.
+      await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }');
       for (const [, name, code] of blocks) await writeFile(join(folder, name as string), code as string);
-      const { stdout, stderr } = await promisify(execFile)(process.execPath, [join(folder, 'sum.ts')], {
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, [join(folder, 'sum.mts')], {
         timeout: 30_000,
       });
       const promised = /^ *console\.log.*\/\/ (.*)$/m.exec(readme)?.[1];
