@@ -180,6 +180,17 @@ describe('an invalid argument', () => {
     await expect(connect('/tmp/x')).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
     await expect(connect('/tmp/x', '')).rejects.toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
   });
+
+  test.each([new Uint8Array(32), Buffer.alloc(32)])(
+    'connect() says what to do about a key that was sent as JSON',
+    async (key) => {
+      const sent = JSON.parse(JSON.stringify(key)) as Uint8Array;
+      await expect(SharedMemoryManager.connect('/tmp/x', sent)).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: expect.stringContaining("serialization: 'advanced'") as string,
+      });
+    },
+  );
 });
 
 describe('the key', () => {

@@ -45,7 +45,15 @@ export function checkAddress(address: unknown): string {
 /** Checks a key and copies it. It never appears in a message. */
 export function checkKey(key: unknown): Uint8Array {
   if (typeof key !== 'string' && !types.isUint8Array(key)) {
-    throw invalidType('ERR_INVALID_ARG_TYPE', `authkey must be a string or a Uint8Array, not of type ${typeof key}`);
+    // What JSON makes of the bytes of a Uint8Array, or of a Buffer.
+    const isSentAsJson = typeof key === 'object' && key !== null && (0 in key || 'data' in key);
+    const advice = isSentAsJson
+      ? ": JSON does not keep bytes. Fork the process with serialization: 'advanced', or send the key as text"
+      : '';
+    throw invalidType(
+      'ERR_INVALID_ARG_TYPE',
+      `authkey must be a string or a Uint8Array, not of type ${typeof key}${advice}`,
+    );
   }
   const bytes = typeof key === 'string' ? new TextEncoder().encode(key) : Uint8Array.from(key);
   if (bytes.length === 0 || bytes.length > MAX_KEY_BYTES) {

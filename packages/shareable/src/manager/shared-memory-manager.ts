@@ -78,6 +78,7 @@ async function settle(outcome: Promise<NativeOutcome>): Promise<NativeManager | 
  * ```ts
  * await using manager = await SharedMemoryManager.start();
  * const list = manager.shareableList([1, 2, 3]);
+ * const child = fork('child.mjs', { serialization: 'advanced' }); // JSON would not keep the key, which is bytes
  * child.send({ address: manager.address, authkey: manager.authkey, list: list.toJSON() });
  * // there: using manager = await SharedMemoryManager.connect(address, authkey)
  * ```
