@@ -5,7 +5,7 @@ import type { Codec, Piece, PlacedCodec, Writable_ } from './codec.js';
 import { STRUCT_ID, decodeWhole } from './codec.js';
 import { undecodable } from './errors.js';
 import type { FieldIo } from './fields.js';
-import { fieldIo } from './fields.js';
+import { complain, fieldIo, readField, writeField } from './fields.js';
 
 /** The type of a field: a number, a boolean, or text or bytes of at most as many bytes as the digits say, up to 65535. */
 export type Field = 'u8' | 'i32' | 'u32' | 'f64' | 'i64' | 'bool' | `text${number}` | `bytes${number}`;
@@ -68,13 +68,13 @@ class StructCodec implements PlacedCodec<Record<string, unknown>> {
     const offsets = this.#offsets;
     for (let i = 0; i < names.length; i++) {
       const name = names[i] as string;
-      const complaint = (fields[i] as FieldIo).complain(value[name]);
+      const complaint = complain(fields[i] as FieldIo, value[name]);
       if (complaint !== undefined) throw refuse(name, value[name], complaint);
     }
     const piece = reserve(this.size);
     const { start } = piece;
     for (let i = 0; i < names.length; i++) {
-      (fields[i] as FieldIo).write(piece, start + (offsets[i] as number), value[names[i] as string]);
+      writeField(fields[i] as FieldIo, piece, start + (offsets[i] as number), value[names[i] as string]);
     }
     return this.size;
   }
@@ -91,7 +91,7 @@ class StructCodec implements PlacedCodec<Record<string, unknown>> {
     const offsets = this.#offsets;
     const value = { ...this.#blank };
     for (let i = 0; i < names.length; i++) {
-      value[names[i] as string] = (fields[i] as FieldIo).read(from, start + (offsets[i] as number));
+      value[names[i] as string] = readField(fields[i] as FieldIo, from, start + (offsets[i] as number));
     }
     return value;
   }
