@@ -1,5 +1,5 @@
 /** The package on every Node that it supports. */
-import { ShareableList, SharedMemory } from 'shareable';
+import { Channel, Semaphore, ShareableList, SharedEvent, SharedMemory, SharedValue, json } from 'shareable';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { Child } from '../support/child.ts';
@@ -59,6 +59,35 @@ describe.each(installedNodes)('Node $major', ({ major, path }) => {
     using made = ShareableList.attach(name);
     expect(made.toArray()).toEqual(['made by another', 2 ** 40]);
     made.unlink();
+  });
+
+  test('sends and receives messages, to this Node and from it', async () => {
+    using there = Channel.create({ codec: json<{}>(), capacity: 4096, producers: 1 });
+    using back = Channel.create({ codec: json<{}>(), capacity: 4096, producers: 1 });
+    const sent = Array.from({ length: 200 }, (_, number) => ({
+      number,
+      text: 'x'.repeat(number % 100 === 0 ? 2000 : 9),
+    }));
+    const echoed = peer.ask('echo', there.toJSON(), back.toJSON());
+    const sending = there.sendManyAsync(sent).then(() => there.end());
+    const received = [];
+    for await (const message of back) received.push(message);
+    await sending;
+    expect(received).toEqual(sent);
+    expect(await echoed).toBe(200);
+  });
+
+  test('waits for events, values and permits of this Node', async () => {
+    using event = SharedEvent.create();
+    using value = SharedValue.create(1, { codec: json<number>() });
+    using semaphore = Semaphore.create(1);
+    const permit = semaphore.acquire();
+    const done = peer.ask('primitives', event.toJSON(), value.toJSON(), semaphore.toJSON());
+    const changed = value.changed();
+    event.set();
+    permit.release();
+    expect(await done).toBe(2);
+    expect(await changed).toBe(2);
   });
 
   test('ends without errors or warnings', async () => {

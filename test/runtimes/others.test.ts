@@ -10,6 +10,7 @@ import { exists } from '../support/segments.ts';
 import { warningsIn } from '../support/warning.ts';
 
 const program = fileURLToPath(new URL('fixtures/other-runtime.mjs', import.meta.url));
+const patience = Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
 const isLinux = process.platform === 'linux' && process.arch === 'x64';
 
 /** The length of a view whose buffer was in use at close, and what was said of it. */
@@ -30,7 +31,7 @@ async function run({ path, flags }: (typeof runtimes)[number], ...part: string[]
     stdio: ['ignore', 'pipe', 'pipe'],
     // What is for Node, is not for them.
     env: { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1' },
-    timeout: 25_000,
+    timeout: 25_000 * patience,
     killSignal: 'SIGKILL',
   });
   let stdout = '';
@@ -54,6 +55,8 @@ describe.each(runtimes)('$name $version', (runtime) => {
     ['segments', 'segment'],
     ['lists of every type', 'list'],
     ['locks, and is told of a holder that died', 'lock'],
+    ['messages of a channel, and gets again what a dead consumer was reading', 'channel'],
+    ['semaphores, events, values and the like', 'primitives'],
     ['what a manager keeps', 'manager'],
   ])('shares %s between two processes', async (_, part) => {
     expect(await run(runtime, part)).toEqual({ found: 'ok', stderr: '', code: 0 });

@@ -33,6 +33,8 @@ const NODE_TESTS = [
   ...['aliases', 'buffer', 'closed', 'lifetime', 'read-only'].map((name) => `test/memory/${name}`),
   'test/lock/use',
   'test/lock/async',
+  ...['channel', 'workers'].map((name) => `test/channel/${name}.test`),
+  ...['event', 'semaphore', 'shared-value'].map((name) => `test/primitives/${name}`),
   'test/manager/alone',
   'test/cross-process/workers',
 ];
