@@ -16,7 +16,7 @@ const results = process.env['SHAREABLE_TEST_RESULTS'];
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...missingSuites().map(({ folder }) => `${folder}/**`)],
+    exclude: [...configDefaults.exclude, ...missingSuites().flatMap(({ folder }) => [folder, `${folder}/**`])],
     reporters:
       results === undefined
         ? ['default']

