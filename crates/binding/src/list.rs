@@ -32,7 +32,7 @@ pub struct NativeLayout {
     pub bool_format: Vec<u32>,
     /// The format of None.
     pub none_format: Vec<u32>,
-    /// The formats of text in slots of one word, two, and so on: their low 32 bits. The high 32 bits are 0.
+    /// The formats of text in slots of one word, two, and so on: of each the low 32 bits and the high 32 bits.
     pub text_formats: Vec<u32>,
     /// The low 32 bits of the mark that replaces the format while a value is being written. The low half suffices.
     pub writing: u32,
@@ -46,8 +46,8 @@ pub struct NativeLayout {
     pub none_code: u32,
 }
 
-/// The maximum number of words of text that `slots.ts` reads. Its formats fit the low half of a word.
-const SHORT_TEXT_WORDS: usize = 32;
+/// The maximum number of words of text that `slots.ts` reads. From 500 bytes on, checking the words is faster here.
+const SHORT_TEXT_WORDS: usize = 48;
 
 /// Returns the constants of the layout.
 #[napi]
@@ -63,9 +63,7 @@ pub fn list_layout() -> NativeLayout {
         float_format: halves(Format::Float),
         bool_format: halves(Format::Bool),
         none_format: halves(Format::None),
-        text_formats: (1..=SHORT_TEXT_WORDS)
-            .filter_map(|words| Format::Padded(words * SLOT_ALIGNMENT).encode().map(low_half))
-            .collect(),
+        text_formats: (1..=SHORT_TEXT_WORDS).flat_map(|words| halves(Format::Padded(words * SLOT_ALIGNMENT))).collect(),
         writing: low_half(WRITING),
         confirmations: CONFIRMATIONS as u32,
         scalar_code: Code::Scalar as u32,

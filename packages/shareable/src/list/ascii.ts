@@ -4,6 +4,8 @@
  */
 import { Buffer } from 'node:buffer';
 
+import { layout } from '../native/binding.js';
+
 /** The words of a text that is encoded or decoded, with zeros after its end. */
 export const textWords: Float64Array = new Float64Array(3);
 const textBytes = new Uint8Array(textWords.buffer);
@@ -13,10 +15,8 @@ const NOT_ASCII = 0x8080_8080;
 const BYTES = Float64Array.BYTES_PER_ELEMENT;
 /** The most words that are encoded, or decoded character by character. */
 export const FEW_WORDS: number = textWords.length;
-/** The most words that are decoded at all. From here on, Rust checks the words faster. */
-export const MANY_WORDS = 32;
-/** The words of a longer text that is decoded. */
-export const longWords: Float64Array = new Float64Array(MANY_WORDS);
+/** The words of a longer text that is decoded, as many as the formats of {@link layout}. */
+export const longWords: Float64Array = new Float64Array(layout.textFormats.length / 2);
 const longHalves = new Uint32Array(longWords.buffer);
 const longBytes = Buffer.from(longWords.buffer);
 const HALF = BYTES / 2;

@@ -5,7 +5,7 @@
  * Each word is read or written by one access of 8 bytes, which no engine splits. Other processes may write any bytes, so a
  * slot's offsets are checked at each use. A typed array never reads outside of its bounds.
  */
-import { FEW_WORDS, MANY_WORDS, decodeAscii, decodeLongAscii, encodeAscii, longWords, textWords } from './ascii.js';
+import { FEW_WORDS, decodeAscii, decodeLongAscii, encodeAscii, longWords, textWords } from './ascii.js';
 import type { NativeList } from '../native/binding.js';
 import { layout } from '../native/binding.js';
 import { fitsInt64 } from './values.js';
@@ -34,8 +34,8 @@ if (layout.floatFormat[1] !== layout.intFormat[1])
 /** A true bool: its last byte is 1. */
 const TRUE = double([0, 0x0100_0000]);
 const { alignment, confirmations: CONFIRMATIONS, scalarCode, noneCode, textCode, offsetsStart } = layout;
-/** The low half of the format of text, by the number of words of its slot. */
-const TEXT_FORMATS = Int32Array.of(0, ...layout.textFormats.slice(0, MANY_WORDS));
+/** The format of text in two halves, by the number of words of its slot. */
+const TEXT_FORMATS = Int32Array.of(0, 0, ...layout.textFormats);
 const WRITING = layout.writing | 0;
 /**
  * Whether the processor keeps loads in order, and stores. JavaScript has no fences, and its fast atomic operations have
@@ -156,7 +156,7 @@ export class Slots {
     const format = this.words[at];
     const high = this.words[at + 1];
     if (value === null) return this.#setNull(index, at, position);
-    if (typeof value === 'string') return IS_ORDERED && high === 0 && this.#setText(index, at, position, value);
+    if (typeof value === 'string') return IS_ORDERED && this.#setText(index, at, position, value);
     if (this.codes[index] !== scalarCode) return false;
     if (typeof value === 'boolean' && format === BOOL && high === BOOL_HIGH) {
       this.floats[position] = value ? TRUE : 0;
@@ -220,7 +220,7 @@ export class Slots {
     code: number | undefined,
   ): boolean | string | null | undefined {
     const high = this.words[at + 1];
-    if (code === textCode) return IS_ORDERED && high === 0 ? this.#getText(index, at, position, format) : undefined;
+    if (code === textCode) return IS_ORDERED ? this.#getText(index, at, position, format) : undefined;
     if (format === NONE && high === NONE_HIGH && code === noneCode) return null;
     if (format !== BOOL || high !== BOOL_HIGH || code !== scalarCode) return undefined;
     const bits = this.floats[position] as number;
@@ -237,7 +237,7 @@ export class Slots {
 
   /** Reads text. Every word of it, and the format, has to be the same in three more looks. */
   #getText(index: number, at: number, position: number, format: number | undefined): string | undefined {
-    const count = this.#textWords(index, format);
+    const count = this.#textWords(index, at);
     if (count === 0) return undefined;
     if (count > FEW_WORDS) return this.#getLongText(index, at, position, count);
     const { floats } = this;
@@ -260,25 +260,28 @@ export class Slots {
 
   #getLongText(index: number, at: number, position: number, count: number): string | undefined {
     const { floats } = this;
-    const format = TEXT_FORMATS[count];
     for (let i = 0; i < count; i++) longWords[i] = floats[position + i] as number;
-    if (this.words[at] !== format) return undefined;
+    if (!this.#isText(count, at, this.words)) return undefined;
     for (let look = 0; look < CONFIRMATIONS; look++) {
       const isOdd = (look & 1) !== 0;
       const again = isOdd ? floats : this.floatsAgain;
       for (let i = 0; i < count; i++) if (again[position + i] !== longWords[i]) return undefined;
-      if ((isOdd ? this.words : this.wordsAgain)[at] !== format) return undefined;
+      if (!this.#isText(count, at, isOdd ? this.words : this.wordsAgain)) return undefined;
     }
     return this.codes[index] === textCode ? decodeLongAscii(count) : undefined;
   }
 
+  /** Whether a slot of that number of words has the format of padded text. The first halves of long formats can be alike. */
+  #isText(count: number, at: number, words: Int32Array): boolean {
+    return TEXT_FORMATS[2 * count] === words[at] && TEXT_FORMATS[2 * count + 1] === words[at + 1];
+  }
+
   /** Writes text over text of the same format, as Rust does: the mark, the words, the format again. */
   #setText(index: number, at: number, position: number, text: string): boolean {
-    const { words } = this;
-    const { floats } = this;
-    const format = words[at] as number;
-    const count = this.#textWords(index, format);
+    const { words, floats } = this;
+    const count = this.#textWords(index, at);
     if (count === 0 || count > FEW_WORDS || this.codes[index] !== textCode || !encodeAscii(text, count)) return false;
+    const format = TEXT_FORMATS[2 * count] as number;
     const first = textWords[0] as number;
     if (count === 1) {
       floats[position] = first;
@@ -295,11 +298,12 @@ export class Slots {
     return true;
   }
 
-  /** Returns the number of words of a slot whose text has the format for its size, or 0, also for more than a few dozen. */
-  #textWords(index: number, format: number | undefined): number {
-    const at = (OFFSETS + 2 * index) | 0;
-    const count = ((this.words[at + 2] as number) - (this.words[at] as number)) >> WORD_SHIFT;
-    return count > 0 && count < TEXT_FORMATS.length && TEXT_FORMATS[count] === format ? count : 0;
+  /** Returns the number of words of a slot whose text has the format for its size, or 0, also for long text. */
+  #textWords(index: number, at: number): number {
+    const { words } = this;
+    const offset = (OFFSETS + 2 * index) | 0;
+    const count = ((words[offset + 2] as number) - (words[offset] as number)) >> WORD_SHIFT;
+    return count > 0 && 2 * count < TEXT_FORMATS.length && this.#isText(count, at, words) ? count : 0;
   }
 
   /** Whether format, value and format are read in that order, on a processor that does not keep loads in order. */

@@ -681,7 +681,7 @@ export interface NativeLayout {
   boolFormat: Array<number>
   /** The format of None. */
   noneFormat: Array<number>
-  /** The formats of text in slots of one word, two, and so on: their low 32 bits. The high 32 bits are 0. */
+  /** The formats of text in slots of one word, two, and so on: of each the low 32 bits and the high 32 bits. */
   textFormats: Array<number>
   /** The low 32 bits of the mark that replaces the format while a value is being written. The low half suffices. */
   writing: number
