@@ -6,6 +6,8 @@
 /** The longest time to look, and the shortest, in milliseconds. */
 const LONGEST = 0.1;
 const SHORTEST = 0.002;
+/** A wait up to this long may have been that long because of the bell, whose way through two processes takes as long. */
+const SOON = 0.2;
 
 /** What one waiter has learned. */
 export class Patience {
@@ -16,8 +18,8 @@ export class Patience {
     return waited < this.#left;
   }
 
-  /** Learns from a wait of that many milliseconds: twice as long from now on if looking was enough, or would have been. */
+  /** Learns from a wait of that many milliseconds: twice as long from now on if looking was enough, or may have been. */
   learn(waited: number): void {
-    this.#left = waited < LONGEST ? Math.min(2 * this.#left, LONGEST) : Math.max(this.#left / 2, SHORTEST);
+    this.#left = waited < SOON ? Math.min(2 * this.#left, LONGEST) : Math.max(this.#left / 2, SHORTEST);
   }
 }
