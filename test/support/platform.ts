@@ -2,8 +2,11 @@
  * What the platform under test can do. A test that needs one of these says so where it is declared:
  * `test.skipIf(!platform.hasProc)('…')`.
  */
-const isLinux = process.platform === 'linux';
-const isWindows = process.platform === 'win32';
+/** On Linux, the addon and the helper can have the rules of macOS: see `test/verify/platforms/macos.ts`. */
+const system = process.env['SHAREABLE_TEST_RULES'] ?? process.platform;
+const isLinux = system === 'linux';
+const isMac = system === 'darwin';
+const isWindows = system === 'win32';
 
 export const platform = {
   /** `/proc` shows other processes, descriptors and mappings. */
@@ -17,11 +20,13 @@ export const platform = {
   /** A segment's name appears only when its contents are complete. */
   namesWhenComplete: isLinux || isWindows,
   /** Attachments can be read-only. Elsewhere `readOnly` fails with `ERR_SHM_UNSUPPORTED`. */
-  hasReadOnly: isLinux || isWindows || process.platform === 'darwin',
+  hasReadOnly: isLinux || isWindows || isMac,
   /** A mapped segment can be truncated. macOS and Windows refuse. */
   canTruncate: isLinux,
-  /** A sweep removes what a dead tracker left, and the system lists segments. */
-  hasSweep: isLinux,
+  /** A sweep removes what a dead owner and its tracker left, and `shareable ls` lists segments that have an owner. */
+  hasSweep: isLinux || isMac,
+  /** Segments without an owner and those of CPython are listed too, and it is known which processes use a segment. */
+  listsAllSegments: isLinux,
   /** One that waits asynchronously is notified by a change of the segment's file. Elsewhere it looks again and again. */
   hasBell: isLinux,
   /** Signals reach processes and process groups, and can be ignored. */

@@ -1,4 +1,5 @@
 /** A look at other processes, by /proc: proc(5). */
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
@@ -64,11 +65,20 @@ export function ignores(pid: number, signal: NodeJS.Signals): boolean {
 
 /** The living children of a process, whichever of its threads has started them. */
 export function childrenOf(pid: number): number[] {
-  stat(pid);
+  if (!platform.hasProc) return childrenByPs(pid);
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .filter((candidate) => stat(candidate)?.[1] === String(pid) && isAlive(candidate));
+}
+
+/** The same by ps(1), which every POSIX system has. */
+function childrenByPs(pid: number): number[] {
+  const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,state='], { encoding: 'utf8' }).trim().split('\n');
+  return rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, parent, state]) => parent === String(pid) && !state?.startsWith('Z'))
+    .map(([child]) => Number(child));
 }
 
 /** The session that a process belongs to. */

@@ -9,9 +9,12 @@ export type Entry = Segment & Kind;
 /** This user's number, or 0 where users have no numbers. */
 export const uid: number = process.geteuid?.() ?? 0;
 
-/** Whether a sweep would remove it. Whether segments of other users are in use is not known. */
-export function isStale({ isTracked, isInUse }: Segment): boolean {
-  return isTracked && isInUse === false;
+/**
+ * Whether a sweep would remove it. Whether segments of other users are in use is not known. On macOS that is known of none; a
+ * sweep removes those of dead owners, as their trackers would have.
+ */
+export function isStale({ isTracked, isInUse, owner }: Segment): boolean {
+  return isTracked && (isInUse === false || (isInUse === null && owner?.isAlive === false));
 }
 
 /** Formats permission bits in octal. */

@@ -27,7 +27,7 @@ function describe(entries: readonly Entry[], now: number): Line[] {
     formatBytes(entry.size),
     formatBytes(entry.residentBytes),
     formatBoolean(entry.isTracked),
-    isStale(entry) ? { text: 'no', style: 'warning' } : formatBoolean(entry.isInUse),
+    isStale(entry) ? { text: formatBoolean(entry.isInUse), style: 'warning' } : formatBoolean(entry.isInUse),
     formatOwner(entry),
     entry.createdAt === null ? { text: 'unknown', style: 'dim' } : formatAge(now - entry.createdAt),
     ...(isAnyForeign ? [entry.uid === uid ? '' : `uid ${entry.uid}`] : []),

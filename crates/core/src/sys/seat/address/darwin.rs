@@ -45,33 +45,40 @@ fn find(name: &CStr) -> *mut c_void {
 
 fn calls() -> Calls {
     static CALLS: OnceLock<Calls> = OnceLock::new();
-    *CALLS.get_or_init(|| {
-        let wait = find(c"os_sync_wait_on_address_with_timeout");
-        let [any, all] = [find(c"os_sync_wake_by_address_any"), find(c"os_sync_wake_by_address_all")];
-        if ![wait, any, all].contains(&std::ptr::null_mut()) {
-            // SAFETY: a function of that name has this type, in every version of the system.
-            let wait = unsafe { mem::transmute::<*mut c_void, WaitOnAddress>(wait) };
-            // SAFETY: as above.
-            let wake_any = unsafe { mem::transmute::<*mut c_void, WakeByAddress>(any) };
-            // SAFETY: as above.
-            let wake_all = unsafe { mem::transmute::<*mut c_void, WakeByAddress>(all) };
-            return Calls::Public { wait, wake_any, wake_all };
-        }
-        let [wait, wake] = [find(c"__ulock_wait"), find(c"__ulock_wake")];
-        if [wait, wake].contains(&std::ptr::null_mut()) {
-            return Calls::Missing;
-        }
+    *CALLS.get_or_init(|| choose(find))
+}
+
+/// Returns the functions to use, where `find` returns the address of each that the system has, and null for any other.
+fn choose(find: impl Fn(&CStr) -> *mut c_void) -> Calls {
+    let wait = find(c"os_sync_wait_on_address_with_timeout");
+    let [any, all] = [find(c"os_sync_wake_by_address_any"), find(c"os_sync_wake_by_address_all")];
+    if ![wait, any, all].contains(&std::ptr::null_mut()) {
+        // SAFETY: a function of that name has this type, in every version of the system.
+        let wait = unsafe { mem::transmute::<*mut c_void, WaitOnAddress>(wait) };
         // SAFETY: as above.
-        let wait = unsafe { mem::transmute::<*mut c_void, UlockWait>(wait) };
+        let wake_any = unsafe { mem::transmute::<*mut c_void, WakeByAddress>(any) };
         // SAFETY: as above.
-        let wake = unsafe { mem::transmute::<*mut c_void, UlockWake>(wake) };
-        Calls::Ulock { wait, wake }
-    })
+        let wake_all = unsafe { mem::transmute::<*mut c_void, WakeByAddress>(all) };
+        return Calls::Public { wait, wake_any, wake_all };
+    }
+    let [wait, wake] = [find(c"__ulock_wait"), find(c"__ulock_wake")];
+    if [wait, wake].contains(&std::ptr::null_mut()) {
+        return Calls::Missing;
+    }
+    // SAFETY: as above.
+    let wait = unsafe { mem::transmute::<*mut c_void, UlockWait>(wait) };
+    // SAFETY: as above.
+    let wake = unsafe { mem::transmute::<*mut c_void, UlockWake>(wake) };
+    Calls::Ulock { wait, wake }
 }
 
 pub(super) fn sleep(word: &AtomicU32, seen: u32, timeout: Duration) -> Slept {
+    sleep_by(calls(), word, seen, timeout)
+}
+
+fn sleep_by(calls: Calls, word: &AtomicU32, seen: u32, timeout: Duration) -> Slept {
     let address = word.as_ptr().cast();
-    let status = match calls() {
+    let status = match calls {
         Calls::Public { wait, .. } => {
             let nanoseconds = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX).max(1);
             let size = size_of::<u32>();
@@ -97,9 +104,13 @@ pub(super) fn sleep(word: &AtomicU32, seen: u32, timeout: Duration) -> Slept {
 }
 
 pub(super) fn wake(word: &AtomicU32, all: bool) -> bool {
+    wake_by(calls(), word, all)
+}
+
+fn wake_by(calls: Calls, word: &AtomicU32, all: bool) -> bool {
     let address = word.as_ptr().cast();
     // The calls fail with ENOENT when no thread sleeps.
-    match calls() {
+    match calls {
         Calls::Public { wake_any, wake_all, .. } => {
             let wake = if all { wake_all } else { wake_any };
             // SAFETY: the word is mapped as long as it is borrowed; the kernel only takes its address.
@@ -111,5 +122,56 @@ pub(super) fn wake(word: &AtomicU32, all: bool) -> bool {
             unsafe { wake(operation, address, 0) >= 0 }
         }
         Calls::Missing => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr::null_mut;
+    use std::sync::atomic::Ordering::{Acquire, Release};
+    use std::thread;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// The functions of a version of the system that has none whose name begins so.
+    fn without(prefixes: &[&[u8]]) -> Calls {
+        choose(|name| {
+            let is_hidden = prefixes.iter().any(|prefix| name.to_bytes().starts_with(prefix));
+            if is_hidden { null_mut() } else { find(name) }
+        })
+    }
+
+    #[test]
+    fn a_system_before_14_4_sleeps_by_the_calls_of_the_kernel() {
+        let old = without(&[b"os_sync_"]);
+        assert!(matches!(old, Calls::Ulock { .. }));
+        for calls in [old, choose(find)] {
+            let word = AtomicU32::new(0);
+            let start = Instant::now();
+            assert_eq!(sleep_by(calls, &word, 0, Duration::from_millis(20)), Slept::TimedOut);
+            assert!(start.elapsed() >= Duration::from_millis(20));
+            assert_eq!(sleep_by(calls, &word, 7, Duration::from_mins(1)), Slept::Woken);
+            assert!(!wake_by(calls, &word, true), "nobody sleeps");
+            thread::scope(|scope| {
+                let sleeper = scope.spawn(|| {
+                    while word.load(Acquire) == 0 {
+                        assert_eq!(sleep_by(calls, &word, 0, Duration::from_mins(1)), Slept::Woken);
+                    }
+                });
+                word.store(1, Release);
+                // It may not sleep yet; then it sees the new value.
+                wake_by(calls, &word, false);
+                sleeper.join().unwrap();
+            });
+        }
+    }
+
+    #[test]
+    fn a_system_without_any_of_the_calls_refuses_to_sleep() {
+        let none = without(&[b"os_sync_", b"__ulock_"]);
+        assert!(matches!(none, Calls::Missing));
+        assert_eq!(sleep_by(none, &AtomicU32::new(0), 0, Duration::from_mins(1)), Slept::Refused);
+        assert!(!wake_by(none, &AtomicU32::new(0), true));
     }
 }

@@ -88,3 +88,14 @@ pub(in crate::sys) unsafe fn make_private(start: usize, len: usize) -> bool {
     // SAFETY: the caller's duty; the pages keep their contents, and gain a permission.
     unsafe { mach_vm_protect(task, start as u64, len as u64, 0, protection) == libc::KERN_SUCCESS }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_intel_and_one_of_apple_silicon_can_mean_a_missing_page() {
+        let codes = [libc::BUS_ADRALN, libc::BUS_ADRERR, libc::BUS_OBJERR, 0];
+        assert_eq!(codes.map(|code| is_fault(libc::SIGBUS, code)), [true, true, false, false]);
+    }
+}
