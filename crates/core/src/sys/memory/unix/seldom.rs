@@ -63,7 +63,7 @@ fn tick() -> Option<u64> {
     None
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::cell::Cell;
     use std::time::{Duration, Instant};
@@ -71,7 +71,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn a_look_is_repeated_in_a_later_tick_and_not_in_the_same_one() {
         let (seldom, looks) = (Seldom::new(), Cell::new(0_u32));
         let deadline = Instant::now() + Duration::from_secs(10);
