@@ -6,20 +6,26 @@
 /** The longest time to look, and the shortest, in milliseconds. */
 const LONGEST = 0.1;
 const SHORTEST = 0.002;
-/** A wait up to this long may have been that long because of the bell, whose way through two processes takes as long. */
-const SOON = 0.2;
+/** After so many long waits, one looks for the longest time again: where both sides look, neither waits for the bell. */
+const PROBE = 32;
 
 /** What one waiter has learned. */
 export class Patience {
   #left = LONGEST;
+  #long = 0;
 
   /** Whether to look once more, after a wait of that many milliseconds. */
   isLeft(waited: number): boolean {
     return waited < this.#left;
   }
 
-  /** Learns from a wait of that many milliseconds: twice as long from now on if looking was enough, or may have been. */
+  /** Learns from a wait of that many milliseconds: twice as long from now on if looking was enough, or would have been. */
   learn(waited: number): void {
-    this.#left = waited < SOON ? Math.min(2 * this.#left, LONGEST) : Math.max(this.#left / 2, SHORTEST);
+    if (waited < LONGEST) {
+      this.#left = Math.min(2 * this.#left, LONGEST);
+      return;
+    }
+    this.#long = (this.#long + 1) % PROBE;
+    this.#left = this.#long === 0 ? LONGEST : Math.max(this.#left / 2, SHORTEST);
   }
 }
