@@ -2,7 +2,7 @@
  * Tests the rules of macOS on Linux: the addon and the helper with the feature `macos-rules`, which has the code for macOS over
  * a simulation of its kernel's calls. It runs the parts of the suite that look at what those rules change.
  */
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { cache, root, run } from '../../../scripts/targets/commands.ts';
@@ -32,14 +32,20 @@ function build(): NodeJS.ProcessEnv {
 const result = await report('darwin rules', how, async (built) => {
   const env = build();
   built(undefined);
-  return runVitest({
-    folder: root,
-    node: process.execPath,
-    sandbox: { env },
-    only: files,
-    skip: [],
-    patience: 120_000,
-    limit: 1_200_000,
-  });
+  const sandbox = { env };
+  try {
+    return await runVitest({
+      folder: root,
+      node: process.execPath,
+      sandbox,
+      only: files,
+      skip: [],
+      patience: 120_000,
+      limit: 1_200_000,
+    });
+  } finally {
+    // The folder is this repository and not a copy.
+    rmSync(join(root, 'results.json'), { force: true });
+  }
 });
 finish([result]);
