@@ -300,8 +300,20 @@ fn a_shutdown_is_heard(mutant: Mutant) {
 #[test]
 fn every_message_arrives_once_and_then_the_end() {
     all_arrives(Mutant::None, 1, 1, 2, 0, 3);
-    all_arrives(Mutant::None, 2, 1, 1, 0, 2);
+}
+
+#[test]
+fn every_message_of_two_senders_arrives_once() {
+    all_arrives(Mutant::None, 2, 1, 1, 0, 1);
+}
+
+#[test]
+fn every_message_for_two_receivers_arrives_once() {
     all_arrives(Mutant::None, 1, 2, 1, 0, 2);
+}
+
+#[test]
+fn two_messages_for_two_receivers_arrive_once() {
     all_arrives(Mutant::None, 1, 2, 2, 0, 1);
 }
 

@@ -121,6 +121,84 @@ fn a_sleeper_is_woken_by_a_message_and_by_the_end() {
     waiting.join().unwrap();
 }
 
+/// Takes a lock that another thread may have for a while.
+fn enter_in_turn(channel: &Channel, side: Side) {
+    let mut entered = channel.enter(side, Duration::from_mins(1), true).unwrap();
+    while entered == Entered::Again {
+        entered = channel.enter(side, Duration::from_mins(1), false).unwrap();
+    }
+    assert!(matches!(entered, Entered::Taken { .. }));
+}
+
+/// Sends a message in fragments, which takes turns with its receiver.
+fn send(channel: &Channel, message: &[u8]) {
+    enter_in_turn(channel, Side::Senders);
+    let mut sent = 0;
+    while sent < message.len() as u64 {
+        sent = channel.send_part(None, message, sent).unwrap();
+        thread::yield_now();
+    }
+    channel.leave(Side::Senders).unwrap();
+}
+
+/// Receives messages until the stream ends.
+fn receive_all(channel: &Channel) -> Vec<Vec<u8>> {
+    let mut messages = Vec::new();
+    loop {
+        match wait(channel, Duration::from_mins(1)) {
+            Waited::Ready => {}
+            Waited::Ended => return messages,
+            other => panic!("{other:?}"),
+        }
+        enter_in_turn(channel, Side::Receivers);
+        if let Found::First(length) = channel.begin().unwrap() {
+            let mut message = vec![0; usize::try_from(length).unwrap()];
+            let mut arrived = 0;
+            while arrived < length {
+                match channel.receive_part(&mut message, arrived).unwrap() {
+                    Part::Arrived(bytes) => arrived = bytes,
+                    Part::Cut => panic!("cut at {arrived} of {length}"),
+                }
+                thread::yield_now();
+            }
+            messages.push(message);
+        }
+        channel.leave(Side::Receivers).unwrap();
+    }
+}
+
+#[test]
+fn threads_receive_each_message_of_other_threads_once() {
+    const COUNT: u8 = 40;
+    let options = ChannelOptions { capacity: 4096, codec: 1, producers: 2, max_message: 0 };
+    let owner = Channel::create(&options, &CreateOptions::default()).unwrap();
+    let attach = || Channel::attach(owner.name(), AttachOptions::default()).unwrap();
+    let receivers = [attach(), attach()].map(|channel| {
+        thread::spawn(move || {
+            let messages = receive_all(&channel);
+            channel.close();
+            messages
+        })
+    });
+    let senders = [(attach(), 0), (attach(), COUNT)].map(|(channel, first)| {
+        thread::spawn(move || {
+            for number in first..first + COUNT {
+                send(&channel, &vec![number; 5000 + 10 * usize::from(number)]);
+            }
+            channel.end().unwrap();
+            channel.close();
+        })
+    });
+    for sender in senders {
+        sender.join().unwrap();
+    }
+    let mut messages: Vec<_> = receivers.into_iter().flat_map(|receiver| receiver.join().unwrap()).collect();
+    messages.sort();
+    let expected: Vec<_> = (0..2 * COUNT).map(|number| vec![number; 5000 + 10 * usize::from(number)]).collect();
+    assert!(messages == expected, "{:?}", messages.iter().map(|message| message[0]).collect::<Vec<_>>());
+    owner.dispose().unwrap();
+}
+
 #[test]
 fn a_death_is_counted_once_and_told_to_each() {
     let a = channel(4096);

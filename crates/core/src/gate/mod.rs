@@ -3,7 +3,8 @@
 //!
 //! - `algorithm.rs`: what happens under the guard; `model.rs` checks that;
 //! - `shared.rs`: the words in a segment that it uses;
-//! - `waiting.rs`: entering the guard, and waiting; `value.rs`: the value of a shared value;
+//! - `waiting.rs`: entering the guard, and waiting; `value.rs`: the value of a shared value, whose order of accesses
+//!   `value_model.rs` checks;
 //! - this file: one participant, which is a thread of JavaScript or a user of this crate.
 //!
 //! Every change is made under a short lock, the guard, which survives the death of its holder. The layout is in
@@ -16,6 +17,8 @@ mod shared;
 #[cfg(test)]
 mod tests;
 mod value;
+#[cfg(all(test, feature = "model"))]
+mod value_model;
 mod waiting;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -35,7 +35,7 @@ mod tests;
 mod value;
 
 pub use header::{Header, Purpose, Summary};
-pub use value::{Copied, Values};
+pub use value::{Copied, InSegment, Memory, Values};
 
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
