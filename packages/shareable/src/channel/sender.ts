@@ -391,7 +391,11 @@ export class Sender<T> {
       if (channelLook(this.#native.handle, true, 3 * longest) !== READY || this.#ring.used > 0) throw FULL;
     }
     try {
-      while (!this.#push(parcel)) this.#waitFor(this.#needed(parcel));
+      while (!this.#push(parcel)) {
+        // Another producer has used the lock or the room meanwhile: what was begun is cut.
+        if (!this.#isPatient) throw FULL;
+        this.#waitFor(this.#needed(parcel));
+      }
     } catch (error) {
       if (this.#parcel === parcel) this.#cut();
       throw error;
