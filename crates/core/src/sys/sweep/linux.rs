@@ -60,6 +60,8 @@ struct Candidate {
     stat: Stat,
     /// Whether it looked stale at the last check.
     looked_stale: bool,
+    /// Whether it looked stale at any check.
+    is_suspect: bool,
 }
 
 /// Removes the segments that dead owners of this user left behind.
@@ -67,7 +69,7 @@ pub(crate) fn sweep(hurry: &AtomicBool) -> Vec<(String, Fate)> {
     let user = geteuid().as_raw();
     let mut candidates: Vec<_> = segments()
         .filter(|(name, stat)| stat.st_uid == user && is_marked(name, stat))
-        .map(|(name, stat)| Candidate { name, stat, looked_stale: false })
+        .map(|(name, stat)| Candidate { name, stat, looked_stale: false, is_suspect: false })
         .collect();
     let mut fates = Vec::new();
     for look in 0..LOOKS {
@@ -81,6 +83,7 @@ pub(crate) fn sweep(hurry: &AtomicBool) -> Vec<(String, Fate)> {
             }
             Ok(()) => {
                 candidate.looked_stale = true;
+                candidate.is_suspect = true;
                 true
             }
             // Another process has removed it.
@@ -106,12 +109,18 @@ pub(crate) fn sweep(hurry: &AtomicBool) -> Vec<(String, Fate)> {
 
 const IN_USE: &str = "in use: its owner lives, or another process has it mapped";
 
+/// Returns whether another check is useful. It is for a segment that looked stale and then seemed to be in use: another
+/// sweep, or a process that lists segments, may have had it open at that moment.
+fn needs_look(candidates: &[Candidate], is_second: bool) -> bool {
+    !candidates.is_empty() && (is_second || candidates.iter().any(|candidate| candidate.is_suspect))
+}
+
 /// Sleeps for the grace if another check is useful, and returns whether it is.
 fn has_slept(candidates: &[Candidate], is_second: bool, hurry: &AtomicBool) -> bool {
-    let is_abandoned = candidates.iter().any(|candidate| candidate.looked_stale);
-    if candidates.is_empty() || !(is_second || is_abandoned) {
+    if !needs_look(candidates, is_second) {
         return false;
     }
+    let is_abandoned = candidates.iter().any(|candidate| candidate.looked_stale);
     let mut rest = GRACE + Duration::from_micros(100 * u64::from(process::id() % 16));
     while !rest.is_zero() {
         if hurry.load(Ordering::Relaxed) && !is_abandoned {
@@ -162,7 +171,7 @@ fn examine(name: &Name, is_last: bool) -> Option<Standing> {
         return Some(Standing::LeftBehind { owner, why: "it belongs to another user".to_owned() });
     }
     drop(file);
-    match (Candidate { name: name.as_str().to_owned(), stat, looked_stale: is_last }).look() {
+    match (Candidate { name: name.as_str().to_owned(), stat, looked_stale: is_last, is_suspect: is_last }).look() {
         Ok(()) if is_last => Some(Standing::Swept(Swept { owner })),
         Err(Errno::NOENT) => Some(Standing::Free),
         // Owners of random names hold no lock, so only their mapping shows that they live.
@@ -310,4 +319,19 @@ fn records() -> BTreeMap<Identity, (Holder, String)> {
         );
     }
     records
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_that_looked_stale_and_then_in_use_is_checked_again() {
+        let stat = statat(CWD, MOUNT, AtFlags::empty()).unwrap();
+        let candidate = |is_suspect| Candidate { name: "name".to_owned(), stat, looked_stale: false, is_suspect };
+        assert!(needs_look(&[candidate(false), candidate(true)], false));
+        assert!(needs_look(&[candidate(false)], true), "the second check is for segments in use too");
+        assert!(!needs_look(&[candidate(false)], false), "its owner lives");
+        assert!(!needs_look(&[], true));
+    }
 }
