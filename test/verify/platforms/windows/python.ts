@@ -1,6 +1,6 @@
 /**
  * CPython for Windows: the embeddable distribution of python.org, as a package of the registry contains it. The hash pins the
- * package, and `python.exe` in it has the signature of the Python Software Foundation.
+ * package. `python.exe` in it has a signature block that names the Python Software Foundation; nothing verifies it here.
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
