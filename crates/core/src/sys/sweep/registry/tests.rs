@@ -342,7 +342,7 @@ fn a_name_is_reclaimed_from_a_dead_owner_only() {
     assert!(start.elapsed() >= GRACE);
     assert!(one.is_there());
     drop(owner);
-    assert_eq!(reclaim(&one.name), Standing::Free);
+    assert_eq!(reclaim(&one.name), Standing::Swept(Swept { owner: Some(process::id()) }));
     assert!(!one.is_there());
 }
 
