@@ -171,8 +171,9 @@ impl<'a> Slot<'a> {
         !self.still_says(format, code)
     }
 
+    /// Loads the format last: a writer stores the code before it, so a code of the next value is seen beside the mark.
     fn still_says(&self, format: u64, code: u8) -> bool {
-        self.format.load(Acquire) == format && self.code.load(Acquire) == code
+        self.code.load(Acquire) == code && self.format.load(Acquire) == format
     }
 
     /// Returns whether further checks of the slot find the same format, code and leading words.

@@ -70,6 +70,7 @@ export class Slots {
   declare private readonly ints: BigInt64Array;
   /** Not a Uint8Array, whose type the engine checks, because Buffer is a subclass of it. */
   declare private readonly codes: Int8Array;
+  declare private readonly codesAgain: Int8Array;
   /** Where the formats start, in units of 32 bits. */
   declare private readonly formats: number;
   /** Where the data area starts, in units of 64 bits. */
@@ -92,6 +93,7 @@ export class Slots {
     this.floatsAgain = new Float64Array(buffer, 0, bytes / Float64Array.BYTES_PER_ELEMENT);
     this.ints = new BigInt64Array(buffer, 0, bytes / BigInt64Array.BYTES_PER_ELEMENT);
     this.codes = new Int8Array(buffer, bytes, list.length);
+    this.codesAgain = new Int8Array(buffer, bytes, list.length);
     this.formats = (list.formatsStart / Int32Array.BYTES_PER_ELEMENT) | 0;
     this.data = (list.dataStart / Float64Array.BYTES_PER_ELEMENT) | 0;
     this.dataBytes = list.dataBytes | 0;
@@ -235,7 +237,10 @@ export class Slots {
     return isSettled ? (scratchWords[1] as number) >>> 24 !== 0 : undefined;
   }
 
-  /** Reads text. Every word of it, and the format, has to be the same in three more looks. */
+  /**
+   * Reads text. Every word of it, the code and the format have to be the same in three more looks. The format comes last: bytes
+   * can have the same format, and a writer that makes text of them stores the code before it stores the format.
+   */
   #getText(index: number, at: number, position: number, format: number | undefined): string | undefined {
     const count = this.#textWords(index, at);
     if (count === 0) return undefined;
@@ -244,7 +249,7 @@ export class Slots {
     const first = floats[position] as number;
     const second = count > 1 ? (floats[position + 1] as number) : 0;
     const third = count > 2 ? (floats[position + 2] as number) : 0;
-    if (this.words[at] !== format) return undefined;
+    if (this.codesAgain[index] !== textCode || this.words[at] !== format) return undefined;
     for (let look = 0; look < CONFIRMATIONS; look++) {
       const isOdd = (look & 1) !== 0;
       const again = isOdd ? floats : this.floatsAgain;
@@ -252,23 +257,24 @@ export class Slots {
       if (again[position] !== first) return undefined;
       if (count > 1 && again[position + 1] !== second) return undefined;
       if (count > 2 && again[position + 2] !== third) return undefined;
+      if ((isOdd ? this.codesAgain : this.codes)[index] !== textCode) return undefined;
       if ((isOdd ? this.words : this.wordsAgain)[at] !== format) return undefined;
     }
-    if (this.codes[index] !== textCode) return undefined;
     return decodeAscii(first, second, third);
   }
 
   #getLongText(index: number, at: number, position: number, count: number): string | undefined {
     const { floats } = this;
     for (let i = 0; i < count; i++) longWords[i] = floats[position + i] as number;
-    if (!this.#isText(count, at, this.words)) return undefined;
+    if (this.codesAgain[index] !== textCode || !this.#isText(count, at, this.words)) return undefined;
     for (let look = 0; look < CONFIRMATIONS; look++) {
       const isOdd = (look & 1) !== 0;
       const again = isOdd ? floats : this.floatsAgain;
       for (let i = 0; i < count; i++) if (again[position + i] !== longWords[i]) return undefined;
+      if ((isOdd ? this.codesAgain : this.codes)[index] !== textCode) return undefined;
       if (!this.#isText(count, at, isOdd ? this.words : this.wordsAgain)) return undefined;
     }
-    return this.codes[index] === textCode ? decodeLongAscii(count) : undefined;
+    return decodeLongAscii(count);
   }
 
   /** Whether a slot of that number of words has the format of padded text. The first halves of long formats can be alike. */
@@ -276,7 +282,10 @@ export class Slots {
     return TEXT_FORMATS[2 * count] === words[at] && TEXT_FORMATS[2 * count + 1] === words[at + 1];
   }
 
-  /** Writes text over text of the same format, as Rust does: the mark, the words, the format again. */
+  /**
+   * Writes text over text of the same format, as Rust does: the mark, the words, the code, the format again. Another writer may
+   * have written bytes before the mark.
+   */
   #setText(index: number, at: number, position: number, text: string): boolean {
     const { words, floats } = this;
     const count = this.#textWords(index, at);
@@ -294,6 +303,7 @@ export class Slots {
     floats[position] = first;
     floats[position + 1] = second;
     if (count > 2) floats[position + 2] = third;
+    this.codes[index] = textCode;
     words[at] = format;
     return true;
   }
