@@ -15,6 +15,8 @@ import { findPythons, runPython } from '../support/python.ts';
 
 const main = fileURLToPath(new URL('../../examples/pipeline/src/main.ts', import.meta.url));
 const rows = '20000';
+/** Enough that all stages still work when the first line of progress comes, after half a second. */
+const manyRows = '3000000';
 
 /** Its data is compressed by what Node 20 does not know; it runs on the Node of this repository. */
 const canRun = platform.hasShmFolder && platform.hasProc && 'zstdDecompressSync' in zlib;
@@ -27,8 +29,8 @@ function watchSegments(): () => string[] {
   return () => readdirSync('/dev/shm').filter((name) => name.startsWith('psm_') && !before.has(name));
 }
 
-function start(): { child: ChildProcess; output: Promise<string>; errors: Promise<string> } {
-  const child = spawn(process.execPath, [main, '--rows', rows], { stdio: ['ignore', 'pipe', 'pipe'] });
+function start(flights = rows): { child: ChildProcess; output: Promise<string>; errors: Promise<string> } {
+  const child = spawn(process.execPath, [main, '--rows', flights], { stdio: ['ignore', 'pipe', 'pipe'] });
   return { child, output: text(child.stdout), errors: text(child.stderr) };
 }
 
@@ -64,7 +66,7 @@ describe.skipIf(!canRun)('the pipeline (with zstd)', () => {
 
   test('names the stage that died, and ends all others', async () => {
     const left = watchSegments();
-    const { child, output, errors } = start();
+    const { child, output, errors } = start(manyRows);
     await once(child.stderr!, 'data'); // Its first line of progress: all stages work.
     const isDecoder = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith('\0decode\0');
     const first = childrenOf(child.pid!).find(isDecoder);
@@ -78,7 +80,7 @@ describe.skipIf(!canRun)('the pipeline (with zstd)', () => {
 
   test('ends with code 130 on Ctrl-C, and leaves nothing', async () => {
     const left = watchSegments();
-    const { child, errors } = start();
+    const { child, errors } = start(manyRows);
     await once(child.stderr!, 'data');
     child.kill('SIGINT');
     expect(await once(child, 'exit')).toEqual([130, null]);
