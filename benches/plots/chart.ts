@@ -46,7 +46,7 @@ const FAINT = '#666';
 const GRID = '#000';
 const RULE = '#ddd';
 const PAPER = 'white';
-/** What replaces each colour on a dark page. Whatever shows an SVG without style sheets shows the colours for light pages. */
+/** What replaces each colour on a dark page. A viewer that ignores style sheets shows the colours for light pages. */
 const DARK: Record<string, string> = {
   [OURS]: '#ff8f45',
   '#0072b2': '#56b4e9',

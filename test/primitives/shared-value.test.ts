@@ -64,7 +64,7 @@ describe('a shared value', () => {
     expect(() => SharedValue.create('x'.repeat(100), { capacity: 100 })).toThrow(SlotFullError);
   });
 
-  test('of every length is read whole by others, whoever wrote the one before', () => {
+  test('of every length is read whole, also after another participant has written', () => {
     using first = SharedValue.create(new Uint8Array(), { codec: bytes, capacity: 300 });
     using second = SharedValue.attach<Uint8Array>(first.name);
     for (let length = 0; length <= 300; length++) {

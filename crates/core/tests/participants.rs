@@ -373,8 +373,7 @@ fn a_holder_that_differs_is_alive_until_it_is_killed() {
     }
 }
 
-/// The system stops to tell whether another lives only if that one came later: the one that cannot see it would have been
-/// refused.
+/// A participant that cannot examine the holder is refused when it joins. So the holder joins after it.
 #[test]
 fn a_holder_that_came_later_and_cannot_be_examined_counts_as_alive() {
     with_each(Difference::HiddenProc, |program, kind, fresh| {

@@ -55,7 +55,7 @@ class Session {
   #isEnding = false;
 
   constructor() {
-    // Whoever awaits something else may not await it.
+    // A run that awaits something else when a process fails must not end as an unhandled rejection.
     this.#failure.promise.catch(() => {});
   }
 

@@ -171,7 +171,8 @@ impl<'a> Slot<'a> {
         !self.still_says(format, code)
     }
 
-    /// Loads the format last: a writer stores the code before it, so a code of the next value is seen beside the mark.
+    /// Loads the format last. A writer stores the mark, then the code and then the format, so a reader that loads the
+    /// code of a value that is being written finds the mark after it.
     fn still_says(&self, format: u64, code: u8) -> bool {
         self.code.load(Acquire) == code && self.format.load(Acquire) == format
     }

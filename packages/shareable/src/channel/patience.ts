@@ -6,7 +6,7 @@
 /** The longest time to look, and the shortest, in milliseconds. */
 const LONGEST = 0.1;
 const SHORTEST = 0.002;
-/** After so many long waits, one looks for the longest time again: where both sides look, neither waits for the bell. */
+/** Every such long wait looks for the longest time, to find out whether the other side answers sooner now. */
 const PROBE = 32;
 
 /** What one waiter has learned. */

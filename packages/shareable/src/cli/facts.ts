@@ -10,8 +10,8 @@ export type Entry = Segment & Kind;
 export const uid: number = process.geteuid?.() ?? 0;
 
 /**
- * Whether a sweep would remove it. Whether segments of other users are in use is not known. On macOS that is known of none; a
- * sweep removes those of dead owners, as their trackers would have.
+ * Whether a sweep would remove it. Whether segments of other users are in use is not known. On macOS it is not known of any
+ * segment; a sweep removes those of dead owners, as their trackers would have.
  */
 export function isStale({ isTracked, isInUse, owner }: Segment): boolean {
   return isTracked && (isInUse === false || (isInUse === null && owner?.isAlive === false));

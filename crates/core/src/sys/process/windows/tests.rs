@@ -1,5 +1,5 @@
 //! The death of an owner and of its tracker, as `TerminateProcess` and `taskkill /T /F` cause it. A program of tests stands
-//! for both. The tracker does nothing, so whatever removes the file is the system.
+//! for both. The tracker does nothing, so it is the system that removes the file.
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Read as _};

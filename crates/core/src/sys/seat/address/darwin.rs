@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    /// The functions of a version of the system that has none whose name begins so.
+    /// The functions of a version of the system that lacks those whose names begin with a prefix.
     fn without(prefixes: &[&[u8]]) -> Calls {
         choose(|name| {
             let is_hidden = prefixes.iter().any(|prefix| name.to_bytes().starts_with(prefix));
