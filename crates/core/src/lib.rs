@@ -31,6 +31,8 @@ pub mod manager;
 mod mapping;
 #[cfg_attr(not(backend = "linux"), allow(dead_code, reason = "only Linux lists segments, and so can look for marks"))]
 mod mark;
+#[cfg(all(test, feature = "model"))]
+mod mutants;
 mod name;
 mod ownership;
 mod page;

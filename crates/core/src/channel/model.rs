@@ -7,9 +7,6 @@
 //!
 //! A mutant is the same algorithm over a model with one fault. The checks must catch each mutant.
 
-use std::env;
-use std::process::Command;
-
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::Ordering::{AcqRel, Acquire, Release, SeqCst};
 use loom::sync::atomic::{AtomicU32, fence};
@@ -18,6 +15,7 @@ use loom::thread;
 
 use super::algorithm::{self, Look, Side, Word, World};
 use crate::layout::channel::{SLEEPS, State};
+use crate::mutants::failure_of;
 
 /// The fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -328,17 +326,6 @@ fn a_shutdown_ends_every_wait() {
     a_shutdown_is_heard(Mutant::None);
 }
 
-/// Runs a test of this file that must fail, in its own process, because loom ends the process on some failures. Returns
-/// its output.
-fn failure_of(test: &str) -> String {
-    let output = Command::new(env::current_exe().unwrap())
-        .args(["--ignored", "--exact", &format!("channel::model::{test}")])
-        .output()
-        .unwrap();
-    assert!(!output.status.success(), "{test} should have been caught");
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-}
-
 #[test]
 fn every_mutant_is_caught() {
     for test in [
@@ -353,7 +340,7 @@ fn every_mutant_is_caught() {
         "mutant_that_sends_without_the_lock",
         "mutant_that_receives_without_the_lock",
     ] {
-        let said = failure_of(test);
+        let said = failure_of(module_path!(), test);
         let reasons = ["deadlock", "Causality violation", "assertion", "exceeded", "Concurrent"];
         assert!(reasons.iter().any(|reason| said.contains(reason)), "{test}: {said}");
     }

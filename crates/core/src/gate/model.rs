@@ -7,8 +7,6 @@
 //!
 //! A mutant is the same algorithm over a model with one fault. The checks must catch each mutant.
 
-use std::env;
-use std::process::Command;
 use std::sync::atomic::AtomicU32 as Plain;
 use std::sync::atomic::Ordering::Relaxed as PlainOrder;
 
@@ -21,6 +19,7 @@ use loom::thread;
 use super::algorithm::{self, Calls, Outcome, Want, World};
 use crate::layout::gate::entry::{BYTES, CALLED, HELD, SLEEPS, STATE};
 use crate::layout::gate::{Purpose, at};
+use crate::mutants::failure_of;
 
 /// The fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -624,24 +623,13 @@ fn events_and_notifications_reach_those_that_wait() {
     notifications_are_passed_on(Mutant::None);
 }
 
-/// Runs a test of this file that must fail, in its own process, because loom ends the process on some failures. Returns
-/// its output.
-fn failure_of(test: &str) -> String {
-    let output = Command::new(env::current_exe().unwrap())
-        .args(["--ignored", "--exact", &format!("gate::model::{test}")])
-        .output()
-        .unwrap();
-    assert!(!output.status.success(), "{test} should have been caught");
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-}
-
 /// Lists the mutants, with the check that must catch each.
 macro_rules! mutants {
     ($($name:ident: $check:expr;)*) => {
         #[test]
         fn every_mutant_is_caught() {
             for test in [$(stringify!($name)),*] {
-                let said = failure_of(test);
+                let said = failure_of(module_path!(), test);
                 let reasons = ["deadlock", "Causality violation", "assertion", "exceeded", "Concurrent", "it is held"];
                 assert!(reasons.iter().any(|reason| said.contains(reason)), "{test}: {said}");
             }

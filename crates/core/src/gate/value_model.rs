@@ -8,8 +8,6 @@
 //! A mutant is the same code over memory with one fault. The checks must catch each mutant.
 
 use std::cell::Cell;
-use std::env;
-use std::process::Command;
 use std::sync::atomic::Ordering;
 
 use loom::sync::atomic::{AtomicU64, fence};
@@ -18,6 +16,7 @@ use loom::thread;
 
 use crate::Result;
 use crate::layout::gate::{Copied, Memory, Values};
+use crate::mutants::failure_of;
 
 /// The fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,16 +224,6 @@ fn a_writer_that_dies_at_any_store_leaves_the_old_value() {
     }
 }
 
-/// Runs a test of this file that must fail, in its own process. Returns its output.
-fn failure_of(test: &str) -> String {
-    let output = Command::new(env::current_exe().unwrap())
-        .args(["--ignored", "--exact", &format!("gate::value_model::{test}")])
-        .output()
-        .unwrap();
-    assert!(!output.status.success(), "{test} should have been caught");
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-}
-
 #[test]
 fn every_mutant_is_caught() {
     for test in [
@@ -245,7 +234,7 @@ fn every_mutant_is_caught() {
         "mutant_with_one_half",
         "mutant_with_one_half_that_dies",
     ] {
-        let said = failure_of(test);
+        let said = failure_of(module_path!(), test);
         assert!(said.contains("failed: torn"), "{test}: {said}");
     }
 }

@@ -7,9 +7,6 @@
 //!
 //! A mutant is the same algorithm over a model with one fault. The checks must catch each mutant.
 
-use std::env;
-use std::process::Command;
-
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 use loom::sync::atomic::{AtomicU32, fence};
@@ -19,6 +16,7 @@ use loom::thread;
 use super::algorithm::World;
 use super::word::HOLDER;
 use super::*;
+use crate::mutants::failure_of;
 
 /// The fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -522,17 +520,6 @@ fn a_lock_is_not_kept_for_a_dead_waiter() {
     a_dead_waiter_keeps_nothing(Mutant::None);
 }
 
-/// Runs a test of this file that must fail, in its own process, because loom ends the process on some failures. Returns
-/// its output.
-fn failure_of(test: &str) -> String {
-    let output = Command::new(env::current_exe().unwrap())
-        .args(["--ignored", "--exact", &format!("lock::model::{test}")])
-        .output()
-        .unwrap();
-    assert!(!output.status.success(), "{test} should have been caught");
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-}
-
 #[test]
 fn every_mutant_is_caught() {
     let mutants = [
@@ -548,7 +535,7 @@ fn every_mutant_is_caught() {
         ("mutant_that_keeps_the_lock_for_one_that_has_gone", "deadlock"),
     ];
     for (test, reasons) in mutants {
-        let said = failure_of(test);
+        let said = failure_of(module_path!(), test);
         assert!(reasons.split('|').any(|reason| said.contains(reason)), "{test}: {said}");
     }
 }
