@@ -1,13 +1,13 @@
 /** Whichever process ends, in any way, everything created through a manager is unlinked. */
 import { readFileSync } from 'node:fs';
 
-import { SharedMemoryManager } from 'shareable';
+import { Lock, SegmentExistsError, SharedMemory, SharedMemoryManager } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 import { platform } from '../support/platform.ts';
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
-import { exists } from '../support/segments.ts';
+import { exists, freshName } from '../support/segments.ts';
 import { childrenOf, ignores, isAlive } from '../support/processes.ts';
 import { folderExists } from './support/places.ts';
 
@@ -88,6 +88,21 @@ describe('a member that is killed', () => {
     expect(names.filter(exists)).toEqual(names);
     await starter.ask('shutdown');
     expect(names.filter(exists)).toEqual([]);
+  });
+
+  test('leaves a name that createOrAttach and once attach to, because the manager owns it', async () => {
+    await using manager = await SharedMemoryManager.start();
+    await using member = forkFixture(PEER);
+    await member.ask('connect', manager.address, manager.authkey);
+    const name = freshName();
+    await member.ask('makeNamed', name);
+    await member.kill();
+    using lock = Lock.createOrAttach(name);
+    using shm = await SharedMemory.once(name, () => expect.unreachable('the manager owns it'));
+    lock.close();
+    shm.close();
+    expect(() => Lock.create({ name })).toFailWith(SegmentExistsError, 'EEXIST', 'exists already');
+    expect(manager.list()).toEqual([name]);
   });
 
   test.skipIf(!platform.createsQuickly)(

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::Keeper;
 use crate::tracker::protocol::Registration;
-use crate::{Access, Error, Foreign, Identity, Kind, Mapping, Name, Result, sys, tracker};
+use crate::{Error, Identity, Kind, Mapping, Name, Result, sys, tracker};
 
 /// The segments of one manager. This process's tracker also has them on record, and unlinks them if this process dies.
 #[derive(Debug, Default)]
@@ -52,7 +51,7 @@ impl Blocks {
         if self.state().names.get(&registration.identity) == Some(&name) {
             return Ok(());
         }
-        let (mapping, identity) = sys::attach_within(&name, Access::ReadWrite, Foreign::Refuse, Duration::ZERO)?;
+        let (mapping, identity) = sys::adopt(&name)?;
         let mapping = Mapping::new(mapping);
         if identity != registration.identity {
             return Err(Error::new(Kind::NotFound, format!("another segment has the name '{name}' by now")));
@@ -165,6 +164,7 @@ impl Keeper for Blocks {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
     use crate::{AttachOptions, CreateOptions, Lifetime, Segment};

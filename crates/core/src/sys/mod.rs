@@ -59,8 +59,8 @@ pub use limits::MemoryLimit;
 pub(crate) use limits::memory_limit;
 pub use memory::page_size;
 pub(crate) use memory::{
-    ANNOUNCES_CHOSEN_NAMES, Draft, Hold, LOSSES, Mapping, Region, attach_within, create, create_announced, draft,
-    is_linked, publish, relieve, renew_fault_handler, unlink, unlink_announced, unlink_registered,
+    ANNOUNCES_CHOSEN_NAMES, Draft, Hold, LOSSES, Mapping, Region, adopt, attach_within, create, create_announced,
+    draft, is_linked, publish, relieve, renew_fault_handler, unlink, unlink_announced, unlink_registered,
 };
 pub(crate) use own::{process_id, random_bits};
 pub(crate) use process::{

@@ -143,6 +143,12 @@ supplied! {
             patience: Duration,
         ) -> Result<(Mapping, Identity)>;
 
+        /// Maps an existing segment of this user that this process owns from now on, as its creator does. Does not wait.
+        ///
+        /// # Errors
+        /// As `attach_within`.
+        fn adopt(name: &Name) -> Result<(Mapping, Identity)>;
+
         /// Removes the name, if it still belongs to the same segment, as far as an identity shows.
         ///
         /// # Errors

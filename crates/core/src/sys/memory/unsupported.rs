@@ -81,6 +81,10 @@ pub(crate) fn attach_within(
     Err(unsupported(name))
 }
 
+pub(crate) fn adopt(name: &Name) -> Result<(Mapping, Identity)> {
+    Err(unsupported(name))
+}
+
 pub(crate) fn unlink(name: &Name, _identity: Identity) -> Result<()> {
     Err(unsupported(name))
 }

@@ -32,7 +32,7 @@ pub(in crate::sys) fn sign(file: BorrowedFd<'_>, lifetime: Lifetime) {
     let Ok(stat) = fstat(file) else { return };
     let inode = identity(&stat).inode;
     // Lock first: no sweep removes a file without marks.
-    let is_owned = lifetime == Lifetime::Owned && lock(file, libc::F_RDLCK, libc::F_OFD_SETLK).is_ok();
+    let is_owned = lifetime == Lifetime::Owned && own(file);
     if is_owned {
         date(file, &stat);
     }
@@ -46,6 +46,11 @@ pub(in crate::sys) fn sign(file: BorrowedFd<'_>, lifetime: Lifetime) {
         let _ =
             fsetxattr(file, CREATOR, format!("{creator} {inode} {}", word(is_owned)).as_bytes(), XattrFlags::empty());
     }
+}
+
+/// Takes the lock of an owner, which lasts as long as a mapping made by this descriptor. Returns whether it was granted.
+pub(in crate::sys) fn own(file: BorrowedFd<'_>) -> bool {
+    lock(file, libc::F_RDLCK, libc::F_OFD_SETLK).is_ok()
 }
 
 /// Returns the last word of a creator's record.

@@ -1,7 +1,7 @@
 //! The life of a segment on Linux, by `rustix` and `memmap2`.
 
 use std::num::NonZeroUsize;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super as os;
 use super::super::BeforePublish;
 use super::super::unix::{failed, is_sparse, map, not_a_segment, stat};
+use super::mark;
 use crate::ledger::Owner;
 use crate::sys::fault;
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Memory, Name, Remedy, Result, Umask};
@@ -113,6 +114,20 @@ pub(crate) fn attach_within(
     foreign: Foreign,
     patience: Duration,
 ) -> Result<(Mapping, Identity)> {
+    let (file, size, stat) = open_within(name, access, foreign, patience)?;
+    Ok((map(file.as_fd(), size, access, name, is_sparse(&stat))?, os::identity(&stat)))
+}
+
+pub(crate) fn adopt(name: &Name) -> Result<(Mapping, Identity)> {
+    let access = Access::ReadWrite;
+    let (file, size, stat) = open_within(name, access, Foreign::Refuse, Duration::ZERO)?;
+    let mapping = map(file.as_fd(), size, access, name, is_sparse(&stat))?;
+    mark::own(file.as_fd());
+    Ok((mapping, os::identity(&stat)))
+}
+
+/// Opens a segment that has a size.
+fn open_within(name: &Name, access: Access, foreign: Foreign, patience: Duration) -> Result<(OwnedFd, usize, Stat)> {
     // The clock is read only when something has to be waited for.
     let mut deadline = None;
     let mut may_wait = || Instant::now() < *deadline.get_or_insert_with(|| Instant::now() + patience);
@@ -137,7 +152,7 @@ pub(crate) fn attach_within(
         match usize::try_from(stat.st_size) {
             Ok(0) if may_wait() => thread::sleep(Duration::from_millis(1)),
             Ok(0) => return Err(fault::empty(name)),
-            Ok(size) => return Ok((map(file.as_fd(), size, access, name, is_sparse(&stat))?, os::identity(&stat))),
+            Ok(size) => return Ok((file, size, stat)),
             Err(_) => return Err(failed("mmap", Errno::NOMEM, name)),
         }
     }

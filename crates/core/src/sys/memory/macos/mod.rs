@@ -156,6 +156,11 @@ fn no_room(name: &Name, size: u64, errno: Errno) -> Error {
         .with_os("ftruncate", Some(errno.raw_os_error()))
 }
 
+/// The ledger of this process shows that it owns the segment.
+pub(crate) fn adopt(name: &Name) -> Result<(Mapping, Identity)> {
+    attach_within(name, Access::ReadWrite, Foreign::Refuse, Duration::ZERO)
+}
+
 /// Also waits for a segment that another process is making, up to [`FILLING`] times longer as long as that process lives.
 pub(crate) fn attach_within(
     name: &Name,

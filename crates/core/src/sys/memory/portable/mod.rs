@@ -134,6 +134,11 @@ pub(crate) fn create(
     Ok((mapping, identity))
 }
 
+/// Nothing shows which process owns a segment.
+pub(crate) fn adopt(name: &Name) -> Result<(Mapping, Identity)> {
+    attach_within(name, Access::ReadWrite, Foreign::Refuse, Duration::ZERO)
+}
+
 pub(crate) fn attach_within(
     name: &Name,
     access: Access,

@@ -302,6 +302,11 @@ pub(crate) fn unlink_announced(_: &str, _: Option<crate::ledger::Owner>) -> bool
     false
 }
 
+/// The open file shows that the segment is in use.
+pub(crate) fn adopt(name: &Name) -> Result<(Mapping, Identity)> {
+    attach_within(name, Access::ReadWrite, Foreign::Refuse, Duration::ZERO)
+}
+
 pub(crate) fn attach_within(
     name: &Name,
     access: Access,
