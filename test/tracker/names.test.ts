@@ -37,6 +37,16 @@ describe.skipIf(!platform.hasProc)('the name of a segment whose owner is dead', 
     expect(shm.buf).toEqual(new Uint8Array(16));
   });
 
+  test('is free for once, which runs make', async () => {
+    const { name } = await leave();
+    let makes = 0;
+    using shm = await SharedMemory.once(name, (create) => {
+      makes += 1;
+      create(16).buf.fill(7);
+    });
+    expect([shm.size, shm.isOwner, shm.buf[15], makes]).toEqual([16, true, 7, 1]);
+  });
+
   test('is given to exactly one of several processes that want it at once', async () => {
     const { name } = await leave();
     const racers = Array.from({ length: 4 }, () => forkFixture(FIXTURE));
@@ -54,6 +64,8 @@ describe.skipIf(!platform.hasProc)('the name of a segment whose owner is dead', 
       expect(() => SharedMemory.create(16, { name })).toFailWith(SegmentExistsError, 'EEXIST', words);
       expect(() => SharedMemory.createOrAttach(name, 16)).toFailWith(SegmentExistsError, 'EEXIST', words);
       expect(attached.size).toBe(100);
+      using found = await SharedMemory.once(name, () => expect.unreachable('another process uses it'));
+      expect(found).toMatchObject({ size: 100, isOwner: false });
     }
     SharedMemory.create(16, { name })[Symbol.dispose]();
   });
@@ -81,13 +93,16 @@ describe('the name of a segment that has an owner or never had one', () => {
     await owner.ask('dispose', name);
   });
 
-  test('stays taken with track: false, and createOrAttach attaches', async () => {
+  test('stays taken with track: false, and createOrAttach and once attach', async () => {
     const name = freshName();
     SharedMemory.create(100, { name, track: false }).close();
     chmodSync(pathOf(name), 0o1600);
     expect(() => SharedMemory.create(16, { name })).toFailWith(SegmentExistsError, 'EEXIST', 'exists already');
     using attached = SharedMemory.createOrAttach(name, 16);
     expect(attached.size).toBe(100);
-    attached.unlink();
+    attached.close();
+    using found = await SharedMemory.once(name, () => expect.unreachable('it is meant to stay'));
+    expect(found.size).toBe(100);
+    found.unlink();
   });
 });

@@ -243,6 +243,27 @@ pub fn attach_segment(env: &Env, name: String, read_only: bool, allow_foreign: b
     attach().or_throw(env).map(|segment| table::add(segment, None))
 }
 
+/// What [`attach_unless_stale`] found.
+#[napi(object, object_from_js = false)]
+pub struct NativeAttempt {
+    /// It attached to a segment, and wrote the facts about it.
+    pub is_attached: bool,
+    /// The process whose segment was removed: -1 if none was, 0 if its owner is unknown.
+    pub swept_owner: f64,
+}
+
+/// Attaches to a segment if there is one, and removes it instead if its owner is dead and no process uses it.
+#[napi(catch_unwind)]
+pub fn attach_unless_stale(env: &Env, name: String) -> Result<NativeAttempt> {
+    let attach = || Segment::attach_unless_stale(&Name::new(&name)?);
+    let (segment, swept) = attach().or_throw(env)?;
+    let is_attached = segment.is_some();
+    if let Some(segment) = segment {
+        table::add(segment, None);
+    }
+    Ok(NativeAttempt { is_attached, swept_owner: table::owner_of(swept) })
+}
+
 /// Attaches to a segment, or creates it, and writes the facts about it.
 #[napi(catch_unwind)]
 pub fn create_or_attach_segment(env: &Env, name: String, size: f64, options: NativeCreateOptions) -> Result<()> {

@@ -14,7 +14,7 @@ use napi::bindgen_prelude::{FromNapiValue, ToNapiValue};
 use napi::{Env, Result, sys};
 use napi_derive::napi;
 use shareable_core::layout::Header;
-use shareable_core::{Access, Error, List, Segment};
+use shareable_core::{Access, Error, List, Segment, Swept};
 
 use crate::buffer::{SharedBuffer, over_cells};
 use crate::error::throw;
@@ -175,7 +175,12 @@ pub(crate) fn add(segment: Segment, list: Option<List>) {
 
 /// Returns the process whose segment the call removed to get the name: -1 if it removed none, 0 if its owner is unknown.
 pub(crate) fn swept_owner(segment: &Segment) -> f64 {
-    segment.swept().map_or(-1.0, |swept| swept.owner.unwrap_or(0).into())
+    owner_of(segment.swept())
+}
+
+/// Returns the former owner of a segment that was removed, by the same numbers.
+pub(crate) fn owner_of(swept: Option<Swept>) -> f64 {
+    swept.map_or(-1.0, |swept| swept.owner.unwrap_or(0).into())
 }
 
 fn tell_of(segment: &Segment) {

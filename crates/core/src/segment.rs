@@ -197,6 +197,24 @@ impl Segment {
         })
     }
 
+    /// Attaches to `name` if a segment has it. One whose owner is dead and that no process uses is removed instead, and
+    /// returned as such; one that a process still uses counts as any other, because its contents are complete.
+    ///
+    /// # Errors
+    /// As [`attach`](Self::attach), except [`Kind::NotFound`].
+    pub fn attach_unless_stale(name: &Name) -> Result<(Option<Self>, Option<Swept>)> {
+        let swept = match sys::reclaim(name) {
+            Standing::Swept(removed) => Some(removed),
+            Standing::Free => return Ok((None, None)),
+            Standing::Taken | Standing::LeftBehind { .. } => None,
+        };
+        match Self::attach(name, AttachOptions::default()) {
+            Ok(segment) => Ok((Some(segment), swept)),
+            Err(e) if e.kind() == Kind::NotFound => Ok((None, swept)),
+            Err(e) => Err(e),
+        }
+    }
+
     /// Attaches to `name`, or creates it with `size` bytes if it does not exist, without a race between the two. Of the
     /// options, an existing segment uses only the name. A segment whose owner is dead is not attached to: it is
     /// removed, and a new one is created.

@@ -64,7 +64,7 @@ interface Facts {
 }
 
 /** Publishes that a segment of a dead owner was removed, if one was. */
-function announceSweep(name: string, { sweptOwner }: Facts): void {
+export function announceSweep(name: string, { sweptOwner }: Pick<Facts, 'sweptOwner'>): void {
   if (sweptOwner >= 0 && swept.hasSubscribers) swept.publish({ name, owner: sweptOwner === 0 ? null : sweptOwner });
 }
 

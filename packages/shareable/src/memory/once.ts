@@ -8,12 +8,13 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { announceAttachment, announceCreation } from '../diagnostics/channels.js';
+import { announceAttachment, announceCreation, announceSweep } from '../diagnostics/channels.js';
 import { SegmentExistsError, SegmentNotFoundError, SharedMemoryError } from '../errors.js';
 import { dispose } from '../dispose.js';
 import type { NativeSegment } from '../native/binding.js';
 import {
   attachSegment,
+  attachUnlessStale,
   closeSegment,
   createSegment,
   disposeSegment,
@@ -52,25 +53,26 @@ function gateOf(name: string): string {
   return `once_${createHash('sha256').update(name).digest('hex').slice(0, 24)}`;
 }
 
+/** Attaches to the segment, if it is there. One that a dead owner has left behind does not count, and is removed. */
 function attachIfThere(name: string): NativeSegment | undefined {
-  try {
-    return attachSegment(name, false, false);
-  } catch (error) {
-    if (error instanceof SegmentNotFoundError) return undefined;
-    throw error;
-  }
+  const { segment, sweptOwner } = attachUnlessStale(name);
+  announceSweep(name, { sweptOwner });
+  return segment;
 }
 
 /** Attaches to the segment, if it is there and complete. */
 export function attachIfComplete(name: string): NativeSegment | undefined {
-  if (!canHide) {
-    const gate = attachIfThere(gateOf(name));
-    if (gate !== undefined) {
-      closeSegment(gate.handle, undefined);
-      return undefined;
-    }
+  return !canHide && isThere(gateOf(name)) ? undefined : attachIfThere(name);
+}
+
+function isThere(name: string): boolean {
+  try {
+    closeSegment(attachSegment(name, false, false).handle, undefined);
+    return true;
+  } catch (error) {
+    if (error instanceof SegmentNotFoundError) return false;
+    throw error;
   }
-  return attachIfThere(name);
 }
 
 /** Becomes the maker: gives the gate, or undefined when another process is the maker. */

@@ -229,6 +229,9 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * process, while others keep what they have attached to. With `track: false` it stays until a process calls
    * {@link unlink}, which is what a cache for processes that come and go needs. A manager's `once` is the third way.
    *
+   * If the maker was killed together with its helper process, the segment is replaced, as by {@link createOrAttach}. While
+   * another process still uses it, `once` attaches to it, because its contents are complete.
+   *
    * @param options.timeout how long to wait for another maker, in milliseconds. Default: for ever. A `make` of this call
    *   is not interrupted.
    * @param options.signal gives up the wait for another maker

@@ -26,6 +26,9 @@ export declare function attachLock(environment: ExternalObject<LockEnvironment>,
 /** Attaches to a segment, and writes the facts about it. */
 export declare function attachSegment(name: string, readOnly: boolean, allowForeign: boolean): void
 
+/** Attaches to a segment if there is one, and removes it instead if its owner is dead and no process uses it. */
+export declare function attachUnlessStale(name: string): NativeAttempt
+
 /** Cancels the [`create_segment_later`] with that number. */
 export declare function cancelCreation(id: number): void
 
@@ -450,6 +453,14 @@ export interface NativeArrayLayout {
   maxHeader: number
   /** The maximum number of dimensions. */
   maxDimensions: number
+}
+
+/** What [`attach_unless_stale`] found. */
+export interface NativeAttempt {
+  /** It attached to a segment, and wrote the facts about it. */
+  isAttached: boolean
+  /** The process whose segment was removed: -1 if none was, 0 if its owner is unknown. */
+  sweptOwner: number
 }
 
 /** A channel, and its properties that never change. */

@@ -134,6 +134,14 @@ export function attachSegment(name: string, readOnly: boolean, allowForeign: boo
   return segmentOf(name, latest);
 }
 
+const nativeAttachUnlessStale = translated(addon.attachUnlessStale);
+
+/** Attaches to a segment if there is one, and removes it instead if its owner is dead and no process uses it. */
+export function attachUnlessStale(name: string): { segment: NativeSegment | undefined; sweptOwner: number } {
+  const { isAttached, sweptOwner } = nativeAttachUnlessStale(name);
+  return { segment: isAttached ? segmentOf(name, latest) : undefined, sweptOwner };
+}
+
 const nativeCreateOrAttach = translated(addon.createOrAttachSegment);
 
 export function createOrAttachSegment(name: string, size: number, options: CheckedCreateOptions): NativeSegment {
