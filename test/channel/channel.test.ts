@@ -83,6 +83,27 @@ describe('within one process', () => {
     expect(channel.used).toBe(0);
   });
 
+  test('trySend of a long message does not wait for a producer that writes one in place', () => {
+    using channel = Channel.create({ capacity: 4096, codec: bytes });
+    using other = Channel.attach(channel, { codec: bytes });
+    // The time-out of this call must not be that of the next one.
+    channel.send(Uint8Array.of(1), { timeout: 60_000 });
+    expect(channel.receive()).toEqual(Uint8Array.of(1));
+    {
+      // The ring is empty, and only its lock is taken.
+      using room = other.reserve(10);
+      expect([
+        channel.used,
+        channel.trySend(new Uint8Array(2000)),
+        channel.trySendMany([new Uint8Array(2000)]),
+      ]).toEqual([0, false, 0]);
+      room.commit(10);
+    }
+    expect(channel.receive()).toHaveLength(10);
+    expect(channel.trySend(new Uint8Array(2000))).toBe(true);
+    expect(channel.receive()).toHaveLength(2000);
+  });
+
   test('a message as it was when it was sent, whatever its sender does to it afterwards', async () => {
     using channel = Channel.create({ capacity: 4096, codec: bytes });
     while (channel.trySend(new Uint8Array(100)));
