@@ -2,26 +2,44 @@
  * What the platform under test can do. A test that needs one of these says so where it is declared:
  * `test.skipIf(!platform.hasProc)('…')`.
  */
-/** On Linux, the addon and the helper can have the rules of macOS: see `test/verify/platforms/macos.ts`. */
+/**
+ * On Linux, the addon and the helper can have the rules of macOS, or the portable backend: see `macos.ts` and `portable.ts` in
+ * `test/verify/platforms`.
+ */
 const system = process.env['SHAREABLE_TEST_RULES'] ?? process.platform;
 const isLinux = system === 'linux';
 const isMac = system === 'darwin';
 const isWindows = system === 'win32';
+const isPortable = system === 'portable';
 
 export const platform = {
   /** `/proc` shows other processes, descriptors and mappings. */
-  hasProc: isLinux,
+  hasProc: isLinux || isPortable,
+  /** `/proc` or `ps` says which processes another one has started, what they run, and whether they are zombies. */
+  listsProcesses: !isWindows,
   /** Each segment is a file whose path is known: see `pathOf`. */
-  hasSegmentFiles: isLinux || isWindows,
-  /** The permission bits and the blocks of a segment can be looked at, and `/dev/shm` can hold other files. */
-  hasShmFolder: isLinux,
+  hasSegmentFiles: isLinux || isWindows || isPortable,
+  /** Segments are in `/dev/shm`, where their permission bits and blocks can be looked at, beside other files. */
+  hasShmFolder: isLinux || isPortable,
+  /** A new segment has its memory, its mode can be chosen, and an error says what is wrong with `/dev/shm` or a limit. */
+  controlsShmFolder: isLinux,
+  /** A file in `/dev/shm` that is no segment is refused with the reason. */
+  refusesOtherFiles: isLinux,
+  /** Two segments that had the same name one after the other are told apart. */
+  tellsSegmentsApart: !isPortable,
+  /** Views that outlive `close()` read zeros. */
+  hasZerosAfterClose: !isPortable,
+  /** An open segment costs no descriptor. */
+  needsNoDescriptor: !isPortable,
+  /** Managers can have servers. */
+  hasServers: !isPortable,
   /** A name can be reused as soon as it is unlinked. On Windows only once every process has closed the segment. */
   freesNamesAtOnce: !isWindows,
   /** A segment's name appears only when its contents are complete. */
   namesWhenComplete: isLinux || isWindows,
   /** Attachments can be read-only. Elsewhere `readOnly` fails with `ERR_SHM_UNSUPPORTED`. */
   hasReadOnly: isLinux || isWindows || isMac,
-  /** A mapped segment can be truncated. macOS and Windows refuse. */
+  /** A mapped segment can be truncated, which is noticed. macOS and Windows refuse. */
   canTruncate: isLinux,
   /** A sweep removes what a dead owner and its tracker left, and `shareable ls` lists segments that have an owner. */
   hasSweep: isLinux || isMac,

@@ -157,6 +157,20 @@ pub fn drop_draft(draft: &External<RefCell<Option<Draft>>>) {
     drop(draft.borrow_mut().take());
 }
 
+/// Creates a segment with the contents of an open one, and writes the facts about it. It is complete before another process
+/// can attach to it, except where the system has no means for that.
+#[napi(catch_unwind)]
+pub fn copy_segment(
+    env: &Env,
+    #[napi(ts_arg_type = "number")] segment: Handle,
+    options: NativeCreateOptions,
+) -> Result<()> {
+    let copy =
+        segment.with(env, |open| options.check().and_then(|options| open.segment.copy(&options)).or_throw(env))?;
+    table::add(copy, None);
+    Ok(())
+}
+
 /// The result of [`create_segment_later`]: a segment or an error.
 #[napi(object, object_from_js = false)]
 pub struct NativeCreation {

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::ptr::NonNull;
 use std::slice;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
 /// Bytes per word.
@@ -83,6 +84,16 @@ impl<'a> SharedBytes<'a> {
         Some(unsafe { slice::from_raw_parts(first.as_ptr(), range.len()) })
     }
 
+    /// Copies as many bytes from the beginning of another view as both have.
+    pub(crate) fn fill_from(&self, other: &SharedBytes<'_>) {
+        let len = self.len.min(other.len);
+        let whole = len - len % WORD;
+        let words = self.words(0..whole).into_iter().flatten().zip(other.words(0..whole).into_iter().flatten());
+        words.for_each(|(to, from)| to.store(from.load(Relaxed), Relaxed));
+        let rest = self.bytes(whole..len).into_iter().flatten().zip(other.bytes(whole..len).into_iter().flatten());
+        rest.for_each(|(to, from)| to.store(from.load(Relaxed), Relaxed));
+    }
+
     fn at(&self, range: &Range<usize>) -> Option<NonNull<u8>> {
         if range.start > range.end || range.end > self.len {
             return None;
@@ -94,7 +105,6 @@ impl<'a> SharedBytes<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering::Relaxed;
 
     use super::*;
 

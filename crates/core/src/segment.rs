@@ -138,6 +138,19 @@ impl Segment {
         }
     }
 
+    /// Creates a segment with the contents of this one, as [`create_with`](Self::create_with) does. It replaces a
+    /// [`Draft`](crate::Draft) where the system has none.
+    ///
+    /// # Errors
+    /// As for `create_with`; [`Kind::Closed`] when this one is closed.
+    pub fn copy(&self, options: &CreateOptions) -> Result<Self> {
+        let from = self.mapping.bytes().map_err(|e| e.on_segment(self.name.as_str()))?;
+        Self::create_with(from.len(), options, |to| {
+            to.fill_from(&from);
+            Ok(())
+        })
+    }
+
     /// Returns this process's instance of a [`Draft`](crate::Draft).
     pub(crate) fn of_draft(name: &Name, mapping: &Arc<Mapping>, identity: Identity, options: &CreateOptions) -> Self {
         let keeper = options.keeper.clone().filter(|_| options.lifetime == Lifetime::Owned);
@@ -378,12 +391,10 @@ impl Segment {
     }
 
     /// Returns whether an instance that is closed, and owns nothing, is needed to unlink the segment. If not, name and
-    /// identity suffice, and the identity is exact when it is converted to doubles.
+    /// identity suffice.
     #[must_use]
     pub fn is_needed_after_close(&self) -> bool {
-        const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
-        let is_exact = self.identity.device < EXACT && self.identity.inode < EXACT;
-        self.keeper.is_some() || !is_exact
+        self.keeper.is_some()
     }
 
     /// Closes, and unlinks if this instance is the owner. A name that no longer exists is not an error.

@@ -135,6 +135,26 @@ fn what_the_initializer_wrote_is_there_at_attach() {
 }
 
 #[test]
+fn a_copy_has_the_contents_and_leaves_the_original_alone() {
+    for size in [1, 7, 8, 4099] {
+        let original = Segment::create(size, &owned(None)).unwrap();
+        let from = original.mapping().bytes().unwrap();
+        let bytes = from.bytes(0..size).unwrap();
+        let values = || (1..=u8::MAX).cycle();
+        bytes.iter().zip(values()).for_each(|(byte, value)| byte.store(value, Relaxed));
+        let name = random();
+        let copy = Temporary(original.copy(&detached(Some(&name))).unwrap());
+        let copied = copy.mapping().bytes().unwrap();
+        let copied: Vec<u8> = copied.bytes(0..size).unwrap().iter().map(|byte| byte.load(Relaxed)).collect();
+        assert!(copied.into_iter().eq(values().take(size)));
+        assert_eq!(refused(original.copy(&detached(Some(&name)))).kind(), Kind::Exists);
+        original.dispose().unwrap();
+        assert_eq!(refused(original.copy(&detached(None))).kind(), Kind::Closed);
+        assert!(exists(&name));
+    }
+}
+
+#[test]
 fn an_initializer_that_fails_leaves_no_name() {
     let name = random();
     let error = refused(Segment::create_with(100, &detached(Some(&name)), |_| {

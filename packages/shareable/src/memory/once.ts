@@ -9,13 +9,13 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { announceAttachment, announceCreation, announceSweep } from '../diagnostics/channels.js';
-import { SegmentExistsError, SegmentNotFoundError, SharedMemoryError } from '../errors.js';
+import { LayoutError, SegmentExistsError, SharedMemoryError } from '../errors.js';
 import { dispose } from '../dispose.js';
 import type { NativeSegment } from '../native/binding.js';
 import {
-  attachSegment,
   attachUnlessStale,
   closeSegment,
+  copySegment,
   createSegment,
   disposeSegment,
   draftSegment,
@@ -45,9 +45,6 @@ export interface Request<Shm extends Instance> {
 /** Milliseconds between two looks at a segment that another process makes: the first pause, and the longest one. */
 const PAUSES = [1, 20] as const;
 
-/** Whether a segment can be filled before it has its name. Elsewhere a look at the gate tells whether it is complete. */
-const canHide = process.platform === 'linux' || process.platform === 'win32';
-
 /** The name of the gate: short enough for macOS. */
 function gateOf(name: string): string {
   return `once_${createHash('sha256').update(name).digest('hex').slice(0, 24)}`;
@@ -60,19 +57,28 @@ function attachIfThere(name: string): NativeSegment | undefined {
   return segment;
 }
 
-/** Attaches to the segment, if it is there and complete. */
+/**
+ * Attaches to the segment, if it is there and complete. Where a segment cannot be hidden, its maker has the gate from before
+ * the segment exists until it is complete, so the gate is looked at last.
+ */
 export function attachIfComplete(name: string): NativeSegment | undefined {
-  return !canHide && isThere(gateOf(name)) ? undefined : attachIfThere(name);
-}
-
-function isThere(name: string): boolean {
+  let segment: NativeSegment | undefined;
   try {
-    closeSegment(attachSegment(name, false, false).handle, undefined);
-    return true;
+    segment = attachIfThere(name);
   } catch (error) {
-    if (error instanceof SegmentNotFoundError) return false;
+    // It has taken its maker longer to fill it than an attach waits.
+    if (error instanceof LayoutError && isBeingMade(name)) return undefined;
     throw error;
   }
+  if (segment === undefined || !isBeingMade(name)) return segment;
+  closeSegment(segment.handle, undefined);
+  return undefined;
+}
+
+function isBeingMade(name: string): boolean {
+  const { segment } = attachUnlessStale(gateOf(name));
+  if (segment !== undefined) closeSegment(segment.handle, undefined);
+  return segment !== undefined;
 }
 
 /** Becomes the maker: gives the gate, or undefined when another process is the maker. */
@@ -99,13 +105,14 @@ interface Draft<Shm> {
   discard: () => void;
 }
 
-function draft<Shm extends Instance>({ name, options, wrap }: Request<Shm>, size: number): Draft<Shm> {
+function draft<Shm extends Instance>(request: Request<Shm>, size: number): Draft<Shm> {
+  const { name, options, wrap } = request;
   let hidden: ReturnType<typeof draftSegment>;
   try {
     hidden = draftSegment(size, { ...options, name });
   } catch (error) {
     if (!(error instanceof SharedMemoryError) || error.code !== 'ERR_SHM_UNSUPPORTED') throw error;
-    return draftElsewhere(options, wrap, size);
+    return draftElsewhere(request, size);
   }
   const shm = wrap(announceCreation('SharedMemory', hidden.segment));
   const discard = () => {
@@ -119,18 +126,14 @@ function draft<Shm extends Instance>({ name, options, wrap }: Request<Shm>, size
   return { shm, publish, discard };
 }
 
-/** Where a segment cannot be hidden: it is filled under another name, and copied. */
-function draftElsewhere<Shm extends Instance>(
-  options: CheckedCreateOptions,
-  wrap: (native: NativeSegment) => Shm,
-  size: number,
-): Draft<Shm> {
+/** Where a segment cannot be hidden: another one is filled, and copied. */
+function draftElsewhere<Shm extends Instance>({ name, options, wrap }: Request<Shm>, size: number): Draft<Shm> {
   const { name: _, manager: __, ...others } = options;
-  const scratch = wrap(announceCreation('SharedMemory', createSegment(size, { ...others, track: true })));
+  const native = announceCreation('SharedMemory', createSegment(size, { ...others, track: true }));
+  const scratch = wrap(native);
   const discard = () => scratch[dispose]();
   const publish = () => {
-    const shm = wrap(announceCreation('SharedMemory', createSegment(size, options)));
-    shm.buf.set(scratch.buf);
+    const shm = wrap(announceCreation('SharedMemory', copySegment(native.handle, { ...options, name })));
     discard();
     return shm;
   };

@@ -160,6 +160,12 @@ export declare function closeSegment(segment: number, buffer?: ArrayBuffer | und
 /** Connects to the server at an address. */
 export declare function connectManager(address: string, key: Uint8Array): Promise<NativeOutcome>
 
+/**
+ * Creates a segment with the contents of an open one, and writes the facts about it. It is complete before another process
+ * can attach to it, except where the system has no means for that.
+ */
+export declare function copySegment(segment: number, options: NativeCreateOptions): void
+
 /** Creates an array of zeros in its own segment, and writes the facts about that. */
 export declare function createArray(dtype: string, shape: Array<number>, isFortran: boolean, options: NativeCreateOptions): NativeArrayInSegment
 

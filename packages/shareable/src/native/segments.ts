@@ -125,6 +125,14 @@ export function draftSegment(
   return { draft, segment: segmentOf(options.name, latest) };
 }
 
+const nativeCopy = translated(addon.copySegment);
+
+/** Creates a segment under a chosen name, with the contents of another one of this thread. */
+export function copySegment(handle: number, options: CheckedCreateOptions & { name: string }): NativeSegment {
+  nativeCopy(handle, options);
+  return segmentOf(options.name, latest);
+}
+
 export function attachSegment(name: string, readOnly: boolean, allowForeign: boolean): NativeSegment {
   try {
     addon.attachSegment(name, readOnly, allowForeign);

@@ -13,8 +13,8 @@ use crate::ledger::{Entry, Owner};
 use crate::ownership::{Holder, Swept};
 use crate::sys::birth::start_time;
 use crate::sys::ledger::books;
-use crate::sys::memory::macos::{Object, State};
-use crate::sys::memory::{unlink_announced, unlink_registered};
+use crate::sys::memory::macos::{Object, State, has_ended};
+use crate::sys::memory::{unlink, unlink_announced, unlink_registered};
 use crate::{Access, Name};
 
 /// How long to wait for the tracker of an owner that has just died, so that it can report what it removes.
@@ -100,7 +100,15 @@ fn examine(name: &Name) -> Option<Standing> {
             return Some(Standing::Swept(Swept { owner: owner.map(|owner| owner.pid) }));
         }
     }
-    standing
+    match state {
+        // No process can attach to it, or complete it, and no tracker is about to remove it.
+        Ok(State::Making(found))
+            if standing.is_some() && has_ended(found.creator) && unlink(name, found.identity).is_ok() =>
+        {
+            Some(Standing::Swept(Swept { owner: Some(found.creator.pid) }))
+        }
+        _ => standing,
+    }
 }
 
 /// Returns whether the segment of an entry exists.

@@ -203,7 +203,7 @@ fn attach_to(
 }
 
 /// Returns whether the process that made a segment has ended; `false` if that is unknown.
-fn has_ended(creator: Creator) -> bool {
+pub(in crate::sys) fn has_ended(creator: Creator) -> bool {
     match life_of(creator.pid) {
         Life::Over => true,
         Life::Since(start) => start != creator.start,

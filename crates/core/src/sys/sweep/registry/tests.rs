@@ -364,16 +364,16 @@ fn a_name_of_another_library_is_not_reclaimed() {
     assert!(rustix::shm::open(format!("/{name}"), rustix::shm::OFlags::RDONLY, 0.into()).is_ok());
 }
 
-/// A process that owns a segment, until it is killed.
+/// A process that owns a segment or is filling one, until it is killed.
 struct OwnerProcess {
     child: Child,
     name: Name,
 }
 
 impl OwnerProcess {
-    fn start(world: &mut World) -> Self {
+    fn start(world: &mut World, test: &str) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "--nocapture", "sys::sweep::registry::tests::child_that_owns"])
+            .args(["--ignored", "--exact", "--nocapture", &format!("sys::sweep::registry::tests::{test}")])
             .env(REGISTRY, &world.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -406,7 +406,7 @@ fn child_that_owns() {
 #[test]
 fn the_segment_of_another_process_is_listed_and_kept_until_that_process_is_killed() {
     let mut world = World::new();
-    let owner = OwnerProcess::start(&mut world);
+    let owner = OwnerProcess::start(&mut world, "child_that_owns");
     let name = owner.name.as_str().to_owned();
     assert_eq!(sweep_all(), (Vec::new(), vec![name.clone()]));
     assert_eq!(reclaim(&owner.name), Standing::Taken);
@@ -426,6 +426,30 @@ fn the_segment_of_another_process_is_listed_and_kept_until_that_process_is_kille
     assert_eq!(sweep_all(), (vec![name], Vec::new()));
     assert_eq!(reclaim(&dead), Standing::Free);
     assert!(list().is_empty() && world.files() == 0);
+}
+
+#[test]
+#[ignore = "what another test starts"]
+fn child_that_fills() {
+    let name = Name::random_for(Lifetime::Detached).unwrap();
+    let mut fill = |_: &Mapping, _: Identity| {
+        println!("name={name}");
+        let _ = std::io::stdin().read(&mut [0]);
+        Ok(())
+    };
+    let mode = (0o600, Umask::default());
+    let _ = create(&name, NonZeroUsize::MIN, mode, Lifetime::Detached, &Memory::default(), &mut fill);
+}
+
+#[test]
+fn a_segment_without_an_owner_whose_creator_died_while_it_filled_it_does_not_block_its_name() {
+    let mut world = World::new();
+    let creator = OwnerProcess::start(&mut world, "child_that_fills");
+    assert_eq!(reclaim(&creator.name), Standing::Taken);
+    let pid = creator.child.id();
+    let name = creator.kill();
+    assert_eq!(reclaim(&name), Standing::Swept(Swept { owner: Some(pid) }));
+    assert_eq!(reclaim(&name), Standing::Free);
 }
 
 #[test]
