@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 
 import { platform } from '../support/platform.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
-import { childrenOf } from '../support/processes.ts';
+import { childrenOf, serversOf } from '../support/processes.ts';
 import { freshFolder } from './support/places.ts';
 
 describe('a socket’s path', () => {
@@ -36,11 +36,11 @@ describe('a socket’s path', () => {
     }
   });
 
-  test.skipIf(!platform.hasProc)('left by a killed server is taken over', async () => {
+  test.skipIf(!platform.hasSocketFiles)('left by a killed server is taken over', async () => {
     using folder = freshFolder();
     await using starter = forkFixture('manager/peer.ts');
     await starter.ask('start', { address: folder.socket });
-    const [server = 0] = childrenOf(starter.process.pid ?? 0);
+    const [server = 0] = serversOf(starter.process.pid ?? 0);
     process.kill(server, 'SIGKILL');
     await starter.kill();
     expect(existsSync(folder.socket)).toBe(true);
@@ -70,14 +70,14 @@ describe('a socket’s path', () => {
     expect(readFileSync(folder.socket, 'utf8')).toBe('precious');
   });
 
-  test.skipIf(!platform.hasProc)(
+  test.skipIf(!platform.hasSocketFiles)(
     'with a stale socket goes to exactly one of two servers that start at once',
     async () => {
       using folder = freshFolder();
       for (let round = 0; round < 5; round++) {
         const starter = forkFixture('manager/peer.ts');
         await starter.ask('start', { address: folder.socket });
-        process.kill(childrenOf(starter.process.pid ?? 0)[0] ?? 0, 'SIGKILL');
+        process.kill(serversOf(starter.process.pid ?? 0)[0] ?? 0, 'SIGKILL');
         await starter.kill();
         const options = { address: folder.socket, authkey: 'same' };
         const starts = await Promise.allSettled([1, 2, 3].map(() => SharedMemoryManager.start(options)));

@@ -1,5 +1,5 @@
 /** A manager with a server, and processes that connect to it, while nothing goes wrong. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 
 import { platform } from '../support/platform.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
-import { childrenOf } from '../support/processes.ts';
+import { childrenOf, isKnown, serversOf } from '../support/processes.ts';
 import { exists } from '../support/segments.ts';
 import { folderExists } from './support/places.ts';
 
@@ -51,18 +51,16 @@ describe('a manager with a server', () => {
     block.close();
   });
 
-  test.skipIf(!platform.hasProc)('has ended and reaped its tracker when shutdown() is over', async () => {
-    const before = childrenOf(process.pid);
+  test.skipIf(!platform.listsProcesses)('has ended and reaped its tracker when shutdown() is over', async () => {
+    const before = serversOf(process.pid);
     const manager = await SharedMemoryManager.start();
     manager.sharedMemory(10);
-    const servers = childrenOf(process.pid).filter((pid) => {
-      return !before.includes(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith('\0manager\0');
-    });
+    const servers = serversOf(process.pid).filter((pid) => !before.includes(pid));
     const trackers = servers.flatMap(childrenOf);
     expect([servers.length, trackers.length]).toEqual([1, 1]);
     await manager.shutdown();
     // Not even as zombies, which nobody would reap where Node is process 1 of a container.
-    expect([...servers, ...trackers].filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
+    expect([...servers, ...trackers].filter(isKnown)).toEqual([]);
   });
 
   test.skipIf(!platform.hasSocketFiles)('admits only this user: mode 0600 in a folder of mode 0700', async () => {

@@ -6,19 +6,17 @@ import { SharedMemoryManager } from 'shareable';
 import { beforeAll, describe, expect, test } from 'vitest';
 
 import { platform } from '../support/platform.ts';
-import { childrenOf } from '../support/processes.ts';
+import { serversOf } from '../support/processes.ts';
 import { Wire, frame, join, prove, register } from './support/wire.ts';
 
 const KEY = new TextEncoder().encode('secret');
 
 /** Returns -1 on Windows, which does not list children. */
 function serverPid(): number {
-  if (process.platform === 'win32') return -1;
-  const servers = childrenOf(process.pid).filter((pid) =>
-    readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith('\0manager\0'),
-  );
-  expect(servers).toHaveLength(1);
-  return servers[0] ?? 0;
+  if (!platform.listsProcesses) return -1;
+  const [server = 0, ...others] = serversOf(process.pid);
+  expect(others).toEqual([]);
+  return server;
 }
 
 function residentKibibytes(pid: number): number {

@@ -2,6 +2,7 @@
 import { Lock, ShareableList, SharedMemory, SharedMemoryManager } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { exists, freshName, namesInUse } from '../support/segments.ts';
 
 type Make = (size: unknown, name: string) => SharedMemory;
@@ -61,7 +62,7 @@ describe('a name', () => {
     });
   });
 
-  test.runIf(process.platform === 'linux')('is refused when it is one of a POSIX semaphore', () => {
+  test.skipIf(!platform.hasShmFolder)('is refused when it is one of a POSIX semaphore', () => {
     for (const act of [
       () => SharedMemory.create(8, { name: 'sem.mine' }),
       () => SharedMemory.createOrAttach('sem.mine', 8),

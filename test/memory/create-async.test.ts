@@ -4,6 +4,7 @@ import { statSync } from 'node:fs';
 import { OutOfSharedMemoryError, SegmentExistsError, ShareableList, SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { exists, freshName, pathOf } from '../support/segments.ts';
 
 const SIZE = 16 * 1024 * 1024;
@@ -70,7 +71,7 @@ describe('createAsync', () => {
   });
 });
 
-describe.runIf(process.platform === 'linux')('a sparse segment (on Linux)', () => {
+describe.skipIf(!platform.hasShmFolder)('a sparse segment', () => {
   const blocks = (name: string) => statSync(pathOf(name)).blocks * 512;
 
   test('takes memory for the pages that were touched', () => {

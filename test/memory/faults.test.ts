@@ -1,13 +1,13 @@
 /** Memory that cannot be had when it is touched, and mappings that cannot be had at all: typed errors, and no crash. */
 import { expect, describe, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 import { canHavePrivateMemory, privately } from '../support/private-memory.ts';
 
-const isLinux = process.platform === 'linux';
 const truncated = ['SharedMemoryError', 'ERR_SHM_TRUNCATED'];
 
-describe.runIf(isLinux)('a program that listens to SIGBUS (on Linux)', () => {
+describe.skipIf(!platform.canTruncate)('a program that listens to SIGBUS', () => {
   test.each(['on', 'on and off', 'once', 'on twice, off once', 'on, and all off'])(
     'survives a truncated segment (%s)',
     async (replacement) => {
@@ -22,7 +22,7 @@ describe.runIf(isLinux)('a program that listens to SIGBUS (on Linux)', () => {
   });
 });
 
-describe.runIf(isLinux)('a truncated segment (on Linux)', () => {
+describe.skipIf(!platform.canTruncate)('a truncated segment', () => {
   test('can be read where no memory is left that could be written', async () => {
     await using child = forkFixture('memory/faults.ts');
     expect(await child.ask('truncateWithoutMemory')).toEqual({ read: 0, use: truncated });
@@ -34,27 +34,34 @@ describe.runIf(isLinux)('a truncated segment (on Linux)', () => {
   });
 });
 
-describe.runIf(canHavePrivateMemory)('a sparse segment on a mount that fills up (in a mount namespace)', () => {
-  test('loses only the page without memory, and reports ENOSPC', async () => {
-    await using child = forkFixture('memory/faults.ts', { through: [...privately('size=8m')] });
-    expect(await child.ask('fillMount')).toEqual({
-      full: { private: 9, shared: 8, use: ['OutOfSharedMemoryError', 'ENOSPC'], other: 'works' },
-      afterwards: { first: 8, lost: 3, use: 'works' },
-      list: ['OutOfSharedMemoryError', 'ENOSPC'],
+describe.runIf(platform.canTruncate && canHavePrivateMemory)(
+  'a sparse segment on a mount that fills up (in a mount namespace)',
+  () => {
+    test('loses only the page without memory, and reports ENOSPC', async () => {
+      await using child = forkFixture('memory/faults.ts', { through: [...privately('size=8m')] });
+      expect(await child.ask('fillMount')).toEqual({
+        full: { private: 9, shared: 8, use: ['OutOfSharedMemoryError', 'ENOSPC'], other: 'works' },
+        afterwards: { first: 8, lost: 3, use: 'works' },
+        list: ['OutOfSharedMemoryError', 'ENOSPC'],
+      });
     });
-  });
-});
+  },
+);
 
-describe.runIf(canHavePrivateMemory)('mappings (in a mount namespace)', { timeout: 180_000 }, () => {
-  test('run out with a typed error while the engine has some, and everything works afterwards', async () => {
-    await using child = forkFixture('memory/faults.ts', { through: [...privately('size=512m')], deadline: 60_000 });
-    const found = await child.ask<{ count: number }>('exhaustMappings');
-    expect(found).toEqual({
-      count: expect.any(Number),
-      outcome: ['OutOfSharedMemoryError', 'ENOMEM'],
-      works: 1000,
-      afterwards: 'works',
+describe.runIf(platform.controlsShmFolder && canHavePrivateMemory)(
+  'mappings (in a mount namespace)',
+  { timeout: 180_000 },
+  () => {
+    test('run out with a typed error while the engine has some, and everything works afterwards', async () => {
+      await using child = forkFixture('memory/faults.ts', { through: [...privately('size=512m')], deadline: 60_000 });
+      const found = await child.ask<{ count: number }>('exhaustMappings');
+      expect(found).toEqual({
+        count: expect.any(Number),
+        outcome: ['OutOfSharedMemoryError', 'ENOMEM'],
+        works: 1000,
+        afterwards: 'works',
+      });
+      expect(found.count).toBeGreaterThan(50_000);
     });
-    expect(found.count).toBeGreaterThan(50_000);
-  });
-});
+  },
+);

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { asUser, canBeAnotherUser } from '../support/another-user.ts';
 import type { Child } from '../support/child.ts';
 import type { Run } from '../support/cli.ts';
+import { platform } from '../support/platform.ts';
 import { canHavePrivateMemory, forkPrivately } from '../support/private-memory.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -28,7 +29,7 @@ async function expectFault(child: Child, expected: { message: string; advice: st
   await expect(child.ask('create', 4096)).rejects.toMatchObject({ name, code, message: sentence });
 }
 
-describe.runIf(canHavePrivateMemory && isRoot)('a /dev/shm that', () => {
+describe.runIf(platform.controlsShmFolder && canHavePrivateMemory && isRoot)('a /dev/shm that', () => {
   test('is absent is named by create, attach, ls and doctor', async () => {
     await using child = forkPrivately('absent');
     const message = '/dev/shm does not exist';
@@ -70,20 +71,23 @@ describe.runIf(canHavePrivateMemory && isRoot)('a /dev/shm that', () => {
   });
 });
 
-describe.runIf(canHavePrivateMemory && canBeAnotherUser)('a segment made under a umask of 777', () => {
-  test('is refused with its mode and the way to mend it', async () => {
-    await using child = forkPrivately('mode=1777', asUser(54_321));
-    await child.ask('createUnder', 0o777, 'masked');
-    await expect(child.ask('attach', 'masked')).rejects.toMatchObject({
-      name: 'SegmentAccessError',
-      code: 'EACCES',
-      message: expect.stringContaining('its mode is 0000'),
+describe.runIf(platform.controlsShmFolder && canHavePrivateMemory && canBeAnotherUser)(
+  'a segment made under a umask of 777',
+  () => {
+    test('is refused with its mode and the way to mend it', async () => {
+      await using child = forkPrivately('mode=1777', asUser(54_321));
+      await child.ask('createUnder', 0o777, 'masked');
+      await expect(child.ask('attach', 'masked')).rejects.toMatchObject({
+        name: 'SegmentAccessError',
+        code: 'EACCES',
+        message: expect.stringContaining('its mode is 0000'),
+      });
+      await expect(child.ask('attach', 'masked')).rejects.toThrow('chmod 600 /dev/shm/masked');
+      await child.ask('closeAll');
+      expect(await child.ask<Run>('run', ['rm', '--force', 'masked'])).toMatchObject({ code: 0 });
     });
-    await expect(child.ask('attach', 'masked')).rejects.toThrow('chmod 600 /dev/shm/masked');
-    await child.ask('closeAll');
-    expect(await child.ask<Run>('run', ['rm', '--force', 'masked'])).toMatchObject({ code: 0 });
-  });
-});
+  },
+);
 
 /** A memory cgroup of the first version with a limit, where this user may make one. */
 function limitedCgroup(bytes: number): string[] | undefined {
@@ -108,7 +112,7 @@ wait $child`;
 
 describe('a memory cgroup', () => {
   const LIMIT = 300 * 2 ** 20;
-  const limited = process.platform === 'linux' ? limitedCgroup(LIMIT) : undefined;
+  const limited = platform.controlsShmFolder ? limitedCgroup(LIMIT) : undefined;
 
   test.runIf(limited !== undefined && canHavePrivateMemory)(
     'refuses a segment that would have the process killed, with figures, and doctor shows the limit',

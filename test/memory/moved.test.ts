@@ -7,6 +7,7 @@ import { SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 import { installedNodes } from '../support/nodes.ts';
+import { platform } from '../support/platform.ts';
 
 const program = fileURLToPath(new URL('fixtures/moved.mjs', import.meta.url));
 const WORKERS = 3;
@@ -57,14 +58,17 @@ describe('a buffer that a byte stream moved away without close', () => {
 });
 
 describe.runIf('transfer' in ArrayBuffer.prototype)('memory that was moved several times', () => {
-  test('reads zeros in every alias after close, and keeps sharing until then', () => {
-    using shm = SharedMemory.create(64);
-    using other = SharedMemory.attach(shm.name);
-    const aliases = Array.from({ length: 3 }, () => new Uint8Array(shm.buffer.transfer()));
-    shm.buf[0] = 9;
-    expect(aliases.map(([first]) => first)).toEqual([9, 9, 9]);
-    shm.close();
-    expect(aliases.map(([first]) => first)).toEqual([0, 0, 0]);
-    expect(other.buf[0]).toBe(9);
-  });
+  test.skipIf(!platform.hasZerosAfterClose)(
+    'reads zeros in every alias after close, and keeps sharing until then',
+    () => {
+      using shm = SharedMemory.create(64);
+      using other = SharedMemory.attach(shm.name);
+      const aliases = Array.from({ length: 3 }, () => new Uint8Array(shm.buffer.transfer()));
+      shm.buf[0] = 9;
+      expect(aliases.map(([first]) => first)).toEqual([9, 9, 9]);
+      shm.close();
+      expect(aliases.map(([first]) => first)).toEqual([0, 0, 0]);
+      expect(other.buf[0]).toBe(9);
+    },
+  );
 });

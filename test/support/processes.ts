@@ -1,5 +1,5 @@
-/** A look at other processes, by /proc: proc(5). */
-import { execFileSync } from 'node:child_process';
+/** A look at other processes, by /proc: proc(5). Elsewhere by ps(1), as far as it tells. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
@@ -23,22 +23,51 @@ function localAddon(): string {
 /** Its addon. */
 export const addonPath = process.env['SHAREABLE_ADDON'] ?? localAddon();
 
-/** The fields of a process's stat from the third on, `state` and `ppid` first; `undefined` when it is gone. */
-function stat(pid: number): string[] | undefined {
-  if (!platform.hasProc) throw new Error(`${process.platform} has no /proc to look at processes by`);
+/** A process. */
+interface Entry {
+  pid: number;
+  parent: number;
+  /** As ps(1) shows it: `Z` is a zombie. */
+  state: string;
+}
+
+/** What /proc says about a process; `undefined` when it is gone. */
+function entryOf(pid: number): (Entry & { session: number }) | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The second field, the name in parentheses, may hold anything.
-    return text.slice(text.lastIndexOf(')') + 2).split(' ');
+    const [state = '', parent, , session] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return { pid, parent: Number(parent), state, session: Number(session) };
   } catch {
     return undefined;
   }
 }
 
+/** The columns of ps(1), which every POSIX system has, for the processes that `which` selects. */
+function rowsOfPs(columns: string, ...which: string[]): string[] {
+  const { stdout, pid } = spawnSync('ps', [...which, '-o', `pid=,${columns}`], { encoding: 'utf8' });
+  const rows = stdout.split('\n').map((row) => row.trim());
+  // Without ps itself, which is a child of this process.
+  return rows.filter((row) => row !== '' && Number.parseInt(row, 10) !== pid);
+}
+
+function allByPs(): Entry[] {
+  return rowsOfPs('ppid=,state=', '-A').map((row) => {
+    const [pid, parent, state = ''] = row.split(/\s+/);
+    return { pid: Number(pid), parent: Number(parent), state };
+  });
+}
+
+function allByProc(): Entry[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.flatMap((pid) => entryOf(Number(pid)) ?? []);
+}
+
 /** Whether a process runs; one that has ended with all its threads and was not yet waited for does not. */
 export function isAlive(pid: number): boolean {
-  if (process.platform === 'win32') return isKnown(pid);
-  const state = stat(pid)?.[0];
+  if (!platform.listsProcesses) return isKnown(pid);
+  if (!platform.hasProc) return rowsOfPs('state=', '-p', String(pid)).some((row) => !/^\d+\s+Z/.test(row));
+  const state = entryOf(pid)?.state;
   if (state !== 'Z' && state !== 'X') return state !== undefined;
   try {
     // Its first thread can end before the others, and its files stay open until they have.
@@ -49,7 +78,7 @@ export function isAlive(pid: number): boolean {
 }
 
 /** Whether the system knows a process of that number. */
-function isKnown(pid: number): boolean {
+export function isKnown(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch {
@@ -63,27 +92,29 @@ export function ignores(pid: number, signal: NodeJS.Signals): boolean {
   return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
 }
 
-/** The living children of a process, whichever of its threads has started them. */
+/** The living children of a process, whichever of its threads has started them. Needs `platform.listsProcesses`. */
 export function childrenOf(pid: number): number[] {
-  if (!platform.hasProc) return childrenByPs(pid);
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((candidate) => stat(candidate)?.[1] === String(pid) && isAlive(candidate));
+  if (!platform.listsProcesses)
+    throw new Error(`${process.platform} does not say which processes another one has started`);
+  const children = (platform.hasProc ? allByProc() : allByPs()).filter(({ parent }) => parent === pid);
+  if (!platform.hasProc) return children.filter(({ state }) => !state.startsWith('Z')).map((child) => child.pid);
+  return children.map((child) => child.pid).filter(isAlive);
 }
 
-/** The same by ps(1), which every POSIX system has. */
-function childrenByPs(pid: number): number[] {
-  const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,state='], { encoding: 'utf8' }).trim().split('\n');
-  return rows
-    .map((row) => row.trim().split(/\s+/))
-    .filter(([, parent, state]) => parent === String(pid) && !state?.startsWith('Z'))
-    .map(([child]) => Number(child));
+/** The arguments of a process, with spaces between them. Needs `platform.listsProcesses`. */
+export function commandOf(pid: number): string {
+  if (!platform.hasProc) return (rowsOfPs('args=', '-p', String(pid))[0] ?? '').replace(/^\d+\s+/, '');
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trimEnd();
+}
+
+/** The children of a process that serve a manager. */
+export function serversOf(pid: number): number[] {
+  return childrenOf(pid).filter((child) => commandOf(child).endsWith(' manager'));
 }
 
 /** The session that a process belongs to. */
 export function sessionOf(pid: number): number {
-  return Number(stat(pid)?.[3]);
+  return entryOf(pid)?.session ?? Number.NaN;
 }
 
 /** What the descriptors of a process lead to, by number. */

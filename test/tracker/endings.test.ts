@@ -128,7 +128,7 @@ describe('a worker that is terminated', () => {
   });
 });
 
-describe.skipIf(!platform.hasProc)('a program that disposes of everything', () => {
+describe.skipIf(!platform.listsProcesses)('a program that disposes of everything', () => {
   test('ends without output, and so does its helper', async () => {
     let helper: number;
     let names: string[];

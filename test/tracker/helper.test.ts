@@ -14,7 +14,7 @@ import { warningsIn } from '../support/warning.ts';
 
 const FIXTURE = 'tracker/owner.ts';
 
-describe.skipIf(!platform.hasProc)('the helper', () => {
+describe.skipIf(!platform.listsProcesses)('the helper', () => {
   test('is one per process, for any number of workers that own segments', async () => {
     await using owner = forkFixture(FIXTURE);
     const names = await owner.ask<string[]>('ownInWorkers', 4, 5);
@@ -26,7 +26,7 @@ describe.skipIf(!platform.hasProc)('the helper', () => {
     expect(warningsIn(owner.stderr)).toMatchObject([{ count: 25 }]);
   });
 
-  test('does not mistake a closed socket for the end of its process', async () => {
+  test.skipIf(!platform.hasProc)('does not mistake a closed socket for the end of its process', async () => {
     await using owner = forkFixture(FIXTURE);
     expect(await owner.ask('closeTrackersSocket')).toBe(1);
     const helper = helperOf(owner.process.pid);
@@ -39,20 +39,23 @@ describe.skipIf(!platform.hasProc)('the helper', () => {
     expect(warningsIn(owner.stderr)).toMatchObject([{ count: 1, leaks: [{ name }] }]);
   });
 
-  test('still learns of every segment after its process has closed the socket by mistake', async () => {
-    await using owner = forkFixture(FIXTURE);
-    await owner.ask('closeTrackersSocket');
-    const first = helperOf(owner.process.pid);
-    const [second = ''] = await owner.ask<string[]>('own', 1);
-    expect(helperOf(owner.process.pid)).toBe(first);
-    const names = await owner.ask<string[]>('held');
-    expect([names.length, names.includes(second), names.every(exists)]).toEqual([2, true, true]);
-    await owner.kill();
-    expect(names.some(exists)).toBe(false);
-    expect(warningsIn(owner.stderr)).toMatchObject([{ count: 2 }]);
-  });
+  test.skipIf(!platform.hasProc)(
+    'still learns of every segment after its process has closed the socket by mistake',
+    async () => {
+      await using owner = forkFixture(FIXTURE);
+      await owner.ask('closeTrackersSocket');
+      const first = helperOf(owner.process.pid);
+      const [second = ''] = await owner.ask<string[]>('own', 1);
+      expect(helperOf(owner.process.pid)).toBe(first);
+      const names = await owner.ask<string[]>('held');
+      expect([names.length, names.includes(second), names.every(exists)]).toEqual([2, true, true]);
+      await owner.kill();
+      expect(names.some(exists)).toBe(false);
+      expect(warningsIn(owner.stderr)).toMatchObject([{ count: 2 }]);
+    },
+  );
 
-  test('leads a session of its own', async () => {
+  test.skipIf(!platform.hasProc)('leads a session of its own', async () => {
     await using owner = forkFixture(FIXTURE);
     await owner.ask('own', 1);
     const helper = helperOf(owner.process.pid);
@@ -60,20 +63,23 @@ describe.skipIf(!platform.hasProc)('the helper', () => {
     await owner.kill();
   });
 
-  test.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGPIPE', 'SIGIO'] as const)('survives %s', async (signal) => {
-    await using owner = forkFixture(FIXTURE);
-    const [name = ''] = await owner.ask<string[]>('own', 1);
-    const helper = helperOf(owner.process.pid);
-    await until(() => ignores(helper, signal));
-    process.kill(helper, signal);
-    expect(await owner.ask('own', 1)).toSatisfy(([second]: string[]) => exists(second ?? ''));
-    expect(helperOf(owner.process.pid)).toBe(helper);
-    await owner.kill();
-    expect(exists(name)).toBe(false);
-    expect(warningsIn(owner.stderr)).toMatchObject([{ count: 2 }]);
-  });
+  test.skipIf(!platform.hasProc).each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGPIPE', 'SIGIO'] as const)(
+    'survives %s',
+    async (signal) => {
+      await using owner = forkFixture(FIXTURE);
+      const [name = ''] = await owner.ask<string[]>('own', 1);
+      const helper = helperOf(owner.process.pid);
+      await until(() => ignores(helper, signal));
+      process.kill(helper, signal);
+      expect(await owner.ask('own', 1)).toSatisfy(([second]: string[]) => exists(second ?? ''));
+      expect(helperOf(owner.process.pid)).toBe(helper);
+      await owner.kill();
+      expect(exists(name)).toBe(false);
+      expect(warningsIn(owner.stderr)).toMatchObject([{ count: 2 }]);
+    },
+  );
 
-  test('inherits no descriptor of its process except standard error', async () => {
+  test.skipIf(!platform.hasProc)('inherits no descriptor of its process except standard error', async () => {
     const withFiles = ['sh', '-c', 'exec 7</dev/null 8>/dev/null 9</etc/hostname && exec "$@"', 'sh'];
     await using owner = forkFixture(FIXTURE, { through: withFiles });
     await owner.ask('own', 1);
@@ -90,7 +96,7 @@ describe.skipIf(!platform.hasProc)('the helper', () => {
     await owner.kill();
   });
 
-  test('does not keep a folder in use', async () => {
+  test.skipIf(!platform.hasProc)('does not keep a folder in use', async () => {
     await using owner = forkFixture(FIXTURE);
     await owner.ask('own', 1);
     const helper = helperOf(owner.process.pid);
@@ -99,7 +105,7 @@ describe.skipIf(!platform.hasProc)('the helper', () => {
   });
 });
 
-describe.skipIf(!platform.hasProc)('a helper that is killed', () => {
+describe.skipIf(!platform.listsProcesses)('a helper that is killed', () => {
   test('is replaced at the next creation by one that knows all segments', async () => {
     await using owner = forkFixture(FIXTURE);
     const names = await owner.ask<string[]>('own', 3);
@@ -135,7 +141,7 @@ describe.skipIf(!platform.hasProc)('a helper that is killed', () => {
   });
 });
 
-describe.skipIf(!platform.hasProc)('a helper that is stopped', () => {
+describe.skipIf(!platform.listsProcesses)('a helper that is stopped', () => {
   test('never holds its process up, and learns of everything once it is continued', async () => {
     await using owner = forkFixture(FIXTURE);
     const names = await owner.ask<string[]>('own', 1);
@@ -176,7 +182,7 @@ describe.skipIf(!platform.hasProc)('a helper that is stopped', () => {
   });
 });
 
-describe.skipIf(!platform.hasProc)('a helper that cannot be started', () => {
+describe.skipIf(!platform.listsProcesses)('a helper that cannot be started', () => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'shareable-helper-'));

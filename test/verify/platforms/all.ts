@@ -2,7 +2,7 @@
  * Tests every platform that this machine can run, emulate or only check, and prints one table. The scripts run one after the
  * other, because each uses all processors.
  *
- *   node test/verify/platforms/all.ts [windows] [arm64] [musl] [macos] [check]
+ *   node test/verify/platforms/all.ts [windows] [arm64] [musl] [portable] [macos] [check]
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import { text } from 'node:stream/consumers';
 import type { Report } from './support/report.ts';
 import { printTable } from './support/table.ts';
 
-const scripts = ['check', 'macos', 'musl', 'arm64', 'windows'];
+const scripts = ['check', 'macos', 'portable', 'musl', 'arm64', 'windows'];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !scripts.includes(name));
 if (unknown.length > 0) {

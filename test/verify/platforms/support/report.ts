@@ -4,6 +4,8 @@
 export interface Skip {
   file?: string;
   name?: string;
+  /** Where the file declares it. */
+  line?: number;
   reason: string;
 }
 

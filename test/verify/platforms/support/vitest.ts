@@ -11,7 +11,7 @@ interface Result {
     name: string;
     status: string;
     message: string;
-    assertionResults: { fullName: string; status: string; failureMessages: string[] }[];
+    assertionResults: { fullName: string; status: string; failureMessages: string[]; location?: { line: number } }[];
   }[];
 }
 
@@ -44,6 +44,7 @@ export async function runVitest({ folder, node, sandbox, only = [], skip, patien
     `--testTimeout=${patience}`,
     `--hookTimeout=${patience}`,
     '--typecheck.enabled=false',
+    '--includeTaskLocation',
     ...skip.flatMap(({ file, name }) => (file === undefined || name !== undefined ? [] : [`--exclude=${file}`])),
     ...(names.length === 0 ? [] : [`--testNamePattern=^(?!(?:${names.join('|')})$)`]),
   ];
@@ -69,13 +70,14 @@ function count({ testResults }: Result, folder: string, skip: readonly Skip[]): 
     if (status === 'failed' && assertionResults.every((test) => test.status !== 'failed')) {
       counts.failures.push(`${file}: ${message.split('\n')[0]}`);
     }
-    for (const { fullName, status: outcome } of assertionResults) {
+    for (const { fullName, status: outcome, location } of assertionResults) {
       if (outcome === 'passed') counts.passed += 1;
       else if (outcome === 'failed') counts.failures.push(`${file}: ${fullName}`);
       else if (!skip.some((skipped) => skipped.name === fullName)) {
         counts.skipped.push({
           file,
           name: fullName,
+          ...(location === undefined ? {} : { line: location.line }),
           reason: 'the suite skips it by itself where what it needs is absent',
         });
       }
