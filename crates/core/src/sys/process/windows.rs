@@ -2,7 +2,7 @@
 //! leaves the job of this process where the job allows that. It reads from a pipe, whose end tells it that this process
 //! has ended.
 
-use std::ffi::{OsStr, c_void};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, PipeReader, Write};
 use std::mem;
@@ -13,19 +13,23 @@ use std::ptr;
 use std::time::Instant;
 
 use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, HANDLE, HANDLE_FLAG_INHERIT, SetHandleInformation, WAIT_OBJECT_0,
+    ERROR_ACCESS_DENIED, ERROR_NOT_SUPPORTED, HANDLE, HANDLE_FLAG_INHERIT, SetHandleInformation, WAIT_OBJECT_0,
 };
 use windows_sys::Win32::System::Threading::{
     CREATE_BREAKAWAY_FROM_JOB, CREATE_NEW_PROCESS_GROUP, CREATE_UNICODE_ENVIRONMENT, CreateProcessW, DETACHED_PROCESS,
-    DeleteProcThreadAttributeList, EXTENDED_STARTUPINFO_PRESENT, INFINITE, InitializeProcThreadAttributeList,
-    LPPROC_THREAD_ATTRIBUTE_LIST, PROC_THREAD_ATTRIBUTE_HANDLE_LIST, PROCESS_INFORMATION, STARTF_USESTDHANDLES,
-    STARTUPINFOEXW, TerminateProcess, UpdateProcThreadAttribute, WaitForSingleObject,
+    EXTENDED_STARTUPINFO_PRESENT, INFINITE, PROCESS_INFORMATION, STARTF_USESTDHANDLES, STARTUPINFOEXW,
+    TerminateProcess, WaitForSingleObject,
 };
 
+use self::attributes::Attributes;
+use self::leash::Leash;
 use super::Supervised;
 use crate::Identity;
 use crate::sys::Ledger;
 use crate::sys::memory::windows::guard;
+
+mod attributes;
+mod leash;
 
 /// A running helper process.
 #[derive(Debug)]
@@ -99,12 +103,23 @@ fn start(program: &Path, role: &str, input: &PipeReader) -> io::Result<OwnedHand
         Err(_) => inheritable(OwnedHandle::from(File::options().write(true).open("NUL")?))?,
     };
     let streams = [input.as_raw_handle(), output.as_raw_handle(), errors.as_raw_handle()];
-    let apart = CREATE_BREAKAWAY_FROM_JOB;
-    match create(program, role, &streams, apart) {
-        // The job of this process lets none of its processes leave.
-        Err(e) if e.raw_os_error() == Some(ERROR_ACCESS_DENIED.cast_signed()) => create(program, role, &streams, 0),
+    let leash = Leash::new()?;
+    // A job of this process can refuse that any process leaves it, or that one has a further job.
+    let apart = |leash| match create(program, role, &streams, CREATE_BREAKAWAY_FROM_JOB, leash) {
+        Err(e) if is_refusal(&e) => create(program, role, &streams, 0, leash),
         other => other,
-    }
+    };
+    let process = match apart(Some(&leash)) {
+        Err(e) if is_refusal(&e) => apart(None),
+        other => other,
+    }?;
+    leash.release()?;
+    Ok(process)
+}
+
+/// Returns whether the jobs of this process can be the reason.
+fn is_refusal(error: &io::Error) -> bool {
+    [ERROR_ACCESS_DENIED, ERROR_NOT_SUPPORTED].iter().any(|code| error.raw_os_error() == Some(code.cast_signed()))
 }
 
 /// Lets a child process inherit a handle that names it.
@@ -114,8 +129,15 @@ fn inheritable(handle: OwnedHandle) -> io::Result<OwnedHandle> {
     if done == 0 { Err(io::Error::last_os_error()) } else { Ok(handle) }
 }
 
-fn create(program: &Path, role: &str, streams: &[HANDLE; 3], flags: u32) -> io::Result<OwnedHandle> {
-    let attributes = Attributes::inheriting(streams)?;
+fn create(
+    program: &Path,
+    role: &str,
+    streams: &[HANDLE; 3],
+    flags: u32,
+    leash: Option<&Leash>,
+) -> io::Result<OwnedHandle> {
+    let job = leash.map(|leash| [leash.job()]);
+    let attributes = Attributes::new(streams, job.as_ref())?;
     let application: Vec<u16> = program.as_os_str().encode_wide().chain([0]).collect();
     let mut line = command_line(program.as_os_str(), role);
     // SAFETY: the structures are made of integers and pointers, for which zeros are values.
@@ -162,53 +184,6 @@ fn command_line(program: &OsStr, role: &str) -> Vec<u16> {
         .chain(role.encode_utf16())
         .chain([0])
         .collect()
-}
-
-/// A list of attributes of a new process.
-struct Attributes<'a> {
-    room: Vec<u64>,
-    /// The list points to them.
-    _streams: &'a [HANDLE; 3],
-}
-
-impl<'a> Attributes<'a> {
-    /// Of all inheritable handles of this process, a child inherits only these.
-    fn inheriting(streams: &'a [HANDLE; 3]) -> io::Result<Self> {
-        let mut size = 0;
-        // SAFETY: without a list, the call only writes the size that one needs. It reports that as an error.
-        unsafe { InitializeProcThreadAttributeList(ptr::null_mut(), 1, 0, &raw mut size) };
-        let mut room = vec![0_u64; size.div_ceil(mem::size_of::<u64>())];
-        let list = room.as_mut_ptr().cast::<c_void>();
-        // SAFETY: `room` has the size that the call above has asked for.
-        if unsafe { InitializeProcThreadAttributeList(list, 1, 0, &raw mut size) } == 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let made = Self { room, _streams: streams };
-        // SAFETY: the list was initialized for one attribute, and the handles live as long as it.
-        let done = unsafe {
-            UpdateProcThreadAttribute(
-                made.list(),
-                0,
-                PROC_THREAD_ATTRIBUTE_HANDLE_LIST as usize,
-                streams.as_ptr().cast::<c_void>(),
-                mem::size_of_val(streams),
-                ptr::null_mut(),
-                ptr::null(),
-            )
-        };
-        if done == 0 { Err(io::Error::last_os_error()) } else { Ok(made) }
-    }
-
-    fn list(&self) -> LPPROC_THREAD_ATTRIBUTE_LIST {
-        self.room.as_ptr().cast_mut().cast::<c_void>()
-    }
-}
-
-impl Drop for Attributes<'_> {
-    fn drop(&mut self) {
-        // SAFETY: the list was initialized, and this is the only end of its life.
-        unsafe { DeleteProcThreadAttributeList(self.list()) };
-    }
 }
 
 /// See [`crate::process::detach`]: the process that started this one has done everything.

@@ -8,7 +8,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use windows_sys::Win32::System::Threading::{GetProcessId, OpenProcess, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE};
+use windows_sys::Win32::System::Threading::{
+    CREATE_SUSPENDED, GetProcessId, OpenProcess, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE,
+};
 
 use super::*;
 use crate::sys::memory::{create, is_linked, unlink};
@@ -50,12 +52,7 @@ impl Family {
         };
         let facts: Vec<u64> = facts.split(' ').map(|fact| fact.parse().unwrap()).collect();
         let &[pid, device, inode] = facts.as_slice() else { panic!("{line}") };
-        let pid = u32::try_from(pid).unwrap();
-        // SAFETY: the call takes only numbers.
-        let raw = unsafe { OpenProcess(PROCESS_TERMINATE | PROCESS_SYNCHRONIZE, 0, pid) };
-        assert!(!raw.is_null(), "the tracker has ended");
-        // SAFETY: the call has opened it, and no other code has it.
-        let tracker = unsafe { OwnedHandle::from_raw_handle(raw) };
+        let tracker = open(u32::try_from(pid).unwrap());
         let family = Self { owner, output, tracker, name, identity: Identity { device, inode } };
         assert!(family.has_file());
         family
@@ -86,6 +83,15 @@ impl Family {
         let (_mapping, identity) = owned(&self.name);
         unlink(&self.name, identity).unwrap();
     }
+}
+
+/// Opens a process that runs.
+fn open(pid: u32) -> OwnedHandle {
+    // SAFETY: the call takes only numbers.
+    let raw = unsafe { OpenProcess(PROCESS_TERMINATE | PROCESS_SYNCHRONIZE, 0, pid) };
+    assert!(!raw.is_null(), "process {pid} has ended");
+    // SAFETY: the call has opened it, and no other code has it.
+    unsafe { OwnedHandle::from_raw_handle(raw) }
 }
 
 fn owned(name: &Name) -> (crate::sys::memory::Mapping, Identity) {
@@ -135,4 +141,45 @@ fn an_owner_that_is_killed_leaves_the_file_to_its_tracker_and_both_leave_none() 
     assert!(family.has_file(), "the tracker lives, and reports what it removes");
     family.kill_tracker();
     family.wait_until_the_file_is_gone();
+}
+
+/// Is set for the program that [`a_starter_that_is_killed_before_its_helper_runs_leaves_no_process`] starts.
+const STARTER: &str = "SHAREABLE_TEST_STARTER";
+
+/// It has created a helper that does not run yet; a test of nothing otherwise.
+#[test]
+fn the_starter() {
+    if env::var(STARTER).is_err() {
+        return;
+    }
+    let streams =
+        ["NUL"; 3].map(|path| inheritable(File::options().read(true).write(true).open(path).unwrap().into()).unwrap());
+    let handles = [0, 1, 2].map(|index| streams[index].as_raw_handle());
+    let leash = Leash::new().unwrap();
+    let program = env::current_exe().unwrap();
+    let helper = super::create(&program, "tests::the_tracker", &handles, CREATE_SUSPENDED, Some(&leash)).unwrap();
+    // SAFETY: the handle is open.
+    let pid = unsafe { GetProcessId(helper.as_raw_handle()) };
+    println!("\nstarted {pid}");
+    io::stdout().flush().unwrap();
+    // Without an end: the test kills this process.
+    let _ = io::stdin().read_line(&mut String::new());
+}
+
+#[test]
+fn a_starter_that_is_killed_before_its_helper_runs_leaves_no_process() {
+    let mut starter = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "sys::process::windows::tests::the_starter", "--nocapture"])
+        .env(STARTER, "yes")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(starter.stdout.take().unwrap());
+    let mut pids = output.lines().filter_map(|line| line.unwrap().strip_prefix("started ")?.parse().ok());
+    let helper = open(pids.next().expect("the starter has ended"));
+    assert!(!wait(&helper, 0), "it has not run, so it cannot have ended");
+    starter.kill().unwrap();
+    starter.wait().unwrap();
+    assert!(wait(&helper, u32::try_from(LONG.as_millis()).unwrap()), "the helper stays");
 }
