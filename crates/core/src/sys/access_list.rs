@@ -12,7 +12,8 @@ use windows_sys::Win32::Security::Authorization::{
     ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
 };
 use windows_sys::Win32::Security::{
-    GetTokenInformation, PSECURITY_DESCRIPTOR, SECURITY_ATTRIBUTES, TOKEN_QUERY, TOKEN_USER, TokenUser,
+    GetTokenInformation, PSECURITY_DESCRIPTOR, SECURITY_ATTRIBUTES, TOKEN_ACCESS_MASK, TOKEN_QUERY, TOKEN_USER,
+    TokenUser,
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
@@ -28,7 +29,12 @@ pub(in crate::sys) struct Descriptor(PSECURITY_DESCRIPTOR);
 impl Descriptor {
     /// Only this user, elevated or not, and no inheritance.
     pub(in crate::sys) fn of_this_user() -> io::Result<Self> {
-        let text = wide(&format!("D:P(A;;GA;;;{})", user()?));
+        Self::parse(&format!("D:P(A;;GA;;;{})", user()?))
+    }
+
+    /// From the text form of the system.
+    fn parse(text: &str) -> io::Result<Self> {
+        let text = wide(text);
         let mut descriptor = ptr::null_mut();
         // SAFETY: the text ends in a zero, and the call writes one pointer to the given place.
         let made = unsafe {
@@ -64,7 +70,7 @@ impl Drop for Descriptor {
 fn user() -> io::Result<String> {
     /// More than a user needs: a pointer, a number, and the at most 68 bytes that they point to.
     const ROOM: usize = 32;
-    let token = token()?;
+    let token = open_token(TOKEN_QUERY)?;
     let mut room = [0_u64; ROOM];
     let mut length = 0;
     let size = u32::try_from(mem::size_of_val(&room)).map_err(io::Error::other)?;
@@ -97,14 +103,18 @@ fn user() -> io::Result<String> {
     String::from_utf16(&units).map_err(io::Error::other)
 }
 
-fn token() -> io::Result<OwnedHandle> {
+/// Opens the token of this process.
+fn open_token(rights: TOKEN_ACCESS_MASK) -> io::Result<OwnedHandle> {
     let mut token: HANDLE = ptr::null_mut();
     // SAFETY: the call takes no arguments, and its result does not need closing.
     let process = unsafe { GetCurrentProcess() };
     // SAFETY: the process's handle is valid, and the call writes one handle to the given place.
-    if unsafe { OpenProcessToken(process, TOKEN_QUERY, &raw mut token) } == 0 {
+    if unsafe { OpenProcessToken(process, rights, &raw mut token) } == 0 {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: the call above has opened it, and no other code has it.
     Ok(unsafe { OwnedHandle::from_raw_handle(token) })
 }
+
+#[cfg(all(test, not(backend = "portable")))]
+mod tests;

@@ -357,7 +357,7 @@ mod tests {
 
         use crate::sys::seat::wait_or_death;
 
-        const LONG: Duration = Duration::from_secs(60);
+        const LONG: Duration = Duration::from_mins(1);
 
         let fresh = Fresh::new();
         let seat = fresh.take(1).unwrap();

@@ -26,8 +26,10 @@ fn attach(name: &Name, access: Access) -> Result<(Mapping, Identity)> {
 
 fn byte(mapping: &Mapping, at: usize) -> &AtomicU8 {
     assert!(at < mapping.len());
+    // SAFETY: the byte is inside the mapping.
+    let place = unsafe { mapping.start().add(at) };
     // SAFETY: the contract of `Region`; the borrow keeps the mapping.
-    unsafe { mapping.start().add(at).cast::<AtomicU8>().as_ref() }
+    unsafe { place.cast::<AtomicU8>().as_ref() }
 }
 
 fn path(name: &Name) -> PathBuf {

@@ -1,0 +1,169 @@
+//! What the access list lets an elevated process and one that is not elevated do with each other's objects. One thread
+//! stands for the process that is not elevated: it has a token of the same user without administrators and privileges.
+
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, INVALID_HANDLE_VALUE};
+use windows_sys::Win32::Security::{
+    CreateRestrictedToken, CreateWellKnownSid, DISABLE_MAX_PRIVILEGE, ImpersonateLoggedOnUser, RevertToSelf,
+    SID_AND_ATTRIBUTES, TOKEN_DUPLICATE, TOKEN_IMPERSONATE, WinBuiltinAdministratorsSid,
+};
+use windows_sys::Win32::System::Memory::{CreateFileMappingW, PAGE_READWRITE};
+
+use super::*;
+use crate::sys::memory::windows::section::Section;
+use crate::sys::memory::{Mapping, Region as _, attach_within, create, unlink};
+use crate::sys::transport::{Address, Connection as _, Listener, Listening as _, Stream};
+use crate::{Access, Foreign, Identity, Lifetime, Memory, Name, Umask};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// The access list that an elevated process gives its objects when it names none: only administrators.
+const OF_ADMINISTRATORS: &str = "D:P(A;;GA;;;BA)";
+
+/// Takes administrators and privileges from this thread until the value drops.
+struct NotElevated;
+
+impl NotElevated {
+    fn new() -> Self {
+        let process = open_token(TOKEN_QUERY | TOKEN_DUPLICATE | TOKEN_IMPERSONATE).unwrap();
+        // An identifier has at most 68 bytes.
+        let mut room = [0_u64; 9];
+        let administrators = room.as_mut_ptr().cast::<c_void>();
+        let mut size = u32::try_from(mem::size_of_val(&room)).unwrap();
+        // SAFETY: the call writes at most `size` bytes to `room`.
+        let done =
+            unsafe { CreateWellKnownSid(WinBuiltinAdministratorsSid, ptr::null_mut(), administrators, &raw mut size) };
+        assert_ne!(done, 0);
+        let disabled = SID_AND_ATTRIBUTES { Sid: administrators, Attributes: 0 };
+        let mut raw: HANDLE = ptr::null_mut();
+        // SAFETY: the token is open, the one identifier lives until the call returns, and it writes one handle.
+        let done = unsafe {
+            CreateRestrictedToken(
+                process.as_raw_handle(),
+                DISABLE_MAX_PRIVILEGE,
+                1,
+                &raw const disabled,
+                0,
+                ptr::null(),
+                0,
+                ptr::null(),
+                &raw mut raw,
+            )
+        };
+        assert_ne!(done, 0, "{}", io::Error::last_os_error());
+        // SAFETY: the call has opened it, and no other code has it.
+        let restricted = unsafe { OwnedHandle::from_raw_handle(raw) };
+        // SAFETY: the token is open. The thread gets a copy of it.
+        assert_ne!(unsafe { ImpersonateLoggedOnUser(restricted.as_raw_handle()) }, 0, "{}", io::Error::last_os_error());
+        Self
+    }
+}
+
+impl Drop for NotElevated {
+    fn drop(&mut self) {
+        // SAFETY: the call takes no arguments.
+        assert_ne!(unsafe { RevertToSelf() }, 0);
+    }
+}
+
+fn section(name: &Name, access_list: &str) -> OwnedHandle {
+    let descriptor = Descriptor::parse(access_list).unwrap();
+    let attributes = descriptor.attributes().unwrap();
+    let name = wide(name.as_str());
+    // SAFETY: the name ends in a zero. It, the attributes and the descriptor live until the call returns.
+    let raw = unsafe {
+        CreateFileMappingW(INVALID_HANDLE_VALUE, &raw const attributes, PAGE_READWRITE, 0, 4096, name.as_ptr())
+    };
+    assert!(!raw.is_null(), "{}", io::Error::last_os_error());
+    // SAFETY: the call has opened it, and no other code has it.
+    unsafe { OwnedHandle::from_raw_handle(raw) }
+}
+
+/// Returns whether this process is elevated, on a system that asks for it. Where that is not so, the tests below cannot
+/// tell one process from the other.
+fn is_elevated() -> bool {
+    let name = Name::random().unwrap();
+    let _section = section(&name, OF_ADMINISTRATORS);
+    let open = || Section::open(&name, Access::ReadWrite).map(drop);
+    let elevated = open();
+    let other = {
+        let _not_elevated = NotElevated::new();
+        open()
+    };
+    let is_denied = |outcome: &io::Result<()>| {
+        outcome.as_ref().is_err_and(|e| e.raw_os_error() == Some(ERROR_ACCESS_DENIED.cast_signed()))
+    };
+    let is_elevated = elevated.is_ok() && is_denied(&other);
+    if !is_elevated {
+        eprintln!("not tested: to this system, both threads are the same ({elevated:?}, {other:?})");
+    }
+    is_elevated
+}
+
+fn segment(lifetime: Lifetime) -> (Mapping, Identity, Name) {
+    let name = Name::random_for(lifetime).unwrap();
+    let size = NonZeroUsize::new(5000).unwrap();
+    let mode = (0o600, Umask::default());
+    let (mapping, identity) = create(&name, size, mode, lifetime, &Memory::default(), &mut |_, _| Ok(())).unwrap();
+    (mapping, identity, name)
+}
+
+fn attach(name: &Name, access: Access) -> crate::Result<(Mapping, Identity)> {
+    attach_within(name, access, Foreign::Refuse, LONG)
+}
+
+#[test]
+fn a_process_that_is_not_elevated_uses_and_unlinks_the_segment_of_an_elevated_one() {
+    if !is_elevated() {
+        return;
+    }
+    for lifetime in [Lifetime::Owned, Lifetime::Detached] {
+        let (_mapping, identity, name) = segment(lifetime);
+        let _not_elevated = NotElevated::new();
+        for access in [Access::ReadWrite, Access::ReadOnly] {
+            let (mapping, found) = attach(&name, access).unwrap();
+            assert_eq!((mapping.len(), found), (5000, identity));
+        }
+        unlink(&name, identity).unwrap();
+    }
+}
+
+#[test]
+fn an_elevated_process_uses_and_unlinks_the_segment_of_one_that_is_not() {
+    if !is_elevated() {
+        return;
+    }
+    for lifetime in [Lifetime::Owned, Lifetime::Detached] {
+        let (_mapping, identity, name) = {
+            let _not_elevated = NotElevated::new();
+            segment(lifetime)
+        };
+        let (mapping, found) = attach(&name, Access::ReadWrite).unwrap();
+        assert_eq!((mapping.len(), found), (5000, identity));
+        unlink(&name, identity).unwrap();
+    }
+}
+
+#[test]
+fn a_process_that_is_not_elevated_reaches_the_manager_of_an_elevated_one_and_the_reverse() {
+    if !is_elevated() {
+        return;
+    }
+    for is_server_elevated in [true, false] {
+        let listener = {
+            let _not_elevated = (!is_server_elevated).then(NotElevated::new);
+            Listener::bind(&Address::Pipe(format!(r"\\.\pipe\shareable-test-{}", Name::random().unwrap()))).unwrap()
+        };
+        let address = Address::parse(listener.address()).unwrap();
+        thread::scope(|scope| {
+            let client = scope.spawn(|| {
+                let _not_elevated = is_server_elevated.then(NotElevated::new);
+                Stream::connect(&address, Instant::now() + LONG).unwrap()
+            });
+            client.join().unwrap();
+        });
+    }
+}
