@@ -63,8 +63,8 @@ describe('a response', () => {
     });
     const zeros = count(body, 0);
     expect(body).toHaveLength(SIZE);
-    expect(zeros).toBeGreaterThan(0);
     expect(count(body, 7) + zeros).toBe(SIZE);
+    expect(zeros > 0).toBe(!platform.takesWholeWrites);
   });
 });
 

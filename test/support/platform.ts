@@ -57,6 +57,8 @@ export const platform = {
   limitsSegments: isLinux,
   /** Managers listen at sockets, which are files in folders. On Windows they are named pipes. */
   hasSocketFiles: !isWindows,
+  /** The system copies all bytes of a write to a socket at once, however many. Elsewhere it takes what its buffers hold. */
+  takesWholeWrites: isWindows,
   /** Only one server can listen at an address. Wine 10 lets a second one create a pipe that exists; Windows refuses it. */
   hasExclusiveAddresses: !isWindows || process.env['SHAREABLE_TEST_WINE'] === undefined,
   /** Thousands of segments take seconds. Under Wine each takes a dozen round trips to its server process. */
