@@ -21,39 +21,42 @@ interface Screen {
 
 const count = (lines: string[], text: string) => lines.filter((line) => line.includes(text)).length;
 
-describe.skipIf(!platform.hasSweep || python === undefined)('shareable ls --watch, on a terminal', () => {
-  test('redraws in place what comes and goes, and gives the terminal back on Ctrl-C', async () => {
-    if (python === undefined) throw new Error('there is no Python');
-    // Without any segment there is no table.
-    using _kept = SharedMemory.create(64, { name: freshName() });
-    await using child = runPython(python, 'cli/watch.py');
-    await child.ask('start', [process.execPath, bin, 'ls', '--watch'], 60);
-    const first = await child.ask<Screen>('see', 'NAME', true);
-    expect(first.cursor).toBe(false);
-    const name = freshName();
-    const shm = SharedMemory.create(64, { name });
-    const second = await child.ask<Screen>('see', name, true);
-    expect([count(second.lines, 'NAME'), count(second.lines, name)]).toEqual([1, 1]);
-    shm[Symbol.dispose]();
-    const third = await child.ask<Screen>('see', name, false);
-    expect([count(third.lines, 'NAME'), count(third.lines, name)]).toEqual([1, 0]);
-    const { code, lines, cursor } = await child.ask<Screen & { code: number }>('end', '\u0003');
-    // The last list stays on the terminal; the signal ends the program, as a shell expects.
-    expect({ code, cursor, headings: count(lines, 'NAME') }).toEqual({ code: -2, cursor: true, headings: 1 });
-  });
+describe.skipIf(!platform.hasSweep || !platform.hasPseudoTerminals || python === undefined)(
+  'shareable ls --watch, on a terminal',
+  () => {
+    test('redraws in place what comes and goes, and gives the terminal back on Ctrl-C', async () => {
+      if (python === undefined) throw new Error('there is no Python');
+      // Without any segment there is no table.
+      using _kept = SharedMemory.create(64, { name: freshName() });
+      await using child = runPython(python, 'cli/watch.py');
+      await child.ask('start', [process.execPath, bin, 'ls', '--watch'], 60);
+      const first = await child.ask<Screen>('see', 'NAME', true);
+      expect(first.cursor).toBe(false);
+      const name = freshName();
+      const shm = SharedMemory.create(64, { name });
+      const second = await child.ask<Screen>('see', name, true);
+      expect([count(second.lines, 'NAME'), count(second.lines, name)]).toEqual([1, 1]);
+      shm[Symbol.dispose]();
+      const third = await child.ask<Screen>('see', name, false);
+      expect([count(third.lines, 'NAME'), count(third.lines, name)]).toEqual([1, 0]);
+      const { code, lines, cursor } = await child.ask<Screen & { code: number }>('end', '\u0003');
+      // The last list stays on the terminal; the signal ends the program, as a shell expects.
+      expect({ code, cursor, headings: count(lines, 'NAME') }).toEqual({ code: -2, cursor: true, headings: 1 });
+    });
 
-  test('leaves out what does not fit, so that it never scrolls', async () => {
-    if (python === undefined) throw new Error('there is no Python');
-    await using child = runPython(python, 'cli/watch.py');
-    const stack = new DisposableStack();
-    for (let i = 0; i < 12; i++) stack.use(SharedMemory.create(64, { name: freshName() }));
-    await child.ask('start', [process.execPath, bin, 'ls', '-w'], 8);
-    const { lines, overflow } = await child.ask<Screen>('see', 'more lines', true);
-    expect({ rows: lines.length, overflow }).toEqual({ rows: 8, overflow: false });
-    stack.dispose();
-    await child.ask('end', '\u0003');
-  });
-});
+    test('leaves out what does not fit, so that it never scrolls', async () => {
+      if (python === undefined) throw new Error('there is no Python');
+      await using child = runPython(python, 'cli/watch.py');
+      const stack = new DisposableStack();
+      for (let i = 0; i < 12; i++) stack.use(SharedMemory.create(64, { name: freshName() }));
+      await child.ask('start', [process.execPath, bin, 'ls', '-w'], 8);
+      const { lines, overflow } = await child.ask<Screen>('see', 'more lines', true);
+      expect({ rows: lines.length, overflow }).toEqual({ rows: 8, overflow: false });
+      stack.dispose();
+      await child.ask('end', '\u0003');
+    });
+  },
+);
 
 describe.skipIf(!platform.hasSweep)('shareable ls --watch, into a pipe', () => {
   test('prints a line of JSON at first and at each change', async () => {

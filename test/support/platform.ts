@@ -42,15 +42,25 @@ export const platform = {
   /** A mapped segment can be truncated, which is noticed. macOS and Windows refuse. */
   canTruncate: isLinux,
   /** A sweep removes what a dead owner and its tracker left, and `shareable ls` lists segments that have an owner. */
-  hasSweep: isLinux || isMac,
-  /** Segments without an owner and those of CPython are listed too, and it is known which processes use a segment. */
-  listsAllSegments: isLinux,
+  hasSweep: isLinux || isMac || isWindows,
+  /** Segments without an owner are listed too, and it is known whether any process uses a segment. */
+  listsUnowned: isLinux || isWindows,
+  /** The process that owns a segment is on record, and the line that created it. */
+  recordsOwners: isLinux || isMac,
+  /** The process that created a segment is on record, whether it owns it or not. */
+  recordsCreators: isLinux,
+  /** CPython's segments are listed, whatever their names. On Windows, those with random names are. */
+  listsAllOfCPython: isLinux,
+  /** Owned segments outlive their owner and its tracker until a sweep, and CPython's their processes. Windows removes both. */
+  outlivesProcesses: !isWindows,
   /** One that waits asynchronously is notified by a change of the segment's file. Elsewhere it looks again and again. */
   hasBell: isLinux,
   /** Signals reach processes and process groups, and can be ignored. */
   hasSignals: !isWindows,
   /** `taskkill` ends a process with all that it has started. */
   hasTaskkill: isWindows,
+  /** Programs can run at a pseudo-terminal, by Python's `pty`. */
+  hasPseudoTerminals: !isWindows,
   /** `sh`, `env`, `setsid`, `getconf`, `mkfifo`, and limits by `ulimit`. */
   hasPosixCommands: !isWindows,
   /** A limit on the size of files applies to segments. */

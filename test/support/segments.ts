@@ -48,7 +48,9 @@ function files(): string[] {
 
 /** Whether a segment, or anything else, has this name. */
 export function exists(name: string): boolean {
-  if (platform.hasSegmentFiles) return existsSync(pathOf(name));
+  if (platform.hasSegmentFiles && existsSync(pathOf(name))) return true;
+  // On Windows, CPython's have no files.
+  if (platform.hasShmFolder) return false;
   try {
     SharedMemory.attach(name, { allowForeign: true }).close();
     return true;
