@@ -28,6 +28,11 @@ describe.skipIf(!platform.canTruncate)('a truncated segment', () => {
     expect(await child.ask('truncateWithoutMemory')).toEqual({ read: 0, use: truncated });
   });
 
+  test('of a list is called so at the next use', async () => {
+    await using child = forkFixture('memory/faults.ts');
+    expect(await child.ask('truncateList')).toEqual([truncated, truncated]);
+  });
+
   test('is called truncated also when it was sparse', async () => {
     await using child = forkFixture('memory/faults.ts');
     expect(await child.ask('truncateSparse')).toEqual(truncated);

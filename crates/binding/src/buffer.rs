@@ -30,6 +30,8 @@ impl ToNapiValue for SharedBuffer {
 /// The memory of one buffer.
 struct Memory {
     mapping: Arc<Mapping>,
+    /// In bytes.
+    len: usize,
     /// Whether this library detached the buffer while the memory was still in it, so that there is no alias. Otherwise
     /// `transfer()`, a byte stream or `postMessage()` may have moved the memory to another buffer.
     is_detached: AtomicBool,
@@ -78,19 +80,21 @@ impl Drop for Unsettled {
 thread_local! {
     static UNSETTLED: RefCell<Vec<Unsettled>> = const { RefCell::new(Vec::new()) };
 
-    /// The newest buffer of each mapping, by the mapping's first address.
-    static NEWEST: RefCell<HashMap<usize, Weak<Memory>>> = RefCell::new(HashMap::new());
+    /// The newest buffer of each mapping and length, by the mapping's first address and the length.
+    static NEWEST: RefCell<HashMap<(usize, usize), Weak<Memory>>> = RefCell::new(HashMap::new());
 }
 
-/// Makes an ArrayBuffer whose memory is `mapping`.
+/// Makes an ArrayBuffer over the first `len` bytes of `mapping`: those of the segment, or its whole blocks.
 ///
 /// The addresses stay mapped until both the buffer's memory and the buffer object have been collected. Waiting only for
 /// the object is not enough, because `transfer()` moves the memory to another object. Waiting only for the memory is
 /// not enough, because a running read of libuv keeps the object alive, but not the memory of a detached object. If the
 /// environment ends first, the addresses are never freed: see [`environment_ends`].
-pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>) -> Result<SharedBuffer> {
+pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>, len: usize) -> Result<SharedBuffer> {
+    debug_assert!(len <= mapping.blocks_len());
     let memory = Arc::new(Memory {
         mapping: Arc::clone(mapping),
+        len,
         is_detached: AtomicBool::new(false),
         thread: thread::current().id(),
         is_given_back: AtomicBool::new(false),
@@ -102,7 +106,7 @@ pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>) -> Result<SharedBuffer
         sys::napi_create_external_arraybuffer(
             env.raw(),
             mapping.start().as_ptr().cast(),
-            mapping.len(),
+            len,
             Some(release),
             hold,
             &raw mut buffer,
@@ -122,7 +126,7 @@ pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>) -> Result<SharedBuffer
         }
         return Err(throw(env, &refused(Status::from(status))));
     }
-    NEWEST.with_borrow_mut(|newest| newest.insert(address(mapping), Arc::downgrade(&memory)));
+    NEWEST.with_borrow_mut(|newest| newest.insert((address(mapping), len), Arc::downgrade(&memory)));
     let hold = Hold::give(&memory);
     // SAFETY: `buffer` was made above; `release_object` takes the object's own hold back, once.
     let status = unsafe {
@@ -176,12 +180,12 @@ unsafe extern "C" fn release_object(_env: sys::napi_env, hold: *mut c_void, _hin
     drop(unsafe { Hold::take_back(hold) });
 }
 
-/// Removes a buffer from [`NEWEST`], unless the entry is a newer buffer of the same mapping.
+/// Removes a buffer from [`NEWEST`], unless the entry is a newer buffer of the same mapping and length.
 fn forget_newest(memory: &Arc<Memory>) {
     // At the end of the thread the table may not exist any more.
     let _ = NEWEST.try_with(|newest| {
         let mut newest = newest.borrow_mut();
-        let key = address(&memory.mapping);
+        let key = (address(&memory.mapping), memory.len);
         if newest.get(&key).is_some_and(|entry| ptr::eq(entry.as_ptr(), Arc::as_ptr(memory))) {
             newest.remove(&key);
         }
@@ -218,15 +222,15 @@ unsafe fn over_borrowed(env: &Env, start: *mut c_void, len: usize) -> Result<Sha
     Err(throw(env, &refused(Status::from(status))))
 }
 
-/// Detaches `buffer`, the newest of `mapping`, so that every view over it has length 0. Returns whether the runtime
-/// detached it.
-pub(crate) fn detach(env: &Env, buffer: &Unknown<'_>, mapping: &Mapping) -> bool {
+/// Detaches `buffer`, the newest of `mapping` with that length, so that every view over it has length 0. Returns whether the
+/// runtime detached it.
+pub(crate) fn detach(env: &Env, buffer: &Unknown<'_>, mapping: &Mapping, len: usize) -> bool {
     let was_moved = is_detached(env, buffer);
     // SAFETY: `buffer` is a value of this environment and lives during the call. For a value that is not an
     // ArrayBuffer, or was detached or transferred before, the call does nothing.
     unsafe { sys::napi_detach_arraybuffer(env.raw(), buffer.raw()) };
     let is_detached = is_detached(env, buffer);
-    let newest = NEWEST.with_borrow_mut(|newest| newest.remove(&address(mapping)));
+    let newest = NEWEST.with_borrow_mut(|newest| newest.remove(&(address(mapping), len)));
     if is_detached
         && !was_moved
         && let Some(memory) = newest.and_then(|memory| memory.upgrade())

@@ -180,7 +180,7 @@ pub fn attach_channel(
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
 pub fn channel_buffer(env: &Env, channel: &External<Arc<Channel>>) -> Result<SharedBuffer> {
     channel.mapping().bytes().or_throw(env)?;
-    external(env, channel.mapping())
+    external(env, channel.mapping(), channel.mapping().len())
 }
 
 /// Converts milliseconds to a duration.
@@ -372,7 +372,7 @@ pub fn close_channel(
     channel: &External<Arc<Channel>>,
     #[napi(ts_arg_type = "ArrayBuffer")] buffer: Unknown<'_>,
 ) -> bool {
-    let is_detached = detach(env, &buffer, channel.mapping());
+    let is_detached = detach(env, &buffer, channel.mapping(), channel.mapping().len());
     channel.close();
     is_detached
 }

@@ -219,7 +219,7 @@ pub fn attach_gate(
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
 pub fn gate_buffer(env: &Env, gate: &External<Arc<Gate>>) -> Result<SharedBuffer> {
     gate.mapping().bytes().or_throw(env)?;
-    external(env, gate.mapping())
+    external(env, gate.mapping(), gate.mapping().len())
 }
 
 /// Converts milliseconds to a duration.
@@ -367,7 +367,7 @@ pub fn close_gate(
     gate: &External<Arc<Gate>>,
     #[napi(ts_arg_type = "ArrayBuffer")] buffer: Unknown<'_>,
 ) -> bool {
-    let is_detached = detach(env, &buffer, gate.mapping());
+    let is_detached = detach(env, &buffer, gate.mapping(), gate.mapping().len());
     gate.close();
     is_detached
 }

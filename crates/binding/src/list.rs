@@ -6,10 +6,11 @@ use napi::bindgen_prelude::{Array, Float64ArraySlice, Uint32ArraySlice, Unknown}
 use napi::{Env, Result};
 use napi_derive::napi;
 use shareable_core::layout::{
-    CONFIRMATIONS, Code, Format, Header, Input, MAX_SLOT_BYTES, SLOT_ALIGNMENT, Value, Values, WRITING, low_half,
+    Code, Format, Header, Input, MAX_SLOT_BYTES, SLOT_ALIGNMENT, VERSION_STRIDE, Value, Values, WRITING, low_half,
 };
 use shareable_core::{Error, Kind, List};
 
+use crate::buffer::{SharedBuffer, detach, external};
 use crate::error::{OrThrow, throw};
 use crate::segment::{NativeCreateOptions, RandomName};
 use crate::table::{self, Handle};
@@ -36,8 +37,8 @@ pub struct NativeLayout {
     pub text_formats: Vec<u32>,
     /// The low 32 bits of the mark that replaces the format while a value is being written. The low half suffices.
     pub writing: u32,
-    /// How often a value of several words is read again and compared.
-    pub confirmations: u32,
+    /// The distance between two version numbers in bytes.
+    pub version_stride: u32,
     /// The code of a number or bool.
     pub scalar_code: u32,
     /// The code of text.
@@ -65,7 +66,7 @@ pub fn list_layout() -> NativeLayout {
         none_format: halves(Format::None),
         text_formats: (1..=SHORT_TEXT_WORDS).flat_map(|words| halves(Format::Padded(words * SLOT_ALIGNMENT))).collect(),
         writing: low_half(WRITING),
-        confirmations: CONFIRMATIONS as u32,
+        version_stride: VERSION_STRIDE as u32,
         scalar_code: Code::Scalar as u32,
         text_code: Code::Str as u32,
         none_code: Code::None as u32,
@@ -166,9 +167,32 @@ fn missing(env: &Env) -> napi::Error {
 pub fn attach_list(env: &Env, #[napi(ts_arg_type = "number")] segment: Handle) -> Result<()> {
     segment.with(env, |open| {
         let list = List::attach(&open.segment).or_throw(env)?;
-        table::tell_of_list(&list.header());
+        table::tell_of_list(&list);
         open.list = Some(list);
         Ok(())
+    })
+}
+
+/// Makes an ArrayBuffer over the list and its version numbers: the segment's bytes up to the end of their last block.
+#[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
+pub fn list_buffer(env: &Env, #[napi(ts_arg_type = "number")] list: Handle) -> Result<SharedBuffer> {
+    list.with(env, |open| {
+        let mapping = open.segment.mapping();
+        mapping.bytes().or_throw(env)?;
+        external(env, mapping, mapping.blocks_len())
+    })
+}
+
+/// Detaches a buffer that [`list_buffer`] made. Returns whether the runtime detached it.
+#[napi(catch_unwind)]
+pub fn detach_list_buffer(
+    env: &Env,
+    #[napi(ts_arg_type = "number")] list: Handle,
+    #[napi(ts_arg_type = "ArrayBuffer")] buffer: Unknown<'_>,
+) -> Result<bool> {
+    list.with(env, |open| {
+        let mapping = open.segment.mapping();
+        Ok(detach(env, &buffer, mapping, mapping.blocks_len()))
     })
 }
 

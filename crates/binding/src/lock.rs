@@ -147,7 +147,7 @@ pub fn create_or_attach_lock(
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
 pub fn lock_buffer(env: &Env, lock: &External<Arc<Lock>>) -> Result<SharedBuffer> {
     lock.mapping().bytes().or_throw(env)?;
-    external(env, lock.mapping())
+    external(env, lock.mapping(), lock.mapping().len())
 }
 
 /// Returns -1 when another participant has the lock; otherwise whether its last holder died while it held it.
@@ -244,7 +244,7 @@ pub fn close_lock(
     lock: &External<Arc<Lock>>,
     #[napi(ts_arg_type = "ArrayBuffer")] buffer: Unknown<'_>,
 ) -> bool {
-    let is_detached = detach(env, &buffer, lock.mapping());
+    let is_detached = detach(env, &buffer, lock.mapping(), lock.mapping().len());
     lock.close();
     is_detached
 }

@@ -289,8 +289,9 @@ pub fn create_or_attach_segment(env: &Env, name: String, size: f64, options: Nat
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
 pub fn segment_buffer(env: &Env, #[napi(ts_arg_type = "number")] segment: Handle) -> Result<SharedBuffer> {
     segment.with(env, |open| {
-        open.segment.mapping().bytes().or_throw(env)?;
-        external(env, open.segment.mapping())
+        let mapping = open.segment.mapping();
+        mapping.bytes().or_throw(env)?;
+        external(env, mapping, mapping.len())
     })
 }
 
@@ -410,7 +411,8 @@ fn leave(
     end: impl FnOnce(&mut Segment) -> shareable_core::Result<bool>,
 ) -> Result<u32> {
     let (is_detached, is_gone) = handle.with(env, |open| {
-        let is_detached = buffer.is_none_or(|buffer| detach(env, &buffer, open.segment.mapping()));
+        let mapping = open.segment.mapping();
+        let is_detached = buffer.is_none_or(|buffer| detach(env, &buffer, mapping, mapping.len()));
         // The list shares the mapping, which is unmapped only when nothing else has it.
         open.list = None;
         let is_owned = end(&mut open.segment).or_throw(env)?;

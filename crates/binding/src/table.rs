@@ -13,7 +13,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use napi::bindgen_prelude::{FromNapiValue, ToNapiValue};
 use napi::{Env, Result, sys};
 use napi_derive::napi;
-use shareable_core::layout::Header;
 use shareable_core::{Access, Error, List, Segment, Swept};
 
 use crate::buffer::{SharedBuffer, over_cells};
@@ -77,10 +76,12 @@ enum Fact {
     DataBytes,
     FormatsStart,
     CodesStart,
+    FirstVersion,
+    VersionMask,
 }
 
 /// The number of facts.
-const FACTS: usize = Fact::CodesStart as usize + 1;
+const FACTS: usize = Fact::VersionMask as usize + 1;
 
 thread_local! {
     /// Dropped when the thread ends, which is after the end of its environment.
@@ -126,6 +127,10 @@ pub struct NativeFactPlaces {
     pub formats_start: u32,
     /// Where the codes start.
     pub codes_start: u32,
+    /// Where the version number of slot 0 is; -1 when the list has none.
+    pub first_version: u32,
+    /// The number of a slot's version is its index by this mask.
+    pub version_mask: u32,
 }
 
 /// Returns where each fact is.
@@ -148,6 +153,8 @@ pub fn fact_places() -> NativeFactPlaces {
         data_bytes: Fact::DataBytes as u32,
         formats_start: Fact::FormatsStart as u32,
         codes_start: Fact::CodesStart as u32,
+        first_version: Fact::FirstVersion as u32,
+        version_mask: Fact::VersionMask as u32,
     }
 }
 
@@ -168,7 +175,7 @@ pub(crate) fn add(segment: Segment, list: Option<List>) {
     tell(Fact::Handle, to_number(number));
     tell_of(&segment);
     if let Some(list) = &list {
-        tell_of_list(&list.header());
+        tell_of_list(list);
     }
     OPEN.with_borrow_mut(|open| open.insert(number, Open { segment, list }));
 }
@@ -197,7 +204,11 @@ fn tell_of(segment: &Segment) {
 }
 
 /// Writes the facts about a list.
-pub(crate) fn tell_of_list(header: &Header) {
+pub(crate) fn tell_of_list(list: &List) {
+    let header = list.header();
+    let versions = list.versions();
+    tell(Fact::FirstVersion, versions.map_or(-1.0, |places| to_number(places.first)));
+    tell(Fact::VersionMask, versions.map_or(0.0, |places| to_number(places.mask)));
     tell(Fact::Length, to_number(header.len));
     tell(Fact::DataStart, to_number(header.data_start()));
     tell(Fact::DataBytes, to_number(header.data_bytes));

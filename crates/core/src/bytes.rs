@@ -12,7 +12,7 @@ pub(crate) const WORD: usize = size_of::<u64>();
 
 /// A borrowed range of shared bytes. Every access is range-checked and atomic, so a racing writer, here or in another
 /// process, can change what is read but cannot cause undefined behaviour.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct SharedBytes<'a> {
     start: NonNull<u8>,
     len: usize,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::layout::{self, Header, Input, Value, Values};
+use crate::layout::{self, Header, Input, Value, Values, VersionPlaces, Versions};
 use crate::{Access, CreateOptions, Error, Kind, ListView, Mapping, Name, Result, Segment};
 
 /// How long to wait for a slot that is being written. Writing takes microseconds; a writer that takes longer was
@@ -97,6 +97,12 @@ impl List {
         self.header
     }
 
+    /// Where the version numbers are, if there is room for them.
+    #[must_use]
+    pub fn versions(&self) -> Option<VersionPlaces> {
+        VersionPlaces::after(self.mapping.len())
+    }
+
     /// Reads the value at `index`. The bytes of text go to `text`.
     ///
     /// # Errors
@@ -165,13 +171,14 @@ impl List {
     }
 
     fn view(&self) -> Result<ListView<'_>> {
-        let bytes = self.mapping.bytes().map_err(|e| {
+        let blocks = self.mapping.blocks().map_err(|e| {
             let why = match e.kind() {
                 Kind::Closed => Error::closed(&format!("list '{}'", self.name)),
                 _ => e,
             };
             why.on_segment(&self.name)
         })?;
-        ListView::new(bytes, self.header, &self.name, self.access, WRITER_TIMEOUT)
+        let versions = Versions::new(blocks, self.mapping.len());
+        Ok(ListView::new(blocks, self.header, &self.name, self.access, WRITER_TIMEOUT)?.with_versions(versions))
     }
 }

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::layout::{Attempt, Header, Input, Layout, Slot, Value, Wanted};
+use crate::layout::{Attempt, Header, Input, Layout, Slot, Value, Versions, Wanted};
 use crate::{Access, Error, Kind, Remedy, Result, SharedBytes};
 
 /// Tries before it checks the clock and yields the processor.
@@ -43,6 +43,12 @@ impl<'a> ListView<'a> {
     ) -> Result<Self> {
         let layout = Layout::new(bytes, header).map_err(|e| e.on_segment(name))?;
         Ok(Self { layout, name, access, patience })
+    }
+
+    /// Uses these version numbers.
+    #[must_use]
+    pub fn with_versions(self, versions: Option<Versions<'a>>) -> Self {
+        Self { layout: self.layout.with_versions(versions), ..self }
     }
 
     /// As [`List::get`](crate::List::get).

@@ -1,5 +1,8 @@
 //! Page arithmetic. Pure: the caller supplies the page size.
 
+/// The pages of every supported system are multiples of this. So a mapping has all bytes up to the next multiple.
+pub const BLOCK: usize = 4096;
+
 /// `bytes` rounded up to whole pages of `page` bytes; `None` when the result does not fit.
 #[must_use]
 pub fn round_up_to_page(bytes: usize, page: usize) -> Option<usize> {

@@ -12,6 +12,8 @@
 //! Source: `Lib/multiprocessing/shared_memory.py`, class `ShareableList`. CPython 3.8 wrote N lengths in place of N+1
 //! offsets; its lists are told apart by their first offset, which is not 0, and refused.
 //!
+//! Past the end of the segment are version numbers, for readers without a lock: see `versions`.
+//!
 //! The modules beside it have other layouts: channels and arrays (`npy`).
 //!
 //! Numbers are in the byte order of the machine, which is little-endian on every supported one.
@@ -26,14 +28,16 @@ pub mod gate;
 pub mod npy;
 mod scan;
 mod value;
+mod versions;
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU8, AtomicU64};
 
-pub use codec::{Attempt, CONFIRMATIONS, Held, Slot, Written};
+pub use codec::{Attempt, Held, Slot, Written};
 pub use format::{Code, FORMAT_BYTES, Format, WRITING, low_half};
 pub use scan::Wanted;
 pub use value::{Input, MAX_SAFE_INTEGER, MAX_SLOT_BYTES, Value};
+pub use versions::{VERSION_STRIDE, VersionPlaces, Versions};
 
 use crate::bytes::WORD;
 use crate::{Error, Kind, Result, SharedBytes};
@@ -131,6 +135,7 @@ pub struct Layout<'a> {
     data: &'a [AtomicU64],
     formats: &'a [AtomicU64],
     codes: &'a [AtomicU8],
+    versions: Option<Versions<'a>>,
 }
 
 impl<'a> Layout<'a> {
@@ -145,9 +150,16 @@ impl<'a> Layout<'a> {
                 data: bytes.words(header.data_start()..header.formats_start())?,
                 formats: bytes.words(header.formats_start()..header.codes_start())?,
                 codes: bytes.bytes(header.codes_start()..header.total())?,
+                versions: None,
             })
         };
         parts().ok_or_else(|| not_a_list("it is shorter than its header requires"))
+    }
+
+    /// Uses these version numbers, which every process finds at the same place.
+    #[must_use]
+    pub fn with_versions(self, versions: Option<Versions<'a>>) -> Self {
+        Self { versions, ..self }
     }
 
     /// Returns the number of slots.
@@ -187,7 +199,8 @@ impl<'a> Layout<'a> {
                 end.cast_signed()
             ))
         })?;
-        Ok(Slot::new(index, words, &self.formats[index], &self.codes[index]))
+        let version = self.versions.and_then(|versions| versions.of_slot(index));
+        Ok(Slot::new(index, words, &self.formats[index], &self.codes[index], version))
     }
 
     /// Checks every slot's offsets, if there are at most [`EAGER_CHECK_SLOTS`].
@@ -273,7 +286,7 @@ pub fn build(bytes: SharedBytes<'_>, header: Header, values: &(impl Values + ?Si
         layout.offsets[index + 1].store(end as u64, Relaxed);
         let words = layout.data.get(start / WORD..end / WORD);
         let words = words.ok_or_else(|| Error::layout(format!("slot {index} does not fit the list's data area")))?;
-        Slot::new(index, words, format, code).fill(&value)?;
+        Slot::new(index, words, format, code, None).fill(&value)?;
         start = end;
     }
     // Last: where the system cannot hide an unfinished list, readers see an empty list until now.

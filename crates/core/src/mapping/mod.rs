@@ -5,6 +5,7 @@ mod table;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
+use crate::page::BLOCK;
 use crate::sys::Loss;
 use crate::sys::Region as _;
 use crate::{Error, Identity, Kind, Name, Result, SharedBytes, sys};
@@ -65,11 +66,30 @@ impl Mapping {
     /// # Errors
     /// [`Kind::Closed`](crate::Kind::Closed) after [`retire`](Self::retire).
     pub fn bytes(&self) -> Result<SharedBytes<'_>> {
+        self.in_use().map(view)
+    }
+
+    /// Returns the segment's bytes, and those after them up to a multiple of [`BLOCK`]. The latter are zero at first, and
+    /// processes share them too.
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes).
+    pub fn blocks(&self) -> Result<SharedBytes<'_>> {
+        let raw = self.in_use()?;
+        // SAFETY: as in `view`; the backend's contract covers the bytes up to the end of the block.
+        Ok(unsafe { SharedBytes::new(raw.start(), self.blocks_len()) })
+    }
+
+    /// Returns the size of the segment rounded up to whole blocks.
+    #[must_use]
+    pub fn blocks_len(&self) -> usize {
+        // No mapping ends so near to the end of the address space.
+        self.len().checked_next_multiple_of(BLOCK).unwrap_or(self.len())
+    }
+
+    fn in_use(&self) -> Result<&sys::Mapping> {
         match &self.raw {
-            Ok(raw) if !self.is_retired() => {
-                self.check()?;
-                Ok(view(raw))
-            }
+            Ok(raw) if !self.is_retired() => self.check().map(|()| raw),
             _ => Err(Error::closed("this segment")),
         }
     }

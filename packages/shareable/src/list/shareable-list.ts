@@ -8,6 +8,7 @@ import {
   createList,
   createOrAttachList,
   listAdd,
+  listBuffer,
   listCapacity,
   listCount,
   listFind,
@@ -22,7 +23,7 @@ import { closed, invalidType, outOfRange } from '../errors.js';
 import type { AttachOptions, CreateOptions, Handle } from '../options.js';
 import { checkAttachOptions, checkCreateOptions, checkName, checkNamelessOptions, checkTarget } from '../options.js';
 import type { SharedMemory } from '../memory/shared-memory.js';
-import { factsOfSegment, handleOf, wrapSegment } from '../memory/shared-memory.js';
+import { factsOfSegment, handleOf, keepListBuffer, wrapSegment } from '../memory/shared-memory.js';
 import { Slots } from './slots.js';
 import type { IndexOf, SizedValue, SlotTypes, SlotValue, Storable, Widened } from './values.js';
 import { checkStorable, fitsInt64, pack, searchable } from './values.js';
@@ -413,8 +414,10 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
   #count(): void {
     if (this.#slots !== undefined || this.#calls > FIRST || this.#shm.closed) return;
     this.#calls += 1;
-    if (this.#calls > FIRST && this.#shm.size <= constants.MAX_LENGTH && Slots.fit(this.#list)) {
-      this.#slots = new Slots(this.#shm.buffer, this.#list);
+    if (this.#calls > FIRST && this.#shm.mappedSize <= constants.MAX_LENGTH && Slots.fit(this.#list)) {
+      const buffer = listBuffer(this.#handle);
+      keepListBuffer(this.#shm, buffer);
+      this.#slots = new Slots(buffer, this.#list);
       if (!this.#shm.isReadOnly) this.#writable = this.#slots;
     }
   }

@@ -2,8 +2,10 @@
  * The fast path: reads and writes numbers, booleans, nulls and short ASCII text in the segment without a call to Rust. It
  * leaves everything else to Rust: other text, a change of type, a damaged slot. It gets the layout from Rust.
  *
- * Each word is read or written by one access of 8 bytes, which no engine splits. Other processes may write any bytes, so a
- * slot's offsets are checked at each use. A typed array never reads outside of its bounds.
+ * Each word is read or written by one access of 8 bytes, which no engine splits. A value counts only if the slot's version
+ * number is the same before and after it was read: `versions.rs` in the core says where it is and who changes it. Lists
+ * without version numbers are left to Rust. Other processes may write any bytes, so a slot's offsets are checked at each
+ * use. A typed array never reads outside of its bounds.
  */
 import { FEW_WORDS, decodeAscii, decodeLongAscii, encodeAscii, longWords, textWords } from './ascii.js';
 import type { NativeList } from '../native/binding.js';
@@ -33,7 +35,7 @@ if (layout.floatFormat[1] !== layout.intFormat[1])
 
 /** A true bool: its last byte is 1. */
 const TRUE = double([0, 0x0100_0000]);
-const { alignment, confirmations: CONFIRMATIONS, scalarCode, noneCode, textCode, offsetsStart } = layout;
+const { alignment, versionStride, scalarCode, noneCode, textCode, offsetsStart } = layout;
 /** The format of text in two halves, by the number of words of its slot. */
 const TEXT_FORMATS = Int32Array.of(0, 0, ...layout.textFormats);
 const WRITING = layout.writing | 0;
@@ -47,6 +49,8 @@ const IS_ORDERED = process.arch === 'x64';
 const MAX_BYTES = 0x7fff_ffff;
 /** Where the offsets start, in units of 32 bits. */
 const OFFSETS = offsetsStart / Int32Array.BYTES_PER_ELEMENT;
+/** Turns the number of a version into its distance in units of 32 bits. */
+const VERSION_SHIFT = 31 - Math.clz32(versionStride / Int32Array.BYTES_PER_ELEMENT);
 /** Turns an offset in bytes into one in words. */
 const WORD_SHIFT = 31 - Math.clz32(alignment);
 /** The bits that a valid, aligned offset of less than 2^31 does not have. */
@@ -71,6 +75,11 @@ export class Slots {
   /** Not a Uint8Array, whose type the engine checks, because Buffer is a subclass of it. */
   declare private readonly codes: Int8Array;
   declare private readonly codesAgain: Int8Array;
+  /** Where the version of slot 0 is, in units of 32 bits. */
+  declare private readonly firstVersion: number;
+  declare private readonly versionMask: number;
+  /** Whether no two slots share a version. */
+  declare private readonly hasOwnVersions: boolean;
   /** Where the formats start, in units of 32 bits. */
   declare private readonly formats: number;
   /** Where the data area starts, in units of 64 bits. */
@@ -80,20 +89,23 @@ export class Slots {
   /** The number of slots. */
   declare private readonly length: number;
 
-  /** Whether the list is small enough. Rust handles larger ones. */
+  /** Whether the list is small enough, and has version numbers. Rust handles other ones. */
   static fit(list: NativeList): boolean {
-    return list.codesStart + list.length <= MAX_BYTES;
+    return list.codesStart + list.length <= MAX_BYTES && list.firstVersion >= 0;
   }
 
   constructor(buffer: ArrayBuffer, list: NativeList) {
     const bytes = list.codesStart;
-    this.words = new Int32Array(buffer, 0, bytes / Int32Array.BYTES_PER_ELEMENT);
+    this.words = new Int32Array(buffer);
     this.floats = new Float64Array(buffer, 0, bytes / Float64Array.BYTES_PER_ELEMENT);
-    this.wordsAgain = new Int32Array(buffer, 0, bytes / Int32Array.BYTES_PER_ELEMENT);
+    this.wordsAgain = new Int32Array(buffer);
     this.floatsAgain = new Float64Array(buffer, 0, bytes / Float64Array.BYTES_PER_ELEMENT);
     this.ints = new BigInt64Array(buffer, 0, bytes / BigInt64Array.BYTES_PER_ELEMENT);
     this.codes = new Int8Array(buffer, bytes, list.length);
     this.codesAgain = new Int8Array(buffer, bytes, list.length);
+    this.firstVersion = (list.firstVersion / Int32Array.BYTES_PER_ELEMENT) | 0;
+    this.versionMask = list.versionMask | 0;
+    this.hasOwnVersions = list.length <= list.versionMask + 1;
     this.formats = (list.formatsStart / Int32Array.BYTES_PER_ELEMENT) | 0;
     this.data = (list.dataStart / Float64Array.BYTES_PER_ELEMENT) | 0;
     this.dataBytes = list.dataBytes | 0;
@@ -107,30 +119,23 @@ export class Slots {
   get(index: number): number | bigint | boolean | string | null | undefined {
     if (typeof index !== 'number' || index >>> 0 !== index || index >= this.length) return undefined;
     const { words } = this;
+    const place = (this.firstVersion - ((index & this.versionMask) << VERSION_SHIFT)) | 0;
+    const version = IS_ORDERED ? words[place] : Atomics.load(words, place);
     const at = (this.formats + 2 * index) | 0;
     const format = words[at];
     const start = this.#start(index);
     if (start < 0) return undefined;
     const position = (this.data + (start >> WORD_SHIFT)) | 0;
     const code = this.codes[index];
-    if (words[at + 1] !== NUMBER_HIGH || code !== scalarCode) return this.#getOther(index, at, position, format, code);
-    const { floats } = this;
-    const { wordsAgain } = this;
-    const bits = floats[position] as number;
-    // A writer may change the type back and forth, so the value counts only if three more reads find no change.
-    if (
-      wordsAgain[at] !== format ||
-      this.floatsAgain[position] !== bits ||
-      words[at] !== format ||
-      floats[position] !== bits ||
-      wordsAgain[at] !== format
-    ) {
-      // A NaN, which most negative integers are as a double, never equals itself. Other differences mean a write.
-      return format === INT && bits !== bits ? this.#readBigint(at, position) : undefined;
-    }
-    if (!IS_ORDERED && !this.#stands(at, format, position, bits)) return undefined;
+    if (words[at + 1] !== NUMBER_HIGH || code !== scalarCode)
+      return this.#getOther(index, at, position, format, code, place, version);
+    const bits = this.floats[position] as number;
+    // A NaN, which most negative integers are as a double, never equals itself. Other differences mean a write.
+    if (bits !== bits || this.wordsAgain[place] !== version)
+      return format === INT ? this.#readBigint(at, position, place, version) : undefined;
+    if (!IS_ORDERED && !this.#stands(at, format, position, bits, place, version)) return undefined;
     if (format === FLOAT) return bits;
-    return format === INT ? this.#integer(at, position, bits) : undefined;
+    return format === INT ? this.#integer(at, position, bits, place, version) : undefined;
   }
 
   /**
@@ -190,24 +195,25 @@ export class Slots {
   }
 
   /** Returns the integer with the bits of this double, which were read there. */
-  #integer(at: number, position: number, bits: number): number | bigint | undefined {
+  #integer(
+    at: number,
+    position: number,
+    bits: number,
+    place: number,
+    version: number | undefined,
+  ): number | bigint | undefined {
     scratch[0] = bits;
     const low = scratchWords[0] as number;
     const high = scratchWords[1] as number;
     if (high === 0) return low;
-    return high < SAFE_HIGH ? high * TWO_TO_32 + low : this.#readBigint(at, position);
+    return high < SAFE_HIGH ? high * TWO_TO_32 + low : this.#readBigint(at, position, place, version);
   }
 
   /** Reads an integer whose bits are a NaN as a double, as for all negative ones, or that is past 2^53. */
-  #readBigint(at: number, position: number): number | bigint | undefined {
+  #readBigint(at: number, position: number, place: number, version: number | undefined): number | bigint | undefined {
     const value = this.ints[position] as bigint;
     const isSettled =
-      this.words[at] === INT &&
-      this.ints[position] === value &&
-      this.wordsAgain[at] === INT &&
-      this.ints[position] === value &&
-      this.words[at] === INT &&
-      (IS_ORDERED || this.#standsAsInt(at, position, value));
+      this.wordsAgain[place] === version && (IS_ORDERED || this.#standsAsInt(at, position, value, place, version));
     if (!isSettled) return undefined;
     const number = Number(value);
     return Number.isSafeInteger(number) ? number : value;
@@ -220,61 +226,61 @@ export class Slots {
     position: number,
     format: number | undefined,
     code: number | undefined,
+    place: number,
+    version: number | undefined,
   ): boolean | string | null | undefined {
     const high = this.words[at + 1];
-    if (code === textCode) return IS_ORDERED ? this.#getText(index, at, position, format) : undefined;
-    if (format === NONE && high === NONE_HIGH && code === noneCode) return null;
-    if (format !== BOOL || high !== BOOL_HIGH || code !== scalarCode) return undefined;
+    if (code === textCode) return IS_ORDERED ? this.#getText(index, at, position, format, place, version) : undefined;
+    const isNull = format === NONE && high === NONE_HIGH && code === noneCode;
+    if (!isNull && (format !== BOOL || high !== BOOL_HIGH || code !== scalarCode)) return undefined;
     const bits = this.floats[position] as number;
     const isSettled =
-      this.wordsAgain[at + 1] === high &&
-      this.floatsAgain[position] === bits &&
-      this.words[at + 1] === high &&
-      this.floats[position] === bits &&
-      this.wordsAgain[at + 1] === high &&
-      (IS_ORDERED || this.#stands(at + 1, high, position, bits));
+      this.wordsAgain[place] === version && (IS_ORDERED || this.#stands(at + 1, high, position, bits, place, version));
+    if (!isSettled) return undefined;
     scratch[0] = bits;
-    return isSettled ? (scratchWords[1] as number) >>> 24 !== 0 : undefined;
+    return isNull ? null : (scratchWords[1] as number) >>> 24 !== 0;
   }
 
   /**
-   * Reads text. Every word of it, the code and the format have to be the same in three more looks. The format comes last: bytes
-   * can have the same format, and a writer that makes text of them stores the code before it stores the format.
+   * Reads text. CPython writes without the version, so every word has to be the same in a second look, and then the code and
+   * the format.
    */
-  #getText(index: number, at: number, position: number, format: number | undefined): string | undefined {
+  #getText(
+    index: number,
+    at: number,
+    position: number,
+    format: number | undefined,
+    place: number,
+    version: number | undefined,
+  ): string | undefined {
     const count = this.#textWords(index, at);
     if (count === 0) return undefined;
-    if (count > FEW_WORDS) return this.#getLongText(index, at, position, count);
-    const { floats } = this;
+    if (count > FEW_WORDS) return this.#getLongText(index, at, position, count, place, version);
+    const { floats, floatsAgain, wordsAgain } = this;
     const first = floats[position] as number;
     const second = count > 1 ? (floats[position + 1] as number) : 0;
     const third = count > 2 ? (floats[position + 2] as number) : 0;
-    if (this.codesAgain[index] !== textCode || this.words[at] !== format) return undefined;
-    for (let look = 0; look < CONFIRMATIONS; look++) {
-      const isOdd = (look & 1) !== 0;
-      const again = isOdd ? floats : this.floatsAgain;
-      // A word that is a NaN is not ASCII either.
-      if (again[position] !== first) return undefined;
-      if (count > 1 && again[position + 1] !== second) return undefined;
-      if (count > 2 && again[position + 2] !== third) return undefined;
-      if ((isOdd ? this.codesAgain : this.codes)[index] !== textCode) return undefined;
-      if ((isOdd ? this.words : this.wordsAgain)[at] !== format) return undefined;
-    }
-    return decodeAscii(first, second, third);
+    // A word that is a NaN is not ASCII either.
+    if (floatsAgain[position] !== first) return undefined;
+    if (count > 1 && floatsAgain[position + 1] !== second) return undefined;
+    if (count > 2 && floatsAgain[position + 2] !== third) return undefined;
+    if (this.codesAgain[index] !== textCode || wordsAgain[at] !== format) return undefined;
+    return wordsAgain[place] === version ? decodeAscii(first, second, third) : undefined;
   }
 
-  #getLongText(index: number, at: number, position: number, count: number): string | undefined {
-    const { floats } = this;
+  #getLongText(
+    index: number,
+    at: number,
+    position: number,
+    count: number,
+    place: number,
+    version: number | undefined,
+  ): string | undefined {
+    const { floats, floatsAgain } = this;
     for (let i = 0; i < count; i++) longWords[i] = floats[position + i] as number;
-    if (this.codesAgain[index] !== textCode || !this.#isText(count, at, this.words)) return undefined;
-    for (let look = 0; look < CONFIRMATIONS; look++) {
-      const isOdd = (look & 1) !== 0;
-      const again = isOdd ? floats : this.floatsAgain;
-      for (let i = 0; i < count; i++) if (again[position + i] !== longWords[i]) return undefined;
-      if ((isOdd ? this.codesAgain : this.codes)[index] !== textCode) return undefined;
-      if (!this.#isText(count, at, isOdd ? this.words : this.wordsAgain)) return undefined;
-    }
-    return decodeLongAscii(count);
+    for (let i = 0; i < count; i++) if (floatsAgain[position + i] !== longWords[i]) return undefined;
+    if (this.codesAgain[index] !== textCode || !this.#isText(count, at, this.wordsAgain)) return undefined;
+    return this.wordsAgain[place] === version ? decodeLongAscii(count) : undefined;
   }
 
   /** Whether a slot of that number of words has the format of padded text. The first halves of long formats can be alike. */
@@ -283,8 +289,8 @@ export class Slots {
   }
 
   /**
-   * Writes text over text of the same format, as Rust does: the mark, the words, the code, the format again. Another writer may
-   * have written bytes before the mark.
+   * Writes text over text of the same format, as Rust does: the mark, the version, the words, the code, the format again.
+   * Another writer may have written bytes before the mark.
    */
   #setText(index: number, at: number, position: number, text: string): boolean {
     const { words, floats } = this;
@@ -298,7 +304,11 @@ export class Slots {
     }
     const second = textWords[1] as number;
     const third = textWords[2] as number;
+    const place = (this.firstVersion - ((index & this.versionMask) << VERSION_SHIFT)) | 0;
     if (Atomics.compareExchange(words, at, format, WRITING) !== format) return false;
+    // While this process holds the mark, no other one changes the version of this slot alone.
+    if (this.hasOwnVersions) words[place] = (words[place] as number) + 1;
+    else Atomics.add(words, place, 1);
     // No call and no loop up to the last write, because a terminated worker thread ends only at those.
     floats[position] = first;
     floats[position + 1] = second;
@@ -316,8 +326,15 @@ export class Slots {
     return count > 0 && 2 * count < TEXT_FORMATS.length && this.#isText(count, at, words) ? count : 0;
   }
 
-  /** Whether format, value and format are read in that order, on a processor that does not keep loads in order. */
-  #stands(at: number, half: number | undefined, position: number, bits: number): boolean {
+  /** Whether format, value, format and version are read in that order, on a processor that does not keep loads in order. */
+  #stands(
+    at: number,
+    half: number | undefined,
+    position: number,
+    bits: number,
+    place: number,
+    version: number | undefined,
+  ): boolean {
     const { words } = this;
     const value = 2 * position;
     scratch[0] = bits;
@@ -327,15 +344,19 @@ export class Slots {
       Atomics.load(words, at) === half &&
       Atomics.load(words, value) === low &&
       Atomics.load(words, value + 1) === high &&
-      Atomics.load(words, at) === half
+      Atomics.load(words, at) === half &&
+      Atomics.load(words, place) === version
     );
   }
 
   /** Does the same for an integer, whose bits a double may not preserve. */
-  #standsAsInt(at: number, position: number, value: bigint): boolean {
+  #standsAsInt(at: number, position: number, value: bigint, place: number, version: number | undefined): boolean {
     const { words } = this;
     return (
-      Atomics.load(words, at) === INT && Atomics.load(this.ints, position) === value && Atomics.load(words, at) === INT
+      Atomics.load(words, at) === INT &&
+      Atomics.load(this.ints, position) === value &&
+      Atomics.load(words, at) === INT &&
+      Atomics.load(words, place) === version
     );
   }
 

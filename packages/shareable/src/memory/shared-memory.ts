@@ -11,6 +11,7 @@ import {
   closeSegment,
   createOrAttachSegment,
   createSegment,
+  detachListBuffer,
   disposeSegment,
   segmentBuffer,
   unlinkClosed,
@@ -102,6 +103,9 @@ export const factsOfSegment = (native: NativeSegment) => native;
 /** @internal The number of an open segment in the addon; 0 once the addon has forgotten it. */
 export let handleOf: (shm: SharedMemory) => number;
 
+/** @internal Gives an instance the buffer of the list in it, which is detached at the close. */
+export let keepListBuffer: (shm: SharedMemory, buffer: ArrayBuffer) => void;
+
 /** Instances that may be closed before they need a finalizer. */
 const newest = new Newest<SharedMemory>((shm) => handleOf(shm));
 
@@ -139,6 +143,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   readonly #kind: SegmentKind;
   #buffer: ArrayBuffer | undefined;
   #buf: Bytes | undefined;
+  /** See {@link keepListBuffer}. */
+  #listBuffer: ArrayBuffer | undefined;
   #closed = false;
   /** Whether {@link unlink} has removed the name. */
   #isUnlinked = false;
@@ -148,6 +154,9 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   static {
     wrapSegment = (native, kind = 'SharedMemory') => new SharedMemory(internal, native, kind);
     handleOf = (shm) => shm.#handle;
+    keepListBuffer = (shm, buffer) => {
+      shm.#listBuffer = buffer;
+    };
   }
 
   private constructor(key: typeof internal, native: NativeSegment, kind: SegmentKind) {
@@ -353,12 +362,15 @@ export class SharedMemory implements Disposable, AsyncDisposable {
     const buffer = this.#buffer;
     this.#buffer = undefined;
     this.#buf = undefined;
+    const list = this.#listBuffer;
+    this.#listBuffer = undefined;
+    const isListDetached = list === undefined || detachListBuffer(this.#handle, list);
     const ending = end(this.#handle, buffer);
     if ((ending & IS_GONE) !== 0) {
       this.#handle = 0;
       newest.remove(this);
     }
-    if ((ending & IS_DETACHED) === 0) {
+    if ((ending & IS_DETACHED) === 0 || !isListDetached) {
       process.emitWarning(`This runtime keeps the views of segment '${this.name}' alive; they are no longer shared.`, {
         code: 'SHM_NOT_DETACHED',
       });

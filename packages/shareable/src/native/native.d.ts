@@ -206,6 +206,9 @@ export declare function createSegment(size: number, settings: number, name?: str
  */
 export declare function createSegmentLater(size: number, options: NativeCreateOptions, id: number): Promise<NativeCreation>
 
+/** Detaches a buffer that [`list_buffer`] made. Returns whether the runtime detached it. */
+export declare function detachListBuffer(list: number, buffer: ArrayBuffer): boolean
+
 /** Ends an instance's use of a channel. Unlinks it if the instance is the owner and no process has unlinked it. */
 export declare function disposeChannel(channel: ExternalObject<Channel>): void
 
@@ -357,6 +360,9 @@ export declare function gateWrite(gate: ExternalObject<Gate>, source: Uint8Array
 
 /** Adds to an integer in a slot and returns the sum. */
 export declare function listAdd(list: number, index: number, delta: number | bigint): number | bigint
+
+/** Makes an ArrayBuffer over the list and its version numbers: the segment's bytes up to the end of their last block. */
+export declare function listBuffer(list: number): ArrayBuffer
 
 /** Returns the size of a slot in bytes. */
 export declare function listCapacity(list: number, index: number): number
@@ -610,6 +616,10 @@ export interface NativeFactPlaces {
   formatsStart: number
   /** Where the codes start. */
   codesStart: number
+  /** Where the version number of slot 0 is; -1 when the list has none. */
+  firstVersion: number
+  /** The number of a slot's version is its index by this mask. */
+  versionMask: number
 }
 
 /** What tools that observe the package want to know of a segment. */
@@ -702,8 +712,8 @@ export interface NativeLayout {
   textFormats: Array<number>
   /** The low 32 bits of the mark that replaces the format while a value is being written. The low half suffices. */
   writing: number
-  /** How often a value of several words is read again and compared. */
-  confirmations: number
+  /** The distance between two version numbers in bytes. */
+  versionStride: number
   /** The code of a number or bool. */
   scalarCode: number
   /** The code of text. */

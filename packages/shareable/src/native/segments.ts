@@ -41,6 +41,9 @@ export interface NativeList {
   readonly dataBytes: number;
   readonly formatsStart: number;
   readonly codesStart: number;
+  /** Where the version number of slot 0 is; -1 when the list has none. */
+  readonly firstVersion: number;
+  readonly versionMask: number;
 }
 
 /** A new list and its segment. */
@@ -83,6 +86,8 @@ function latestList(handle: number): NativeList {
     dataBytes: latest[at.dataBytes] as number,
     formatsStart: latest[at.formatsStart] as number,
     codesStart: latest[at.codesStart] as number,
+    firstVersion: latest[at.firstVersion] as number,
+    versionMask: latest[at.versionMask] as number,
   };
 }
 
@@ -225,6 +230,8 @@ export function attachList(handle: number): NativeList {
   return latestList(handle);
 }
 
+export const listBuffer = translated(addon.listBuffer);
+export const detachListBuffer = translated(addon.detachListBuffer);
 export const listFind = translated(addon.listFind);
 export const listCount = translated(addon.listCount);
 export const listCapacity = translated(addon.listCapacity);

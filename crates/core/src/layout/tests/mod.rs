@@ -10,6 +10,7 @@ mod vectors;
 use std::ptr::NonNull;
 
 use super::*;
+use crate::page::BLOCK;
 
 /// The bytes of a segment, in private memory of any length.
 struct Memory {
@@ -18,8 +19,9 @@ struct Memory {
 }
 
 impl Memory {
+    /// Whole blocks, as a segment has them.
     fn zeros(len: usize) -> Self {
-        Self { words: vec![0; len.div_ceil(WORD)], len }
+        Self { words: vec![0; len.next_multiple_of(BLOCK) / WORD], len }
     }
 
     fn holding(bytes: &[u8]) -> Self {
@@ -39,6 +41,11 @@ impl Memory {
         unsafe { SharedBytes::new(start, self.len) }
     }
 
+    /// As `view`, with the bytes after the segment.
+    fn blocks(&mut self) -> SharedBytes<'_> {
+        SharedBytes::from_words(&mut self.words)
+    }
+
     fn bytes(&self) -> Vec<u8> {
         let mut bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_le_bytes()).collect();
         bytes.truncate(self.len);
@@ -55,8 +62,10 @@ fn list_of(values: &[Value<'_>]) -> (Memory, Header) {
 }
 
 fn layout_of(memory: &mut Memory) -> Result<Layout<'_>> {
-    let view = memory.view();
-    let layout = Layout::new(view, Header::read(view)?)?;
+    let header = Header::read(memory.view())?;
+    let size = memory.len;
+    let blocks = memory.blocks();
+    let layout = Layout::new(blocks, header)?.with_versions(Versions::new(blocks, size));
     layout.check_offsets()?;
     Ok(layout)
 }

@@ -55,9 +55,10 @@ pub(crate) type BeforePublish<'a> = &'a mut dyn FnMut(&Mapping, Identity) -> Res
 /// One view of a segment in this process.
 ///
 /// # Safety
-/// Until the value drops, the [`len`](Region::len) bytes at [`start`](Region::start) are mapped, readable and writable,
-/// whatever happens to the segment and whether or not [`retire`](Region::retire) was called. `start` is aligned to a page,
-/// and neither `start` nor `len`, which fits `isize`, ever changes.
+/// Until the value drops, the [`len`](Region::len) bytes at [`start`](Region::start), and those after them up to the next
+/// multiple of [`BLOCK`](crate::page::BLOCK), are mapped, readable and writable, whatever happens to the segment and
+/// whether or not [`retire`](Region::retire) was called. `start` is aligned to a page, and neither `start` nor `len`, which
+/// fits `isize` with what follows it, ever changes.
 pub(crate) unsafe trait Region: Debug + Send + Sync {
     /// Returns the first address.
     fn start(&self) -> NonNull<u8>;

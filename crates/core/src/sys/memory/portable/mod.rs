@@ -63,7 +63,8 @@ impl Mapping {
     }
 }
 
-// SAFETY: `shmem` holds the range until the value drops, mapped readable and writable, and `size` is at most what is mapped.
+// SAFETY: `shmem` holds the range until the value drops, mapped readable and writable, and `size` is at most what is mapped,
+// which the system rounds up to whole pages.
 unsafe impl Region for Mapping {
     fn start(&self) -> NonNull<u8> {
         NonNull::new(self.shmem.as_ptr()).expect("no system places a mapping at address zero")

@@ -13,6 +13,7 @@ use super::room::Place;
 use super::sigbus::{self, Watch};
 use super::zeros;
 use crate::Access;
+use crate::page::BLOCK;
 use crate::sys::Loss;
 use crate::sys::memory::{Region, os};
 
@@ -50,13 +51,14 @@ impl Mapping {
             // The watch copies a page when a write to it fails.
             Access::ReadOnly => options.map_raw_read_only(file)?,
         };
-        let watch = sigbus::watch(map.as_ptr().expose_provenance(), map.len(), is_sparse, access);
+        let whole = map.len().next_multiple_of(BLOCK);
+        let watch = sigbus::watch(map.as_ptr().expose_provenance(), whole, is_sparse, access);
         let (map, place) = (ManuallyDrop::new(map), ManuallyDrop::new(place));
         Ok(Self { map, is_kept: AtomicBool::new(false), watch, place })
     }
 }
 
-// SAFETY: the value holds the range until it drops, mapped readable and writable; `retire` replaces its pages in place. A
+// SAFETY: the value holds the range until it drops, mapped readable and writable, in whole pages; `retire` replaces its pages in place. A
 // page of a read-only mapping becomes writable, and a copy, when the first write to it fails.
 unsafe impl Region for Mapping {
     fn start(&self) -> NonNull<u8> {

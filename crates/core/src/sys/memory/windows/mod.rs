@@ -105,8 +105,8 @@ impl Mapping {
     }
 }
 
-// SAFETY: `range` keeps its addresses readable and writable until the value drops: first the view, then zeros. It has at
-// least `len` bytes, and neither `start` nor `len` changes.
+// SAFETY: `range` keeps its addresses readable and writable until the value drops: first the view, then zeros. It has
+// whole pages and at least `len` bytes, and neither `start` nor `len` changes.
 unsafe impl Region for Mapping {
     fn start(&self) -> NonNull<u8> {
         self.start
