@@ -116,5 +116,5 @@ fn open_token(rights: TOKEN_ACCESS_MASK) -> io::Result<OwnedHandle> {
     Ok(unsafe { OwnedHandle::from_raw_handle(token) })
 }
 
-#[cfg(all(test, not(backend = "portable")))]
-mod tests;
+#[cfg(test)]
+pub(in crate::sys) mod tests;

@@ -1,33 +1,26 @@
-//! What the access list lets an elevated process and one that is not elevated do with each other's objects. One thread
-//! stands for the process that is not elevated: it has a token of the same user without administrators and privileges.
-
-use std::num::NonZeroUsize;
-use std::thread;
-use std::time::{Duration, Instant};
+//! For tests of what an elevated process and one that is not elevated can do with each other's objects. A thread stands for
+//! the process that is not elevated: it has a token of the same user without administrators and privileges.
 
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::Security::{
     CreateRestrictedToken, CreateWellKnownSid, DISABLE_MAX_PRIVILEGE, ImpersonateLoggedOnUser, RevertToSelf,
     SID_AND_ATTRIBUTES, TOKEN_DUPLICATE, TOKEN_IMPERSONATE, WinBuiltinAdministratorsSid,
 };
-use windows_sys::Win32::System::Memory::{CreateFileMappingW, PAGE_READWRITE};
+use windows_sys::Win32::System::Memory::{
+    CreateFileMappingW, FILE_MAP_READ, FILE_MAP_WRITE, OpenFileMappingW, PAGE_READWRITE,
+};
 
 use super::*;
-use crate::sys::memory::windows::section::Section;
-use crate::sys::memory::{Mapping, Region as _, attach_within, create, unlink};
-use crate::sys::transport::{Address, Connection as _, Listener, Listening as _, Stream};
-use crate::{Access, Foreign, Identity, Lifetime, Memory, Name, Umask};
-
-const LONG: Duration = Duration::from_secs(20);
+use crate::Name;
 
 /// The access list that an elevated process gives its objects when it names none: only administrators.
 const OF_ADMINISTRATORS: &str = "D:P(A;;GA;;;BA)";
 
 /// Takes administrators and privileges from this thread until the value drops.
-struct NotElevated;
+pub(in crate::sys) struct NotElevated;
 
 impl NotElevated {
-    fn new() -> Self {
+    pub(in crate::sys) fn new() -> Self {
         let process = open_token(TOKEN_QUERY | TOKEN_DUPLICATE | TOKEN_IMPERSONATE).unwrap();
         // An identifier has at most 68 bytes.
         let mut room = [0_u64; 9];
@@ -82,12 +75,24 @@ fn section(name: &Name, access_list: &str) -> OwnedHandle {
     unsafe { OwnedHandle::from_raw_handle(raw) }
 }
 
-/// Returns whether this process is elevated, on a system that asks for it. Where that is not so, the tests below cannot
+fn open_section(name: &Name) -> io::Result<()> {
+    let name = wide(name.as_str());
+    // SAFETY: the name ends in a zero.
+    let raw = unsafe { OpenFileMappingW(FILE_MAP_READ | FILE_MAP_WRITE, 0, name.as_ptr()) };
+    if raw.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call has opened it, and no other code has it.
+    drop(unsafe { OwnedHandle::from_raw_handle(raw) });
+    Ok(())
+}
+
+/// Returns whether this process is elevated, on a system that asks for it. Where that is not so, such a test cannot
 /// tell one process from the other.
-fn is_elevated() -> bool {
+pub(in crate::sys) fn is_elevated() -> bool {
     let name = Name::random().unwrap();
     let _section = section(&name, OF_ADMINISTRATORS);
-    let open = || Section::open(&name, Access::ReadWrite).map(drop);
+    let open = || open_section(&name);
     let elevated = open();
     let other = {
         let _not_elevated = NotElevated::new();
@@ -101,69 +106,4 @@ fn is_elevated() -> bool {
         eprintln!("not tested: to this system, both threads are the same ({elevated:?}, {other:?})");
     }
     is_elevated
-}
-
-fn segment(lifetime: Lifetime) -> (Mapping, Identity, Name) {
-    let name = Name::random_for(lifetime).unwrap();
-    let size = NonZeroUsize::new(5000).unwrap();
-    let mode = (0o600, Umask::default());
-    let (mapping, identity) = create(&name, size, mode, lifetime, &Memory::default(), &mut |_, _| Ok(())).unwrap();
-    (mapping, identity, name)
-}
-
-fn attach(name: &Name, access: Access) -> crate::Result<(Mapping, Identity)> {
-    attach_within(name, access, Foreign::Refuse, LONG)
-}
-
-#[test]
-fn a_process_that_is_not_elevated_uses_and_unlinks_the_segment_of_an_elevated_one() {
-    if !is_elevated() {
-        return;
-    }
-    for lifetime in [Lifetime::Owned, Lifetime::Detached] {
-        let (_mapping, identity, name) = segment(lifetime);
-        let _not_elevated = NotElevated::new();
-        for access in [Access::ReadWrite, Access::ReadOnly] {
-            let (mapping, found) = attach(&name, access).unwrap();
-            assert_eq!((mapping.len(), found), (5000, identity));
-        }
-        unlink(&name, identity).unwrap();
-    }
-}
-
-#[test]
-fn an_elevated_process_uses_and_unlinks_the_segment_of_one_that_is_not() {
-    if !is_elevated() {
-        return;
-    }
-    for lifetime in [Lifetime::Owned, Lifetime::Detached] {
-        let (_mapping, identity, name) = {
-            let _not_elevated = NotElevated::new();
-            segment(lifetime)
-        };
-        let (mapping, found) = attach(&name, Access::ReadWrite).unwrap();
-        assert_eq!((mapping.len(), found), (5000, identity));
-        unlink(&name, identity).unwrap();
-    }
-}
-
-#[test]
-fn a_process_that_is_not_elevated_reaches_the_manager_of_an_elevated_one_and_the_reverse() {
-    if !is_elevated() {
-        return;
-    }
-    for is_server_elevated in [true, false] {
-        let listener = {
-            let _not_elevated = (!is_server_elevated).then(NotElevated::new);
-            Listener::bind(&Address::Pipe(format!(r"\\.\pipe\shareable-test-{}", Name::random().unwrap()))).unwrap()
-        };
-        let address = Address::parse(listener.address()).unwrap();
-        thread::scope(|scope| {
-            let client = scope.spawn(|| {
-                let _not_elevated = is_server_elevated.then(NotElevated::new);
-                Stream::connect(&address, Instant::now() + LONG).unwrap()
-            });
-            client.join().unwrap();
-        });
-    }
 }

@@ -8,6 +8,7 @@ use windows_sys::Win32::Storage::FileSystem::{FILE_SHARE_READ, FILE_SHARE_WRITE}
 use super::section::tests::{attach_as_cpython, without_a_file};
 use super::*;
 use crate::Kind;
+use crate::sys::access_list::tests::{NotElevated, is_elevated};
 
 fn try_segment(name: &Name, size: usize, lifetime: Lifetime) -> Result<(Mapping, Identity)> {
     let size = NonZeroUsize::new(size).unwrap();
@@ -278,4 +279,42 @@ fn a_file_without_an_extent_is_not_a_segment() {
         assert_eq!(attach(&name, Access::ReadWrite).unwrap_err().kind(), Kind::Access);
     }
     std::fs::remove_file(path(&name)).unwrap();
+}
+
+fn of(lifetime: Lifetime) -> (Mapping, Identity, Name) {
+    let name = Name::random_for(lifetime).unwrap();
+    let (mapping, identity) = try_segment(&name, 5000, lifetime).unwrap();
+    (mapping, identity, name)
+}
+
+#[test]
+fn a_process_that_is_not_elevated_uses_and_unlinks_the_segment_of_an_elevated_one() {
+    if !is_elevated() {
+        return;
+    }
+    for lifetime in [Lifetime::Owned, Lifetime::Detached] {
+        let (_mapping, identity, name) = of(lifetime);
+        let _not_elevated = NotElevated::new();
+        for access in [Access::ReadWrite, Access::ReadOnly] {
+            let (mapping, found) = attach(&name, access).unwrap();
+            assert_eq!((mapping.len(), found), (5000, identity));
+        }
+        unlink(&name, identity).unwrap();
+    }
+}
+
+#[test]
+fn an_elevated_process_uses_and_unlinks_the_segment_of_one_that_is_not() {
+    if !is_elevated() {
+        return;
+    }
+    for lifetime in [Lifetime::Owned, Lifetime::Detached] {
+        let (_mapping, identity, name) = {
+            let _not_elevated = NotElevated::new();
+            of(lifetime)
+        };
+        let (mapping, found) = attach(&name, Access::ReadWrite).unwrap();
+        assert_eq!((mapping.len(), found), (5000, identity));
+        unlink(&name, identity).unwrap();
+    }
 }

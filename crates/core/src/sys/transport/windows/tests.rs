@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::listener::fresh_name;
 use super::{Interest, Listener, Stream, wait};
+use crate::sys::access_list::tests::{NotElevated, is_elevated};
 use crate::sys::transport::{Address, Connection as _, Listening as _};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -167,4 +168,25 @@ fn a_name_that_is_taken_is_refused() {
     let address = address();
     let _listener = Listener::bind(&address).unwrap();
     assert_eq!(Listener::bind(&address).map(drop).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+}
+
+#[test]
+fn a_process_that_is_not_elevated_reaches_the_manager_of_an_elevated_one_and_the_reverse() {
+    if !is_elevated() {
+        return;
+    }
+    for is_server_elevated in [true, false] {
+        let listener = {
+            let _not_elevated = (!is_server_elevated).then(NotElevated::new);
+            Listener::bind(&address()).unwrap()
+        };
+        let address = Address::parse(listener.address()).unwrap();
+        thread::scope(|scope| {
+            let client = scope.spawn(|| {
+                let _not_elevated = is_server_elevated.then(NotElevated::new);
+                Stream::connect(&address, Instant::now() + LONG).unwrap()
+            });
+            client.join().unwrap();
+        });
+    }
 }
