@@ -305,6 +305,27 @@ describe('within one process', () => {
     expect(await waiting).toBeUndefined();
   });
 
+  test('an immediate shutdown discards what waits, also for those who do not wait', async () => {
+    const ways: Record<string, (channel: Channel<Uint8Array>) => unknown> = {
+      tryReceive: (channel) => channel.tryReceive(),
+      receive: (channel) => channel.receive({ timeout: 1000 }),
+      receiveAsync: (channel) => channel.receiveAsync(),
+      receiveInto: (channel) => (channel.receiveInto(new Uint8Array(5000)) === -1 ? undefined : 'bytes'),
+      receiveMany: (channel) => channel.receiveMany(9)[0],
+      iterator: (channel) => [...channel][0],
+      drain: (channel) => (channel.drain(() => {}) === 0 ? undefined : 'messages'),
+    };
+    for (const [name, receive] of Object.entries(ways)) {
+      for (const length of [1, 2000]) {
+        using channel = Channel.create({ capacity: 4096, codec: bytes });
+        using other = Channel.attach(channel, { codec: bytes });
+        other.send(new Uint8Array(length));
+        other.shutdown({ immediate: true });
+        expect([name, await receive(channel), channel.used, channel.ended]).toEqual([name, undefined, 0, true]);
+      }
+    }
+  });
+
   test('time-outs and signals end a wait', async () => {
     using channel = Channel.create<number>();
     expect(() => channel.receive({ timeout: 5 })).toThrow(ChannelTimeoutError);

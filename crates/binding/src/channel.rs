@@ -93,6 +93,8 @@ pub struct ChannelLayout {
     pub state: u32,
     /// A bit of the state: all sending has ended, or waiting messages are discarded.
     pub is_shut: u32,
+    /// A bit of the state: waiting messages are discarded.
+    pub is_discarded: u32,
     /// The ring, in bytes.
     pub ring: u32,
     /// The kind of a message in one piece.
@@ -122,6 +124,7 @@ pub fn channel_layout() -> ChannelLayout {
         hungry: word(at::HUNGRY),
         state: word(at::STATE),
         is_shut: layout::State::SHUT | layout::State::DISCARD,
+        is_discarded: layout::State::DISCARD,
         ring,
         whole: layout::Kind::Whole as u32,
         padding: layout::Kind::Padding as u32,

@@ -56,6 +56,12 @@ export function busy(segment: string, what: 'message' | 'reservation'): ChannelE
   return new ChannelError(message, { code: 'ERR_SHM_CHANNEL_BUSY', segment });
 }
 
+/** The error for a value, or its codec, that uses an instance while the instance encodes or decodes in the ring. */
+export function reentered(segment: string): ChannelError {
+  const message = `this instance of channel '${segment}' is used by a value or codec while it encodes or decodes one`;
+  return new ChannelError(message, { code: 'ERR_SHM_CHANNEL_BUSY', segment });
+}
+
 /** The error for a ring that contradicts itself. */
 export function corrupt(segment: string): LayoutError {
   const message = `the ring of channel '${segment}' is damaged; an untrusted process may have written to it`;

@@ -164,15 +164,21 @@ export class WaitQueue {
     clearTimeout(this.#timer);
     const waited = performance.now() - this.#since;
     let served = 0;
-    while (this.#waiting[0]?.attempt() === true) {
-      this.#waiting.shift();
-      served += 1;
-    }
+    while (this.#isServed((first) => first.attempt())) served += 1;
     if (served > 0) this.#patience.learn(waited);
     if (this.#waiting.length === 0) return this.#rest();
     if (served > 0) this.#begin();
     else if (this.#patience.isLeft(waited)) this.#soon();
     else this.#arm();
+  }
+
+  /** Serves the first one by `serve`, which tells whether it has. A codec may have ended the wait meanwhile. */
+  #isServed(serve: (first: Waiting) => boolean): boolean {
+    const [first] = this.#waiting;
+    if (first === undefined || !serve(first)) return false;
+    const index = this.#waiting.indexOf(first);
+    if (index !== -1) this.#waiting.splice(index, 1);
+    return true;
   }
 
   /** Has the bell rung, and looks once more. */
@@ -185,13 +191,11 @@ export class WaitQueue {
       return this.close(() => error as Error);
     }
     this.#isFirst = false;
-    if (outcome === READY && this.#waiting[0]?.attempt() === true) {
-      this.#waiting.shift();
+    if (outcome === READY && this.#isServed((first) => first.attempt())) {
       return this.#waiting.length === 0 ? this.#rest() : this.#begin();
     }
     if (outcome > TIMED_OUT) {
-      while (this.#waiting[0]?.settle(outcome) === true) {
-        this.#waiting.shift();
+      while (this.#isServed((first) => first.settle(outcome))) {
         // A death is told to one of them, the end to all.
         if (outcome === DIED) break;
       }

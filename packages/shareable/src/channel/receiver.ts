@@ -15,7 +15,7 @@ import {
 } from '../native/binding.js';
 import type { Doorbell } from './doorbell.js';
 import { CHANNEL_WAIT, isWatched, producerDied, redelivered, watch } from '../diagnostics/channels.js';
-import { aborted, busy, corrupt, died, timedOut, tooLong } from './errors.js';
+import { aborted, busy, corrupt, died, reentered, timedOut, tooLong } from './errors.js';
 import { AGAIN, DIED, ENDED, READY, TIMED_OUT, WaitQueue } from './queue.js';
 import { FRAGMENT, MESSAGE } from './ring.js';
 import type { Ring } from './ring.js';
@@ -84,9 +84,9 @@ export class Receiver<T> {
     whole: (bytes: Uint8Array) => Result,
     allocate: Allocate = this.#ownMemory,
   ): Result | typeof EMPTY {
-    if (!this.#hasJoined || this.#isHeld) this.#check();
-    if (this.#arriving !== undefined) return this.#assemble(whole);
     const ring = this.#ring;
+    if (!this.#hasJoined || this.#isHeld || ring.receives) this.#check();
+    if (this.#arriving !== undefined) return this.#assemble(whole);
     if (!ring.tryReceive()) return EMPTY;
     return this.#takeNext(use, whole, allocate);
   }
@@ -96,8 +96,8 @@ export class Receiver<T> {
    * fragments or that is too long, which {@link take} knows how to handle.
    */
   takeInto(target: Uint8Array): number | typeof EMPTY {
-    if (!this.#hasJoined || this.#isHeld) this.#check();
     const ring = this.#ring;
+    if (!this.#hasJoined || this.#isHeld || ring.receives) this.#check();
     if (this.#arriving !== undefined || !ring.tryReceive()) return EMPTY;
     let length = -1;
     try {
@@ -274,7 +274,7 @@ export class Receiver<T> {
     const { name } = this.#native;
     if (wait.signal?.aborted === true) throw aborted(name, wait.signal);
     const attempt = () => {
-      if (this.#isHeld) return undefined;
+      if (this.#isHeld || this.#isDecoding) return undefined;
       const got = this.take(use, whole, allocate);
       return got === EMPTY ? undefined : { got };
     };
@@ -333,7 +333,7 @@ export class Receiver<T> {
   }
 
   #enterMany(): boolean {
-    if (!this.#hasJoined || this.#isHeld) this.#check();
+    if (!this.#hasJoined || this.#isHeld || this.#ring.receives) this.#check();
     return this.#arriving === undefined && this.#ring.tryReceive();
   }
 
@@ -368,7 +368,13 @@ export class Receiver<T> {
   /** Throws unless this instance may receive. */
   #check(): void {
     if (this.#isHeld) throw busy(this.#native.name, 'message');
+    if (this.#isDecoding) throw reentered(this.#native.name);
     this.#join();
+  }
+
+  /** Whether a codec is decoding in the ring. */
+  get #isDecoding(): boolean {
+    return this.#ring.receives && this.#arriving === undefined;
   }
 
   #join(): void {

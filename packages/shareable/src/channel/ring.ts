@@ -21,7 +21,7 @@ import {
 import { corrupt } from './errors.js';
 
 const { tail: TAIL, head: HEAD, send: SEND, receive: RECEIVE, receivers: RECEIVERS, senders: SENDERS } = channelLayout;
-const { waiting: WAITING } = channelLayout;
+const { waiting: WAITING, isDiscarded: IS_DISCARDED } = channelLayout;
 const { state: STATE, isShut: IS_SHUT, whole: WHOLE, padding: PADDING, touched: TOUCHED, ring: RING } = channelLayout;
 const HUNGRY_RECEIVER = RECEIVERS + channelLayout.hungry;
 const HUNGRY_SENDER = SENDERS + channelLayout.hungry;
@@ -41,10 +41,16 @@ class Cursor implements Piece {
   start = 0;
   length = 0;
 
-  constructor(buffer: ArrayBuffer) {
-    this.bytes = Buffer.from(buffer);
-    this.plain = new Uint8Array(buffer);
-    this.data = new DataView(buffer);
+  constructor(bytes: Buffer, plain: Uint8Array, data: DataView) {
+    this.bytes = bytes;
+    this.plain = plain;
+    this.data = data;
+  }
+
+  /** Forgets the memory. */
+  close(): void {
+    this.bytes = NO_BYTES;
+    this.plain = NO_BYTES;
   }
 }
 
@@ -59,8 +65,10 @@ export class Ring {
   readonly handle: NativeChannel['handle'];
   /** The longest message in one piece, in bytes. */
   readonly longest: number;
-  /** The message that {@link next} has found, or the room that {@link place} has found. */
+  /** The message that {@link next} has found. */
   readonly piece: Cursor;
+  /** The room that {@link place} has found. */
+  readonly room: Cursor;
   /** Whether this instance has the lock SEND, or RECEIVE. */
   sends = false;
   receives = false;
@@ -79,6 +87,8 @@ export class Ring {
   #ownTail = 0;
   #seenTail = 0;
   #ownHead = 0;
+  /** Where the frame of {@link room} lies. */
+  #placed = 0;
   /** Where the frame in {@link piece} lies, and where the one after it does. */
   #at = 0;
   #after = 0;
@@ -92,13 +102,16 @@ export class Ring {
     this.#capacity = native.capacity / UNIT;
     this.#mask = this.#capacity - 1;
     this.#words = new Int32Array(buffer, 0, (RING + native.capacity) / 4);
-    this.piece = new Cursor(buffer);
+    const views = [Buffer.from(buffer), new Uint8Array(buffer), new DataView(buffer)] as const;
+    this.piece = new Cursor(...views);
+    this.room = new Cursor(...views);
     this.#ownTail = ~(this.#words[TAIL] as number);
     this.#ownHead = ~(this.#words[HEAD] as number);
   }
 
   /** Bytes that wait to be received. */
   get used(): number {
+    if (this.#isDiscarded) return 0;
     const used = ((this.#words[TAIL] as number) - (this.#words[HEAD] as number)) >>> 0;
     return Math.min(used, this.#capacity) * UNIT;
   }
@@ -106,13 +119,18 @@ export class Ring {
   /** Forgets the segment, which is about to be closed. */
   close(): void {
     this.#words = GONE;
-    this.piece.bytes = NO_BYTES;
-    this.piece.plain = NO_BYTES;
+    this.piece.close();
+    this.room.close();
   }
 
   /** Whether all sending has ended. */
   get isShut(): boolean {
     return ((this.#words[STATE] as number) & IS_SHUT) !== 0;
+  }
+
+  /** Whether what waits is not to be received. */
+  get #isDiscarded(): boolean {
+    return ((this.#words[STATE] as number) & IS_DISCARDED) !== 0;
   }
 
   // ---- sending
@@ -160,28 +178,28 @@ export class Ring {
       free = capacity - used;
       if (free < total) return false;
     }
-    const { piece } = this;
-    piece.length = length;
+    const { room } = this;
+    room.length = length;
     if (needed <= toEnd) {
-      this.#at = tail;
-      piece.start = RING + UNIT * (at + 1);
+      this.#placed = tail;
+      room.start = RING + UNIT * (at + 1);
       return true;
     }
     const word = RING_WORD + 2 * at;
     words[word] = (toEnd - 1) * UNIT;
     words[word + 1] = PADDING | (this.#seat << 16);
-    this.#at = (tail + toEnd) | 0;
-    piece.start = RING + UNIT;
+    this.#placed = (tail + toEnd) | 0;
+    room.start = RING + UNIT;
     return true;
   }
 
   /** Finishes the message of `length` bytes that was written where {@link place} has found room. */
   finish(length: number): void {
     const words = this.#words;
-    const word = RING_WORD + 2 * (this.#at & this.#mask);
+    const word = RING_WORD + 2 * (this.#placed & this.#mask);
     words[word] = length;
     words[word + 1] = WHOLE | (this.#seat << 16);
-    this.#write = (this.#at + 1 + ((length + 7) >>> 3)) | 0;
+    this.#write = (this.#placed + 1 + ((length + 7) >>> 3)) | 0;
     this.#ownTail = this.#write;
   }
 
@@ -238,6 +256,7 @@ export class Ring {
   /** Finds the next message, which is in {@link piece} then. */
   next(): number {
     const words = this.#words;
+    if (this.#isDiscarded) return NOTHING;
     for (let frames = 0; frames < 2; frames++) {
       const head = this.#read;
       if (head === this.#seenTail) {

@@ -3,11 +3,12 @@ import { bytes as bytesCodec } from '../codec/bytes.js';
 import { clone } from '../codec/clone.js';
 import type { Codec, Writable_ } from '../codec/codec.js';
 import { NO_LEAD } from '../codec/codec.js';
+import { checkReserved, checkUsed, reservedTwice } from '../codec/errors.js';
 import type { NativeChannel } from '../native/binding.js';
 import { channelEnd, channelEnter, channelJoin, channelLook, channelSendPart, channelWait } from '../native/binding.js';
 import type { Doorbell } from './doorbell.js';
 import { CHANNEL_WAIT, isWatched, watch } from '../diagnostics/channels.js';
-import { aborted, busy, ended, noConsumer, timedOut, tooLong } from './errors.js';
+import { aborted, busy, ended, noConsumer, reentered, timedOut, tooLong } from './errors.js';
 import { AGAIN, ENDED, NO_CONSUMER, READY, TIMED_OUT, WaitQueue } from './queue.js';
 import type { Ring } from './ring.js';
 import type { CheckedWait } from './wait-options.js';
@@ -17,6 +18,11 @@ const FULL = Symbol('full');
 
 /** Thrown by a codec's `reserve` when the message is {@link Sender} `#parcel` itself; never beyond this file. */
 const ENCODED = Symbol('encoded');
+
+/** What a codec does: nothing; it has begun; it has called `reserve`. */
+const IDLE = 0;
+const BEGUN = 1;
+const RESERVED = 2;
 
 /** A message on its way to the ring in one piece or in fragments: a byte, unless that is {@link NO_LEAD}, and then `bytes`. */
 interface Parcel {
@@ -68,6 +74,8 @@ export class Sender<T> {
   /** The message whose fragments are being sent; this instance has the lock SEND meanwhile. */
   #parcel: Parcel | undefined;
   #isReserved = false;
+  /** How far the codec is that encodes a value into the ring, or for fragments. */
+  #stage: typeof IDLE | typeof BEGUN | typeof RESERVED = IDLE;
   #hasJoined = false;
   #hasEnded = false;
 
@@ -88,11 +96,19 @@ export class Sender<T> {
   /** Sends a value, and waits for room. */
   send(value: T, timeout: number): void {
     if (this.#queue.length > 0 || this.#parcel !== undefined) this.#drain(timeout);
+    const wasPatient = this.#isPatient;
+    const before = this.#timeout;
     this.#isPatient = true;
     this.#timeout = timeout;
     this.#isFirst = true;
-    const parcel = this.#put(value);
-    if (parcel !== undefined) this.#stream(parcel);
+    try {
+      const parcel = this.#put(value);
+      if (parcel !== undefined) this.#stream(parcel);
+    } finally {
+      // A value that sends while it is encoded must not make the call that sends it wait.
+      this.#isPatient = wasPatient;
+      this.#timeout = before;
+    }
   }
 
   /** Sends a value if there is room for all of it. */
@@ -164,6 +180,7 @@ export class Sender<T> {
     this.#check();
     if (values.length === 0 || this.#queue.length > 0 || this.#parcel !== undefined) return 0;
     const ring = this.#ring;
+    this.#checkIdle();
     this.#isPatient = false;
     if (!ring.trySend()) return 0;
     let count = 0;
@@ -243,42 +260,64 @@ export class Sender<T> {
   #put(value: T): Parcel | undefined {
     if (!this.#hasJoined || this.#hasEnded || this.#isReserved) this.#check();
     const ring = this.#ring;
+    this.#checkIdle();
+    // That of a value which sends another one before it is encoded itself.
+    const before = this.#stage;
+    this.#stage = BEGUN;
     let used: number;
     try {
       used = this.#codec.encode(value, this.#reserve);
       if (this.#private === undefined) {
-        if (!ring.sends) throw new TypeError('a codec must call reserve before it returns');
-        if (used > ring.piece.length) throw new RangeError('a codec has used more bytes than it has reserved');
+        checkUsed(used, this.#hasReserved() ? ring.room.length : -1);
         this.#checkSize(used);
         ring.finish(used);
         ring.publish();
+        this.#stage = before;
         return undefined;
       }
+      checkUsed(used, this.#private.length);
     } catch (error) {
       const parcel = this.#borrowed;
       this.#borrowed = undefined;
-      if (ring.sends && this.#parcel === undefined) ring.stopSending();
       this.#private = undefined;
+      // A reservation, or a message of which fragments are sent, keeps the lock.
+      if (this.#hasReserved() && ring.sends && !this.#isReserved && this.#parcel === undefined) ring.stopSending();
+      this.#stage = before;
       if (error !== ENCODED || parcel === undefined) throw error;
       this.#checkSize(parcel.length);
       return parcel;
     }
     const bytes = this.#private.subarray(0, used);
     this.#private = undefined;
+    this.#stage = before;
     this.#checkSize(used);
     return parcelOf(bytes);
+  }
+
+  /** Throws when a value that this instance is sending, or its codec, uses the instance after it has reserved memory. */
+  #checkIdle(): void {
+    if (this.#hasReserved() || (this.#ring.sends && this.#parcel === undefined)) throw reentered(this.#ring.name);
+  }
+
+  /** A method, because the compiler does not know that codecs change the stage. */
+  #hasReserved(): boolean {
+    return this.#stage === RESERVED;
   }
 
   /** Encodes a value into the ring, under the lock; `false` when there is no room. */
   #putNext(value: T): boolean {
     const ring = this.#ring;
     let fits = true;
+    let reserved = -1;
     const used = this.#codec.encode(value, (length) => {
+      if (reserved >= 0) throw reservedTwice();
+      checkReserved(length);
       fits = length <= ring.longest && ring.place(length);
-      if (fits) return ring.piece;
-      // For nothing: to find out whether the value can be encoded.
-      return makeParcel(length).piece;
+      // Without room it encodes for nothing: to find out whether the value can be encoded.
+      reserved = length;
+      return fits ? ring.room : makeParcel(length).piece;
     });
+    checkUsed(used, reserved);
     this.#checkSize(used);
     if (fits) ring.finish(used);
     return fits;
@@ -286,25 +325,35 @@ export class Sender<T> {
 
   /** Encodes a value into private memory. */
   #encode(value: T): Uint8Array {
-    let bytes: Buffer = Buffer.alloc(0);
+    let bytes: Buffer | undefined;
     const used = this.#codec.encode(value, (length) => {
+      if (bytes !== undefined) throw reservedTwice();
+      checkReserved(length);
       const parcel = makeParcel(length);
       bytes = parcel.bytes;
       return parcel.piece;
     });
+    checkUsed(used, (bytes as Buffer | undefined)?.length ?? -1);
     this.#checkSize(used);
-    return bytes.subarray(0, used);
+    return (bytes as unknown as Buffer).subarray(0, used);
   }
 
   /** What codecs call. */
   readonly #reserve = (length: number, source?: Uint8Array, lead = NO_LEAD): Writable_ => {
-    if (length <= this.#ring.longest) return this.#place(length);
+    if (this.#stage !== BEGUN) throw reservedTwice();
+    checkReserved(length);
+    if (length <= this.#ring.longest) {
+      const room = this.#place(length);
+      this.#stage = RESERVED;
+      return room;
+    }
     if (source !== undefined && this.#mayBorrow) {
       this.#borrowed = { lead, bytes: source, length, isBorrowed: true, sent: -1 };
       throw ENCODED;
     }
     const { bytes, piece } = makeParcel(length);
     this.#private = bytes;
+    this.#stage = RESERVED;
     return piece;
   };
 
@@ -317,7 +366,7 @@ export class Sender<T> {
         ring.stopSending();
         throw ended(ring.name);
       }
-      if (ring.place(length)) return ring.piece;
+      if (ring.place(length)) return ring.room;
       ring.stopSending();
     }
     if (!this.#isPatient) {
@@ -331,7 +380,7 @@ export class Sender<T> {
         ring.stopSending();
         throw ended(ring.name);
       }
-      if (ring.place(length)) return ring.piece;
+      if (ring.place(length)) return ring.room;
       ring.stopSending();
     }
   }
@@ -419,7 +468,7 @@ export class Sender<T> {
       }
       if (length <= ring.longest) {
         if (ring.place(length)) {
-          ring.piece.bytes.set(bytes, ring.piece.start);
+          ring.room.bytes.set(bytes, ring.room.start);
           ring.finish(length);
           ring.publish();
           return true;

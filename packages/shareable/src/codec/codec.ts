@@ -19,7 +19,8 @@ export interface Writable_ {
  * Turns values into bytes and back. The built-in ones are `bytes`, `text`, `json()`, `struct({…})` and `clone()`.
  *
  * The number of the codec is stored in the segment: attaching with another one is a `LayoutError`. Your own codecs choose
- * a number from 256 to 32767; smaller ones are built in, larger ones belong to `struct`.
+ * a number from 256 to 32767; smaller ones are built in, larger ones belong to `struct`. The methods must not use the
+ * instance that calls them: a channel throws a `ChannelError` (`ERR_SHM_CHANNEL_BUSY`).
  */
 export interface Codec<T> {
   /** A number of 16 bits that tells this encoding from others. */

@@ -66,15 +66,19 @@ class StructCodec implements PlacedCodec<Record<string, unknown>> {
     const names = this.#names;
     const fields = this.#fields;
     const offsets = this.#offsets;
+    // Each is read once: a getter may give another value the second time, or use the channel.
+    const values: unknown[] = [];
     for (let i = 0; i < names.length; i++) {
       const name = names[i] as string;
-      const complaint = complain(fields[i] as FieldIo, value[name]);
-      if (complaint !== undefined) throw refuse(name, value[name], complaint);
+      const field = value[name];
+      const complaint = complain(fields[i] as FieldIo, field);
+      if (complaint !== undefined) throw refuse(name, field, complaint);
+      values.push(field);
     }
     const piece = reserve(this.size);
     const { start } = piece;
-    for (let i = 0; i < names.length; i++) {
-      writeField(fields[i] as FieldIo, piece, start + (offsets[i] as number), value[names[i] as string]);
+    for (let i = 0; i < values.length; i++) {
+      writeField(fields[i] as FieldIo, piece, start + (offsets[i] as number), values[i]);
     }
     return this.size;
   }

@@ -2,6 +2,8 @@
 import { checkCodec } from '../channel/options.js';
 import { clone } from '../codec/clone.js';
 import type { Codec, Writable_ } from '../codec/codec.js';
+import { checkReserved, checkUsed, reservedTwice } from '../codec/errors.js';
+import { invalidType } from '../errors.js';
 import { gateLayout } from '../native/binding.js';
 import type { AttachOptions, CheckedCreateOptions, CreateOptions } from '../options.js';
 import { checkCreateOptions, checkInteger, wrongType } from '../options.js';
@@ -42,9 +44,13 @@ export function checkValueOptions<T>(
 export class Encoder<T> {
   readonly #codec: Codec<T>;
   #piece = pieceOf(0);
-  #isReserved = false;
+  /** The bytes that the codec has reserved; -1 for none. */
+  #reserved = -1;
+  #isEncoding = false;
   readonly #reserve = (length: number): Writable_ => {
-    this.#isReserved = true;
+    if (!this.#isEncoding || this.#reserved >= 0) throw reservedTwice();
+    checkReserved(length);
+    this.#reserved = length;
     if (length <= this.#piece.bytes.length) {
       this.#piece.length = length;
       return this.#piece;
@@ -63,12 +69,19 @@ export class Encoder<T> {
 
   /** Encodes a value, and returns the number of bytes. */
   encode(value: T): number {
-    this.#isReserved = false;
+    // The memory is that of one value at a time.
+    if (this.#isEncoding)
+      throw invalidType('ERR_INVALID_ARG_VALUE', 'a value must not set the shared value that encodes it');
+    this.#reserved = -1;
     this.bytes = this.#piece.bytes;
-    const used = this.#codec.encode(value, this.#reserve);
-    if (!this.#isReserved) throw new TypeError('a codec must call reserve before it returns');
-    if (used > this.bytes.length) throw new RangeError('a codec has used more bytes than it has reserved');
-    return used;
+    this.#isEncoding = true;
+    try {
+      const used = this.#codec.encode(value, this.#reserve);
+      checkUsed(used, this.#reserved);
+      return used;
+    } finally {
+      this.#isEncoding = false;
+    }
   }
 }
 

@@ -90,6 +90,8 @@ export interface ChannelLayout {
   state: number
   /** A bit of the state: all sending has ended, or waiting messages are discarded. */
   isShut: number
+  /** A bit of the state: waiting messages are discarded. */
+  isDiscarded: number
   /** The ring, in bytes. */
   ring: number
   /** The kind of a message in one piece. */
