@@ -1,4 +1,5 @@
 /** Those of this thread that wait for messages, or for room, without blocking, in their order. */
+import { onAbort } from '../abort.js';
 import type { NativeChannel } from '../native/binding.js';
 import { channelArm, channelSated } from '../native/binding.js';
 import type { Doorbell } from './doorbell.js';
@@ -79,7 +80,7 @@ export class WaitQueue {
     settle: (outcome: number) => Result | undefined,
   ): Promise<Result> {
     let entry: Waiting | undefined;
-    let abort: (() => void) | undefined;
+    let stopListening: (() => void) | undefined;
     let stopTimer: (() => void) | undefined;
     try {
       return await new Promise<Result>((resolve, reject) => {
@@ -96,15 +97,15 @@ export class WaitQueue {
         entry = { attempt: () => run(attempt), settle: (outcome) => run(() => settle(outcome)), reject };
         const waiting = entry;
         this.#waiting.push(waiting);
-        abort = () => this.#giveUp(waiting, aborted(this.#name, signal as AbortSignal));
-        signal?.addEventListener('abort', abort, { once: true });
         const what = this.#isSenders ? 'room' : 'message';
         stopTimer = startTimer(timeout, () => this.#giveUp(waiting, timedOut(this.#name, what, timeout)));
         if (this.#waiting.length === 1) this.#begin();
+        const giveUp = () => this.#giveUp(waiting, aborted(this.#name, signal as AbortSignal));
+        stopListening = onAbort(signal, giveUp);
       });
     } finally {
       stopTimer?.();
-      if (abort !== undefined) signal?.removeEventListener('abort', abort);
+      stopListening?.();
     }
   }
 

@@ -1,4 +1,5 @@
 /** The tasks of this thread that wait for one semaphore, event or the like without blocking, in their order. */
+import { onAbort } from '../abort.js';
 import type { Doorbell } from '../channel/doorbell.js';
 import { Patience } from '../channel/patience.js';
 import type { NativeGate } from '../native/binding.js';
@@ -42,22 +43,19 @@ export class GateQueue {
 
   /** Waits. Resolves to whether a participant died that held what was wanted. */
   async wait(wanted: number, phase: number, { timeout, signal }: CheckedWait, errors: WaitErrors): Promise<boolean> {
-    let abort: (() => void) | undefined;
+    let stopListening: (() => void) | undefined;
     let stopTimer: (() => void) | undefined;
     try {
       return await new Promise<boolean>((resolve, reject) => {
         const task: Task = { wanted, phase, resolve, reject };
         this.#tasks.push(task);
-        if (signal !== undefined) {
-          abort = () => this.#giveUp(task, errors.aborted(signal));
-          signal.addEventListener('abort', abort, { once: true });
-        }
         stopTimer = startTimer(timeout, () => this.#giveUp(task, errors.timedOut()));
         if (this.#tasks.length === 1) this.#begin();
+        stopListening = onAbort(signal, () => this.#giveUp(task, errors.aborted(signal as AbortSignal)));
       });
     } finally {
       stopTimer?.();
-      if (abort !== undefined) signal?.removeEventListener('abort', abort);
+      stopListening?.();
     }
   }
 

@@ -6,6 +6,7 @@
  */
 import { clearInterval, setInterval } from 'node:timers';
 
+import { onAbort } from '../abort.js';
 import type { NativeLock } from '../native/binding.js';
 import { lockAlarm, lockEnvironment, lockSilence, lockTake, lockUnwant, lockWant } from '../native/binding.js';
 import { aborted, timedOut } from './errors.js';
@@ -95,19 +96,18 @@ export class LockQueue {
     granted: (recovered: boolean) => Guard,
   ): Promise<Guard> {
     const { name } = member.native;
-    let abort: (() => void) | undefined;
+    let stopListening: (() => void) | undefined;
     let alarm = 0;
     try {
       return await new Promise<Guard>((resolve, reject) => {
         const task: Waiting = { member, resolve: (recovered) => resolve(granted(recovered)), reject };
         this.#waiting.push(task);
-        abort = () => this.#giveUp(task, aborted(name, signal as AbortSignal));
-        signal?.addEventListener('abort', abort, { once: true });
         if (timeout !== Infinity) {
           alarm = register(() => this.#giveUp(task, timedOut(name, timeout)));
           lockAlarm(getEnvironment(), alarm, timeout);
         }
         retain();
+        stopListening = onAbort(signal, () => this.#giveUp(task, aborted(name, signal as AbortSignal)));
         this.advance();
       });
     } finally {
@@ -115,7 +115,7 @@ export class LockQueue {
         calls.delete(alarm);
         lockSilence(getEnvironment(), alarm);
       }
-      if (abort !== undefined) signal?.removeEventListener('abort', abort);
+      stopListening?.();
     }
   }
 
