@@ -6,8 +6,8 @@ import { expect, test } from 'vitest';
 const CHARACTERS = ['\u007f', '\u0080', 'À', '\u00bf', 'ÿ', 'Ā', '漢', '\uffff', '😀'];
 /** Around the lengths at which the way changes: of a few words, of formats with four digits, and what one call fetches. */
 const BYTES = [
-  1, 7, 8, 9, 15, 16, 17, 23, 24, 25, 26, 100, 255, 256, 375, 376, 383, 384, 385, 990, 999, 1000, 1023, 4080, 4091,
-  4092, 4093, 4095, 4096, 4097, 10_000,
+  1, 7, 8, 9, 15, 16, 17, 23, 24, 25, 26, 100, 255, 256, 375, 376, 383, 384, 385, 631, 632, 639, 640, 641, 990, 999,
+  1000, 1023, 4080, 4091, 4092, 4093, 4095, 4096, 4097, 10_000,
 ];
 /** The addon does the first reads of a list, and the package the others. */
 const READS = 8;

@@ -47,8 +47,8 @@ pub struct NativeLayout {
     pub none_code: u32,
 }
 
-/// The maximum number of words of text that `slots.ts` reads. From 500 bytes on, checking the words is faster here.
-const SHORT_TEXT_WORDS: usize = 48;
+/// The maximum number of words of text that `slots.ts` reads. From about 700 bytes on, a call of Rust is faster.
+const SHORT_TEXT_WORDS: usize = 80;
 
 /// Returns the constants of the layout.
 #[napi]
