@@ -361,14 +361,7 @@ export class Sender<T> {
   #place(length: number): Writable_ {
     const ring = this.#ring;
     if (ring.sends) throw busy(ring.name, 'reservation');
-    if (ring.trySend()) {
-      if (ring.isShut) {
-        ring.stopSending();
-        throw ended(ring.name);
-      }
-      if (ring.place(length)) return ring.room;
-      ring.stopSending();
-    }
+    if (ring.trySend() && this.#fits(length)) return ring.room;
     if (!this.#isPatient) {
       this.#lookFor(length);
       throw FULL;
@@ -376,13 +369,21 @@ export class Sender<T> {
     while (true) {
       this.#waitFor(length);
       this.#enter();
-      if (ring.isShut) {
-        ring.stopSending();
-        throw ended(ring.name);
-      }
-      if (ring.place(length)) return ring.room;
-      ring.stopSending();
+      if (this.#fits(length)) return ring.room;
     }
+  }
+
+  /** Finds room under the lock SEND, which is released unless there is room. */
+  #fits(length: number): boolean {
+    const ring = this.#ring;
+    let fits = false;
+    try {
+      if (ring.isShut) throw ended(ring.name);
+      fits = ring.place(length);
+    } finally {
+      if (!fits) ring.stopSending();
+    }
+    return fits;
   }
 
   /** Throws where there will never be room. */
@@ -462,23 +463,17 @@ export class Sender<T> {
     const { bytes, lead, length } = parcel;
     if (this.#parcel !== parcel) {
       if (ring.sends || !ring.trySend()) return false;
-      if (ring.isShut) {
-        ring.stopSending();
-        throw ended(ring.name);
-      }
       if (length <= ring.longest) {
-        if (ring.place(length)) {
-          ring.room.bytes.set(bytes, ring.room.start);
-          ring.finish(length);
-          ring.publish();
-          return true;
-        }
-        ring.stopSending();
-        return false;
+        if (!this.#fits(length)) return false;
+        ring.room.bytes.set(bytes, ring.room.start);
+        ring.finish(length);
+        ring.publish();
+        return true;
       }
       this.#parcel = parcel;
       parcel.sent = 0;
     }
+    // What was begun is cut by the caller.
     if (ring.isShut) throw ended(ring.name);
     parcel.sent = channelSendPart(this.#native.handle, lead, bytes, parcel.sent);
     if (parcel.sent < length) {
