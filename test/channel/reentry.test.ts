@@ -159,11 +159,10 @@ describe('a codec that, while it decodes,', () => {
     const waits = [channel.receiveAsync({ signal: controller.signal }), channel.receiveAsync(), channel.receiveAsync()];
     // The queue serves them in a later turn.
     channel.trySendMany(['1111', '2222', '3333']);
-    const [first, ...others] = await Promise.allSettled(waits);
+    const [first, ...others] = await Promise.all(waits.map((wait) => wait.catch((e: { code: string }) => e.code)));
     // A call that lets the event loop turn first finds its message there, and has nothing to abort.
-    if (first?.status === 'rejected') expect(first.reason).toEqual(code('ABORT_ERR'));
-    else expect(first?.value).toBe('1111');
-    expect(others).toMatchObject([{ value: '2222' }, { value: '3333' }]);
+    expect(['ABORT_ERR', '1111']).toContain(first);
+    expect(others).toEqual(['2222', '3333']);
   });
 });
 
