@@ -1,8 +1,11 @@
 /** CPython and this library on Windows, where a segment lives as long as a process has it open, and has whole pages. */
+import { randomBytes } from 'node:crypto';
+
 import { SegmentExistsError, SegmentNotFoundError, ShareableList, SharedMemory } from 'shareable';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 
 import type { Child } from '../support/child.ts';
+import { listed, shareable, shareableJson } from '../support/cli.ts';
 import { runPython } from '../support/python.ts';
 import { freshName } from '../support/segments.ts';
 import { fromPython, toPython } from '../support/tagged.ts';
@@ -73,6 +76,26 @@ describe.each(pythons)('with Python $version', (python) => {
     using shm = SharedMemory.create(8);
     expect(await peer.ask('attach_segment', shm.name)).toBe(PAGE);
     await peer.ask('close_segment');
+  });
+
+  test('a segment with a random name made there is listed, is kept by gc, and cannot be removed', async () => {
+    // Of the form that CPython makes up.
+    const name = `wnsm_${randomBytes(4).toString('hex')}`;
+    await peer.ask('create_segment', name, 100);
+    const facts = { name, kind: 'raw', size: PAGE, isTracked: false, isInUse: true, owner: null, createdAt: null };
+    expect(await listed(name)).toMatchObject(facts);
+    const { untracked } = await shareableJson<{ untracked: string[] }>(['gc']);
+    expect(untracked).toContain(name);
+    const { code, stderr } = await shareable(['rm', name]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`segment '${name}' is in use: it was not removed`)]);
+    expect(await shareableJson(['rm', '--force', name])).toMatchObject({
+      removed: [],
+      failed: [{ name, error: { code: 'ERR_SHM_UNSUPPORTED' } }],
+    });
+    await peer.ask('write', 0, [7]);
+    expect((await shareable(['inspect', name])).stdout).toContain('00000000  07 00');
+    await peer.ask('close_segment');
+    expect(await listed(name)).toBeUndefined();
   });
 
   test('both refuse to create a name of the other', async () => {
