@@ -3,9 +3,10 @@ import { Channel, ProducerDiedError, bytes, json, struct, text } from 'shareable
 import { describe, expect, test } from 'vitest';
 
 import { forkFixture } from '../support/fork-fixture.ts';
+import { platform } from '../support/platform.ts';
 import { findPythons, runPython } from '../support/python.ts';
 
-const pythons = process.platform === 'linux' ? findPythons().filter(({ minor }) => minor >= 9) : [];
+const pythons = platform.seatsByFileLocks ? findPythons().filter(({ minor }) => minor >= 9) : [];
 const newest = pythons.at(-1);
 
 const point = struct({ a: 'u8', b: 'i32', c: 'u32', d: 'f64', e: 'i64', f: 'bool', g: 'text24', h: 'bytes5' });

@@ -89,50 +89,53 @@ test.skipIf(!platform.hasSweep || !canBeAnotherUser)(
   },
 );
 
-describe.skipIf(!platform.hasShmFolder || !canHavePrivateMemory)('shareable doctor, in a /dev/shm of its own', () => {
-  test('leaves nothing in it', async () => {
-    await using child = forkPrivately();
-    expect(await child.ask<Run>('run', ['doctor'])).toMatchObject({ code: 0 });
-    expect((await child.ask<Run>('run', ['ls'])).stdout).toBe('There are no shared memory segments.\n');
-  });
-
-  test('warns of the 64 MiB of containers, and says what to do', async () => {
-    await using child = forkPrivately('size=64m');
-    const diagnosis = parse(await child.ask<Run>('run', ['doctor', '--json']));
-    expect(find(diagnosis, 'space')).toMatchObject({
-      status: 'warning',
-      message: '64.0 MiB of 64.0 MiB free: only the default of a container',
-      advice: expect.stringContaining('--shm-size'),
+describe.skipIf(!platform.controlsShmFolder || !canHavePrivateMemory)(
+  'shareable doctor, in a /dev/shm of its own',
+  () => {
+    test('leaves nothing in it', async () => {
+      await using child = forkPrivately();
+      expect(await child.ask<Run>('run', ['doctor'])).toMatchObject({ code: 0 });
+      expect((await child.ask<Run>('run', ['ls'])).stdout).toBe('There are no shared memory segments.\n');
     });
-    expect(diagnosis.isFit).toBe(true);
-  });
 
-  test('finds a mount that is full', async () => {
-    await using child = forkPrivately('size=1m');
-    await child.ask('create', 1024 * 1024, { name: 'full', track: false });
-    const diagnosis = parse(await child.ask<Run>('run', ['doctor', '--json']));
-    expect(find(diagnosis, 'space')).toMatchObject({ status: 'problem' });
-    expect(find(diagnosis, 'segment')).toMatchObject({
-      status: 'problem',
-      message: expect.stringContaining('/dev/shm has'),
+    test('warns of the 64 MiB of containers, and says what to do', async () => {
+      await using child = forkPrivately('size=64m');
+      const diagnosis = parse(await child.ask<Run>('run', ['doctor', '--json']));
+      expect(find(diagnosis, 'space')).toMatchObject({
+        status: 'warning',
+        message: '64.0 MiB of 64.0 MiB free: only the default of a container',
+        advice: expect.stringContaining('--shm-size'),
+      });
+      expect(diagnosis.isFit).toBe(true);
     });
-    expect(diagnosis.isFit).toBe(false);
-  });
 
-  test('finds a mount that is not writable', async () => {
-    await using child = forkPrivately('ro');
-    const { code, stdout } = await child.ask<Run>('run', ['doctor']);
-    expect(stdout).toMatch(/^problem +mount +\/dev\/shm is mounted read-only/m);
-    expect(stdout).toMatch(/^problem +segment/m);
-    expect(code).toBe(1);
-  });
-
-  test('warns of a /dev/shm that is no tmpfs', async () => {
-    await using child = forkPrivately('folder');
-    const diagnosis = parse(await child.ask<Run>('run', ['doctor', '--json']));
-    expect(find(diagnosis, 'mount')).toMatchObject({
-      status: 'warning',
-      message: expect.stringContaining('not a tmpfs'),
+    test('finds a mount that is full', async () => {
+      await using child = forkPrivately('size=1m');
+      await child.ask('create', 1024 * 1024, { name: 'full', track: false });
+      const diagnosis = parse(await child.ask<Run>('run', ['doctor', '--json']));
+      expect(find(diagnosis, 'space')).toMatchObject({ status: 'problem' });
+      expect(find(diagnosis, 'segment')).toMatchObject({
+        status: 'problem',
+        message: expect.stringContaining('/dev/shm has'),
+      });
+      expect(diagnosis.isFit).toBe(false);
     });
-  });
-});
+
+    test('finds a mount that is not writable', async () => {
+      await using child = forkPrivately('ro');
+      const { code, stdout } = await child.ask<Run>('run', ['doctor']);
+      expect(stdout).toMatch(/^problem +mount +\/dev\/shm is mounted read-only/m);
+      expect(stdout).toMatch(/^problem +segment/m);
+      expect(code).toBe(1);
+    });
+
+    test('warns of a /dev/shm that is no tmpfs', async () => {
+      await using child = forkPrivately('folder');
+      const diagnosis = parse(await child.ask<Run>('run', ['doctor', '--json']));
+      expect(find(diagnosis, 'mount')).toMatchObject({
+        status: 'warning',
+        message: expect.stringContaining('not a tmpfs'),
+      });
+    });
+  },
+);

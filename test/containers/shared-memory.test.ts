@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 
 import type { Child } from '../support/child.ts';
+import { platform } from '../support/platform.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 import { exists, freshName } from '../support/segments.ts';
 
@@ -26,7 +27,7 @@ interface Sweep {
   kept: { name: string }[];
 }
 
-describe.runIf(canBeContained)('two containers that share /dev/shm', () => {
+describe.runIf(platform.seatsByFileLocks && canBeContained)('two containers that share /dev/shm', () => {
   test('see the same bytes, and neither takes the segment of the other for left behind', async () => {
     await using one = await start();
     await using two = await start();

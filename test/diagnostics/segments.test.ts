@@ -11,6 +11,7 @@ import {
 } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { freshName } from '../support/segments.ts';
 import { record } from './support.ts';
 
@@ -139,20 +140,24 @@ test('a read-only attachment says so', () => {
   ]);
 });
 
-test('once and createAsync publish what they create, and the next once an attachment', async () => {
-  const published = record(...SEGMENTS);
-  const name = freshName();
-  using made = await SharedMemory.once(name, (create) => void create(32));
-  using joined = await SharedMemory.once(name, () => {});
-  using later = await SharedMemory.createAsync(48);
-  const kind = 'SharedMemory';
-  expect([made.size, joined.size]).toEqual([32, 32]);
-  expect(published).toEqual([
-    ['shareable:create', { kind, name, size: 32, isOwner: true }],
-    ['shareable:attach', { kind, name, size: 32, isReadOnly: false }],
-    ['shareable:create', { kind, name: later.name, size: 48, isOwner: true }],
-  ]);
-});
+// Elsewhere once also publishes the segment that is filled, and copied.
+test.skipIf(!platform.namesWhenComplete)(
+  'once and createAsync publish what they create, and the next once an attachment',
+  async () => {
+    const published = record(...SEGMENTS);
+    const name = freshName();
+    using made = await SharedMemory.once(name, (create) => void create(32));
+    using joined = await SharedMemory.once(name, () => {});
+    using later = await SharedMemory.createAsync(48);
+    const kind = 'SharedMemory';
+    expect([made.size, joined.size]).toEqual([32, 32]);
+    expect(published).toEqual([
+      ['shareable:create', { kind, name, size: 32, isOwner: true }],
+      ['shareable:attach', { kind, name, size: 32, isReadOnly: false }],
+      ['shareable:create', { kind, name: later.name, size: 48, isOwner: true }],
+    ]);
+  },
+);
 
 test('a creation that fails publishes nothing', () => {
   using shm = SharedMemory.create(1, { name: freshName() });

@@ -58,7 +58,7 @@ describe('createOrAttach of a list', () => {
     expect(exists(name)).toBe(false);
   });
 
-  test.skipIf(!platform.hasShmFolder)('takes track and mode as create does', () => {
+  test.skipIf(!platform.controlsShmFolder)('takes track and mode as create does', () => {
     const name = freshName();
     {
       using list = ShareableList.createOrAttach(name, [1], { track: false, mode: 0o400 });

@@ -56,7 +56,7 @@ describe('create', () => {
     expect(list.get(0)).toEqual(Uint8Array.of(1, 2, 3));
   });
 
-  test.skipIf(!platform.hasShmFolder)('takes name, mode and track as a segment does', () => {
+  test.skipIf(!platform.controlsShmFolder)('takes name, mode and track as a segment does', () => {
     const name = freshName();
     {
       using list = ShareableList.create([1], { name, mode: 0o400, track: false });

@@ -27,7 +27,9 @@ export const platform = {
   refusesOtherFiles: isLinux,
   /** Two segments that had the same name one after the other are told apart. */
   tellsSegmentsApart: !isPortable,
-  /** Views that outlive `close()` read zeros. */
+  /** The seat of a participant is a lock on a byte of the segment's file, which a peer in Python can take. */
+  seatsByFileLocks: isLinux,
+  /** Views that outlive `close()` read zeros, and what a thread leaves open is unmapped. */
   hasZerosAfterClose: !isPortable,
   /** An open segment costs no descriptor. */
   needsNoDescriptor: !isPortable,
@@ -41,8 +43,10 @@ export const platform = {
   hasReadOnly: isLinux || isWindows || isMac,
   /** A mapped segment can be truncated, which is noticed. macOS and Windows refuse. */
   canTruncate: isLinux,
-  /** A sweep removes what a dead owner and its tracker left, and `shareable ls` lists segments that have an owner. */
+  /** A sweep removes what a dead owner and its tracker left. */
   hasSweep: isLinux || isMac || isWindows,
+  /** `shareable ls` lists segments that have an owner. */
+  listsSegments: !isPortable,
   /** Segments without an owner are listed too, and it is known whether any process uses a segment. */
   listsUnowned: isLinux || isWindows,
   /** The process that owns a segment is on record, and the line that created it. */

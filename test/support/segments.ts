@@ -37,6 +37,7 @@ export function freshName(): string {
 
 /** The file behind a segment. Needs `platform.hasSegmentFiles`. */
 export function pathOf(name: string): string {
+  if (!platform.hasSegmentFiles) throw new Error('this platform keeps segments in the kernel');
   if (SEAL === 0) return join(SHM, name);
   const file = files().find((one) => one.slice(0, -SEAL) === name);
   return join(SHM, file ?? `${name}~missing`);

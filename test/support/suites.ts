@@ -23,6 +23,24 @@ export function missingSuites(
     }
     missing.push({ folder: 'test/install', needs: 'the builds of package managers and runtimes for Linux' });
   }
+  if (process.env['SHAREABLE_TEST_RULES'] !== undefined) {
+    for (const folder of ['test/install', 'test/repository', 'test/cluster']) {
+      missing.push({ folder, needs: 'the binaries of the package, or its sources alone' });
+    }
+  }
+  if (!platform.hasServers) {
+    missing.push({
+      folder: 'test/tracker/namespace.test.ts',
+      needs: 'a tracker that looks at its process, not at a pipe',
+    });
+    const files = ['address', 'endings', 'handshake', 'kill-points', 'once', 'server', 'temporary', 'untrusted'];
+    for (const file of files.map((name) => `manager/${name}`)) {
+      missing.push({ folder: `test/${file}.test.ts`, needs: 'managers with a server' });
+    }
+    for (const file of ['docs/tutorial-manager', 'docs/tutorial-serve', 'interop/conformance-manager']) {
+      missing.push({ folder: `test/${file}.test.ts`, needs: 'managers with a server' });
+    }
+  }
   if (!isWindows) {
     missing.push({ folder: 'test/windows', needs: 'Windows' });
   }

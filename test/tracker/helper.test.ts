@@ -238,25 +238,28 @@ describe.skipIf(!platform.listsProcesses)('a helper that cannot be started', () 
     expect(exists(name)).toBe(false);
   });
 
-  test('for lack of descriptors makes create fail with EMFILE, and leaves no names or descriptors', async () => {
-    await using owner = forkFixture(FIXTURE, { through: ['sh', '-c', 'ulimit -n 64 && exec "$@"', 'sh'] });
-    const names = Array.from({ length: 10 }, freshName);
-    const attempts = await owner.ask<{ outcome: unknown; leaked: number }[]>('createShortOfFiles', names);
-    const enough = attempts.findIndex(({ outcome }) => outcome === 'created');
-    // One for the segment and some for the helper.
-    expect(enough).toBeGreaterThan(2);
-    for (const { outcome, leaked } of attempts.slice(0, enough)) {
-      expect(outcome).toMatchObject({ name: 'SharedMemoryError', code: 'EMFILE' });
-      expect(leaked).toBe(0);
-    }
-    // From then on there are the socket, the ledger and, if there was one more to spare, the handle of the process.
-    for (const attempt of attempts.slice(enough)) {
-      expect(attempt).toEqual({ outcome: 'created', leaked: attempts.at(-1)?.leaked });
-      expect([2, 3]).toContain(attempt.leaked);
-    }
-    expect(names.filter(exists)).toEqual([]);
-    helperOf(owner.process.pid);
-    await owner.kill();
-    expect(owner.stderr).toBe('');
-  });
+  test.skipIf(!platform.hasProc)(
+    'for lack of descriptors makes create fail with EMFILE, and leaves no names or descriptors',
+    async () => {
+      await using owner = forkFixture(FIXTURE, { through: ['sh', '-c', 'ulimit -n 64 && exec "$@"', 'sh'] });
+      const names = Array.from({ length: 10 }, freshName);
+      const attempts = await owner.ask<{ outcome: unknown; leaked: number }[]>('createShortOfFiles', names);
+      const enough = attempts.findIndex(({ outcome }) => outcome === 'created');
+      // One for the segment and some for the helper.
+      expect(enough).toBeGreaterThan(2);
+      for (const { outcome, leaked } of attempts.slice(0, enough)) {
+        expect(outcome).toMatchObject({ name: 'SharedMemoryError', code: 'EMFILE' });
+        expect(leaked).toBe(0);
+      }
+      // From then on there are the socket, the ledger and, if there was one more to spare, the handle of the process.
+      for (const attempt of attempts.slice(enough)) {
+        expect(attempt).toEqual({ outcome: 'created', leaked: attempts.at(-1)?.leaked });
+        expect([2, 3]).toContain(attempt.leaked);
+      }
+      expect(names.filter(exists)).toEqual([]);
+      helperOf(owner.process.pid);
+      await owner.kill();
+      expect(owner.stderr).toBe('');
+    },
+  );
 });

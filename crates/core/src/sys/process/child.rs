@@ -21,7 +21,7 @@ impl Supervised for Helper {
     /// Starts `program` with one argument, its role.
     fn spawn(program: &Path, role: &str, _ledger: Option<&Ledger>) -> io::Result<Self> {
         let mut command = Command::new(program);
-        command.arg(role).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::inherit());
+        command.arg(role).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(standard_error());
         in_own_group(&mut command);
         Ok(Self { child: command.spawn()? })
     }
@@ -65,6 +65,19 @@ impl Drop for Helper {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Returns this process's standard error, also if the runtime has marked its descriptor as one that children do not inherit,
+/// as Node does.
+#[cfg(unix)]
+fn standard_error() -> Stdio {
+    use std::os::fd::AsFd;
+    io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from)
+}
+
+#[cfg(windows)]
+fn standard_error() -> Stdio {
+    Stdio::inherit()
 }
 
 /// Signals to this process's group do not reach the helper.
