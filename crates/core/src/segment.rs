@@ -340,25 +340,28 @@ impl Segment {
 
     /// Ends this process's use of the segment. Idempotent.
     pub fn close(&self) {
-        if self.is_owner && !self.is_closed() {
-            // Other processes can still attach by the name, so the segment must keep looking owned.
-            tracker::keep_in_use(self.identity, &self.mapping);
-        }
+        self.keep_in_use();
         self.mapping.retire();
     }
 
     /// As [`close`](Self::close), and unmaps the segment if no buffer and no list uses the mapping. That is faster than
     /// replacing its pages.
     pub fn close_alone(&mut self) {
-        if !self.is_closed()
-            && let Some(mapping) = Arc::get_mut(&mut self.mapping)
-        {
-            if self.is_owner {
-                tracker::keep_in_use(self.identity, mapping);
-            }
-            mapping.unmap();
-        } else {
-            self.close();
+        self.keep_in_use();
+        self.leave_mapping();
+    }
+
+    /// Other processes can still attach by the name of a segment that its owner closes, so it must keep looking owned.
+    fn keep_in_use(&self) {
+        if self.is_owner && !self.is_closed() {
+            tracker::keep_in_use(self.identity, &self.mapping);
+        }
+    }
+
+    fn leave_mapping(&mut self) {
+        match Arc::get_mut(&mut self.mapping) {
+            Some(mapping) if !mapping.is_retired() => mapping.unmap(),
+            _ => self.mapping.retire(),
         }
     }
 
@@ -403,7 +406,10 @@ impl Segment {
     /// As [`unlink`](Self::unlink), except [`Kind::NotFound`].
     pub fn dispose(&self) -> Result<()> {
         let unlinked = self.unlink_if_owner();
-        self.close();
+        if unlinked.is_err() {
+            self.keep_in_use();
+        }
+        self.mapping.retire();
         unlinked
     }
 
@@ -413,7 +419,10 @@ impl Segment {
     /// As [`dispose`](Self::dispose).
     pub fn dispose_alone(&mut self) -> Result<()> {
         let unlinked = self.unlink_if_owner();
-        self.close_alone();
+        if unlinked.is_err() {
+            self.keep_in_use();
+        }
+        self.leave_mapping();
         unlinked
     }
 
@@ -430,9 +439,7 @@ impl Drop for Segment {
     /// An owner that drops without closing leaves its segment to the tracker, which unlinks it at the end of the
     /// process. Until then no sweep may remove it.
     fn drop(&mut self) {
-        if self.is_owner && !self.is_closed() {
-            tracker::keep_in_use(self.identity, &self.mapping);
-        }
+        self.keep_in_use();
     }
 }
 

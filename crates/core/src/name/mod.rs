@@ -90,7 +90,7 @@ impl Name {
         let mut name = [0; RANDOM_LENGTH];
         name[..PREFIX.len()].copy_from_slice(PREFIX);
         name[PREFIX.len()..].copy_from_slice(&mark::text(bits, lifetime));
-        Self(String::from_utf8_lossy(&name).into())
+        Self(str::from_utf8(&name).expect("prefix and digits are ASCII").into())
     }
 
     /// Returns what a random name tells about its segment; `None` for any other name.

@@ -39,10 +39,29 @@ fn flags() -> MapFlags {
     MapFlags::PRIVATE | MapFlags::NORESERVE
 }
 
-/// Before 6.12, Linux may free the old pages in mmap(MAP_FIXED) and then refuse memory for the new ones, mmap_region()
-/// in mm/mmap.c. So the new pages are mapped elsewhere and moved, which charges nothing more.
+/// Since 6.12, Linux checks whether there is memory before mmap(MAP_FIXED) removes the old pages. Earlier ones may remove them
+/// and then refuse, mmap_region() in mm/mmap.c. There the new pages are mapped elsewhere and moved, which charges nothing
+/// more and takes two calls.
 #[cfg(target_os = "linux")]
 unsafe fn exchange(start: usize, len: usize) -> rustix::io::Result<()> {
+    if release::checks_before_it_unmaps() {
+        // SAFETY: the caller's duty.
+        return unsafe { map_over(start, len) };
+    }
+    // SAFETY: the caller's duty.
+    unsafe { move_over(start, len) }
+}
+
+/// Maps new pages over the old ones.
+unsafe fn map_over(start: usize, len: usize) -> rustix::io::Result<()> {
+    let place = ptr::with_exposed_provenance_mut(start);
+    // SAFETY: the caller's duty; MAP_FIXED replaces the pages of that mapping only.
+    unsafe { mmap_anonymous(place, len, ProtFlags::READ | ProtFlags::WRITE, flags() | MapFlags::FIXED) }.map(drop)
+}
+
+/// Maps new pages elsewhere, and moves them to the place of the old ones.
+#[cfg(target_os = "linux")]
+unsafe fn move_over(start: usize, len: usize) -> rustix::io::Result<()> {
     use rustix::mm::{MremapFlags, mremap_fixed, munmap};
 
     // SAFETY: without MAP_FIXED the system picks addresses that are free.
@@ -61,7 +80,94 @@ unsafe fn exchange(start: usize, len: usize) -> rustix::io::Result<()> {
 /// macOS has no mremap(2), and no limit on commitments that could make the replacement fail half way.
 #[cfg(not(target_os = "linux"))]
 unsafe fn exchange(start: usize, len: usize) -> rustix::io::Result<()> {
-    let place = ptr::with_exposed_provenance_mut(start);
-    // SAFETY: the caller's duty; MAP_FIXED replaces the pages of that mapping only.
-    unsafe { mmap_anonymous(place, len, ProtFlags::READ | ProtFlags::WRITE, flags() | MapFlags::FIXED) }.map(drop)
+    // SAFETY: the caller's duty.
+    unsafe { map_over(start, len) }
+}
+
+/// The release of the running kernel.
+#[cfg(target_os = "linux")]
+mod release {
+    use std::ffi::CStr;
+    use std::mem::MaybeUninit;
+    use std::sync::atomic::AtomicU8;
+    use std::sync::atomic::Ordering::Relaxed;
+
+    /// The release since which mmap(2) checks before it unmaps.
+    const CHECKS_FIRST: (u32, u32) = (6, 12);
+
+    const UNKNOWN: u8 = 0;
+    const NO: u8 = 1;
+    const YES: u8 = 2;
+
+    /// Returns whether mmap(MAP_FIXED) checks whether there is memory before it removes the old pages. Signal-safe.
+    pub(super) fn checks_before_it_unmaps() -> bool {
+        static ANSWER: AtomicU8 = AtomicU8::new(UNKNOWN);
+        if ANSWER.load(Relaxed) == UNKNOWN {
+            let is_new = current().is_some_and(|release| release >= CHECKS_FIRST);
+            ANSWER.store(if is_new { YES } else { NO }, Relaxed);
+        }
+        ANSWER.load(Relaxed) == YES
+    }
+
+    fn current() -> Option<(u32, u32)> {
+        // SAFETY: the structure is made of arrays of characters, for which zeros are values.
+        let mut name = unsafe { MaybeUninit::<libc::utsname>::zeroed().assume_init() };
+        // SAFETY: the call writes one structure, which lives until it returns.
+        if unsafe { libc::uname(&raw mut name) } != 0 {
+            return None;
+        }
+        // SAFETY: the kernel ends the text with a NUL, and the structure was zeros before.
+        parse(unsafe { CStr::from_ptr(name.release.as_ptr()) }.to_bytes())
+    }
+
+    /// Returns the first two numbers of a release such as `6.12.0-rc1`.
+    fn parse(release: &[u8]) -> Option<(u32, u32)> {
+        let mut numbers =
+            release.split(|byte| !byte.is_ascii_digit()).map(|digits| str::from_utf8(digits).ok()?.parse().ok());
+        Some((numbers.next()??, numbers.next()??))
+    }
+
+    #[test]
+    fn a_release_is_read_from_its_first_two_numbers() {
+        assert_eq!(parse(b"6.12.0-rc1"), Some((6, 12)));
+        assert_eq!(parse(b"6.6.87.2-microsoft-standard-WSL2"), Some((6, 6)));
+        assert_eq!(parse(b"10.0+"), Some((10, 0)));
+        assert!([&b""[..], b"6", b"linux", b"99999999999.1"].iter().all(|release| parse(release).is_none()));
+        assert!(current().is_some_and(|release| release > (2, 0)));
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs::File;
+    use std::os::unix::fs::FileExt as _;
+
+    use memmap2::{MmapOptions, MmapRaw};
+
+    use super::*;
+
+    type Exchange = unsafe fn(usize, usize) -> rustix::io::Result<()>;
+
+    #[test]
+    fn each_way_leaves_zeros_at_the_addresses_and_the_file_as_it_was() {
+        let page = rustix::param::page_size();
+        for (number, exchange) in [map_over as Exchange, move_over].into_iter().enumerate() {
+            let path = std::env::temp_dir().join(format!("shareable_zeros_{}_{number}", std::process::id()));
+            std::fs::write(&path, vec![7_u8; 3 * page]).unwrap();
+            let file = File::options().read(true).write(true).open(&path).unwrap();
+            std::fs::remove_file(&path).unwrap();
+            let map: MmapRaw = MmapOptions::new().len(3 * page).map_raw(&file).unwrap();
+            let second = map.as_mut_ptr().expose_provenance() + page;
+            // SAFETY: the pages are the mapping's second one, and no reference to them exists.
+            unsafe { exchange(second, page) }.unwrap();
+            let mut bytes = vec![0; 3 * page];
+            // SAFETY: the mapping has that many bytes, and nothing writes to them meanwhile.
+            unsafe { ptr::copy_nonoverlapping(map.as_ptr(), bytes.as_mut_ptr(), bytes.len()) };
+            assert_eq!([bytes[page - 1], bytes[page], bytes[2 * page - 1], bytes[2 * page]], [7, 0, 0, 7]);
+            // SAFETY: inside the mapping, which is writable.
+            unsafe { ptr::with_exposed_provenance_mut::<u8>(second).write_volatile(9) };
+            file.read_exact_at(&mut bytes, 0).unwrap();
+            assert!(bytes.iter().all(|&byte| byte == 7), "a write after the exchange reached the file");
+        }
+    }
 }
