@@ -13,8 +13,8 @@ import { exists } from '../support/segments.ts';
 interface Addon {
   segmentFacts(): ArrayBuffer;
   factPlaces(): Record<string, number>;
-  attachSegment(name: string, readOnly: boolean, allowForeign: boolean): void;
-  closeSegment(handle: number, buffer: undefined): number;
+  attachNamed(name: string): void;
+  leave(): number;
   [operation: string]: (...args: never[]) => unknown;
 }
 
@@ -25,19 +25,37 @@ const places = addon.factPlaces();
 /** Returns a fact about the segment that was attached to last. */
 const fact = (name: string): number => facts[places[name] ?? NaN] ?? NaN;
 
+/** Writes what the next call takes from the array of facts. */
+function tell(name: string, value: number): void {
+  facts[places[name] ?? NaN] = value;
+}
+
 function attach(name: string): number {
-  addon.attachSegment(name, false, false);
+  tell('settings', 0);
+  addon.attachNamed(name);
   return fact('handle');
 }
 
-/** Every operation that takes the number of a segment. */
+function close(number: number): void {
+  tell('handle', number);
+  tell('settings', 0);
+  addon.leave();
+}
+
+/** Every operation that takes the number of a segment from the array of facts, with its arguments. */
+const TOLD: [name: string, ...args: unknown[]][] = [
+  ['bufferOf'],
+  ['leave'],
+  ['leaveBuffer', new ArrayBuffer(8)],
+  ['leaveBuffer', 'no buffer'],
+  ['leaveBuffer'],
+  ['findList'],
+];
+
+/** Every operation that takes the number of a segment as an argument. */
 const OPERATIONS: [name: string, ...args: unknown[]][] = [
-  ['segmentBuffer'],
   ['checkSegment'],
-  ['closeSegment', undefined],
-  ['disposeSegment', undefined],
   ['unlinkSegment'],
-  ['attachList'],
   ['findChannel'],
   ['listGet', 0],
   ['listSet', 0, 1],
@@ -48,19 +66,38 @@ const OPERATIONS: [name: string, ...args: unknown[]][] = [
   ['listFormat'],
 ];
 
+/** Passes stale and made-up numbers to `act`, and returns what the addon calls each of them. */
+function refusals(act: (number: number) => unknown): unknown[] {
+  using shm = SharedMemory.create(64);
+  const stale = attach(shm.name);
+  close(stale);
+  const open = attach(shm.name);
+  const numbers = [stale, 0, -open, open + 0.5, open + 1000, -0, NaN, Infinity, -Infinity, 2 ** 53, 2 ** 80];
+  const found = numbers.map((number) => {
+    try {
+      return act(number);
+    } catch (error) {
+      return (error as { kind: unknown }).kind;
+    }
+  });
+  close(open);
+  SharedMemory.attach(shm.name).close();
+  return found;
+}
+
+const ALL_REFUSED = Array.from({ length: 11 }, () => 'Closed');
+
 describe('the number of a segment in the addon', () => {
   test.each(OPERATIONS)('is refused by %s when it is stale or made up', (operation, ...args) => {
-    using shm = SharedMemory.create(64);
-    const stale = attach(shm.name);
-    addon.closeSegment(stale, undefined);
-    const open = attach(shm.name);
-    for (const number of [stale, 0, -open, open + 0.5, open + 1000, -0, NaN, Infinity, -Infinity, 2 ** 53, 2 ** 80]) {
-      expect(() => addon[operation]?.(...([number, ...args] as never[]))).toThrow(
-        expect.objectContaining({ kind: 'Closed' }),
-      );
-    }
-    addon.closeSegment(open, undefined);
-    expect(SharedMemory.attach(shm.name).size).toBe(64);
+    expect(refusals((number) => addon[operation]?.(...([number, ...args] as never[])))).toEqual(ALL_REFUSED);
+  });
+
+  test.each(TOLD)('is refused by %s(%j) in the array of facts when it is stale or made up', (operation, ...args) => {
+    const act = (number: number) => {
+      tell('handle', number);
+      return addon[operation]?.(...(args as never[]));
+    };
+    expect(refusals(act)).toEqual(ALL_REFUSED);
   });
 
   test('is not accepted for a value of another type', () => {
@@ -72,11 +109,11 @@ describe('the number of a segment in the addon', () => {
   test('of a list is one of its own, also after the segment was closed and another one opened', () => {
     using shm = SharedMemory.create(64);
     const first = attach(shm.name);
-    addon.closeSegment(first, undefined);
+    close(first);
     const second = attach(shm.name);
     expect(second).not.toBe(first);
     expect(() => addon['listGet']?.(...([second, 0] as never[]))).toThrow(expect.objectContaining({ kind: 'Closed' }));
-    addon.closeSegment(second, undefined);
+    close(second);
   });
 
   test('is not known to another thread', async () => {
@@ -91,7 +128,7 @@ describe('the number of a segment in the addon', () => {
     );
     expect(await new Promise((resolve) => void worker.once('message', resolve))).toBe('Closed');
     await worker.terminate();
-    addon.closeSegment(here, undefined);
+    close(here);
   });
 
   test.skipIf(!platform.tellsSegmentsApart)(
@@ -101,7 +138,7 @@ describe('the number of a segment in the addon', () => {
       const { name } = shm;
       const number = attach(name);
       const identity = ['deviceHigh', 'deviceLow', 'inodeHigh', 'inodeLow'].map(fact);
-      addon.closeSegment(number, undefined);
+      close(number);
       const unlink = (halves: number[]) => addon['unlinkClosed']?.(...([name, ...halves] as never[]));
       for (const half of identity.keys()) {
         const other = identity.map((value, at) => (at === half ? (value ^ 1) >>> 0 : value));

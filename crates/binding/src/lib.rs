@@ -13,6 +13,7 @@
 mod array;
 mod buffer;
 mod channel;
+mod direct;
 mod error;
 mod gate;
 mod list;

@@ -162,17 +162,6 @@ fn missing(env: &Env) -> napi::Error {
     throw(env, &Error::new(Kind::InvalidValue, "the values of the list and their indexes do not match"))
 }
 
-/// Finds the list in a segment, and writes the facts about it.
-#[napi(catch_unwind)]
-pub fn attach_list(env: &Env, #[napi(ts_arg_type = "number")] segment: Handle) -> Result<()> {
-    segment.with(env, |open| {
-        let list = List::attach(&open.segment).or_throw(env)?;
-        table::tell_of_list(&list);
-        open.list = Some(list);
-        Ok(())
-    })
-}
-
 /// Makes an ArrayBuffer over the list and its version numbers: the segment's bytes up to the end of their last block.
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
 pub fn list_buffer(env: &Env, #[napi(ts_arg_type = "number")] list: Handle) -> Result<SharedBuffer> {

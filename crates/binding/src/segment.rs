@@ -7,15 +7,15 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
 
-use napi::bindgen_prelude::{External, Object, ToNapiValue, Unknown};
+use napi::bindgen_prelude::{External, Object, ToNapiValue};
 use napi::{Env, Result, sys};
 use napi_derive::napi;
 use shareable_core::{
-    Access, AttachOptions, CreateOptions, Draft, Error, Foreign, Identity, Kind, Lifetime, Memory, Name, Segment,
-    Umask, page_size as core_page_size,
+    CreateOptions, Draft, Error, Identity, Kind, Lifetime, Memory, Name, Segment, Umask, page_size as core_page_size,
 };
 
-use crate::buffer::{SharedBuffer, detach, external, over_static};
+use crate::buffer::{SharedBuffer, over_static};
+use crate::direct::options_of;
 use crate::error::{NativeError, OrThrow, throw};
 use crate::table::{self, Handle};
 use crate::text;
@@ -64,31 +64,6 @@ pub(crate) fn to_bytes(size: f64) -> shareable_core::Result<usize> {
     Err(Error::new(Kind::OutOfRange, format!("{size} is not a number of bytes")))
 }
 
-/// How a segment is created, as bits of one number: passing an object costs several times as much.
-#[napi(object, object_from_js = false)]
-pub struct NativeSettings {
-    /// The bits of the mode.
-    pub mode: u32,
-    /// Whether the creator owns the segment.
-    pub track: u32,
-    /// Whether the umask does not apply to the mode.
-    pub exact_mode: u32,
-    /// Whether each page gets its memory at its first access.
-    pub sparse: u32,
-}
-
-const MODE: u32 = 0o777;
-const TRACK: u32 = 1 << 9;
-const EXACT_MODE: u32 = 1 << 10;
-const SPARSE: u32 = 1 << 11;
-
-/// Returns what each bit means.
-#[napi]
-#[must_use]
-pub fn segment_settings() -> NativeSettings {
-    NativeSettings { mode: MODE, track: TRACK, exact_mode: EXACT_MODE, sparse: SPARSE }
-}
-
 /// The random name of a new segment; `None` for a chosen name, which the caller has.
 pub struct RandomName(Option<Name>);
 
@@ -122,16 +97,15 @@ pub fn create_segment(
     manager: Option<u32>,
 ) -> Result<RandomName> {
     let is_chosen = name.is_some();
-    let options = NativeCreateOptions {
-        name,
-        track: settings & TRACK != 0,
-        mode: settings & MODE,
-        exact_mode: settings & EXACT_MODE != 0,
-        sparse: Some(settings & SPARSE != 0),
-        origin,
-        manager,
+    let create = || {
+        let options = CreateOptions {
+            name: name.map(|name| Name::new(&name)).transpose()?,
+            origin: origin.unwrap_or_default(),
+            keeper: manager.map(crate::manager::keeper).transpose()?,
+            ..options_of(settings)
+        };
+        Segment::create(to_bytes(size)?, &options)
     };
-    let create = || Segment::create(to_bytes(size)?, &options.check()?);
     create().or_throw(env).map(|segment| RandomName::of_new(segment, is_chosen, None))
 }
 
@@ -246,17 +220,6 @@ pub fn cancel_creation(id: u32) {
     });
 }
 
-/// Attaches to a segment, and writes the facts about it.
-#[napi(catch_unwind)]
-pub fn attach_segment(env: &Env, name: String, read_only: bool, allow_foreign: bool) -> Result<()> {
-    let options = AttachOptions {
-        access: if read_only { Access::ReadOnly } else { Access::ReadWrite },
-        foreign: if allow_foreign { Foreign::Allow } else { Foreign::Refuse },
-    };
-    let attach = || Segment::attach(&Name::new(&name)?, options);
-    attach().or_throw(env).map(|segment| table::add(segment, None))
-}
-
 /// What [`attach_unless_stale`] found.
 #[napi(object, object_from_js = false)]
 pub struct NativeAttempt {
@@ -283,16 +246,6 @@ pub fn attach_unless_stale(env: &Env, name: String) -> Result<NativeAttempt> {
 pub fn create_or_attach_segment(env: &Env, name: String, size: f64, options: NativeCreateOptions) -> Result<()> {
     let open = || Segment::create_or_attach(&Name::new(&name)?, to_bytes(size)?, &options.check()?);
     open().or_throw(env).map(|segment| table::add(segment, None))
-}
-
-/// Makes an ArrayBuffer over the segment. Every call makes another one.
-#[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
-pub fn segment_buffer(env: &Env, #[napi(ts_arg_type = "number")] segment: Handle) -> Result<SharedBuffer> {
-    segment.with(env, |open| {
-        let mapping = open.segment.mapping();
-        mapping.bytes().or_throw(env)?;
-        external(env, mapping, mapping.len())
-    })
 }
 
 /// Throws if another process has truncated the segment.
@@ -338,38 +291,6 @@ impl From<&Segment> for NativeFacts {
     }
 }
 
-/// What the end of a segment's use was like, as bits of one number.
-#[napi(object, object_from_js = false)]
-pub struct NativeEnding {
-    /// The runtime has detached the buffer. Even if not, its memory no longer shows the segment.
-    pub is_detached: u32,
-    /// The segment's number is no longer valid: [`unlink_closed`] does the rest.
-    pub is_gone: u32,
-}
-
-const IS_DETACHED: u32 = 1;
-const IS_GONE: u32 = 2;
-
-/// Returns what the bits mean.
-#[napi]
-#[must_use]
-pub fn segment_ending() -> NativeEnding {
-    NativeEnding { is_detached: IS_DETACHED, is_gone: IS_GONE }
-}
-
-/// Closes the segment and detaches `buffer`, which [`segment_buffer`] made.
-#[napi(catch_unwind)]
-pub fn close_segment(
-    env: &Env,
-    #[napi(ts_arg_type = "number")] segment: Handle,
-    #[napi(ts_arg_type = "ArrayBuffer | undefined")] buffer: Option<Unknown<'_>>,
-) -> Result<u32> {
-    leave(env, &segment, buffer, |segment| {
-        segment.close_alone();
-        Ok(segment.is_owner())
-    })
-}
-
 /// Unlinks the segment.
 #[napi(catch_unwind)]
 pub fn unlink_segment(env: &Env, #[napi(ts_arg_type = "number")] segment: Handle) -> Result<()> {
@@ -390,39 +311,6 @@ pub fn unlink_closed(
     let identity = Identity { device: whole(device_high, device_low), inode: whole(inode_high, inode_low) };
     let unlink = || Segment::unlink_closed(&Name::new(&name)?, identity);
     unlink().or_throw(env)
-}
-
-/// Closes the segment as [`close_segment`] does, and unlinks it if the instance is the owner and no process has
-/// unlinked it.
-#[napi(catch_unwind)]
-pub fn dispose_segment(
-    env: &Env,
-    #[napi(ts_arg_type = "number")] segment: Handle,
-    #[napi(ts_arg_type = "ArrayBuffer | undefined")] buffer: Option<Unknown<'_>>,
-) -> Result<u32> {
-    leave(env, &segment, buffer, |segment| segment.dispose_alone().map(|()| false))
-}
-
-/// Ends the use of a segment by `end`, which returns whether this process owns the segment afterwards.
-fn leave(
-    env: &Env,
-    handle: &Handle,
-    buffer: Option<Unknown<'_>>,
-    end: impl FnOnce(&mut Segment) -> shareable_core::Result<bool>,
-) -> Result<u32> {
-    let (is_detached, is_gone) = handle.with(env, |open| {
-        let mapping = open.segment.mapping();
-        let is_detached = buffer.is_none_or(|buffer| detach(env, &buffer, mapping, mapping.len()));
-        // The list shares the mapping, which is unmapped only when nothing else has it.
-        open.list = None;
-        let is_owned = end(&mut open.segment).or_throw(env)?;
-        Ok((is_detached, !is_owned && !open.segment.is_needed_after_close()))
-    })?;
-    if is_gone {
-        drop(handle.take());
-    }
-    let bits = [(is_detached, IS_DETACHED), (is_gone, IS_GONE)];
-    Ok(bits.into_iter().filter(|(is_set, _)| *is_set).map(|(_, bit)| bit).sum())
 }
 
 /// Forgets a segment whose object was collected. Never closes the mapping: a buffer may still use it.

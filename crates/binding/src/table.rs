@@ -58,9 +58,10 @@ impl Hasher for Counted {
 /// The number of the next segment of any thread. 0 means none. Below 2^53 for 2,800 years at 100,000 a second.
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-/// The places of facts about a segment and the list in it. JavaScript reads them after the call that wrote them.
+/// The places of facts about a segment and the list in it. JavaScript reads them after the call that wrote them, and writes the
+/// settings, a size or the number of a segment before a call of `direct.rs` that needs them.
 #[derive(Clone, Copy)]
-enum Fact {
+pub(crate) enum Fact {
     Handle,
     Size,
     IsOwner,
@@ -78,10 +79,11 @@ enum Fact {
     CodesStart,
     FirstVersion,
     VersionMask,
+    Settings,
 }
 
 /// The number of facts.
-const FACTS: usize = Fact::VersionMask as usize + 1;
+const FACTS: usize = Fact::Settings as usize + 1;
 
 thread_local! {
     /// Dropped when the thread ends, which is after the end of its environment.
@@ -92,6 +94,11 @@ thread_local! {
 
 fn tell(fact: Fact, value: f64) {
     LATEST.with(|facts| facts[fact as usize].set(value));
+}
+
+/// Returns what JavaScript has written, which may be any number.
+pub(crate) fn told(fact: Fact) -> f64 {
+    LATEST.with(|facts| facts[fact as usize].get())
 }
 
 /// The places of the facts in [`segment_facts`].
@@ -131,6 +138,8 @@ pub struct NativeFactPlaces {
     pub first_version: u32,
     /// The number of a slot's version is its index by this mask.
     pub version_mask: u32,
+    /// How to create, attach or end: the bits of `segment_settings`.
+    pub settings: u32,
 }
 
 /// Returns where each fact is.
@@ -155,6 +164,7 @@ pub fn fact_places() -> NativeFactPlaces {
         codes_start: Fact::CodesStart as u32,
         first_version: Fact::FirstVersion as u32,
         version_mask: Fact::VersionMask as u32,
+        settings: Fact::Settings as u32,
     }
 }
 
@@ -239,6 +249,11 @@ impl ToNapiValue for Handle {
 }
 
 impl Handle {
+    /// Returns the number that JavaScript has told.
+    pub(crate) fn told() -> Self {
+        Self(told(Fact::Handle))
+    }
+
     /// Returns the number, or 0 for what is no number of a segment.
     fn number(&self) -> u64 {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the conversion saturates")]

@@ -10,6 +10,9 @@ use napi::{Env, JsString, JsValue, Result, check_status, sys};
 /// The bytes of UTF-8 that one call fetches. Longer text takes two calls, and its own buffer.
 const ONE_CALL: usize = 4096;
 
+/// The bytes of UTF-8 that a name, which has at most 255, is fetched into.
+const NAME_ROOM: usize = 512;
+
 /// The first byte of the last two-byte characters in Latin-1, U+00C0 to U+00FF. Later characters begin with a higher
 /// byte.
 const LATIN1_LEAD: u8 = 0xc3;
@@ -79,6 +82,27 @@ fn from_utf16<'env>(env: &'env Env, text: &[u16]) -> Result<Unknown<'env>> {
     check_status!(status, "the engine refused a string of {} units", text.len())?;
     // SAFETY: the string was made above, in this environment.
     unsafe { Unknown::from_napi_value(env.raw(), string) }
+}
+
+/// Passes the text of a JavaScript string to `act`, without an allocation if it is short.
+pub(crate) fn with_utf8<T>(env: &Env, string: Unknown<'_>, act: impl FnOnce(&str) -> T) -> Result<T> {
+    let (mut short, mut written) = ([0; NAME_ROOM], 0);
+    // SAFETY: `string` is a value of this environment, and the buffer has the length that is given with it.
+    let status = unsafe {
+        sys::napi_get_value_string_utf8(
+            env.raw(),
+            string.raw(),
+            short.as_mut_ptr().cast(),
+            short.len(),
+            &raw mut written,
+        )
+    };
+    check_status!(status, "the value is not a string")?;
+    match str::from_utf8(&short[..written]) {
+        // A full buffer may hold only a part.
+        Ok(text) if written + LONGEST < short.len() => Ok(act(text)),
+        _ => from_js(env, string).map(|text| act(&text)),
+    }
 }
 
 /// Returns the text of a JavaScript string.

@@ -106,6 +106,24 @@ export let handleOf: (shm: SharedMemory) => number;
 /** @internal Gives an instance the buffer of the list in it, which is detached at the close. */
 export let keepListBuffer: (shm: SharedMemory, buffer: ArrayBuffer) => void;
 
+/** What an instance knows of its segment. */
+interface State {
+  /** See {@link handleOf}. */
+  handle: number;
+  /** Says which segment of its name it is. */
+  readonly native: NativeSegment;
+  readonly kind: SegmentKind;
+  buffer: ArrayBuffer | undefined;
+  buf: Bytes | undefined;
+  /** See {@link keepListBuffer}. */
+  listBuffer: ArrayBuffer | undefined;
+  isClosed: boolean;
+  /** Whether `unlink` has removed the name. */
+  isUnlinked: boolean;
+  /** The value of the counter of truncated segments when this one was last known to be whole. */
+  losses: number | undefined;
+}
+
 /** Instances that may be closed before they need a finalizer. */
 const newest = new Newest<SharedMemory>((shm) => handleOf(shm));
 
@@ -124,51 +142,48 @@ const newest = new Newest<SharedMemory>((shm) => handleOf(shm));
  */
 export class SharedMemory implements Disposable, AsyncDisposable {
   /** With {@link name}, what makes a structured clone of this a handle: `worker.postMessage(shm)` sends one. */
-  readonly type = 'SharedMemory';
+  declare readonly type: 'SharedMemory';
   /** The segment's name, without a leading slash. */
-  readonly name: string;
+  declare readonly name: string;
   /** Its size in bytes: as requested; CPython's segments have whole pages on macOS and Windows. */
-  readonly size: number;
+  declare readonly size: number;
   /** The size of the mapping in bytes: {@link size} rounded up to whole pages. */
-  readonly mappedSize: number;
+  declare readonly mappedSize: number;
   /** Whether disposing of this instance unlinks the segment: this instance created it, with `track: true`. */
-  readonly isOwner: boolean;
+  declare readonly isOwner: boolean;
   /** Whether writes through this instance stay in this process. */
-  readonly isReadOnly: boolean;
+  declare readonly isReadOnly: boolean;
 
-  /** See {@link handleOf}. */
-  #handle: number;
-  /** Says which segment of its name it is. */
-  readonly #native: NativeSegment;
-  readonly #kind: SegmentKind;
-  #buffer: ArrayBuffer | undefined;
-  #buf: Bytes | undefined;
-  /** See {@link keepListBuffer}. */
-  #listBuffer: ArrayBuffer | undefined;
-  #closed = false;
-  /** Whether {@link unlink} has removed the name. */
-  #isUnlinked = false;
-  /** The value of the counter of truncated segments when this one was last known to be whole. */
-  #losses = losses[0];
+  // One private name, and no field with an initial value: the engine sets each of them by a call.
+  readonly #state: State;
 
   static {
     wrapSegment = (native, kind = 'SharedMemory') => new SharedMemory(internal, native, kind);
-    handleOf = (shm) => shm.#handle;
+    handleOf = (shm) => shm.#state.handle;
     keepListBuffer = (shm, buffer) => {
-      shm.#listBuffer = buffer;
+      shm.#state.listBuffer = buffer;
     };
   }
 
   private constructor(key: typeof internal, native: NativeSegment, kind: SegmentKind) {
     checkInternal(key, 'SharedMemory.create(size, options) or SharedMemory.attach(name)');
+    this.type = 'SharedMemory';
     this.name = native.name;
     this.size = native.size;
     this.mappedSize = Math.ceil(native.size / pageSize) * pageSize;
     this.isOwner = native.isOwner;
     this.isReadOnly = native.isReadOnly;
-    this.#handle = native.handle;
-    this.#kind = kind;
-    this.#native = native;
+    this.#state = {
+      handle: native.handle,
+      native,
+      kind,
+      buffer: undefined,
+      buf: undefined,
+      listBuffer: undefined,
+      isClosed: false,
+      isUnlinked: false,
+      losses: losses[0],
+    };
     Object.preventExtensions(this);
     newest.add(this);
   }
@@ -285,16 +300,17 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    *   accessed the missing part
    */
   get buffer(): ArrayBuffer {
-    if (this.#closed) throw closed('segment', this.name);
-    if (this.#losses !== losses[0]) {
-      checkSegment(this.#handle);
-      this.#losses = losses[0];
+    const state = this.#state;
+    if (state.isClosed) throw closed('segment', this.name);
+    if (state.losses !== losses[0]) {
+      checkSegment(state.handle);
+      state.losses = losses[0];
     }
-    if (this.#buffer === undefined || this.#buffer.byteLength === 0) {
-      this.#buffer = this.#makeBuffer();
-      this.#buf = undefined;
+    if (state.buffer === undefined || state.buffer.byteLength === 0) {
+      state.buffer = this.#makeBuffer();
+      state.buf = undefined;
     }
-    return this.#buffer;
+    return state.buffer;
   }
 
   #makeBuffer(): ArrayBuffer {
@@ -304,7 +320,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
         { code: 'ERR_SHM_UNSUPPORTED', segment: this.name },
       );
     }
-    return segmentBuffer(this.#handle);
+    return segmentBuffer(this.#state.handle);
   }
 
   /**
@@ -314,12 +330,12 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    */
   get buf(): Bytes {
     const { buffer } = this;
-    return (this.#buf ??= new Uint8Array(buffer));
+    return (this.#state.buf ??= new Uint8Array(buffer));
   }
 
   /** Whether {@link close} was called. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#state.isClosed;
   }
 
   /**
@@ -352,22 +368,22 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * throws.
    */
   close(): void {
-    if (!this.#closed) this.#leave(closeSegment);
+    if (!this.#state.isClosed) this.#leave(closeSegment);
   }
 
   /** Ends this instance by a function of the addon, which detaches the buffer. */
   #leave(end: typeof closeSegment): void {
-    if (!this.#closed) announceClose(this.#kind, this.name);
-    this.#closed = true;
-    const buffer = this.#buffer;
-    this.#buffer = undefined;
-    this.#buf = undefined;
-    const list = this.#listBuffer;
-    this.#listBuffer = undefined;
-    const isListDetached = list === undefined || detachListBuffer(this.#handle, list);
-    const ending = end(this.#handle, buffer);
+    const state = this.#state;
+    if (!state.isClosed) announceClose(state.kind, this.name);
+    state.isClosed = true;
+    const { buffer, listBuffer } = state;
+    state.buffer = undefined;
+    state.buf = undefined;
+    state.listBuffer = undefined;
+    const isListDetached = listBuffer === undefined || detachListBuffer(state.handle, listBuffer);
+    const ending = end(state.handle, buffer);
     if ((ending & IS_GONE) !== 0) {
-      this.#handle = 0;
+      state.handle = 0;
       newest.remove(this);
     }
     if ((ending & IS_DETACHED) === 0 || !isListDetached) {
@@ -385,11 +401,12 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * @throws {SegmentAccessError} `EACCES` or `EPERM` when this user is not allowed to
    */
   unlink(): void {
-    const { deviceHigh, deviceLow, inodeHigh, inodeLow } = this.#native;
-    if (this.#handle === 0) unlinkClosed(this.name, deviceHigh, deviceLow, inodeHigh, inodeLow);
-    else unlinkSegment(this.#handle);
-    this.#isUnlinked = true;
-    announceUnlink(this.#kind, this.name);
+    const state = this.#state;
+    const { deviceHigh, deviceLow, inodeHigh, inodeLow } = state.native;
+    if (state.handle === 0) unlinkClosed(this.name, deviceHigh, deviceLow, inodeHigh, inodeLow);
+    else unlinkSegment(state.handle);
+    state.isUnlinked = true;
+    announceUnlink(state.kind, this.name);
   }
 
   /** Returns a small plain object that names the segment, for {@link attach} in another process. */
@@ -398,7 +415,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   }
 
   toString(): string {
-    return `SharedMemory('${this.name}', size=${this.size}${this.#closed ? ', closed' : ''})`;
+    return `SharedMemory('${this.name}', size=${this.size}${this.closed ? ', closed' : ''})`;
   }
 
   /**
@@ -413,10 +430,11 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   /** Closes the segment. The owner also unlinks it, without an error if that was done before. */
   [dispose](): void {
     // Closes and unlinks in one step; doing them separately would need a second mapping.
-    if (this.#handle !== 0) this.#leave(disposeSegment);
-    if (this.isOwner && !this.#isUnlinked) {
-      this.#isUnlinked = true;
-      announceUnlink(this.#kind, this.name);
+    const state = this.#state;
+    if (state.handle !== 0) this.#leave(disposeSegment);
+    if (this.isOwner && !state.isUnlinked) {
+      state.isUnlinked = true;
+      announceUnlink(state.kind, this.name);
     }
   }
 

@@ -1,10 +1,11 @@
 /** The loaded addon. */
 import { fromNative } from '../errors.js';
+import type { Direct } from './direct.js';
 import { loadAddon } from './loader.js';
 import type * as Native from './native.js';
 import type { Binaries } from './platform-packages.js';
 
-export type Binding = typeof Native;
+export type Binding = typeof Native & Direct;
 
 /** The addon, and where it and the helper are. */
 export const { addon, binaries } = loadAddon() as { addon: Binding; binaries: Binaries };

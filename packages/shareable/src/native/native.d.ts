@@ -17,14 +17,8 @@ export declare function attachChannel(environment: ExternalObject<ChannelEnviron
 /** Attaches to a gate. */
 export declare function attachGate(environment: ExternalObject<GateEnvironment>, name: string, allowForeign: boolean, purpose: NativePurpose): NativeGate
 
-/** Finds the list in a segment, and writes the facts about it. */
-export declare function attachList(segment: number): void
-
 /** Attaches to a lock. */
 export declare function attachLock(environment: ExternalObject<LockEnvironment>, name: string, allowForeign: boolean): NativeLock
-
-/** Attaches to a segment, and writes the facts about it. */
-export declare function attachSegment(name: string, readOnly: boolean, allowForeign: boolean): void
 
 /** Attaches to a segment if there is one, and removes it instead if its owner is dead and no process uses it. */
 export declare function attachUnlessStale(name: string): NativeAttempt
@@ -156,9 +150,6 @@ export declare function closeGate(gate: ExternalObject<Gate>, buffer: ArrayBuffe
 /** Closes the lock and detaches `buffer`. Returns `false` when the runtime did not detach the buffer. */
 export declare function closeLock(lock: ExternalObject<Lock>, buffer: ArrayBuffer): boolean
 
-/** Closes the segment and detaches `buffer`, which [`segment_buffer`] made. */
-export declare function closeSegment(segment: number, buffer?: ArrayBuffer | undefined): number
-
 /** Connects to the server at an address. */
 export declare function connectManager(address: string, key: Uint8Array): Promise<NativeOutcome>
 
@@ -222,12 +213,6 @@ export declare function disposeGate(gate: ExternalObject<Gate>): void
  * unlinked it.
  */
 export declare function disposeLock(lock: ExternalObject<Lock>): void
-
-/**
- * Closes the segment as [`close_segment`] does, and unlinks it if the instance is the owner and no process has
- * unlinked it.
- */
-export declare function disposeSegment(segment: number, buffer?: ArrayBuffer | undefined): number
 
 /** Creates a segment of zeros that gets its name by [`publish_draft`], and writes the facts about it. */
 export declare function draftSegment(size: number, options: NativeCreateOptions): ExternalObject<RefCell<Draft | undefined | null>>
@@ -545,7 +530,7 @@ export interface NativeCreation {
 export interface NativeEnding {
   /** The runtime has detached the buffer. Even if not, its memory no longer shows the segment. */
   isDetached: number
-  /** The segment's number is no longer valid: [`unlink_closed`] does the rest. */
+  /** The segment's number is no longer valid: [`unlink_closed`](crate::segment::unlink_closed) does the rest. */
   isGone: number
 }
 
@@ -622,6 +607,8 @@ export interface NativeFactPlaces {
   firstVersion: number
   /** The number of a slot's version is its index by this mask. */
   versionMask: number
+  /** How to create, attach or end: the bits of `segment_settings`. */
+  settings: number
 }
 
 /** What tools that observe the package want to know of a segment. */
@@ -776,7 +763,7 @@ export declare const enum NativeRemedy {
   UseLocalManager = 'UseLocalManager',
 }
 
-/** How a segment is created, as bits of one number: passing an object costs several times as much. */
+/** The bits of the settings of the calls below: what a new segment is like, how to attach, and how to end. */
 export interface NativeSettings {
   /** The bits of the mode. */
   mode: number
@@ -786,6 +773,12 @@ export interface NativeSettings {
   exactMode: number
   /** Whether each page gets its memory at its first access. */
   sparse: number
+  /** Whether writes stay in this process. */
+  readOnly: number
+  /** Whether another user's segment is accepted. */
+  allowForeign: number
+  /** Whether an owner unlinks the segment that it closes. */
+  unlink: number
 }
 
 /** Returns the bytes per memory page. */
@@ -799,9 +792,6 @@ export declare function publishDraft(draft: ExternalObject<RefCell<Draft | undef
 
 /** Reinstalls the handler that survives truncated segments, if the program has replaced it. */
 export declare function renewFaultHandler(): void
-
-/** Makes an ArrayBuffer over the segment. Every call makes another one. */
-export declare function segmentBuffer(segment: number): ArrayBuffer
 
 /** Returns what the bits mean. */
 export declare function segmentEnding(): NativeEnding

@@ -52,10 +52,20 @@ export interface NativeListInSegment {
   readonly list: NativeList;
 }
 
-/** What the addon wrote about the segment of the last call. */
+/** What the addon wrote about the segment of the last call, and what the next call takes. */
 const latest = new Float64Array(translated(addon.segmentFacts)());
 const at = addon.factPlaces();
-const { track: TRACK, exactMode: EXACT_MODE, sparse: SPARSE } = addon.segmentSettings();
+const settings = addon.segmentSettings();
+const {
+  track: TRACK,
+  exactMode: EXACT_MODE,
+  sparse: SPARSE,
+  readOnly: READ_ONLY,
+  allowForeign: ALLOW_FOREIGN,
+} = settings;
+const { unlink: UNLINK } = settings;
+// Finding a function among those of the addon would take as long as the call.
+const { createRandom, attachNamed, findList, bufferOf, leave, leaveBuffer } = addon;
 const { isDetached: IS_DETACHED, isGone: IS_GONE } = addon.segmentEnding();
 
 export { IS_DETACHED, IS_GONE };
@@ -98,10 +108,15 @@ function latestListIn(name: string): NativeListInSegment {
 
 export function createSegment(size: number, options: CheckedCreateOptions): NativeSegment {
   const { name, origin, mode, manager } = options;
-  const settings =
+  const bits =
     mode | (options.track ? TRACK : 0) | (options.exactMode ? EXACT_MODE : 0) | (options.sparse === true ? SPARSE : 0);
   try {
-    const random = addon.createSegment(size, settings, name, origin === '' ? undefined : origin, manager);
+    if (name === undefined && manager === undefined && (origin === undefined || origin === '')) {
+      latest[at.size] = size;
+      latest[at.settings] = bits;
+      return segmentOf(createRandom(), latest);
+    }
+    const random = addon.createSegment(size, bits, name, origin === '' ? undefined : origin, manager);
     return segmentOf((name ?? random) as string, latest);
   } catch (thrown) {
     throw fromNative(thrown);
@@ -139,8 +154,9 @@ export function copySegment(handle: number, options: CheckedCreateOptions & { na
 }
 
 export function attachSegment(name: string, readOnly: boolean, allowForeign: boolean): NativeSegment {
+  latest[at.settings] = (readOnly ? READ_ONLY : 0) | (allowForeign ? ALLOW_FOREIGN : 0);
   try {
-    addon.attachSegment(name, readOnly, allowForeign);
+    attachNamed(name);
   } catch (thrown) {
     throw fromNative(thrown);
   }
@@ -162,36 +178,40 @@ export function createOrAttachSegment(name: string, size: number, options: Check
   return segmentOf(name, latest);
 }
 
-export const segmentBuffer: Binding['segmentBuffer'] = (handle) => {
+/** Makes an ArrayBuffer over a segment. Every call makes another one. */
+export function segmentBuffer(handle: number): ArrayBuffer {
+  latest[at.handle] = handle;
   try {
-    return addon.segmentBuffer(handle);
+    return bufferOf();
   } catch (thrown) {
     throw fromNative(thrown);
   }
-};
+}
 
 export const checkSegment = translated(addon.checkSegment);
 export const unlinkSegment = translated(addon.unlinkSegment);
 export const unlinkClosed = translated(addon.unlinkClosed);
 export const dropSegment: Binding['dropSegment'] = addon.dropSegment;
 
-/** Returns {@link IS_DETACHED} and {@link IS_GONE}, as bits of one number. */
-export const closeSegment: Binding['closeSegment'] = (handle, buffer) => {
-  try {
-    return addon.closeSegment(handle, buffer);
-  } catch (thrown) {
-    throw fromNative(thrown);
-  }
-};
+/** Closes a segment, and detaches its newest buffer. Returns {@link IS_DETACHED} and {@link IS_GONE}, as bits of one number. */
+export function closeSegment(handle: number, buffer: ArrayBuffer | undefined): number {
+  return end(handle, buffer, 0);
+}
 
-/** Returns the same. */
-export const disposeSegment: Binding['disposeSegment'] = (handle, buffer) => {
+/** Does the same, and unlinks a segment that this process owns. */
+export function disposeSegment(handle: number, buffer: ArrayBuffer | undefined): number {
+  return end(handle, buffer, UNLINK);
+}
+
+function end(handle: number, buffer: ArrayBuffer | undefined, bits: number): number {
+  latest[at.handle] = handle;
+  latest[at.settings] = bits;
   try {
-    return addon.disposeSegment(handle, buffer);
+    return buffer === undefined ? leave() : leaveBuffer(buffer);
   } catch (thrown) {
     throw fromNative(thrown);
   }
-};
+}
 
 const nativeCreateArray = translated(addon.createArray);
 
@@ -211,7 +231,6 @@ type Values = Parameters<Binding['createList']> extends [...infer Packed, unknow
 
 const nativeCreateList = translated(addon.createList);
 const nativeCreateOrAttachList = translated(addon.createOrAttachList);
-const nativeAttachList = translated(addon.attachList);
 
 export function createList(...args: [...Values, CheckedCreateOptions]): NativeListInSegment {
   const random = nativeCreateList(...args);
@@ -226,7 +245,12 @@ export function createOrAttachList(...args: [...Values, CheckedCreateOptions & {
 
 /** Finds the list in the segment with that number. */
 export function attachList(handle: number): NativeList {
-  nativeAttachList(handle);
+  latest[at.handle] = handle;
+  try {
+    findList();
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
   return latestList(handle);
 }
 
