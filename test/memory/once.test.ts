@@ -1,4 +1,7 @@
 /** `SharedMemory.once`: one maker at a time, complete or not there, and nothing left of makers that die. */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+
 import { LockTimeoutError, SegmentExistsError, SharedMemory, SharedMemoryError } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
@@ -110,6 +113,16 @@ describe('once', () => {
       await endAll(waiters);
     }
     await expectNothingLeft([name]);
+  });
+
+  test('has the next waiter take over when the thread of the maker is terminated', async () => {
+    const name = freshName();
+    const maker = new Worker(new URL('fixtures/once-worker.ts', import.meta.url), { workerData: name });
+    await once(maker, 'message');
+    const waiting = SharedMemory.once(name, fill);
+    await maker.terminate();
+    using shm = await waiting;
+    expect([shm.isOwner, shm.size]).toEqual([true, SIZE]);
   });
 
   test('waits for a maker that lives no longer than timeout and signal allow', async () => {

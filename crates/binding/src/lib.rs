@@ -19,6 +19,7 @@ mod gate;
 mod list;
 mod lock;
 mod manager;
+mod once;
 mod segment;
 mod table;
 mod text;

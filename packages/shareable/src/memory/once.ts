@@ -2,8 +2,8 @@
  * Creates a segment exactly once, however many processes ask for it at the same time.
  *
  * A maker is the process that has created the *gate*: a tiny segment of its own, whose name follows from the name that is
- * wanted. Creating it is exclusive, and its owner's tracker unlinks it when the owner dies. So no server is needed, and a
- * waiter only looks whether the wanted segment is there, or the gate is gone.
+ * wanted. Creating it is exclusive, and it goes with its thread, or with its process, whose tracker unlinks it. So no server
+ * is needed, and a waiter only looks whether the wanted segment is there, or the gate is gone.
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,10 +14,11 @@ import { dispose } from '../dispose.js';
 import type { NativeSegment } from '../native/binding.js';
 import {
   attachUnlessStale,
+  enterOnce,
+  leaveOnce,
   closeSegment,
   copySegment,
   createSegment,
-  disposeSegment,
   draftSegment,
   dropDraft,
   publishDraft,
@@ -79,22 +80,6 @@ function isBeingMade(name: string): boolean {
   const { segment } = attachUnlessStale(gateOf(name));
   if (segment !== undefined) closeSegment(segment.handle, undefined);
   return segment !== undefined;
-}
-
-/** Becomes the maker: gives the gate, or undefined when another process is the maker. */
-function enter(name: string, origin: string | undefined): NativeSegment | undefined {
-  try {
-    return createSegment(1, {
-      name: gateOf(name),
-      track: true,
-      mode: 0o600,
-      exactMode: false,
-      ...(origin === undefined ? {} : { origin }),
-    });
-  } catch (error) {
-    if (error instanceof SegmentExistsError) return undefined;
-    throw error;
-  }
 }
 
 /** A segment that is being filled. */
@@ -197,14 +182,15 @@ export async function once<Shm extends Instance>(request: Request<Shm>): Promise
     if (signal?.aborted === true) throw aborted(name, signal);
     const existing = attachIfComplete(name);
     if (existing !== undefined) return wrap(announceAttachment('SharedMemory', existing));
-    const gate = enter(name, options.origin);
-    if (gate !== undefined) {
+    // Becomes the maker, unless another process or thread is.
+    const gate = enterOnce(gateOf(name), options.origin === '' ? undefined : options.origin);
+    if (gate !== null && gate !== undefined) {
       try {
         // Another maker may have finished between the two looks.
         const finished = attachIfThere(name);
         return finished === undefined ? await runMake(request) : wrap(announceAttachment('SharedMemory', finished));
       } finally {
-        disposeSegment(gate.handle, undefined);
+        leaveOnce(gate);
       }
     }
     const left = timeout - (performance.now() - start);

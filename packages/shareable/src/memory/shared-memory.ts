@@ -245,7 +245,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * Attaches to the segment called `name`. If it does not exist, one process creates it and the others wait for it.
    *
    * Exactly one process, or thread, at a time runs `make`. The name appears when `make` has ended, so no process attaches to
-   * a segment that is half filled. When `make` throws, its caller gets the error; when its process dies, nothing is left. In
+   * a segment that is half filled. When `make` throws, its caller gets the error; when its process or thread dies, nothing is left. In
    * both cases the next waiter runs its own `make`. Where a segment cannot be hidden while it is filled (macOS),
    * `make` fills another one that is copied at the end, and only `once` waits for the copy.
    *

@@ -14,6 +14,8 @@ addon.setHelper(helperPath, process.env['SHAREABLE_LEAKS'] !== 'silent', isDebug
 export const processSegments = translated(addon.processSegments);
 export const publishDraft = translated(addon.publishDraft);
 export const dropDraft = translated(addon.dropDraft);
+export const enterOnce = translated(addon.enterOnce);
+export const leaveOnce = translated(addon.leaveOnce);
 export const cancelCreation = translated(addon.cancelCreation);
 
 export const findArray = translated(addon.findArray);

@@ -229,6 +229,9 @@ export declare function endManager(manager: ExternalObject<Manager>): void
 /** Does the same without blocking this thread. */
 export declare function endManagerLater(manager: ExternalObject<Manager>): Promise<NativeOutcome>
 
+/** Takes the gate of that name, unless another thread or process has it. */
+export declare function enterOnce(name: string, origin?: string | undefined | null): ExternalObject<RefCell<Gate | undefined | null>> | null
+
 /** Returns where each fact is. */
 export declare function factPlaces(): NativeFactPlaces
 
@@ -344,6 +347,9 @@ export declare function gateWait(gate: ExternalObject<Gate>, wanted: number, pha
  * the value.
  */
 export declare function gateWrite(gate: ExternalObject<Gate>, source: Uint8Array, length: number): number
+
+/** Opens the gate. Does nothing the second time. */
+export declare function leaveOnce(gate: ExternalObject<RefCell<Gate | undefined | null>>): void
 
 /** Adds to an integer in a slot and returns the sum. */
 export declare function listAdd(list: number, index: number, delta: number | bigint): number | bigint
