@@ -33,6 +33,8 @@ export const platform = {
   hasZerosAfterClose: !isPortable,
   /** An open segment costs no descriptor. */
   needsNoDescriptor: !isPortable,
+  /** A tracker has a session of its own, ignores signals, and neither holds its process up nor takes its descriptors. */
+  shieldsTracker: !isPortable,
   /** Managers can have servers. */
   hasServers: !isPortable,
   /** A name can be reused as soon as it is unlinked. On Windows only once every process has closed the segment. */

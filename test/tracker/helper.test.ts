@@ -26,20 +26,23 @@ describe.skipIf(!platform.listsProcesses)('the helper', () => {
     expect(warningsIn(owner.stderr)).toMatchObject([{ count: 25 }]);
   });
 
-  test.skipIf(!platform.hasProc)('does not mistake a closed socket for the end of its process', async () => {
-    await using owner = forkFixture(FIXTURE);
-    expect(await owner.ask('closeTrackersSocket')).toBe(1);
-    const helper = helperOf(owner.process.pid);
-    // It has heard of the end, and looks at nothing but the process from then on.
-    await until(() => Object.values(filesOf(helper)).includes('anon_inode:[pidfd]'));
-    const [name = ''] = await owner.ask<string[]>('held');
-    expect([exists(name), isAlive(helper)]).toEqual([true, true]);
-    await owner.kill();
-    expect(exists(name)).toBe(false);
-    expect(warningsIn(owner.stderr)).toMatchObject([{ count: 1, leaks: [{ name }] }]);
-  });
+  test.skipIf(!platform.hasProc || !platform.shieldsTracker)(
+    'does not mistake a closed socket for the end of its process',
+    async () => {
+      await using owner = forkFixture(FIXTURE);
+      expect(await owner.ask('closeTrackersSocket')).toBe(1);
+      const helper = helperOf(owner.process.pid);
+      // It has heard of the end, and looks at nothing but the process from then on.
+      await until(() => Object.values(filesOf(helper)).includes('anon_inode:[pidfd]'));
+      const [name = ''] = await owner.ask<string[]>('held');
+      expect([exists(name), isAlive(helper)]).toEqual([true, true]);
+      await owner.kill();
+      expect(exists(name)).toBe(false);
+      expect(warningsIn(owner.stderr)).toMatchObject([{ count: 1, leaks: [{ name }] }]);
+    },
+  );
 
-  test.skipIf(!platform.hasProc)(
+  test.skipIf(!platform.hasProc || !platform.shieldsTracker)(
     'still learns of every segment after its process has closed the socket by mistake',
     async () => {
       await using owner = forkFixture(FIXTURE);
@@ -55,7 +58,7 @@ describe.skipIf(!platform.listsProcesses)('the helper', () => {
     },
   );
 
-  test.skipIf(!platform.hasProc)('leads a session of its own', async () => {
+  test.skipIf(!platform.hasProc || !platform.shieldsTracker)('leads a session of its own', async () => {
     await using owner = forkFixture(FIXTURE);
     await owner.ask('own', 1);
     const helper = helperOf(owner.process.pid);
@@ -63,40 +66,42 @@ describe.skipIf(!platform.listsProcesses)('the helper', () => {
     await owner.kill();
   });
 
-  test.skipIf(!platform.hasProc).each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGPIPE', 'SIGIO'] as const)(
-    'survives %s',
-    async (signal) => {
-      await using owner = forkFixture(FIXTURE);
-      const [name = ''] = await owner.ask<string[]>('own', 1);
+  test
+    .skipIf(!platform.hasProc || !platform.shieldsTracker)
+    .each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGPIPE', 'SIGIO'] as const)('survives %s', async (signal) => {
+    await using owner = forkFixture(FIXTURE);
+    const [name = ''] = await owner.ask<string[]>('own', 1);
+    const helper = helperOf(owner.process.pid);
+    await until(() => ignores(helper, signal));
+    process.kill(helper, signal);
+    expect(await owner.ask('own', 1)).toSatisfy(([second]: string[]) => exists(second ?? ''));
+    expect(helperOf(owner.process.pid)).toBe(helper);
+    await owner.kill();
+    expect(exists(name)).toBe(false);
+    expect(warningsIn(owner.stderr)).toMatchObject([{ count: 2 }]);
+  });
+
+  test.skipIf(!platform.hasProc || !platform.shieldsTracker)(
+    'inherits no descriptor of its process except standard error',
+    async () => {
+      const withFiles = ['sh', '-c', 'exec 7</dev/null 8>/dev/null 9</etc/hostname && exec "$@"', 'sh'];
+      await using owner = forkFixture(FIXTURE, { through: withFiles });
+      await owner.ask('own', 1);
       const helper = helperOf(owner.process.pid);
-      await until(() => ignores(helper, signal));
-      process.kill(helper, signal);
-      expect(await owner.ask('own', 1)).toSatisfy(([second]: string[]) => exists(second ?? ''));
-      expect(helperOf(owner.process.pid)).toBe(helper);
+      // A sweep has a file open now and then.
+      await expect
+        .poll(() => filesOf(helper), { timeout: 10_000 })
+        .toEqual({
+          0: expect.stringMatching(/^socket:/),
+          1: '/dev/null',
+          2: filesOf(owner.process.pid ?? 0)['2'],
+          3: expect.stringContaining('shareable-ledger'),
+        });
       await owner.kill();
-      expect(exists(name)).toBe(false);
-      expect(warningsIn(owner.stderr)).toMatchObject([{ count: 2 }]);
     },
   );
 
-  test.skipIf(!platform.hasProc)('inherits no descriptor of its process except standard error', async () => {
-    const withFiles = ['sh', '-c', 'exec 7</dev/null 8>/dev/null 9</etc/hostname && exec "$@"', 'sh'];
-    await using owner = forkFixture(FIXTURE, { through: withFiles });
-    await owner.ask('own', 1);
-    const helper = helperOf(owner.process.pid);
-    // A sweep has a file open now and then.
-    await expect
-      .poll(() => filesOf(helper), { timeout: 10_000 })
-      .toEqual({
-        0: expect.stringMatching(/^socket:/),
-        1: '/dev/null',
-        2: filesOf(owner.process.pid ?? 0)['2'],
-        3: expect.stringContaining('shareable-ledger'),
-      });
-    await owner.kill();
-  });
-
-  test.skipIf(!platform.hasProc)('does not keep a folder in use', async () => {
+  test.skipIf(!platform.hasProc || !platform.shieldsTracker)('does not keep a folder in use', async () => {
     await using owner = forkFixture(FIXTURE);
     await owner.ask('own', 1);
     const helper = helperOf(owner.process.pid);
@@ -141,7 +146,7 @@ describe.skipIf(!platform.listsProcesses)('a helper that is killed', () => {
   });
 });
 
-describe.skipIf(!platform.listsProcesses)('a helper that is stopped', () => {
+describe.skipIf(!platform.listsProcesses || !platform.shieldsTracker)('a helper that is stopped', () => {
   test('never holds its process up, and learns of everything once it is continued', async () => {
     await using owner = forkFixture(FIXTURE);
     const names = await owner.ask<string[]>('own', 1);
@@ -238,7 +243,7 @@ describe.skipIf(!platform.listsProcesses)('a helper that cannot be started', () 
     expect(exists(name)).toBe(false);
   });
 
-  test.skipIf(!platform.hasProc)(
+  test.skipIf(!platform.hasProc || !platform.shieldsTracker)(
     'for lack of descriptors makes create fail with EMFILE, and leaves no names or descriptors',
     async () => {
       await using owner = forkFixture(FIXTURE, { through: ['sh', '-c', 'ulimit -n 64 && exec "$@"', 'sh'] });
