@@ -5,7 +5,7 @@ import { ownPackage } from './own-file.js';
 
 /**
  * Finds the line that creates a segment, for the warning about segments that were left behind and for `shareable ls`. That
- * takes some microseconds, so a thread does it for its first segments, and after that once per interval.
+ * takes some microseconds, so a thread does it for its first segments, and after that for a small part of its time.
  * `SHAREABLE_CALL_SITE=all` does it for each segment, and `SHAREABLE_CALL_SITE=off` for none.
  */
 const setting = process.env['SHAREABLE_CALL_SITE'];
@@ -13,11 +13,15 @@ const setting = process.env['SHAREABLE_CALL_SITE'];
 /** The number of segments before the limit on the rate. A program that leaks in a loop shows the line in its first ones. */
 const FIRST = 32;
 
-/** Milliseconds. */
-const INTERVAL = 1;
+/** The least and the most milliseconds between two places after that. */
+const PAUSES = [1, 100] as const;
+
+/** The part of a thread's time that finding places may take after the first ones. It takes longer in optimized code. */
+const SHARE = 0.01;
 
 let count = 0;
 let last = 0;
+let pause: number = PAUSES[0];
 
 /** Whether it is time to find another place. */
 function isDue(): boolean {
@@ -29,7 +33,7 @@ function isDue(): boolean {
   }
   const now = performance.now();
   // A program may replace the clock, also by one that goes back.
-  if (Math.abs(now - last) < INTERVAL) return false;
+  if (Math.abs(now - last) < pause) return false;
   last = now;
   return true;
 }
@@ -49,6 +53,13 @@ const DEPTH = 6;
 export function callSite(method: (...args: never[]) => unknown): string {
   // Each further frame costs as much as the rest together.
   if (!isDue()) return '';
+  const site = search(method);
+  // After the first ones, the clock was read before.
+  if (last !== 0) pause = Math.min(Math.max(PAUSES[0], (performance.now() - last) / SHARE), PAUSES[1]);
+  return site;
+}
+
+function search(method: (...args: never[]) => unknown): string {
   const site = find(1, method);
   if (site !== undefined || ownPackage === undefined) return site ?? '';
   return find(DEPTH, callSite) ?? '';
