@@ -162,6 +162,16 @@ describe('once', () => {
     expect(exists(name)).toBe(false);
   });
 
+  test.each([
+    ['text', '8', 'ERR_INVALID_ARG_TYPE'],
+    ['a negative number', -1, 'ERR_OUT_OF_RANGE'],
+    ['zero', 0, 'ERR_OUT_OF_RANGE'],
+  ])('refuses a make that creates a segment of %s bytes, and leaves nothing', async (_, size, code) => {
+    const name = freshName();
+    await expect(SharedMemory.once(name, (create) => void create(size as number))).rejects.toMatchObject({ code });
+    expect(leftOf(name)).toEqual([]);
+  });
+
   test('closes what a make that throws has created', async () => {
     let shm: SharedMemory | undefined;
     const failing = SharedMemory.once(freshName(), (create) => {

@@ -24,6 +24,7 @@ import {
   publishDraft,
 } from '../native/binding.js';
 import type { CheckedCreateOptions } from '../options.js';
+import { checkSize } from '../options.js';
 
 /** A segment as the class wraps it. */
 interface Instance {
@@ -138,7 +139,7 @@ async function runMake<Shm extends Instance>(request: Request<Shm>): Promise<Shm
         segment: name,
       });
     }
-    made = draft(request, size);
+    made = draft(request, checkSize(size));
     return made.shm;
   };
   try {
@@ -182,9 +183,9 @@ export async function once<Shm extends Instance>(request: Request<Shm>): Promise
     if (signal?.aborted === true) throw aborted(name, signal);
     const existing = attachIfComplete(name);
     if (existing !== undefined) return wrap(announceAttachment('SharedMemory', existing));
-    // Becomes the maker, unless another process or thread is.
-    const gate = enterOnce(gateOf(name), options.origin === '' ? undefined : options.origin);
-    if (gate !== null && gate !== undefined) {
+    const gate = gateOf(name);
+    // Becomes the maker, unless another call, thread or process is.
+    if (enterOnce(gate, options.origin === '' ? undefined : options.origin)) {
       try {
         // Another maker may have finished between the two looks.
         const finished = attachIfThere(name);

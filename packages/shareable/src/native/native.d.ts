@@ -229,8 +229,8 @@ export declare function endManager(manager: ExternalObject<Manager>): void
 /** Does the same without blocking this thread. */
 export declare function endManagerLater(manager: ExternalObject<Manager>): Promise<NativeOutcome>
 
-/** Takes the gate of that name, unless another thread or process has it. */
-export declare function enterOnce(name: string, origin?: string | undefined | null): ExternalObject<RefCell<Gate | undefined | null>> | null
+/** Takes the gate of that name, unless another call, thread or process has it. Returns whether it did. */
+export declare function enterOnce(name: string, origin?: string | undefined | null): boolean
 
 /** Returns where each fact is. */
 export declare function factPlaces(): NativeFactPlaces
@@ -348,8 +348,8 @@ export declare function gateWait(gate: ExternalObject<Gate>, wanted: number, pha
  */
 export declare function gateWrite(gate: ExternalObject<Gate>, source: Uint8Array, length: number): number
 
-/** Opens the gate. Does nothing the second time. */
-export declare function leaveOnce(gate: ExternalObject<RefCell<Gate | undefined | null>>): void
+/** Opens the gate of that name. Does nothing the second time. */
+export declare function leaveOnce(name: string): void
 
 /** Adds to an integer in a slot and returns the sum. */
 export declare function listAdd(list: number, index: number, delta: number | bigint): number | bigint
