@@ -178,9 +178,13 @@ describe('update', () => {
     const held = expect.objectContaining({ code: 'ERR_SHM_LOCK_HELD' });
     expect(() => shared.update(() => shared.update(() => 2))).toThrow(held);
     expect(() => shared.update(() => shared.set(2))).toThrow(held);
+    using other = SharedValue.attach<unknown>(shared.name);
+    expect(() => shared.update(() => other.update(() => 2))).toThrow(held);
+    expect(() => shared.update(() => other.set(2))).toThrow(held);
     expect(() => shared.update(async () => 2)).toThrow(TypeError);
     shared.set(3);
-    expect(shared.get()).toBe(3);
+    other.set(4);
+    expect(shared.update((value) => Number(value) + 1)).toBe(5);
   });
 
   test('of a process that is killed within it leaves the old value, and the turn to others', async () => {

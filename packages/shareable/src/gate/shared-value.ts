@@ -28,6 +28,9 @@ export interface ChangedOptions extends Wait {
 /** Values up to this many bytes are read into memory that is used again. */
 const SMALL = 65_536;
 
+/** The names of the shared values that this thread is updating, by whichever instance. */
+const updating = new Set<string>();
+
 /** Bytes of the version before a value that was read. */
 const VERSION_BYTES = 8;
 
@@ -182,6 +185,7 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
     const length = this.#encoder.encode(value);
     if (this.#fast.write(this.#encoder.bytes, length)) return this.#gate.queue.wake();
     if (gateWrite(handle, this.#encoder.bytes, length) >= 0) return this.#gate.queue.wake();
+    this.#checkOthers();
     this.#lock();
     try {
       gateWrite(handle, this.#encoder.bytes, length);
@@ -198,15 +202,17 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
    * @param change gets a value of its own, which it may change and return; it must not wait for other writers
    * @returns the new value
    * @throws what {@link get} and {@link set} throw, and what `change` throws
-   * @throws {SharedMemoryError} `ERR_SHM_LOCK_HELD` when it is called within `change`
+   * @throws {SharedMemoryError} `ERR_SHM_LOCK_HELD` when it, or `set`, is called within `change`, by another instance too
    */
   update(change: (value: T) => T): T {
     if (typeof change !== 'function') throw wrongType('change', 'a function', change);
     this.#gate.check();
     this.#checkFree();
+    this.#checkOthers();
     this.#lock();
     try {
       this.#isUpdating = true;
+      updating.add(this.name);
       const next = change(this.#decode(this.#read()));
       if (isPromise(next)) throw invalidType('ERR_INVALID_ARG_TYPE', 'change must return a value, not a promise');
       const length = this.#encoder.encode(next);
@@ -214,6 +220,7 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
       return next;
     } finally {
       this.#isUpdating = false;
+      updating.delete(this.name);
       this.#unlock();
     }
   }
@@ -332,6 +339,11 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
 
   #checkFree(): void {
     if (this.#isUpdating) throw heldBySelf(this.#gate, 'change must not call set or update');
+  }
+
+  /** Throws where a wait for the writer would be one for this thread. */
+  #checkOthers(): void {
+    if (updating.has(this.name)) throw heldBySelf(this.#gate, 'change must not call set or update', 'thread');
   }
 
   #lock(): void {
