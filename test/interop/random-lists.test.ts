@@ -6,6 +6,7 @@ import * as fc from 'fast-check';
 import { ShareableList } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import type { Child } from '../support/child.ts';
 import { runPython } from '../support/python.ts';
 import { freshName } from '../support/segments.ts';
@@ -54,7 +55,8 @@ function isExact(one: unknown, other: unknown): boolean {
   return Object.is(one, other);
 }
 
-describe.each(pythonsWithLists)('with Python $version', (python) => {
+// All bytes of a segment, its size among them.
+describe.skipIf(!platform.hasShmFolder).each(pythonsWithLists)('with Python $version', (python) => {
   test(`${each} random lists are byte for byte the same, and read the same`, { timeout: DEADLINE }, async () => {
     await using peer = runPython(python, 'interop/peer.py', DEADLINE);
     for (let done = 0; done < each; done += BATCH) {

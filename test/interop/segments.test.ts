@@ -2,9 +2,13 @@
 import { SegmentExistsError, SegmentNotFoundError, SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { platform } from '../support/platform.ts';
 import { exists, freshName } from '../support/segments.ts';
 import { whilePending } from '../support/until.ts';
 import { pythons, sharePeer } from './support/pythons.ts';
+
+/** What CPython sees of a segment of less than a page: by the rules of macOS, that page and one with the trailer. */
+const sizeThere = (size: number) => (platform.hasShmFolder ? size : 2 * 16_384);
 
 test('there is a CPython to test with', () => {
   expect(pythons.length).toBeGreaterThan(0);
@@ -16,7 +20,7 @@ describe.each(pythons)('with Python $version', (python) => {
   test('a segment made here is read and written there', async () => {
     using shm = SharedMemory.create(100, { name: freshName() });
     shm.buf.set([1, 2, 3]);
-    expect(await peer.ask('attach_segment', shm.name)).toBe(100);
+    expect(await peer.ask('attach_segment', shm.name)).toBe(sizeThere(100));
     expect(await peer.ask('read', 0, 4)).toEqual([1, 2, 3, 0]);
     await peer.ask('write', 97, [7, 8, 9]);
     expect([...shm.buf.subarray(97)]).toEqual([7, 8, 9]);
@@ -36,12 +40,12 @@ describe.each(pythons)('with Python $version', (python) => {
 
   test('a random name made here can be attached to there', async () => {
     using shm = SharedMemory.create(8);
-    expect(await peer.ask('attach_segment', shm.name)).toBe(8);
+    expect(await peer.ask('attach_segment', shm.name)).toBe(sizeThere(8));
   });
 
   // Before 3.13 the resource tracker knows ASCII only.
   test.runIf(python.minor >= 13)('non-ASCII names mean the same in both', async () => {
-    using shm = SharedMemory.create(8, { name: `${freshName()}-données-🦀` });
+    using shm = SharedMemory.create(8, { name: `${freshName()}-é🦀` });
     shm.buf[0] = 5;
     await peer.ask('attach_segment', shm.name);
     expect(await peer.ask('read', 0, 1)).toEqual([5]);
