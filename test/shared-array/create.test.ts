@@ -128,6 +128,15 @@ describe('from', () => {
       'ERR_INVALID_ARG_TYPE',
       'typed array',
     );
+    for (const element of ['1', null, undefined, true, {}, [2]]) {
+      expect(() => SharedArray.from([1, element] as never, undefined, { name })).toFailWith(
+        TypeError,
+        'ERR_INVALID_ARG_TYPE',
+        'an element of dtype float64 must be a number',
+      );
+    }
+    using flags = SharedArray.from([true, false] as never, undefined, { dtype: 'bool' });
+    expect([...flags.data]).toEqual([1, 0]);
     expect(() => SharedArray.from('abc' as never, undefined, { name })).toFailWith(
       TypeError,
       'ERR_INVALID_ARG_TYPE',

@@ -155,8 +155,10 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
     }
     const array = SharedArray.#create(lengths, checkDtype(dtype), rest, SharedArray.from);
     try {
-      // Numbers and bigints never convert into each other: `set` throws a TypeError then.
-      (array.data as { set(values: unknown): void }).set(data);
+      // Numbers and bigints never convert into each other: `set` throws a TypeError then. It would convert anything else.
+      const elements = array.data;
+      if (known !== undefined) (elements as { set(values: unknown): void }).set(data);
+      else for (let i = 0; i < elements.length; i++) elements[i] = array.#element(data[i]);
     } catch (error) {
       array[dispose]();
       if (!(error instanceof TypeError || error instanceof SyntaxError)) throw error;
