@@ -17,6 +17,7 @@ use napi::{Env, Error, JsValue, Result, Status, check_status, sys};
 use shareable_core::{Kind, Mapping};
 
 use crate::error::throw;
+use crate::table::ByNumbers;
 
 /// A JavaScript ArrayBuffer, to be returned to JavaScript.
 pub struct SharedBuffer(sys::napi_value);
@@ -81,7 +82,7 @@ thread_local! {
     static UNSETTLED: RefCell<Vec<Unsettled>> = const { RefCell::new(Vec::new()) };
 
     /// The newest buffer of each mapping and length, by the mapping's first address and the length.
-    static NEWEST: RefCell<HashMap<(usize, usize), Weak<Memory>>> = RefCell::new(HashMap::new());
+    static NEWEST: RefCell<HashMap<(usize, usize), Weak<Memory>, ByNumbers>> = RefCell::default();
 }
 
 /// Makes an ArrayBuffer over the first `len` bytes of `mapping`: those of the segment, or its whole blocks.

@@ -34,9 +34,12 @@ impl Open {
     }
 }
 
-/// Uses the number itself as its hash: the numbers count up.
+/// Hashes numbers that no other process chooses: those below, which count up, or an address and a length.
 #[derive(Default)]
-struct Counted(u64);
+pub(crate) struct Counted(u64);
+
+/// Makes the hashers of tables whose keys are such numbers.
+pub(crate) type ByNumbers = BuildHasherDefault<Counted>;
 
 impl Hasher for Counted {
     fn finish(&self) -> u64 {
@@ -51,7 +54,11 @@ impl Hasher for Counted {
     }
 
     fn write_u64(&mut self, number: u64) {
-        self.0 = number;
+        self.0 = self.0.rotate_left(32) ^ number;
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
     }
 }
 
@@ -87,7 +94,7 @@ const FACTS: usize = Fact::Settings as usize + 1;
 
 thread_local! {
     /// Dropped when the thread ends, which is after the end of its environment.
-    static OPEN: RefCell<HashMap<u64, Open, BuildHasherDefault<Counted>>> = RefCell::default();
+    static OPEN: RefCell<HashMap<u64, Open, ByNumbers>> = RefCell::default();
 
     static LATEST: [Cell<f64>; FACTS] = const { [const { Cell::new(0.0) }; FACTS] };
 }
