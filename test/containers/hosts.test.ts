@@ -27,7 +27,7 @@ function inReadOnlyRoot(mount: string): string[] {
 const canBeReadOnly =
   isRoot && canHavePrivateMemory && spawnSync('unshare', ['-m', 'sh', '-c', READ_ONLY, 'sh', 'true']).status === 0;
 
-describe.runIf(canHavePrivateMemory)('in a container', () => {
+describe.runIf(platform.hasServers && canHavePrivateMemory)('in a container', () => {
   test('with the options that Docker gives /dev/shm, noexec among them, everything works', async () => {
     await using child = forkFixture('containers/peer.ts', { through: privately(DOCKER) });
     expect(await child.ask<string>('mounts')).toMatch(/^\S+ \/dev\/shm tmpfs \S*noexec/m);

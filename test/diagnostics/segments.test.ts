@@ -131,7 +131,7 @@ describe('createOrAttach', () => {
   });
 });
 
-test('a read-only attachment says so', () => {
+test.skipIf(!platform.hasReadOnly)('a read-only attachment says so', () => {
   using shm = SharedMemory.create(64);
   const published = record('shareable:attach');
   using _view = SharedMemory.attach(shm.name, { readOnly: true });
@@ -167,7 +167,7 @@ test('a creation that fails publishes nothing', () => {
   expect(published).toEqual([]);
 });
 
-test('managers publish their start, connections and end once each', async () => {
+test.skipIf(!platform.hasServers)('managers publish their start, connections and end once each', async () => {
   const published = record(
     'shareable:manager:start',
     'shareable:manager:connect',

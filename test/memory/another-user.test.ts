@@ -15,7 +15,7 @@ import { exists, freshName, pathOf } from '../support/segments.ts';
 const NOBODY = 65_534;
 const asNobody = { through: asUser(NOBODY) };
 
-describe.runIf(canBeAnotherUser)("another user's segment (as root)", () => {
+describe.runIf(platform.tellsUsers && canBeAnotherUser)("another user's segment (as root)", () => {
   test('is refused, although its mode admits everybody', async () => {
     // The umask would take away what the mode gives.
     const umask = process.umask(0);
@@ -107,7 +107,7 @@ describe.runIf(canBeAnotherUser)("another user's segment (as root)", () => {
   });
 });
 
-describe.runIf(canBeAnotherUser)("another user's manager (as root)", () => {
+describe.runIf(platform.hasServers && canBeAnotherUser)("another user's manager (as root)", () => {
   const authkey = 'a key that both know';
 
   test('refuses other users at a Unix socket, even with the key', async () => {

@@ -22,7 +22,7 @@ describe('create', () => {
     expect(bytesOf(shm.name)).toEqual(Buffer.alloc(10_001));
   });
 
-  test.skipIf(!platform.hasShmFolder)('reserves the memory at once, so that no later write can fail', () => {
+  test.skipIf(!platform.controlsShmFolder)('reserves the memory at once, so that no later write can fail', () => {
     using shm = SharedMemory.create(16 * pageSize);
     expect(statSync(pathOf(shm.name)).blocks * 512).toBe(16 * pageSize);
   });
@@ -63,7 +63,7 @@ describe('create', () => {
     expect(statSync(pathOf(shm.name)).mode & 0o777).toBe(0o600);
   });
 
-  test.skipIf(!platform.hasShmFolder).each([0o640, 0o400, 0o777, 0])(
+  test.skipIf(!platform.controlsShmFolder).each([0o640, 0o400, 0o777, 0])(
     'gives the segment mode %i, less the umask',
     (mode) => {
       using shm = SharedMemory.create(8, { mode });

@@ -10,7 +10,7 @@ import { exists, freshName } from '../support/segments.ts';
 const limited = (limit: string) => ['sh', '-c', `${limit} && exec "$@"`, 'sh'];
 
 describe('more than the system has', () => {
-  test.skipIf(!platform.hasShmFolder).each([2 ** 50, Number.MAX_SAFE_INTEGER])(
+  test.skipIf(!platform.controlsShmFolder).each([2 ** 50, Number.MAX_SAFE_INTEGER])(
     '%d bytes are an error with figures and a remedy',
     (size) => {
       const name = freshName();

@@ -57,7 +57,7 @@ const kinds: [string, (path: string) => void | Promise<unknown>][] = [
   ],
 ];
 
-describe.skipIf(!platform.hasShmFolder).each(kinds)('%s', (_, take) => {
+describe.skipIf(!platform.refusesOtherFiles).each(kinds)('%s', (_, take) => {
   test('is not attached to, without waiting', async () => {
     await using squatter = await squat(take);
     for (const readOnly of [false, true]) {
@@ -82,7 +82,7 @@ describe.skipIf(!platform.hasShmFolder).each(kinds)('%s', (_, take) => {
   });
 });
 
-describe.skipIf(!platform.hasShmFolder)('a link to a file of this user', () => {
+describe.skipIf(!platform.refusesOtherFiles)('a link to a file of this user', () => {
   test('is not followed: the file keeps its bytes', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'shareable-'));
     const file = join(folder, 'victim');

@@ -23,6 +23,8 @@ export const platform = {
   hasShmFolder: isLinux || isPortable,
   /** A new segment has its memory, its mode can be chosen, and an error says what is wrong with `/dev/shm` or a limit. */
   controlsShmFolder: isLinux,
+  /** The user of a segment is known, and another user's is refused. */
+  tellsUsers: !isPortable,
   /** A file in `/dev/shm` that is no segment is refused with the reason. */
   refusesOtherFiles: isLinux,
   /** Two segments that had the same name one after the other are told apart. */

@@ -35,6 +35,7 @@ export function missingSuites(
     }
   }
   if (!platform.hasServers) {
+    missing.push({ folder: 'test/runtimes', needs: 'managers with a server, and zeros after close' });
     missing.push({
       folder: 'test/tracker/namespace.test.ts',
       needs: 'a tracker that looks at its process, not at a pipe',

@@ -24,7 +24,9 @@ function conditionsOf(lines: readonly string[], line: number): string[] {
     const text = lines[at] ?? '';
     if (text.trim() === '' || depthOf(text) >= depth || !DECLARATION.test(text.trimStart())) continue;
     depth = depthOf(text);
-    const condition = CONDITION.exec(text)?.[2];
+    // The formatter breaks a long chain of calls before its first one.
+    const declaration = /^\s*\w+$/.test(text) ? `${text}${(lines[at + 1] ?? '').trim()}` : text;
+    const condition = CONDITION.exec(declaration)?.[2];
     if (condition !== undefined) conditions.unshift(condition);
   }
   return conditions;
