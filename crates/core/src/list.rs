@@ -16,6 +16,7 @@ const WRITER_TIMEOUT: Duration = Duration::from_millis(100);
 pub struct List {
     mapping: Arc<Mapping>,
     header: Header,
+    versions: Option<VersionPlaces>,
     access: Access,
     name: String,
 }
@@ -86,6 +87,7 @@ impl List {
         Self {
             mapping: Arc::clone(segment.mapping()),
             header,
+            versions: VersionPlaces::after(segment.mapping().len()),
             access: segment.access(),
             name: segment.name().as_str().to_owned(),
         }
@@ -100,7 +102,7 @@ impl List {
     /// Where the version numbers are, if there is room for them.
     #[must_use]
     pub fn versions(&self) -> Option<VersionPlaces> {
-        VersionPlaces::after(self.mapping.len())
+        self.versions
     }
 
     /// Reads the value at `index`. The bytes of text go to `text`.
@@ -178,7 +180,7 @@ impl List {
             };
             why.on_segment(&self.name)
         })?;
-        let versions = Versions::new(blocks, self.mapping.len());
+        let versions = self.versions.map(|places| Versions::at(blocks, places));
         Ok(ListView::new(blocks, self.header, &self.name, self.access, WRITER_TIMEOUT)?.with_versions(versions))
     }
 }

@@ -67,10 +67,16 @@ impl<'a> Versions<'a> {
     #[must_use]
     pub fn new(blocks: SharedBytes<'a>, size: usize) -> Option<Self> {
         let places = VersionPlaces::after(size)?;
-        (places.first + COUNTER <= blocks.len()).then_some(Self { blocks, places })
+        (places.first + COUNTER <= blocks.len()).then(|| Self::at(blocks, places))
     }
 
-    /// Returns the counter of a slot.
+    /// Finds the counters at these places.
+    #[must_use]
+    pub fn at(blocks: SharedBytes<'a>, places: VersionPlaces) -> Self {
+        Self { blocks, places }
+    }
+
+    /// Returns the counter of a slot; `None` if it is not in the blocks.
     #[must_use]
     pub fn of_slot(&self, index: usize) -> Option<&'a AtomicU32> {
         self.blocks.words32(self.places.of_slot(index)).and_then(<[AtomicU32]>::first)
