@@ -84,20 +84,28 @@ fn from_utf16<'env>(env: &'env Env, text: &[u16]) -> Result<Unknown<'env>> {
     unsafe { Unknown::from_napi_value(env.raw(), string) }
 }
 
-/// Passes the text of a JavaScript string to `act`, without an allocation if it is short.
-pub(crate) fn with_utf8<T>(env: &Env, string: Unknown<'_>, act: impl FnOnce(&str) -> T) -> Result<T> {
-    let (mut short, mut written) = ([0; NAME_ROOM], 0);
+/// Writes the text of a JavaScript string to `buffer`, in whole characters as far as they fit before a NUL. Returns the number of
+/// bytes without the NUL.
+fn read_utf8(env: &Env, string: Unknown<'_>, buffer: &mut [u8]) -> Result<usize> {
+    let mut written = 0;
     // SAFETY: `string` is a value of this environment, and the buffer has the length that is given with it.
     let status = unsafe {
         sys::napi_get_value_string_utf8(
             env.raw(),
             string.raw(),
-            short.as_mut_ptr().cast(),
-            short.len(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
             &raw mut written,
         )
     };
     check_status!(status, "the value is not a string")?;
+    Ok(written)
+}
+
+/// Passes the text of a JavaScript string to `act`, without an allocation if it is short.
+pub(crate) fn with_utf8<T>(env: &Env, string: Unknown<'_>, act: impl FnOnce(&str) -> T) -> Result<T> {
+    let mut short = [0; NAME_ROOM];
+    let written = read_utf8(env, string, &mut short)?;
     match str::from_utf8(&short[..written]) {
         // A full buffer may hold only a part.
         Ok(text) if written + LONGEST < short.len() => Ok(act(text)),
@@ -108,18 +116,7 @@ pub(crate) fn with_utf8<T>(env: &Env, string: Unknown<'_>, act: impl FnOnce(&str
 /// Returns the text of a JavaScript string.
 pub(crate) fn from_js(env: &Env, string: Unknown<'_>) -> Result<String> {
     let short = SHORT.with_borrow_mut(|buffer| -> Result<Option<String>> {
-        let mut written = 0;
-        // SAFETY: `string` is a value of this environment, and the buffer has the length that is given with it.
-        let status = unsafe {
-            sys::napi_get_value_string_utf8(
-                env.raw(),
-                string.raw(),
-                buffer.as_mut_ptr().cast(),
-                buffer.len(),
-                &raw mut written,
-            )
-        };
-        check_status!(status, "the value is not a string")?;
+        let written = read_utf8(env, string, buffer)?;
         // A full buffer may hold only a part: it ends with the last whole character that fits before the NUL.
         Ok((written + LONGEST < buffer.len()).then(|| String::from_utf8_lossy(&buffer[..written]).into_owned()))
     })?;

@@ -85,7 +85,7 @@ pub struct Slot<'a> {
 /// The contents of a slot at one check.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
-    /// From before the format; 0 where there is none.
+    /// Read before the format. 0 if the slot has no version.
     version: u32,
     format: u64,
     code: u8,
