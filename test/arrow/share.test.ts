@@ -1,3 +1,5 @@
+import { truncateSync } from 'node:fs';
+
 import * as arrow from 'apache-arrow';
 import {
   LayoutError,
@@ -11,7 +13,8 @@ import {
 import { allocateTable, attachTable, shareTable } from 'shareable/arrow';
 import { describe, expect, test } from 'vitest';
 
-import { exists, freshName } from '../support/segments.ts';
+import { platform } from '../support/platform.ts';
+import { exists, freshName, pathOf } from '../support/segments.ts';
 import { buffersOf, columns, tableOf, valuesOf } from './support.ts';
 
 describe.each(Object.keys(columns))('a column of type %s', (type) => {
@@ -105,6 +108,27 @@ describe('shareTable', () => {
     expect(() => shareTable(large, { name })).toFailWith(RangeError, 'ERR_OUT_OF_RANGE', 'fewer rows');
     expect(exists(name)).toBe(false);
   });
+
+  test('leaves nothing of a table that cannot be read back, even with track: false', () => {
+    const name = freshName();
+    const data = arrow.makeData({ type: new arrow.Int32(), length: 1000, nullCount: 0, data: new Int32Array(2) });
+    const short = new arrow.Table({ x: new arrow.Vector([data]) });
+    expect(() => shareTable(short, { name, track: false })).toFailWith(LayoutError, 'ERR_SHM_LAYOUT', "column 'x'");
+    expect(exists(name)).toBe(false);
+  });
+
+  test.runIf(process.platform === 'linux')('takes sparse, as each creation does', () => {
+    using shared = shareTable(tableOf('Int8'), { sparse: true });
+    expect(shared.table.numRows).toBe(3);
+  });
+
+  test.runIf(platform.canTruncate)('says that another process has truncated the segment', () => {
+    using shared = shareTable(tableOf('Int8'));
+    const { table } = shared;
+    truncateSync(pathOf(shared.name), 0);
+    valuesOf(table);
+    expect(() => shared.table).toFailWith(SharedMemoryError, 'ERR_SHM_TRUNCATED');
+  });
 });
 
 describe('allocateTable', () => {
@@ -121,7 +145,13 @@ describe('allocateTable', () => {
     expect([none.table.numRows, none.format]).toEqual([0, 'stream']);
   });
 
-  test('refuses unknown types and numbers of rows', () => {
+  test('refuses unknown types and numbers of rows, and what is not an object', () => {
+    expect(() => allocateTable(null as never, 1)).toFailWith(TypeError, 'ERR_INVALID_ARG_TYPE', 'columns');
+    expect(() => allocateTable({ x: 'int8' }, 1, { manager: 5 as never })).toFailWith(
+      TypeError,
+      'ERR_INVALID_ARG_TYPE',
+      'option manager',
+    );
     expect(() => allocateTable({ x: 'text' as never }, 1)).toFailWith(TypeError, 'ERR_INVALID_ARG_VALUE', "column 'x'");
     expect(() => allocateTable({ x: 'toString' as never }, 1)).toFailWith(TypeError, 'ERR_INVALID_ARG_VALUE');
     for (const rows of [-1, 0.5, 2 ** 31, Number.NaN]) {

@@ -442,6 +442,8 @@ describe('within one process', () => {
     const name = freshName();
     using created = Channel.createOrAttach(name, { codec: text });
     using joined = Channel.createOrAttach(name, { codec: text });
+    using unspecified = Channel.createOrAttach<string>(name);
+    expect(unspecified.capacity).toBe(created.capacity);
     created.send('once');
     expect(joined.receive()).toBe('once');
   });

@@ -1,7 +1,20 @@
-/** Another process truncates the segment of a channel or a primitive: each use says so, and gives no value of its own. */
+/** Another process truncates the segment of a channel, an array or a primitive: each use says so, and gives no value of its own. */
 import { truncateSync } from 'node:fs';
+import { inspect } from 'node:util';
 
-import { Barrier, Channel, Condition, Lock, RwLock, Semaphore, SharedEvent, SharedValue, bytes, json } from 'shareable';
+import {
+  Barrier,
+  Channel,
+  Condition,
+  Lock,
+  RwLock,
+  Semaphore,
+  SharedArray,
+  SharedEvent,
+  SharedValue,
+  bytes,
+  json,
+} from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 import { pathOf } from '../support/segments.ts';
@@ -40,6 +53,24 @@ describe.skipIf(!platform.canTruncate).each([0, 4096])('after a truncation to %i
       read: () => channel.read({ timeout: 0 }),
       peers: () => channel.peers(),
     });
+  });
+
+  test('an array', () => {
+    using array = SharedArray.create([2000], 'float64');
+    using matrix = SharedArray.create([100, 20], 'float64');
+    for (const one of [array, matrix]) truncate(one);
+    expectTruncated({
+      at: () => array.at(-1),
+      'at again': () => array.at(1999),
+      'set of a plain index': () => array.set(1999, 1),
+      set: () => array.set(-1, 1),
+      fill: () => array.fill(1),
+      row: () => array.row(1),
+      data: () => array.data,
+      'at of a matrix': () => matrix.at(99, 19),
+      'set of a matrix': () => matrix.set(99, 19, 1),
+    });
+    expect(inspect(array)).toContain('unreadable');
   });
 
   test.runIf(size === 0)('each primitive', async () => {

@@ -35,6 +35,20 @@ describe('manager.once', () => {
     expect(leftOf(shm.name)).toEqual([]);
   });
 
+  test('refuses keys that UTF-8 cannot tell apart, and options that would let something outlive the manager', async () => {
+    using manager = new SharedMemoryManager();
+    const invalid = expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' });
+    await expect(manager.once('\ud800', fill)).rejects.toEqual(invalid);
+    await expect(manager.once('key', fill, { track: false } as object)).rejects.toEqual(invalid);
+    const untracked: object = { track: false };
+    expect(() => manager.array([2], 'int8', untracked)).toThrow(invalid);
+    expect(() => manager.channel(untracked)).toThrow(invalid);
+    expect(() => manager.sharedValue(1, untracked)).toThrow(invalid);
+    expect(() => manager.rwLock(untracked)).toThrow(invalid);
+    expect(() => manager.array([2], 'int8', null as never)).toFailWith(TypeError, 'ERR_INVALID_ARG_TYPE', 'options');
+    expect(manager.list()).toEqual([]);
+  });
+
   test('replaces a maker that is killed', async () => {
     await using manager = await SharedMemoryManager.start();
     const maker = forkFixture('memory/once.ts');

@@ -1,7 +1,14 @@
 /** Creating segments off the event loop, and segments that get their memory page by page. */
 import { statSync } from 'node:fs';
 
-import { OutOfSharedMemoryError, SegmentExistsError, ShareableList, SharedMemory } from 'shareable';
+import {
+  Channel,
+  ChannelAbortedError,
+  OutOfSharedMemoryError,
+  SegmentExistsError,
+  ShareableList,
+  SharedMemory,
+} from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 import { platform } from '../support/platform.ts';
@@ -51,6 +58,16 @@ describe('createAsync', () => {
       name: 'TypeError',
       code: 'ERR_INVALID_ARG_TYPE',
     });
+  });
+
+  test('takes the signal of another realm, such as that of jsdom', async () => {
+    const signal = Object.assign(new EventTarget(), { aborted: false }) as AbortSignal;
+    using shm = await SharedMemory.createAsync(64, { signal });
+    expect(shm.size).toBe(64);
+    using channel = Channel.create();
+    const waiting = channel.receiveAsync({ signal });
+    signal.dispatchEvent(new Event('abort'));
+    await expect(waiting).rejects.toThrow(ChannelAbortedError);
   });
 
   test('creates nothing when its signal is aborted before', async () => {

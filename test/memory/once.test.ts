@@ -1,15 +1,16 @@
 /** `SharedMemory.once`: one maker at a time, complete or not there, and nothing left of makers that die. */
 import { once } from 'node:events';
+import { chownSync, rmSync, writeFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 
-import { LockTimeoutError, SegmentExistsError, SharedMemory, SharedMemoryError } from 'shareable';
-import { describe, expect, test } from 'vitest';
+import { LockTimeoutError, SegmentAccessError, SegmentExistsError, SharedMemory, SharedMemoryError } from 'shareable';
+import { describe, expect, onTestFinished, test } from 'vitest';
 
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 import { expectNothingLeft, leftOf } from '../support/once.ts';
 import { platform } from '../support/platform.ts';
-import { exists, freshName } from '../support/segments.ts';
+import { exists, freshName, pathOf } from '../support/segments.ts';
 
 interface Got {
   name: string;
@@ -71,6 +72,49 @@ describe('once', () => {
     }
     expect(exists(name)).toBe(false);
   });
+
+  test('refuses to wait for a make that it is called in, through any number of others', async () => {
+    const [outer, inner] = [freshName(), freshName()];
+    const nested = SharedMemory.once(outer, async (create) => {
+      using _ = await SharedMemory.once(inner, async (createInner) => {
+        createInner(8);
+        await expect(SharedMemory.once(outer, fill)).rejects.toMatchObject({ code: 'ERR_SHM_ONCE', segment: outer });
+      });
+      create(8);
+    });
+    using shm = await nested;
+    expect(shm.size).toBe(8);
+    expect(leftOf(inner)).toEqual([]);
+  });
+
+  test('lets what a make has started ask for the same segment once the make has ended', async () => {
+    const name = freshName();
+    let later: Promise<SharedMemory> | undefined;
+    using made = await SharedMemory.once(name, (create) => {
+      create(8);
+      later = new Promise((resolve) => setImmediate(resolve)).then(() => SharedMemory.once(name, fill));
+    });
+    made[Symbol.dispose]();
+    using again = await later;
+    expect(again?.size).toBe(SIZE);
+  });
+
+  test.runIf(platform.hasShmFolder && process.geteuid?.() === 0)(
+    'does not wait for another user who has taken the name by which makers take turns',
+    async () => {
+      const name = freshName();
+      let gate = '';
+      using made = await SharedMemory.once(name, (create) => {
+        gate = leftOf(name).find((one) => one !== name) ?? '';
+        create(8);
+      });
+      made[Symbol.dispose]();
+      writeFileSync(pathOf(gate), 'mine');
+      onTestFinished(() => rmSync(pathOf(gate), { force: true }));
+      chownSync(pathOf(gate), 65534, 65534);
+      await expect(SharedMemory.once(name, fill)).rejects.toBeInstanceOf(SegmentAccessError);
+    },
+  );
 
   test('leaves the segment to everybody with track: false', async () => {
     const name = freshName();

@@ -135,6 +135,13 @@ describe('from', () => {
         'an element of dtype float64 must be a number',
       );
     }
+    expect(() => SharedArray.from([1, 'two'] as never, undefined, { name, track: false })).toFailWith(
+      TypeError,
+      'ERR_INVALID_ARG_TYPE',
+    );
+    expect(exists(name)).toBe(false);
+    using halves = SharedArray.from(new Float64Array([0.5, 0, 256, Number.NaN]), undefined, { dtype: 'bool' });
+    expect([...halves.data]).toEqual([1, 0, 1, 0]);
     using flags = SharedArray.from([true, false] as never, undefined, { dtype: 'bool' });
     expect([...flags.data]).toEqual([1, 0]);
     expect(() => SharedArray.from('abc' as never, undefined, { name })).toFailWith(

@@ -1,7 +1,20 @@
 /** A name that the segment of a dead owner has: the next one to want it gets it, and nobody adopts what was left. */
-import { chmodSync, chownSync } from 'node:fs';
+import { chmodSync, chownSync, statSync } from 'node:fs';
 
-import { SegmentExistsError, SharedMemory } from 'shareable';
+import {
+  Barrier,
+  Channel,
+  Condition,
+  Lock,
+  RwLock,
+  SegmentExistsError,
+  Semaphore,
+  ShareableList,
+  SharedArray,
+  SharedEvent,
+  SharedMemory,
+  SharedValue,
+} from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 import { forkFixture } from '../support/fork-fixture.ts';
@@ -12,16 +25,37 @@ import { exists, freshName, pathOf } from '../support/segments.ts';
 const FIXTURE = 'tracker/owner.ts';
 const isRoot = process.geteuid?.() === 0;
 
-/** The segment of a process that was killed together with its tracker, and the number that the process had. */
-async function leave(): Promise<{ name: string; pid: number }> {
+/** What a process creates that is killed together with its tracker, and the number that the process had. */
+async function leaveAll<T>(task: string, ...args: unknown[]): Promise<{ left: T; pid: number }> {
   await using owner = forkFixture(FIXTURE);
-  const [name = ''] = await owner.ask<string[]>('own', 1);
+  const left = await owner.ask<T>(task, ...args);
   const { pid = 0 } = owner.process;
   process.kill(helperOf(pid), 'SIGKILL');
   await owner.kill();
+  return { left, pid };
+}
+
+/** The segment of such a process. */
+async function leave(): Promise<{ name: string; pid: number }> {
+  const { left, pid } = await leaveAll<string[]>('own', 1);
+  const [name = ''] = left;
   expect(exists(name)).toBe(true);
   return { name, pid };
 }
+
+/** `createOrAttach` of each class. */
+const classes: Record<string, (name: string) => Disposable> = {
+  ShareableList: (name) => ShareableList.createOrAttach(name, [1]),
+  SharedArray: (name) => SharedArray.createOrAttach(name, [2], 'int8'),
+  Channel: (name) => Channel.createOrAttach(name),
+  Lock: (name) => Lock.createOrAttach(name),
+  SharedValue: (name) => SharedValue.createOrAttach(name, 1),
+  Semaphore: (name) => Semaphore.createOrAttach(name, 1),
+  SharedEvent: (name) => SharedEvent.createOrAttach(name),
+  RwLock: (name) => RwLock.createOrAttach(name),
+  Barrier: (name) => Barrier.createOrAttach(name, 2),
+  Condition: (name) => Condition.createOrAttach(name),
+};
 
 describe.skipIf(!platform.hasSweep || !platform.listsProcesses)('the name of a segment whose owner is dead', () => {
   test('is free for create', async () => {
@@ -46,6 +80,24 @@ describe.skipIf(!platform.hasSweep || !platform.listsProcesses)('the name of a s
     });
     expect([shm.size, shm.isOwner, shm.buf[15], makes]).toEqual([16, true, 7, 1]);
   });
+
+  test.runIf(platform.hasShmFolder)(
+    'is free for createOrAttach of each class, and stays taken while in use',
+    async () => {
+      const { left: names, pid } = await leaveAll<Record<string, string>>('ownNamedOfEachClass');
+      expect(Object.keys(names)).toEqual(Object.keys(classes));
+      for (const [title, name] of Object.entries(names)) {
+        const { ino } = statSync(pathOf(name));
+        const open = () => classes[title]?.(name);
+        {
+          using _attached = SharedMemory.attach(name);
+          expect(open).toFailWith(SegmentExistsError, 'EEXIST', `process ${pid} left behind`);
+        }
+        using _created = open();
+        expect([title, statSync(pathOf(name)).ino]).not.toEqual([title, ino]);
+      }
+    },
+  );
 
   test('is given to exactly one of several processes that want it at once', async () => {
     const { name } = await leave();

@@ -4,7 +4,7 @@ use napi::bindgen_prelude::Uint8ArraySlice;
 use napi::{Env, Result};
 use napi_derive::napi;
 use shareable_core::layout::npy::{Array, Dtype, MAGIC, MAX_DIMENSIONS, MAX_HEADER, Order, read};
-use shareable_core::{Error, Kind};
+use shareable_core::{Error, Kind, create_array as create_segment, create_or_attach_array};
 
 use crate::error::OrThrow;
 use crate::segment::{NativeCreateOptions, to_bytes};
@@ -38,12 +38,12 @@ impl From<Array> for NativeArray {
     }
 }
 
-/// A new array and the name of its segment.
+/// A segment for an array, and the array that a new segment holds.
 #[napi(object, object_from_js = false)]
 pub struct NativeArrayInSegment {
     /// The name of the segment.
     pub name: String,
-    /// The array in it.
+    /// The array in it, if the segment is new.
     pub array: NativeArray,
 }
 
@@ -73,7 +73,8 @@ pub fn array_layout() -> NativeArrayLayout {
     }
 }
 
-/// Creates an array of zeros in its own segment, and writes the facts about that.
+/// Creates an array of zeros in its own segment, and writes the facts about that. With `is_shared`, attaches to the segment
+/// of that name if there is one.
 #[napi(catch_unwind)]
 pub fn create_array(
     env: &Env,
@@ -81,6 +82,7 @@ pub fn create_array(
     shape: Vec<f64>,
     is_fortran: bool,
     options: NativeCreateOptions,
+    is_shared: bool,
 ) -> Result<NativeArrayInSegment> {
     let create = || {
         let dtype = Dtype::from_name(&dtype)
@@ -89,7 +91,11 @@ pub fn create_array(
             shape.iter().map(|length| Ok(to_bytes(*length)? as u64)).collect::<shareable_core::Result<_>>()?;
         let order = if is_fortran { Order::Fortran } else { Order::C };
         let array = Array::plan(dtype, &shape, order)?;
-        let segment = shareable_core::create_array(&array, &options.check()?)?;
+        let options = options.check()?;
+        let segment = match options.name.clone().filter(|_| is_shared) {
+            Some(name) => create_or_attach_array(&name, &array, &options)?,
+            None => create_segment(&array, &options)?,
+        };
         Ok((segment, array))
     };
     let (segment, array) = create().or_throw(env)?;

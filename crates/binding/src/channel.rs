@@ -144,12 +144,15 @@ pub fn channel_environment(env: &Env) -> Result<External<ChannelEnvironment>> {
     Ok(External::new(ChannelEnvironment(channels)))
 }
 
-/// Creates a channel.
+/// Creates a channel. With `is_shared`, attaches to the one of that name if there is one.
 #[napi(catch_unwind)]
+// Not `expect`: napi-rs also puts the attribute on a function without arguments.
+#[allow(clippy::too_many_arguments, reason = "an object for them would cost more than the call")]
 pub fn create_channel(
     env: &Env,
     environment: &External<ChannelEnvironment>,
     options: NativeCreateOptions,
+    is_shared: bool,
     capacity: f64,
     codec: u32,
     producers: u32,
@@ -158,7 +161,13 @@ pub fn create_channel(
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "safe integers, checked in TypeScript")]
     let channel =
         ChannelOptions { capacity: capacity as u64, codec: codec as u16, producers, max_message: max_message as u64 };
-    let create = || Channel::create(&channel, &options.check()?);
+    let create = || {
+        let options = options.check()?;
+        match options.name.clone().filter(|_| is_shared) {
+            Some(name) => Channel::create_or_attach(&name, &channel, &options),
+            None => Channel::create(&channel, &options),
+        }
+    };
     let channel = Arc::new(create().or_throw(env)?);
     environment.add(&channel);
     to_native(env, &channel)

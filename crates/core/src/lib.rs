@@ -43,7 +43,7 @@ mod sys;
 pub mod tracker;
 pub mod trailer;
 
-pub use array::create_array;
+pub use array::{create_array, create_or_attach_array};
 pub use bytes::SharedBytes;
 pub use draft::Draft;
 pub use error::{Error, Kind, Remedy, Result};

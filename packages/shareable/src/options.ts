@@ -1,6 +1,7 @@
 /** The arguments that several classes take, and their checks, which run before any system call. */
 import { inspect } from 'node:util';
 
+import { checkSignal } from './abort.js';
 import { callSite } from './native/call-site.js';
 import { invalidType, outOfRange } from './errors.js';
 
@@ -177,10 +178,7 @@ export function checkAbortableCreateOptions(
     ...CREATE_OPTIONS,
     'signal',
   ]);
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw wrongType('option signal', 'an AbortSignal', signal);
-  }
-  return { checked: completeCreateOptions(others, method), signal };
+  return { checked: completeCreateOptions(others, method), signal: checkSignal(signal) };
 }
 
 function completeCreateOptions(

@@ -1,4 +1,18 @@
 /** Timers without the limits of `setTimeout`. */
+import { outOfRange } from './errors.js';
+import { wrongType } from './options.js';
+
+/**
+ * Checks the option `timeout`. Returns it in milliseconds, or `Infinity` when it is absent.
+ *
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, or {RangeError} `ERR_OUT_OF_RANGE` for a negative or infinite number
+ */
+export function checkMilliseconds(timeout: unknown): number {
+  if (timeout === undefined) return Infinity;
+  if (typeof timeout !== 'number') throw wrongType('option timeout', 'a number of milliseconds', timeout);
+  if (timeout >= 0 && timeout < Infinity) return timeout;
+  throw outOfRange(`option timeout must be a finite, non-negative number of milliseconds, not ${timeout}`);
+}
 
 /** The longest delay of a timer, in milliseconds; longer ones are made of several. */
 const LONGEST_DELAY = 2 ** 31 - 1;

@@ -115,8 +115,24 @@ impl Channel {
     /// [`Kind::System`] when the process has no file descriptor left or all 1023 seats are taken;
     /// [`Kind::Unsupported`] as for [`Lock::attach`](crate::lock::Lock::attach).
     pub fn attach(name: &Name, options: AttachOptions) -> Result<Self> {
-        let segment = Segment::attach(name, options)?;
-        let header = Header::read(segment.mapping().bytes()?).map_err(|e| e.on_segment(name.as_str()))?;
+        Self::open(Segment::attach(name, options)?)
+    }
+
+    /// Joins the channel called `name`, or creates it, without a race between the two. A channel whose owner is dead is not
+    /// joined: it is removed, and a new one is created.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create) and [`attach`](Self::attach).
+    pub fn create_or_attach(name: &Name, channel: &ChannelOptions, options: &CreateOptions) -> Result<Self> {
+        let options = CreateOptions { name: Some(name.clone()), ..options.clone() };
+        let (mut opened, swept) = Segment::open_or_create(name, Self::open, || Self::create(channel, &options))?;
+        opened.segment.note(swept);
+        Ok(opened)
+    }
+
+    fn open(segment: Segment) -> Result<Self> {
+        let header =
+            segment.mapping().bytes().and_then(Header::read).map_err(|e| e.on_segment(segment.name().as_str()))?;
         let seat = Self::take_seat(&segment, &header)?;
         Ok(Self::new(segment, header, seat))
     }

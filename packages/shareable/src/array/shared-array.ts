@@ -1,13 +1,13 @@
 import { inspect } from 'node:util';
 
-import type { NativeArray } from '../native/binding.js';
-import { arrayLayout, attachSegment, createArray, findArray } from '../native/binding.js';
+import type { NativeArray, NativeSegment } from '../native/binding.js';
+import { arrayLayout, attachSegment, createArray, findArray, losses } from '../native/binding.js';
 import { checkInternal, internal } from '../construct.js';
-import { announceAttachment, announceCreation } from '../diagnostics/channels.js';
+import { announceAttachment, announceCreation, announceOpening } from '../diagnostics/channels.js';
 import { asyncDispose, dispose } from '../dispose.js';
-import { SegmentExistsError, SegmentNotFoundError, invalidType, outOfRange } from '../errors.js';
+import { invalidType, outOfRange } from '../errors.js';
 import type { AttachOptions, CreateOptions, Handle } from '../options.js';
-import { checkAttachOptions, checkCreateOptions, checkName, checkTarget } from '../options.js';
+import { checkAttachOptions, checkCreateOptions, checkName, checkNamelessOptions, checkTarget } from '../options.js';
 import { SharedMemory, wrapSegment } from '../memory/shared-memory.js';
 import type { Dtype, DtypeViews, TypedArray, ViewConstructor } from './dtypes.js';
 import { checkDtype, dtypeOf, viewOf } from './dtypes.js';
@@ -74,6 +74,8 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
   readonly #step: number;
   readonly #columnStep: number;
   #data: T;
+  /** The value of the counter of truncated segments when this one was last known to be whole. */
+  #losses: number | undefined;
 
   private constructor(key: typeof internal, shm: SharedMemory, array: NativeArray) {
     checkInternal(key, 'SharedArray.create(), SharedArray.from() or SharedArray.attach()');
@@ -89,6 +91,7 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
     this.#start = array.dataStart;
     [this.#rows = 0, this.#columns = 0] = this.shape;
     [this.#step = 1, this.#columnStep = 1] = this.strides;
+    this.#losses = losses[0];
     this.#data = this.#view();
     Object.preventExtensions(this);
   }
@@ -157,10 +160,11 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
     try {
       // Numbers and bigints never convert into each other: `set` throws a TypeError then. It would convert anything else.
       const elements = array.data;
-      if (known !== undefined) (elements as { set(values: unknown): void }).set(data);
+      if (known !== undefined && dtype !== 'bool') (elements as { set(values: unknown): void }).set(data);
       else for (let i = 0; i < elements.length; i++) elements[i] = array.#element(data[i]);
     } catch (error) {
-      array[dispose]();
+      array.close();
+      array.unlink();
       if (!(error instanceof TypeError || error instanceof SyntaxError)) throw error;
       throw invalidType('ERR_INVALID_ARG_TYPE', `dtype ${dtype} cannot hold this data: ${error.message}`);
     }
@@ -177,13 +181,18 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
     viewOf(checkDtype(dtype));
     const { order, ...rest } = options ?? {};
     const isFortran = checkOrder(order) === 'F';
-    const created = createArray(dtype, lengths, isFortran, checkCreateOptions(rest, method));
+    const created = createArray(dtype, lengths, isFortran, checkCreateOptions(rest, method), false);
     const shm = wrapSegment(announceCreation('SharedArray', created.segment), 'SharedArray');
+    return SharedArray.#over(shm, true, () => created.array);
+  }
+
+  /** Makes the instance over an open segment. If that fails, the segment is closed, and unlinked if it is new. */
+  static #over<T extends TypedArray>(shm: SharedMemory, isNew: boolean, find: () => NativeArray): SharedArray<T> {
     try {
-      return new SharedArray<DtypeViews[D]>(internal, shm, created.array);
+      return new SharedArray<T>(internal, shm, find());
     } catch (error) {
       shm.close();
-      shm.unlink();
+      if (isNew) shm.unlink();
       throw error;
     }
   }
@@ -205,20 +214,15 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
     const { readOnly, allowForeign } = checkAttachOptions(options);
     const segment = announceAttachment('SharedArray', attachSegment(name, readOnly, allowForeign));
     const shm = wrapSegment(segment, 'SharedArray');
-    try {
-      const head = shm.buf.slice(0, arrayLayout.maxHeader);
-      return new SharedArray<T>(internal, shm, findArray(head, shm.size, shm.name));
-    } catch (error) {
-      shm.close();
-      throw error;
-    }
+    return SharedArray.#over(shm, false, () => findIn(shm));
   }
 
   /**
-   * Attaches to the array called `name`, or creates it. Of several processes that do so at once exactly one creates it;
-   * with `track: true` that one owns it.
+   * Attaches to the array called `name`, or creates it. If several processes do so at once, exactly one creates it; with
+   * `track: true` that one owns it.
    *
    * @throws {RangeError} `ERR_OUT_OF_RANGE` when the existing one has another shape, dtype or order
+   * @throws {SegmentExistsError} `EEXIST` when a dead owner's segment has the name and another process still uses it
    * @throws what {@link create} and {@link attach} throw
    */
   static createOrAttach<D extends Dtype>(
@@ -228,26 +232,20 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
     options?: Omit<ArrayOptions, 'name'>,
   ): SharedArray<DtypeViews[D]> {
     const wanted = { shape: checkShape(shape), dtype: checkDtype(dtype), order: checkOrder(options?.order) };
-    const named = { ...options, name: checkName(name) };
-    // Each round that fails both ways means that another process created and unlinked the name in between.
-    for (;;) {
-      try {
-        return SharedArray.#create(shape, dtype, named, SharedArray.createOrAttach);
-      } catch (error) {
-        if (!(error instanceof SegmentExistsError)) throw error;
-      }
-      let found: SharedArray<DtypeViews[D]>;
-      try {
-        found = SharedArray.attach<DtypeViews[D]>(name);
-      } catch (error) {
-        if (!(error instanceof SegmentNotFoundError)) throw error;
-        continue;
-      }
-      const { shape: lengths, order } = found;
-      if (`${lengths}` === `${wanted.shape}` && found.dtype === wanted.dtype && order === wanted.order) return found;
-      found.close();
-      throw outOfRange(`array '${name}' exists as ${describe(found)}; ${describe(wanted)} was asked for`);
-    }
+    viewOf(dtype);
+    const { order: _, ...rest } = options ?? {};
+    const checked = { ...checkNamelessOptions(rest, SharedArray.createOrAttach), name: checkName(name) };
+    const { segment, array } = createArray(dtype, wanted.shape, wanted.order === 'F', checked, true);
+    const shm = wrapSegment(
+      announceOpening('SharedArray', segment, (facts: NativeSegment) => facts),
+      'SharedArray',
+    );
+    const { isNew } = segment;
+    const found = SharedArray.#over<DtypeViews[D]>(shm, isNew, () => (isNew ? array : findIn(shm)));
+    const isSame = found.dtype === dtype && found.order === wanted.order && found.shape.join() === wanted.shape.join();
+    if (isSame) return found;
+    found.close();
+    throw outOfRange(`array '${name}' exists as ${describe(found)}; ${describe(wanted)} was asked for`);
   }
 
   /**
@@ -255,12 +253,24 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
    * through {@link at} costs several times as much.
    *
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
+   * @throws {SharedMemoryError} `ERR_SHM_TRUNCATED` when another process has truncated the segment and this one has accessed
+   *   the missing part; {@link OutOfSharedMemoryError} `ENOSPC` when that was a page of a sparse segment on a full mount.
+   *   The same holds for all other methods that read or write elements.
    */
   get data(): T {
+    this.#checkWhole();
     const data = this.#data;
     // A view whose buffer was closed, or transferred elsewhere, has no bytes.
     if (data.length === this.length && !this.shm.closed) return data;
     return (this.#data = this.#view());
+  }
+
+  /** Throws if the segment has lost pages. Called after an access, so that the access itself is noticed. */
+  #checkWhole(): void {
+    const count = losses[0];
+    if (this.#losses === count) return;
+    if (!this.shm.closed) void this.shm.buffer;
+    this.#losses = count;
   }
 
   /**
@@ -273,7 +283,9 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
   // Named parameters: collecting two indexes into an array would cost several times the read.
   at(i?: number, j?: number, ...more: number[]): number | bigint {
     const place = this.#isPlain(i, j, more.length) ? this.#plainPlace(i, j) : this.#locate(given(i, j, more));
-    return this.#data[place] ?? (this.data[place] as number | bigint);
+    const element = this.#data[place] ?? (this.data[place] as number | bigint);
+    this.#checkWhole();
+    return element;
   }
 
   /**
@@ -293,12 +305,14 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
     ) {
       const data = this.#data.length === this.length ? this.#data : this.data;
       (data as (number | bigint)[] & T)[this.#plainPlace(i, j)] = this.#element(this.ndim === 2 ? value : j);
+      this.#checkWhole();
       return;
     }
     const all = given(i, j, value === undefined ? more : [value, ...more]);
     const last = all.pop();
     const place = this.#locate(all);
     (this.data as (number | bigint)[] & T)[place] = this.#element(last);
+    this.#checkWhole();
   }
 
   /**
@@ -309,6 +323,7 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
    */
   fill(value: number | bigint | boolean): this {
     (this.data as { fill(value: number | bigint): unknown }).fill(this.#element(value));
+    this.#checkWhole();
     return this;
   }
 
@@ -349,10 +364,14 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
    */
   [inspect.custom](): string {
     if (this.shm.closed) return this.toString();
-    const shown = Array.from<unknown, string>(
-      this.data.subarray(0, PRINTED_ELEMENTS) as ArrayLike<unknown>,
-      (element) => inspect(element),
-    ).join(', ');
+    let elements: ArrayLike<unknown>;
+    try {
+      elements = this.data.slice(0, PRINTED_ELEMENTS);
+      this.#checkWhole();
+    } catch {
+      return `${this.toString()} [ unreadable ]`;
+    }
+    const shown = Array.from<unknown, string>(elements, (element) => inspect(element)).join(', ');
     const rest = this.length - PRINTED_ELEMENTS;
     return `${this.toString()} [ ${shown}${rest > 0 ? `, … ${rest} more` : ''} ]`;
   }
@@ -412,6 +431,11 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
       `an element of dtype ${dtype} must be a ${dtype === 'bool' ? 'boolean or number' : expected}; got ${inspect(value, { depth: 0 })}`,
     );
   }
+}
+
+/** Finds the array in an open segment. */
+function findIn(shm: SharedMemory): NativeArray {
+  return findArray(shm.buf.slice(0, arrayLayout.maxHeader), shm.size, shm.name);
 }
 
 /** The arguments that were given: all up to the first that is absent. */

@@ -18,11 +18,10 @@ import type {
 import { inspect } from 'node:util';
 
 import { invalidType } from '../errors.js';
-import { dispose } from '../dispose.js';
 import type { SharedMemoryManager } from '../manager/shared-memory-manager.js';
 import { SharedMemory } from '../memory/shared-memory.js';
 import type { AttachOptions, CreateOptions } from '../options.js';
-import { checkInteger, checkOptions, checkTarget } from '../options.js';
+import { checkInteger, checkOptions, checkTarget, wrongType } from '../options.js';
 import type { Arrow } from './library.js';
 import type { SharedTable, SharedTableHandle } from './shared-table.js';
 import { openTable } from './shared-table.js';
@@ -88,11 +87,12 @@ export type AllocatedTable<S extends Record<string, ColumnType>> = SharedTable<{
 
 function createSegment(size: number, { manager, format: _format, ...options }: ShareTableOptions): SharedMemory {
   if (manager === undefined) return SharedMemory.create(size, options);
+  if (typeof manager?.sharedMemory !== 'function') throw wrongType('option manager', 'a SharedMemoryManager', manager);
   // A manager decides on all else.
   return manager.sharedMemory(size, options);
 }
 
-const OPTIONS = ['format', 'manager', 'name', 'track', 'mode', 'exactMode'] as const;
+const OPTIONS = ['format', 'manager', 'name', 'track', 'mode', 'exactMode', 'sparse'] as const;
 
 function checkFormat(format: unknown): TableFormat {
   if (format === undefined || format === 'file' || format === 'stream') return format ?? 'file';
@@ -111,7 +111,9 @@ function write<T extends TypeMap>(
     writeTable(arrow, table as unknown as Table, format, shm.buf, bodies);
     return openTable<T>(arrow, shm);
   } catch (error) {
-    shm[dispose]();
+    // A segment that no process owns would stay.
+    shm.close();
+    shm.unlink();
     throw error;
   }
 }
@@ -139,6 +141,7 @@ export function allocateTable<const S extends Record<string, ColumnType>>(
   options: ShareTableOptions,
 ): AllocatedTable<S> {
   checkInteger('rows', rows, 0, 2 ** 31 - 1);
+  if (typeof columns !== 'object' || columns === null) throw wrongType('columns', 'an object', columns);
   const entries = Object.entries(columns);
   const fields = entries.map(([name, type]) => new arrow.Field(name, new arrow[typeOf(name, type)[0]](), false));
   const schema = new arrow.Schema(fields as Field[]);

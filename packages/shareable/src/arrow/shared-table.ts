@@ -67,9 +67,13 @@ export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, Asy
    * `SegmentClosedError`.
    *
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
+   * @throws {SharedMemoryError} `ERR_SHM_TRUNCATED` when another process has truncated the segment and this one has read
+   *   the missing part, as zeros
    */
   get table(): Table<T> {
     if (this.shm.closed) throw closed('table', this.name);
+    // Notices lost pages.
+    void this.shm.buffer;
     return this.#table;
   }
 

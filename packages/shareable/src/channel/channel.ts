@@ -10,10 +10,11 @@ import {
   announceClose,
   announceCreation,
   announceDisposal,
+  announceOpening,
   announceUnlink,
 } from '../diagnostics/channels.js';
 import { asyncDispose, dispose } from '../dispose.js';
-import { SegmentExistsError, SegmentNotFoundError, closed } from '../errors.js';
+import { closed } from '../errors.js';
 import type { NativeChannel } from '../native/binding.js';
 import {
   attachChannel,
@@ -28,13 +29,13 @@ import {
   unlinkChannel,
 } from '../native/binding.js';
 import type { Handle } from '../options.js';
-import { checkBoolean, checkInteger, checkOptions, checkTarget, wrongType } from '../options.js';
+import { checkBoolean, checkInteger, checkName, checkOptions, checkTarget, wrongType } from '../options.js';
 import { Doorbell } from './doorbell.js';
 import { tooLong } from './errors.js';
 import { iterate, iterateAsync, iterateBatches, makeReadable, makeWritable } from './iterate.js';
 import type { Message, Reservation } from './message.js';
 import { makeMessage, makeReservation } from './message.js';
-import type { ChannelAttachOptions, ChannelOptions } from './options.js';
+import type { ChannelAttachOptions, ChannelOptions, CheckedChannelOptions } from './options.js';
 import { checkChannelOptions, checkCodec, checkSpin, findCodec } from './options.js';
 import { isTurnDue, takeTurn } from './pace.js';
 import { EMPTY, END, Receiver } from './receiver.js';
@@ -123,14 +124,30 @@ export class Channel<T extends {} | null = unknown & {}>
    * @throws {SharedMemoryError} `EMFILE` when the process has no file descriptor left: a channel takes one
    */
   static create<T extends {} | null>(options?: ChannelOptions<T>): Channel<T> {
-    const { capacity, codec, producers, maxMessage, spin, segment } = checkChannelOptions(options, Channel.create);
+    const checked = checkChannelOptions(options, Channel.create);
+    const native = announceCreation('Channel', Channel.#make(checked, false), factsOf);
+    return Channel.#over(native, checked.codec, checked.spin);
+  }
+
+  /** Creates a channel in the addon. With `isShared`, joins the one of that name if there is one. */
+  static #make<T>(options: CheckedChannelOptions<T>, isShared: boolean): NativeChannel {
+    const { capacity, codec, producers, maxMessage, segment } = options;
     environment ??= channelEnvironment();
-    const native = createChannel(environment, segment, capacity, codec.id, producers, maxMessage);
-    announceCreation('Channel', native, factsOf);
+    return createChannel(environment, segment, isShared, capacity, codec.id, producers, maxMessage);
+  }
+
+  /** Makes the instance over an open channel. If that fails, the channel is closed, and unlinked if it is new. */
+  static #over<T extends {} | null>(
+    native: NativeChannel,
+    codec: Codec<T> | undefined,
+    spin: number | undefined,
+  ): Channel<T> {
     try {
-      return new Channel(internal, native, codec, spin);
+      return new Channel(internal, native, findCodec(codec, native.codec, native.name), spin);
     } catch (error) {
-      disposeChannel(native.handle);
+      const { handle } = native;
+      if (channelFacts(handle).isNew) unlinkChannel(handle);
+      disposeChannel(handle);
       throw error;
     }
   }
@@ -152,34 +169,21 @@ export class Channel<T extends {} | null = unknown & {}>
     const isForeignAllowed = checkBoolean('option allowForeign', allowForeign, false);
     environment ??= channelEnvironment();
     const native = announceAttachment('Channel', attachChannel(environment, name, isForeignAllowed), factsOf);
-    try {
-      return new Channel(internal, native, findCodec(codec, native.codec, name), checkedSpin);
-    } catch (error) {
-      disposeChannel(native.handle);
-      throw error;
-    }
+    return Channel.#over(native, codec, checkedSpin);
   }
 
   /**
-   * Opens the channel of this name, or creates it. The options that describe a new channel count only for one.
+   * Opens the channel called `name`, or creates it, without a race between the two. An existing one keeps its capacity,
+   * `producers` and `maxMessage`; without `codec`, its built-in codec is used.
    *
-   * @throws as {@link create} and {@link attach}
+   * @throws {SegmentExistsError} `EEXIST` when a dead owner's channel has the name and another process still uses it
+   * @throws what {@link create} and {@link attach} throw
    */
-  static createOrAttach<T extends {} | null>(name: string, options?: ChannelOptions<T>): Channel<T> {
-    const { codec, spin } = checkChannelOptions({ ...options, name }, Channel.createOrAttach);
-    // Each round that fails both ways means that others created and unlinked the name in between.
-    while (true) {
-      try {
-        return Channel.attach<T>(name, { codec, spin });
-      } catch (error) {
-        if (!(error instanceof SegmentNotFoundError)) throw error;
-      }
-      try {
-        return Channel.create({ ...options, name });
-      } catch (error) {
-        if (!(error instanceof SegmentExistsError)) throw error;
-      }
-    }
+  static createOrAttach<T extends {} | null>(name: string, options?: Omit<ChannelOptions<T>, 'name'>): Channel<T> {
+    const checked = checkChannelOptions<T>(options, Channel.createOrAttach);
+    const named = { ...checked, segment: { ...checked.segment, name: checkName(name) } };
+    const native = announceOpening('Channel', Channel.#make(named, true), factsOf);
+    return Channel.#over(native, options?.codec, checked.spin);
   }
 
   /** Whether {@link close} was called. */

@@ -1,6 +1,7 @@
 /** How long to wait. */
-import { outOfRange } from '../errors.js';
-import { checkOptions, wrongType } from '../options.js';
+import { checkSignal } from '../abort.js';
+import { checkOptions } from '../options.js';
+import { checkMilliseconds } from '../timer.js';
 
 /** How to wait. */
 export interface Timeout {
@@ -20,19 +21,13 @@ export interface CheckedWait {
   signal: AbortSignal | undefined;
 }
 
-/** Checks a time-out. Returns it in milliseconds, or `Infinity` for none. */
+/** Checks a time-out. Returns it in milliseconds, or `Infinity` without one. */
 export function checkTimeout(options: Timeout | undefined): number {
-  const timeout: unknown = checkOptions<Wait>(options, ['timeout', 'signal']).timeout;
-  if (timeout === undefined) return Infinity;
-  if (typeof timeout !== 'number') throw wrongType('option timeout', 'a number of milliseconds', timeout);
-  if (timeout >= 0 && timeout < Infinity) return timeout;
-  throw outOfRange(`option timeout must be a finite number of milliseconds that is not negative, not ${timeout}`);
+  return checkWait(options).timeout;
 }
 
 /** Checks how to wait. */
 export function checkWait(options: Wait | undefined): CheckedWait {
-  const timeout = checkTimeout(options);
-  const signal: unknown = options?.signal;
-  if (signal === undefined || signal instanceof AbortSignal) return { timeout, signal };
-  throw wrongType('option signal', 'an AbortSignal', signal);
+  const { timeout, signal } = checkOptions(options, ['timeout', 'signal']);
+  return { timeout: checkMilliseconds(timeout), signal: checkSignal(signal) };
 }

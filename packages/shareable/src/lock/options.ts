@@ -1,6 +1,7 @@
 /** The options for acquiring a lock, and their checks. */
-import { outOfRange } from '../errors.js';
-import { checkOptions, wrongType } from '../options.js';
+import { checkSignal } from '../abort.js';
+import { checkOptions } from '../options.js';
+import { checkMilliseconds } from '../timer.js';
 
 /** How to acquire a lock. */
 export interface AcquireOptions {
@@ -16,7 +17,7 @@ export interface AcquireAsyncOptions extends AcquireOptions {
 
 /** Checks the options of a blocking wait; returns the time-out in milliseconds, `Infinity` without one. */
 export function checkTimeout(options: AcquireOptions | undefined): number {
-  return completeTimeout(checkOptions(options, ['timeout']).timeout);
+  return checkMilliseconds(checkOptions(options, ['timeout']).timeout);
 }
 
 /** Checks the options of a wait that does not block. */
@@ -25,29 +26,5 @@ export function checkWait(options: AcquireAsyncOptions | undefined): {
   signal: AbortSignal | undefined;
 } {
   const { timeout, signal } = checkOptions(options, ['timeout', 'signal']);
-  return { timeout: completeTimeout(timeout), signal: checkSignal(signal) };
-}
-
-function completeTimeout(timeout: unknown): number {
-  if (timeout === undefined) return Infinity;
-  if (typeof timeout !== 'number') throw wrongType('option timeout', 'a number of milliseconds', timeout);
-  if (!(timeout >= 0 && timeout < Infinity)) {
-    throw outOfRange(`option timeout must be a finite, non-negative number of milliseconds, not ${timeout}`);
-  }
-  return timeout;
-}
-
-/** Checks a signal. Not by its class: another realm, such as that of Jest, has one of its own. */
-function checkSignal(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined || isSignal(signal)) return signal;
-  throw wrongType('option signal', 'an AbortSignal', signal);
-}
-
-function isSignal(value: unknown): value is AbortSignal {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as AbortSignal).aborted === 'boolean' &&
-    typeof (value as AbortSignal).addEventListener === 'function'
-  );
+  return { timeout: checkMilliseconds(timeout), signal: checkSignal(signal) };
 }

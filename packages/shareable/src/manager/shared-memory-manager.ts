@@ -21,7 +21,7 @@ import type { Source } from '../diagnostics/channels.js';
 import { managerConnect, managerShutdown, managerStart } from '../diagnostics/channels.js';
 import type { ManagerMessage } from '../diagnostics/messages.js';
 import { asyncDispose, dispose } from '../dispose.js';
-import { ManagerClosedError, fromNative } from '../errors.js';
+import { ManagerClosedError, fromNative, invalidType } from '../errors.js';
 import { Barrier } from '../gate/barrier.js';
 import { Condition } from '../gate/condition.js';
 import type { RwLockOptions } from '../gate/rw-lock.js';
@@ -162,12 +162,16 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
    * As {@link SharedMemory.once}, within this manager: of all processes that are connected to it, exactly one at a time makes
    * the segment of this key, and the manager unlinks it at its end. Keys of other managers are other segments.
    *
-   * @param key any text; the segment's name follows from it and from the manager's key
+   * @param key any well-formed text; the segment's name follows from it and from the manager's key
    * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; what else {@link SharedMemory.once} throws
    */
   async once(key: string, make: Make, options?: Omit<OnceOptions, 'track'>): Promise<SharedMemory> {
     if (typeof key !== 'string') throw wrongType('key', 'a string', key);
-    return SharedMemory.once(this.#nameOf(key), make, { ...options, ...this.#options() });
+    // UTF-8 would write all of them as the same character, and two keys would be one.
+    if (!key.isWellFormed()) {
+      throw invalidType('ERR_INVALID_ARG_VALUE', `key ${inspect(key)} contains a lone surrogate`);
+    }
+    return SharedMemory.once(this.#nameOf(key), make, this.#own(options));
   }
 
   /** The name of the segment of a key: the same for all processes that have this manager, and for nobody else. */
@@ -207,7 +211,7 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
     dtype: D,
     options?: { order?: ArrayOrder | undefined; name?: string | undefined },
   ): SharedArray<DtypeViews[D]> {
-    return SharedArray.create(shape, dtype, { ...this.#options(), ...options });
+    return SharedArray.create(shape, dtype, this.#own(options));
   }
 
   /**
@@ -216,7 +220,7 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
    * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; what else {@link Channel.create} throws
    */
   channel<T extends {} | null>(options?: Omit<ChannelOptions<T>, 'track'>): Channel<T> {
-    return Channel.create<T>({ ...options, ...this.#options() });
+    return Channel.create<T>(this.#own(options));
   }
 
   /**
@@ -234,7 +238,7 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
    * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; and the errors of `create`
    */
   sharedValue<T>(value: T, options?: Omit<SharedValueOptions<T>, 'track'>): SharedValue<T> {
-    return SharedValue.create(value, { ...options, ...this.#options() });
+    return SharedValue.create(value, this.#own(options));
   }
 
   /**
@@ -261,7 +265,7 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
    * @throws {ManagerClosedError} `ERR_SHM_MANAGER_CLOSED` after the manager's end; and the errors of `create`
    */
   rwLock(options?: Pick<RwLockOptions, 'name' | 'readers'>): RwLock {
-    return RwLock.create({ ...options, ...this.#options() });
+    return RwLock.create(this.#own(options));
   }
 
   /**
@@ -357,11 +361,20 @@ export class SharedMemoryManager implements Disposable, AsyncDisposable {
     }
   }
 
-  /** Returns options that make this manager the owner of what is created. */
+  /** Returns the options of something that has only a name, for `#own`. */
   #options(given?: ManagedOptions): CreateOptions {
-    this.#check();
     const { name } = checkOptions(given, ['name']);
-    const options: CreateOptions & { [managed]: number } = { [managed]: this.#native.id };
-    return name === undefined ? options : { ...options, name };
+    return this.#own(name === undefined ? {} : { name });
+  }
+
+  /** Returns options that make this manager the owner of what is created. What it owns is always tracked. */
+  #own<Options extends object>(given?: Options): Options & { [managed]: number } {
+    this.#check();
+    if (given !== undefined && (typeof given !== 'object' || given === null))
+      throw wrongType('options', 'an object', given);
+    if (given !== undefined && 'track' in given && given.track !== undefined) {
+      throw invalidType('ERR_INVALID_ARG_VALUE', "unknown option 'track': a manager owns all that it creates");
+    }
+    return { ...(given as Options), [managed]: this.#native.id };
   }
 }

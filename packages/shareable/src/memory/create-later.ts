@@ -13,22 +13,27 @@ export async function createLater(
   options: CheckedCreateOptions,
   signal: AbortSignal | undefined,
 ): Promise<NativeSegment> {
-  signal?.throwIfAborted();
+  if (isAborted(signal)) throw signal?.reason;
   last = (last + 1) >>> 0;
   const id = last;
   const cancel = () => cancelCreation(id);
   signal?.addEventListener('abort', cancel);
   try {
     const { segment, error } = await createSegmentLater(size, options, id);
-    if (signal?.aborted === true) {
+    if (isAborted(signal)) {
       if (segment) discard(segment);
-      throw signal.reason;
+      throw signal?.reason;
     }
     if (error !== null && error !== undefined) throw fromNative(error);
     return segment as NativeSegment;
   } finally {
     signal?.removeEventListener('abort', cancel);
   }
+}
+
+/** Asked twice: in between, the program has run. */
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
 }
 
 /** Undoes a creation that came too late. */

@@ -5,11 +5,12 @@
  * wanted. Creating it is exclusive, and it goes with its thread, or with its process, whose tracker unlinks it. So no server
  * is needed, and a waiter only looks whether the wanted segment is there, or the gate is gone.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { announceAttachment, announceCreation, announceSweep } from '../diagnostics/channels.js';
-import { LayoutError, SegmentExistsError, SharedMemoryError } from '../errors.js';
+import { LayoutError, SegmentAccessError, SegmentExistsError, SharedMemoryError } from '../errors.js';
 import { dispose } from '../dispose.js';
 import type { NativeSegment } from '../native/binding.js';
 import {
@@ -42,6 +43,42 @@ export interface Request<Shm extends Instance> {
   timeout: number;
   signal: AbortSignal | undefined;
   wrap: (native: NativeSegment) => Shm;
+}
+
+/** A call of `make` that runs, and the one in which it was called. */
+interface Making {
+  readonly name: string;
+  readonly outer: Making | undefined;
+  hasEnded: boolean;
+}
+
+/** In which call of `make` the program is, through all its promises and callbacks. */
+const within = new AsyncLocalStorage<Making>();
+/** How many calls of `make` run. While none does, Node before 24 need not follow promises. */
+let makingCount = 0;
+
+/** Runs `make` so that {@link refuseWithin} notices a call within it. */
+async function runWithin(name: string, make: () => void | Promise<void>): Promise<void> {
+  const making: Making = { name, outer: within.getStore(), hasEnded: false };
+  makingCount += 1;
+  try {
+    await within.run(making, make);
+  } finally {
+    making.hasEnded = true;
+    makingCount -= 1;
+    if (makingCount === 0) within.disable();
+  }
+}
+
+/** Throws when the program is in the `make` of this segment, and would wait for itself. */
+function refuseWithin(name: string): void {
+  for (let making = within.getStore(); making !== undefined; making = making.outer) {
+    if (making.name !== name || making.hasEnded) continue;
+    throw new SharedMemoryError(`make() of segment '${name}' asks for the same segment, and would wait for itself`, {
+      code: 'ERR_SHM_ONCE',
+      segment: name,
+    });
+  }
 }
 
 /** Milliseconds between two looks at a segment that another process makes: the first pause, and the longest one. */
@@ -81,6 +118,15 @@ function isBeingMade(name: string): boolean {
   const { segment } = attachUnlessStale(gateOf(name));
   if (segment !== undefined) closeSegment(segment.handle, undefined);
   return segment !== undefined;
+}
+
+/** Throws when something that no maker of this user has created has the name of the gate: it may stay for ever. */
+function refuseForeign(name: string): void {
+  try {
+    isBeingMade(name);
+  } catch (error) {
+    if (error instanceof SegmentAccessError) throw error;
+  }
 }
 
 /** A segment that is being filled. */
@@ -143,7 +189,7 @@ async function runMake<Shm extends Instance>(request: Request<Shm>): Promise<Shm
     return made.shm;
   };
   try {
-    await make(create);
+    await runWithin(name, () => make(create));
     isOver = true;
     // Assigned in a closure, which the compiler does not follow.
     const finished = made as Draft<Shm> | undefined;
@@ -183,6 +229,7 @@ export async function once<Shm extends Instance>(request: Request<Shm>): Promise
     if (signal?.aborted === true) throw aborted(name, signal);
     const existing = attachIfComplete(name);
     if (existing !== undefined) return wrap(announceAttachment('SharedMemory', existing));
+    refuseWithin(name);
     const gate = gateOf(name);
     // Becomes the maker, unless another call, thread or process is.
     if (enterOnce(gate, options.origin === '' ? undefined : options.origin)) {
@@ -194,6 +241,7 @@ export async function once<Shm extends Instance>(request: Request<Shm>): Promise
         leaveOnce(gate);
       }
     }
+    refuseForeign(name);
     const left = timeout - (performance.now() - start);
     if (left <= 0) {
       throw new SharedMemoryError(

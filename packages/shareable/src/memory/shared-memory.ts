@@ -260,7 +260,8 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    *   is not interrupted.
    * @param options.signal gives up the wait for another maker
    * @throws {SharedMemoryError} `ETIMEDOUT` when another process has not finished in time; `ABORT_ERR` when the signal aborts
-   *   the wait, with its reason as the `cause`; `ERR_SHM_ONCE` when `make` does not call `create` exactly once
+   *   the wait, with its reason as the `cause`; `ERR_SHM_ONCE` when `make` does not call `create` exactly once, or calls
+   *   `once` with the same name
    * @throws what `make` throws, and what {@link create} and {@link attach} throw
    *
    * @example

@@ -159,11 +159,14 @@ export declare function connectManager(address: string, key: Uint8Array): Promis
  */
 export declare function copySegment(segment: number, options: NativeCreateOptions): void
 
-/** Creates an array of zeros in its own segment, and writes the facts about that. */
-export declare function createArray(dtype: string, shape: Array<number>, isFortran: boolean, options: NativeCreateOptions): NativeArrayInSegment
+/**
+ * Creates an array of zeros in its own segment, and writes the facts about that. With `is_shared`, attaches to the segment
+ * of that name if there is one.
+ */
+export declare function createArray(dtype: string, shape: Array<number>, isFortran: boolean, options: NativeCreateOptions, isShared: boolean): NativeArrayInSegment
 
-/** Creates a channel. */
-export declare function createChannel(environment: ExternalObject<ChannelEnvironment>, options: NativeCreateOptions, capacity: number, codec: number, producers: number, maxMessage: number): NativeChannel
+/** Creates a channel. With `is_shared`, attaches to the one of that name if there is one. */
+export declare function createChannel(environment: ExternalObject<ChannelEnvironment>, options: NativeCreateOptions, isShared: boolean, capacity: number, codec: number, producers: number, maxMessage: number): NativeChannel
 
 /** Creates a gate. With `is_shared`, attaches to the one of that name if there is one. */
 export declare function createGate(environment: ExternalObject<GateEnvironment>, options: NativeCreateOptions, isShared: boolean, purpose: NativePurpose, limit: number, codec: number, capacity: number, first: Uint8Array): NativeGate
@@ -440,11 +443,11 @@ export interface NativeArray {
   length: number
 }
 
-/** A new array and the name of its segment. */
+/** A segment for an array, and the array that a new segment holds. */
 export interface NativeArrayInSegment {
   /** The name of the segment. */
   name: string
-  /** The array in it. */
+  /** The array in it, if the segment is new. */
   array: NativeArray
 }
 

@@ -215,14 +215,18 @@ function end(handle: number, buffer: ArrayBuffer | undefined, bits: number): num
 
 const nativeCreateArray = translated(addon.createArray);
 
-/** Creates an array in a segment of its own. */
+/**
+ * Creates an array in a segment of its own. With `isShared`, attaches to the segment of that name if there is one; `array` is
+ * then what a new segment would hold.
+ */
 export function createArray(
   dtype: string,
   shape: number[],
   isFortran: boolean,
   options: CheckedCreateOptions,
+  isShared: boolean,
 ): { segment: NativeSegment; array: ReturnType<typeof nativeCreateArray>['array'] } {
-  const { name, array } = nativeCreateArray(dtype, shape, isFortran, options);
+  const { name, array } = nativeCreateArray(dtype, shape, isFortran, options, isShared);
   return { segment: segmentOf(name, latest), array };
 }
 
