@@ -40,9 +40,9 @@ export class RemoteError extends Error {
 
 const living = new Set<Child>();
 
-/** Kills the children that no test has waited for. Returns their titles. */
+/** Kills the children that no test has waited for. Returns their titles, and what each has written. */
 export function killLeftovers(): string[] {
-  const left = [...living].map((child) => child.title);
+  const left = [...living].map((child) => child.title + child.written());
   for (const child of living) child.process.kill('SIGKILL');
   living.clear();
   return left;
@@ -64,16 +64,26 @@ export abstract class Child implements AsyncDisposable {
   stdout = '';
   stderr = '';
 
-  readonly #pending = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
+  readonly #pending = new Map<
+    number,
+    { command: string; resolve: (result: unknown) => void; reject: (error: Error) => void }
+  >();
+  readonly #limit: number;
   #asked = 0;
   #mayFail = false;
+  #tookTooLong = false;
+  #unexpectedEnd: Error | undefined;
 
   /** Starts `command`, and kills it after `deadline` milliseconds. */
   protected constructor(title: string, [command = '', ...args]: string[], options: SpawnOptions, deadline: number) {
     this.title = title;
     this.process = spawn(command, args, options);
     living.add(this);
-    const timer = setTimeout(() => this.process.kill('SIGKILL'), deadline * patience);
+    this.#limit = deadline * patience;
+    const timer = setTimeout(() => {
+      this.#tookTooLong = true;
+      this.process.kill('SIGKILL');
+    }, this.#limit);
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     const { promise, resolve } = Promise.withResolvers<Exit>();
     this.exit = promise;
@@ -100,7 +110,7 @@ export abstract class Child implements AsyncDisposable {
     this.#asked += 1;
     const id = this.#asked;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    this.#pending.set(id, { resolve, reject });
+    this.#pending.set(id, { command, resolve, reject });
     this.send({ id, command, args });
     return (await promise) as Result;
   }
@@ -133,17 +143,31 @@ export abstract class Child implements AsyncDisposable {
     if (exit.code !== 0 && !this.#mayFail) throw this.#failure(exit);
   }
 
+  /** What it has written so far, in words for a message. */
+  written(): string {
+    const outputs = Object.entries({ 'standard error': this.stderr, 'standard output': this.stdout });
+    return outputs.map(([where, text]) => (text === '' ? '' : `\n  its ${where}:\n${text.trimEnd()}`)).join('');
+  }
+
   /** Rejects what is pending once the child has ended. */
   async #cleanUp(timer: NodeJS.Timeout): Promise<void> {
     const exit = await this.exit;
     clearTimeout(timer);
     living.delete(this);
-    for (const { reject } of this.#pending.values()) reject(this.#failure(exit));
+    if (this.#pending.size === 0) return;
+    const failure = this.#failure(exit);
+    for (const { reject } of this.#pending.values()) reject(failure);
     this.#pending.clear();
   }
 
+  /** The error that says how it ended. There is one, so that a test that fails by it is not told it a second time. */
   #failure({ code, signal }: Exit): Error {
-    const how = signal === null ? `with code ${code}` : `by ${signal}, perhaps for taking too long`;
-    return new Error(`${this.title} ended ${how}${this.stderr === '' ? '' : `, saying:\n${this.stderr}`}`);
+    if (this.#unexpectedEnd !== undefined) return this.#unexpectedEnd;
+    const how = signal === null ? `with code ${code}` : `by ${signal}`;
+    const why = this.#tookTooLong ? `, after the ${this.#limit / 1000} s that it may take` : '';
+    const commands = [...this.#pending.values()].map(({ command }) => `'${command}'`);
+    const asked = commands.length === 0 ? '' : `, while it was asked ${commands.join(', ')}`;
+    this.#unexpectedEnd = new Error(`${this.title} ended ${how}${why}${asked}${this.written()}`);
+    return this.#unexpectedEnd;
   }
 }

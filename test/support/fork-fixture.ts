@@ -3,8 +3,8 @@ import type { Answer, Request } from './child.ts';
 import { Child } from './child.ts';
 import { pathOfFixture } from './fixtures.ts';
 
-/** The time limit of a fixture in milliseconds, scaled as in `vitest.config.ts`. */
-const DEADLINE = 25_000 * Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
+/** The time limit of a fixture in milliseconds, which {@link Child} scales as `vitest.config.ts` scales that of a test. */
+const DEADLINE = 25_000;
 
 /** How to start a fixture. */
 export interface ForkOptions {

@@ -1,10 +1,11 @@
 /** Set-up of every test file: matchers, fresh names, a watchdog, and a check that it leaves nothing behind. */
 import { ShareableList, SharedMemory } from 'shareable';
-import { afterAll } from 'vitest';
+import { afterAll, beforeEach } from 'vitest';
 
 import { killLeftovers } from './child.ts';
 import { addMatchers } from './matchers.ts';
 import { exists, isOurs, namesInUse, remove, startNames } from './segments.ts';
+import { unfold } from './suppressed.ts';
 import { startWatchdog } from './watchdog.ts';
 
 startNames();
@@ -28,6 +29,11 @@ function watch<Method extends 'create' | 'createOrAttach'>(
 watch(SharedMemory, 'create');
 watch(SharedMemory, 'createOrAttach');
 watch(ShareableList, 'create');
+
+/** Has a failure say what failed first, and then what failed when its scope ended. */
+beforeEach(function saysWhatFailed({ onTestFailed }) {
+  onTestFailed(({ task }) => unfold(task.result?.errors ?? []));
+});
 
 /** Fails a test file that leaves a segment or a child process, and removes it. */
 afterAll(function leavesNothing() {
