@@ -30,6 +30,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000 * patience,
     hookTimeout: 30_000 * patience,
+    // What another process does can take its time on a busy machine. The default is one second.
+    expect: { poll: { timeout: 20_000 * patience } },
     // The package as users get it, imported by Node itself.
     server: { deps: { external: [/\/packages\/shareable\/dist\//] } },
   },
