@@ -186,9 +186,11 @@ test('a blocking wait that ends in a time-out is published with its error, whate
   expect(() => semaphore.acquire({ timeout: 5 })).toThrow(LockTimeoutError);
   expect(event.wait({ timeout: 5 })).toBe(false);
   expect(() => barrier.wait({ timeout: 5 })).toThrow(WaitTimeoutError);
-  expect(() => condition.wait(guard, () => false, { timeout: 5 })).toThrow(WaitTimeoutError);
-  const pair = (kind: string, name: string, error: unknown) => {
-    const wait = { kind, name, isAsync: false, timeout: expect.closeTo(5, 0) };
+  // It publishes what is left of its time. On a busy machine, a short one can be over before the wait begins.
+  expect(() => condition.wait(guard, () => false, { timeout: 500 })).toThrow(WaitTimeoutError);
+  const left = expect.toSatisfy((milliseconds: number) => milliseconds > 0 && milliseconds <= 500);
+  const pair = (kind: string, name: string, error: unknown, timeout: unknown = 5) => {
+    const wait = { kind, name, isAsync: false, timeout };
     return [
       ['shareable:primitive:wait', wait],
       ['shareable:primitive:waited', { ...wait, milliseconds: expect.any(Number), error }],
@@ -198,7 +200,7 @@ test('a blocking wait that ends in a time-out is published with its error, whate
     ...pair('Semaphore', semaphore.name, expect.any(LockTimeoutError)),
     ...pair('SharedEvent', event.name, expect.any(WaitTimeoutError)),
     ...pair('Barrier', barrier.name, expect.any(WaitTimeoutError)),
-    ...pair('Condition', condition.name, expect.any(WaitTimeoutError)),
+    ...pair('Condition', condition.name, expect.any(WaitTimeoutError), left),
   ]);
 });
 
@@ -227,7 +229,7 @@ test('asynchronous waits for primitives are published', async () => {
   };
   expect(published).toEqual([
     ...pair('Semaphore', semaphore.name, Infinity),
-    ...pair('SharedValue', value.name, expect.closeTo(30_000, -3)),
+    ...pair('SharedValue', value.name, expect.closeTo(30_000, -4)),
     ...pair('SharedEvent', event.name, Infinity, expect.any(WaitAbortedError)),
   ]);
 });

@@ -15,13 +15,12 @@ const canRead = 'zstdDecompressSync' in zlib;
 
 test.skipIf(!platform.hasShmFolder || !platform.hasReadOnly || !canRead)(
   'the demo agrees with itself on a part of the data, and leaves no segment behind (with zstd)',
+  { timeout: 240_000 },
   async () => {
     const { stdout, stderr } = await promisify(execFile)(
       process.execPath,
       [main, '--rows', '20000', '--workers', '2'],
-      {
-        timeout: 240_000,
-      },
+      { timeout: 235_000 },
     );
     expect(stdout).toContain('All runs agree with a computation in one process');
     expect(stdout).toMatch(/A Python worker mapped the same table in .* with 0 B copied/);

@@ -10,7 +10,7 @@ import * as zlib from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 
 import { platform } from '../support/platform.ts';
-import { childrenOf } from '../support/processes.ts';
+import { childrenOf, commandOf } from '../support/processes.ts';
 import { findPythons, runPython } from '../support/python.ts';
 
 const main = fileURLToPath(new URL('../../examples/pipeline/src/main.ts', import.meta.url));
@@ -23,9 +23,18 @@ const canRun = platform.hasShmFolder && platform.hasProc && 'zstdDecompressSync'
 
 const python = findPythons().at(-1);
 
+/** What /proc says of the mappings of a process: nothing once it has ended. */
+function mapsOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/maps`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
 /** The segments that a process and its children have mapped: other tests create segments at the same time. */
 function segmentsOf(pid: number): string[] {
-  const maps = [pid, ...childrenOf(pid)].map((one) => readFileSync(`/proc/${one}/maps`, 'utf8'));
+  const maps = [pid, ...childrenOf(pid)].map(mapsOf);
   return [...new Set(maps.join('').match(/\/dev\/shm\/psm_\w+/g))];
 }
 
@@ -49,7 +58,7 @@ describe.skipIf(!canRun)('the pipeline (with zstd)', () => {
   test.skipIf(python === undefined)(
     'redraws its progress in place on a terminal',
     async () => {
-      await using terminal = runPython(python!, 'cli/terminal.py');
+      await using terminal = runPython(python!, 'cli/terminal.py', 235_000);
       const { code, output } = await terminal.ask<{ code: number; output: string }>(
         'run',
         [process.execPath, main, '--rows', rows],
@@ -68,8 +77,7 @@ describe.skipIf(!canRun)('the pipeline (with zstd)', () => {
     const { child, output, errors } = start(manyRows);
     await once(child.stderr!, 'data'); // Its first line of progress: all stages work.
     const segments = segmentsOf(child.pid!);
-    const isDecoder = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').endsWith('\0decode\0');
-    const first = childrenOf(child.pid!).find(isDecoder);
+    const first = childrenOf(child.pid!).find((pid) => commandOf(pid).endsWith(' decode'));
     process.kill(first!, 'SIGKILL');
     const [code] = await once(child, 'exit');
     expect(await errors).toContain(`pipeline: the stage decode (pid ${first}) was killed by SIGKILL`);

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
+import { freshName } from '../support/segments.ts';
 
 const broken = expect.objectContaining({ code: 'ERR_SHM_BARRIER_BROKEN' });
 
@@ -80,7 +81,7 @@ describe('a barrier', () => {
   });
 
   test('is created or attached by name', () => {
-    using first = Barrier.createOrAttach(`prim_${process.pid}_barrier`, 2);
+    using first = Barrier.createOrAttach(freshName(), 2);
     using second = Barrier.createOrAttach(first.name, 5);
     expect(second.parties).toBe(2);
     expect(second.toJSON()).toEqual({ type: 'Barrier', name: first.name });

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
+import { freshName } from '../support/segments.ts';
 
 async function forkPeer(...shared: { toJSON(): { type: string; name: string } }[]): Promise<Child> {
   const child = forkFixture('primitives/peer.ts');
@@ -129,7 +130,7 @@ describe('a condition', () => {
 
   test('rejects pending waits when it is closed, with the lock', async () => {
     using lock = Lock.create();
-    const condition = Condition.createOrAttach(`prim_${process.pid}_condition`);
+    const condition = Condition.createOrAttach(freshName());
     expect(condition.toJSON()).toEqual({ type: 'Condition', name: condition.name });
     const guard = lock.acquire();
     const pending = condition.waitAsync(guard, () => false);

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
+import { freshName } from '../support/segments.ts';
 
 async function forkPeer(event: SharedEvent): Promise<Child> {
   const child = forkFixture('primitives/peer.ts');
@@ -75,7 +76,7 @@ describe('an event', () => {
   });
 
   test('is created or attached by name', () => {
-    using first = SharedEvent.createOrAttach(`prim_${process.pid}_event`);
+    using first = SharedEvent.createOrAttach(freshName());
     using second = SharedEvent.createOrAttach(first.name);
     first.set();
     expect(second.isSet).toBe(true);

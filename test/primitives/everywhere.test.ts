@@ -16,6 +16,7 @@ import { describe, expect, test } from 'vitest';
 
 import { shareable, shareableJson } from '../support/cli.ts';
 import { platform } from '../support/platform.ts';
+import { freshName } from '../support/segments.ts';
 
 const classes = { Barrier, Condition, RwLock, Semaphore, SharedEvent, SharedValue };
 
@@ -31,7 +32,7 @@ const makers = {
 const names = Object.keys(makers) as (keyof typeof makers)[];
 
 describe.each(names)('%s', (type) => {
-  const name = `prim_${process.pid}_${type}`;
+  const name = freshName();
 
   test('is unlinked by its owner only, and by name it is gone then', async () => {
     {

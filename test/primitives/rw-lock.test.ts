@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
+import { freshName } from '../support/segments.ts';
 
 const held = expect.objectContaining({ code: 'ERR_SHM_LOCK_HELD' });
 
@@ -114,7 +115,7 @@ describe('a readers-writer lock', () => {
   });
 
   test('is created or attached by name', () => {
-    using first = RwLock.createOrAttach(`prim_${process.pid}_rw`);
+    using first = RwLock.createOrAttach(freshName());
     using second = RwLock.createOrAttach(first.name, { readers: 1 });
     using _guard = first.write();
     expect(second.tryRead()).toBeNull();

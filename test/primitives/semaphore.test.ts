@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 import { platform } from '../support/platform.ts';
+import { freshName } from '../support/segments.ts';
 
 const held = expect.objectContaining({ code: 'ERR_SHM_LOCK_HELD' });
 
@@ -106,7 +107,7 @@ describe('a semaphore', () => {
   });
 
   test('is created or attached by name, and nothing else is one', () => {
-    using first = Semaphore.createOrAttach(`prim_${process.pid}_semaphore`, 3);
+    using first = Semaphore.createOrAttach(freshName(), 3);
     using second = Semaphore.createOrAttach(first.name, 5);
     expect(second.permits).toBe(3);
     expect(JSON.parse(JSON.stringify(second))).toEqual({ type: 'Semaphore', name: first.name });

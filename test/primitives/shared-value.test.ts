@@ -19,6 +19,7 @@ import { describe, expect, test } from 'vitest';
 
 import { forkFixture } from '../support/fork-fixture.ts';
 import { platform } from '../support/platform.ts';
+import { freshName } from '../support/segments.ts';
 
 describe('a shared value', () => {
   test.each([null, true, false, 0, -0, 1.5, '', 'text', 'größer ☃', [1, [2]], { a: new Map([[1, new Set([2])]]) }])(
@@ -116,7 +117,7 @@ describe('a shared value', () => {
   });
 
   test('is created or attached by name', () => {
-    using first = SharedValue.createOrAttach(`prim_${process.pid}_value`, 1);
+    using first = SharedValue.createOrAttach(freshName(), 1);
     using second = SharedValue.createOrAttach(first.name, 2);
     expect(second.get()).toBe(1);
   });

@@ -101,10 +101,14 @@ export function childrenOf(pid: number): number[] {
   return children.map((child) => child.pid).filter(isAlive);
 }
 
-/** The arguments of a process, with spaces between them. Needs `platform.listsProcesses`. */
+/** The arguments of a process, with spaces between them; empty once it has ended. Needs `platform.listsProcesses`. */
 export function commandOf(pid: number): string {
   if (!platform.hasProc) return (rowsOfPs('args=', '-p', String(pid))[0] ?? '').replace(/^\d+\s+/, '');
-  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trimEnd();
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trimEnd();
+  } catch {
+    return '';
+  }
 }
 
 /** The children of a process that serve a manager. */
