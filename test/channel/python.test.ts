@@ -1,10 +1,13 @@
+import { chownSync } from 'node:fs';
+
 import type { Codec } from 'shareable';
-import { Channel, ProducerDiedError, bytes, json, struct, text } from 'shareable';
+import { Channel, ProducerDiedError, SharedMemory, bytes, json, struct, text } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 import { forkFixture } from '../support/fork-fixture.ts';
 import { platform } from '../support/platform.ts';
 import { findPythons, runPython } from '../support/python.ts';
+import { pathOf } from '../support/segments.ts';
 
 const pythons = platform.seatsByFileLocks ? findPythons().filter(({ minor }) => minor >= 9) : [];
 const newest = pythons.at(-1);
@@ -94,5 +97,49 @@ describe.runIf(newest !== undefined)('with the newest Python', () => {
     for await (const value of back) got.push(value);
     expect(got).toEqual(Array.from({ length: 10 }, (_, i) => ({ i })));
     expect(await count).toBe(10);
+  });
+
+  test('a producer that is killed in the middle of a long message leaves Python nothing to wait for', async () => {
+    using there = Channel.create<Uint8Array>({ codec: bytes, capacity: 4096 });
+    await using child = runPython(python, 'channel/peer.py');
+    await child.ask('attach', there.name, there.name, 'bytes');
+    {
+      await using sender = forkFixture('channel/peer.ts');
+      await sender.ask('attach', there.toJSON(), 'bytes');
+      sender.ask('sendBytes', 1 << 20).catch(() => {});
+      while (there.used < 2048) await new Promise((resolve) => setImmediate(resolve));
+      await sender.kill();
+    }
+    await expect(child.ask('get', 10)).rejects.toMatchObject({ name: 'ProducerDied' });
+  });
+
+  test('a channel of Python refuses what follows a close, and what a forked process does with it', async () => {
+    using there = Channel.create<Uint8Array>({ codec: bytes });
+    for (const length of [1, 2, 3]) there.send(new Uint8Array(length));
+    await using child = runPython(python, 'channel/peer.py');
+    await child.ask('attach', there.name, there.name, 'bytes');
+    const forked = expect.stringContaining('before a fork');
+    expect(await child.ask('after_fork')).toEqual([forked, forked, forked, 1]);
+    expect(await child.ask('get', 10)).toBe(2);
+    const closed = expect.stringContaining('is closed');
+    expect(await child.ask('after_close')).toEqual([closed, closed, closed]);
+    expect(there.used).toBeGreaterThan(0);
+  });
+
+  test('a channel of Python refuses what is not a channel of this user, and JSON that nests too deeply', async () => {
+    using there = Channel.create<string>({ codec: text, capacity: 1 << 20 });
+    await using child = runPython(python, 'channel/peer.py');
+    using raw = SharedMemory.create(64);
+    expect(await child.ask('refused', raw.name)).toBe('LayoutError');
+    expect(await child.ask('refused', `../shm/${there.name}`)).toBe('ValueError');
+    if (process.geteuid?.() === 0) {
+      chownSync(pathOf(raw.name), 65534, 65534);
+      expect(await child.ask('refused', raw.name)).toBe('PermissionError');
+      chownSync(pathOf(raw.name), 0, 0);
+    }
+    using nested = Channel.create<unknown>({ codec: { ...text, id: 3 } as never, capacity: 1 << 21 });
+    nested.send('['.repeat(200_000));
+    await child.ask('attach', nested.name, nested.name, 'json');
+    expect(await child.ask('hostile_json')).toBe('RecursionError');
   });
 });

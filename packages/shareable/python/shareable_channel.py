@@ -25,6 +25,8 @@ import mmap
 import os
 import platform
 import queue
+import re
+import stat
 import struct
 import time
 
@@ -117,6 +119,18 @@ class _Timespec(ctypes.Structure):
     _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
 
 
+_forks = 0
+
+
+def _note_fork():
+    global _forks
+    _forks += 1
+
+
+# A forked process shares the lock by which the others know whether this one lives.
+os.register_at_fork(after_in_child=_note_fork)
+
+
 def _load_compare_and_swap():
     code = _machine_code()
     page = mmap.mmap(-1, mmap.PAGESIZE)
@@ -156,11 +170,16 @@ class Struct:
         for name, kind in self.fields:
             if kind in self._FORMATS:
                 layout += self._FORMATS[kind]
-            elif kind.startswith(("text", "bytes")):
-                layout += f"H{int(kind.lstrip('abcdefghijklmnopqrstuvwxyz'))}s"
             else:
-                raise ValueError(f"field {name!r} has the type {kind!r}")
+                layout += f"H{self._limit(name, kind)}s"
         self._struct = struct.Struct(layout)
+
+    @staticmethod
+    def _limit(name, kind):
+        match = re.fullmatch("(?:text|bytes)([1-9][0-9]{0,4})", kind)
+        if match is None or int(match[1]) > 0xFFFF:
+            raise ValueError(f"field {name!r} has the type {kind!r}; a type is u8, i32, u32, f64, i64, bool, textN or bytesN")
+        return int(match[1])
 
     def encode(self, value):
         parts = []
@@ -169,8 +188,8 @@ class Struct:
             if kind in self._FORMATS:
                 parts.append(item)
                 continue
-            data = item.encode() if kind.startswith("text") else bytes(item)
-            limit = int(kind.lstrip("abcdefghijklmnopqrstuvwxyz"))
+            data = item.encode() if kind.startswith("text") else _as_bytes(item)
+            limit = self._limit(name, kind)
             if len(data) > limit:
                 raise ValueError(f"field {name!r} holds {limit} bytes, not {len(data)}")
             parts += [len(data), data]
@@ -194,11 +213,18 @@ class Struct:
         return value
 
 
+def _as_bytes(value):
+    # bytes(5) would be five zeros.
+    if isinstance(value, int):
+        raise TypeError(f"expected bytes, not {value!r}")
+    return bytes(value)
+
+
 class _Bytes:
     id = 1
 
     def encode(self, value):
-        return bytes(value)
+        return _as_bytes(value)
 
     def decode(self, data):
         return data
@@ -230,7 +256,7 @@ class _Json(_Text):
     def decode(self, data):
         try:
             return json.loads(super().decode(data))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise LayoutError(f"these bytes are not JSON: {error}") from error
 
 
@@ -238,25 +264,51 @@ _BUILT_IN = {codec.id: codec for codec in (_Bytes(), _Text(), _Json())}
 
 
 class Channel:
-    """One participant in a channel; not for several threads at a time."""
+    """One participant in a channel; not for several threads at a time, and not after a fork: attach again in the child.
 
-    def __init__(self, name, codec=None):
+    As in JavaScript, a segment of another user is refused unless ``allow_foreign`` is true.
+    """
+
+    _file = -1
+
+    def __init__(self, name, codec=None, *, allow_foreign=False):
+        if not name or "/" in name or name in (".", ".."):
+            raise ValueError(f"{name!r} is not the name of a segment")
         self.name = name
-        self._file = os.open(f"/dev/shm/{name}", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            self._map = mmap.mmap(self._file, 0)
-            self._read_header(codec)
-        except BaseException:
-            os.close(self._file)
-            raise
-        self._base = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
-        self._seat = self._take_seat()
-        self._told = self._load(_TOLD)
         self._role = 0
         self._has_ended = False
         self._hungry = {}
+        self._forks = _forks
+        # O_NONBLOCK: a pipe of that name must not block.
+        file = os.open(f"/dev/shm/{name}", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            self._check_file(os.fstat(file), allow_foreign)
+            self._map = mmap.mmap(file, 0)
+            self._read_header(codec)
+            self._base = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+            self._file = file
+            self._seat = self._take_seat()
+        except BaseException:
+            self._file = -1
+            os.close(file)
+            raise
+        self._told = self._load(_TOLD)
 
     # ---- the segment
+
+    def _check_file(self, status, allow_foreign):
+        if not stat.S_ISREG(status.st_mode):
+            raise LayoutError(f"{self.name!r} is not a segment: a pipe or a device has this name")
+        if status.st_uid != os.geteuid() and not allow_foreign:
+            raise PermissionError(errno.EACCES, "the segment belongs to another user: pass allow_foreign=True if you trust it", self.name)
+        if status.st_size < _RING:
+            raise LayoutError(f"segment {self.name!r} does not hold a channel")
+
+    def _check(self):
+        if self._file < 0:
+            raise ChannelError(f"channel {self.name!r} is closed")
+        if self._forks != _forks:
+            raise ChannelError(f"channel {self.name!r} was attached to before a fork: attach again in this process")
 
     def _read_header(self, codec):
         if len(self._map) < _RING or self._map[:8] != _MAGIC:
@@ -505,6 +557,7 @@ class Channel:
 
         Raises ChannelTimeout (which is a queue.Full), ChannelEnded, NoConsumer, MessageSizeError.
         """
+        self._check()
         if self._has_ended:
             raise ChannelEnded("this producer has ended")
         payload = self._codec.encode(value)
@@ -566,6 +619,7 @@ class Channel:
     def end(self):
         """Says that this participant sends no more."""
         if not self._has_ended:
+            self._check()
             self._has_ended = True
             self._join(_PRODUCER)
             self._change_role(self._seat, lambda value: value | _ROLE_ENDED)
@@ -580,6 +634,7 @@ class Channel:
 
         Raises EOFError at the end of the stream, ChannelTimeout (which is a queue.Empty), ProducerDied.
         """
+        self._check()
         self._join(_CONSUMER)
         deadline = self._deadline(block, timeout)
         while True:
@@ -603,6 +658,7 @@ class Channel:
 
     def empty(self):
         """Whether there is no message now."""
+        self._check()
         return self._load(_HEAD) == self._load(_TAIL)
 
     def _take(self, deadline):
@@ -642,7 +698,9 @@ class Channel:
                 if not is_sending:
                     return None
                 # The message is lost when it is given up here, so this waits for it in any case.
-                self._sleep(_RECEIVERS, lambda: self._load(_HEAD) != self._load(_TAIL), None)
+                if not self._sleep(_RECEIVERS, lambda: self._load(_HEAD) != self._load(_TAIL), None):
+                    # The sender may have died with the lock.
+                    self._look_after()
                 continue
             kind, at, length, end, _ = frame
             if kind not in (_MIDDLE, _LAST):
@@ -745,6 +803,11 @@ class Channel:
         """Drops this participant; a producer has ended then. Idempotent."""
         if self._file < 0:
             return
+        if self._forks != _forks:
+            # The participant is the process that has forked.
+            file, self._file = self._file, -1
+            os.close(file)
+            return
         if self._role & _PRODUCER:
             self.end()
         for side in (_RECEIVERS, _SENDERS):
@@ -761,3 +824,9 @@ class Channel:
 
     def __exit__(self, *_):
         self.close()
+
+    def __del__(self):
+        try:
+            self.close()
+        except Exception:  # At the end of the interpreter, parts of it are gone already.
+            pass
