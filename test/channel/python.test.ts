@@ -126,18 +126,22 @@ describe.runIf(newest !== undefined)('with the newest Python', () => {
     expect(there.used).toBeGreaterThan(0);
   });
 
-  test('a channel of Python refuses what is not a channel of this user, and JSON that nests too deeply', async () => {
+  test.runIf(process.geteuid?.() === 0)('a channel of Python refuses a segment of another user', async () => {
+    using there = Channel.create<Uint8Array>({ codec: bytes });
+    await using child = runPython(python, 'channel/peer.py');
+    chownSync(pathOf(there.name), 65534, 65534);
+    expect(await child.ask('refused', there.name)).toBe('PermissionError');
+    chownSync(pathOf(there.name), 0, 0);
+    expect(await child.ask('refused', there.name)).toBe(null);
+  });
+
+  test('a channel of Python refuses what is not a channel, and JSON that nests too deeply', async () => {
     using there = Channel.create<string>({ codec: text, capacity: 1 << 20 });
     await using child = runPython(python, 'channel/peer.py');
     using raw = SharedMemory.create(64);
     expect(await child.ask('refused', raw.name)).toBe('LayoutError');
     expect(await child.ask('refused', `../shm/${there.name}`)).toBe('ValueError');
-    if (process.geteuid?.() === 0) {
-      chownSync(pathOf(raw.name), 65534, 65534);
-      expect(await child.ask('refused', raw.name)).toBe('PermissionError');
-      chownSync(pathOf(raw.name), 0, 0);
-    }
-    using nested = Channel.create<unknown>({ codec: { ...text, id: 3 } as never, capacity: 1 << 21 });
+    using nested = Channel.create<string>({ codec: { ...text, id: 3 }, capacity: 1 << 21 });
     nested.send('['.repeat(200_000));
     await child.ask('attach', nested.name, nested.name, 'json');
     expect(await child.ask('hostile_json')).toBe('RecursionError');
