@@ -25,7 +25,7 @@ describe.skipIf(!platform.canTruncate)('a program that listens to SIGBUS', () =>
 describe.skipIf(!platform.canTruncate)('a truncated segment', () => {
   test('can be read where no memory is left that could be written', async () => {
     await using child = forkFixture('memory/faults.ts');
-    expect(await child.ask('truncateWithoutMemory')).toEqual({ read: 0, use: truncated });
+    expect(await child.ask('withoutMemory', 'truncate')).toEqual({ read: 0, isWithinLimit: true, use: truncated });
   });
 
   test('of a list is called so at the next use', async () => {
@@ -36,6 +36,15 @@ describe.skipIf(!platform.canTruncate)('a truncated segment', () => {
   test('is called truncated also when it was sparse', async () => {
     await using child = forkFixture('memory/faults.ts');
     expect(await child.ask('truncateSparse')).toEqual(truncated);
+  });
+});
+
+test.skipIf(!platform.canTruncate)('closing a segment does not take a process over its limit of memory', async () => {
+  await using child = forkFixture('memory/faults.ts');
+  expect(await child.ask('withoutMemory', 'close')).toEqual({
+    read: 'works',
+    isWithinLimit: true,
+    use: ['SegmentClosedError', 'ERR_SHM_CLOSED'],
   });
 });
 

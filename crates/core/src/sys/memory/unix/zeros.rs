@@ -7,6 +7,8 @@ use std::io;
 use std::ptr;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
+#[cfg(target_os = "linux")]
+use rustix::process::{Resource, getrlimit};
 
 /// Replaces the pages at `start` by writable zeros. After an error the old pages are unchanged.
 ///
@@ -42,9 +44,15 @@ fn flags() -> MapFlags {
 /// Since 6.12, Linux checks whether there is memory before mmap(MAP_FIXED) removes the old pages. Earlier ones may remove them
 /// and then refuse, mmap_region() in mm/mmap.c. There the new pages are mapped elsewhere and moved, which charges nothing
 /// more and takes two calls.
+///
+/// The check takes the removed pages off the added ones. That is wrong for `RLIMIT_DATA`, which counts the new pages but not
+/// the old, shared ones: mmap(2) would let the process pass the limit, and the engine would end it for the next page that it
+/// does not get.
 #[cfg(target_os = "linux")]
 unsafe fn exchange(start: usize, len: usize) -> rustix::io::Result<()> {
-    if release::checks_before_it_unmaps() {
+    // A system call without memory of its own: signal-safe.
+    let is_data_limited = || getrlimit(Resource::Data).current.is_some();
+    if release::checks_before_it_unmaps() && !is_data_limited() {
         // SAFETY: the caller's duty.
         return unsafe { map_over(start, len) };
     }
