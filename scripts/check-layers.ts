@@ -9,7 +9,7 @@ const root = process.argv[2] ?? join(import.meta.dirname, '..');
 
 /** The modules of the core, from the bottom up. A module may name modules of the layers below its own, and itself. */
 const CORE: readonly (readonly string[])[] = [
-  ['error', 'identity', 'page', 'bytes', 'extent', 'mutants'],
+  ['error', 'identity', 'page', 'bytes', 'extent', 'mutants', 'mutex'],
   ['ownership'],
   ['mark', 'ledger'],
   ['name', 'trailer'],

@@ -20,6 +20,8 @@ fn main() {
     println!(
         "cargo::rustc-check-cfg=cfg(backend, values(\"linux\", \"macos\", \"unix\", \"windows\", \"portable\", \"unsupported\"))"
     );
+    // Set by the compiler flags of the tests under ThreadSanitizer.
+    println!("cargo::rustc-check-cfg=cfg(thread_sanitizer)");
     let system = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     let is_portable = env::var_os("CARGO_FEATURE_PORTABLE_BACKEND").is_some();
     let has_macos_rules = env::var_os("CARGO_FEATURE_MACOS_RULES").is_some();

@@ -33,6 +33,7 @@ mod mapping;
 mod mark;
 #[cfg(all(test, feature = "model"))]
 mod mutants;
+mod mutex;
 mod name;
 mod ownership;
 mod page;

@@ -20,7 +20,7 @@ mod shared;
 mod tests;
 mod turns;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 pub use algorithm::{Look, Side};
@@ -32,7 +32,7 @@ pub use turns::{Entered, Waited};
 
 use crate::layout::channel::{CAPACITY, Header, Role, SEATS, State as Said, Words, at};
 use crate::sys::seat::Seating;
-use crate::{AttachOptions, CreateOptions, Error, Kind, Mapping, Name, Result, Segment, sys};
+use crate::{AttachOptions, CreateOptions, Error, Kind, Mapping, Name, Result, Segment, mutex, sys};
 
 /// The properties of a new channel that never change.
 #[derive(Clone, Copy, Debug)]
@@ -339,7 +339,7 @@ impl Channel {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Each change is one assignment.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        mutex::lock(&self.state)
     }
 
     fn located(&self, error: Error) -> Error {

@@ -21,7 +21,7 @@ mod value;
 mod value_model;
 mod waiting;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use algorithm::Calls;
@@ -32,7 +32,7 @@ pub use waiting::Waited;
 use crate::layout::gate::{Header, Purpose, SEATS, SIZE, Values};
 use crate::lock::area::AreaTurn;
 use crate::sys::seat::Seating;
-use crate::{AttachOptions, CreateOptions, Error, Kind, Mapping, Name, Result, Segment, sys};
+use crate::{AttachOptions, CreateOptions, Error, Kind, Mapping, Name, Result, Segment, mutex, sys};
 
 /// The properties of a new gate that never change.
 #[derive(Clone, Copy, Debug)]
@@ -326,7 +326,7 @@ impl Gate {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Each change is one assignment.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        mutex::lock(&self.state)
     }
 
     fn located(&self, error: Error) -> Error {

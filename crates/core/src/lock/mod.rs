@@ -20,7 +20,7 @@ mod words;
 use std::hint;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 pub use algorithm::Taken;
@@ -30,7 +30,7 @@ pub use waiter::Waiter;
 use words::{Shared, Words};
 
 use crate::sys::seat::Seating as _;
-use crate::{AttachOptions, CreateOptions, Error, Kind, Mapping, Name, Result, Segment, sys};
+use crate::{AttachOptions, CreateOptions, Error, Kind, Mapping, Name, Result, Segment, mutex, sys};
 
 /// The longest time that one call of [`Lock::acquire_in_slices`] blocks. Between two calls, the caller's thread can be
 /// told to end.
@@ -485,7 +485,7 @@ impl Lock {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Each change is one assignment.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        mutex::lock(&self.state)
     }
 
     fn located(&self, error: Error) -> Error {

@@ -5,13 +5,13 @@ use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::algorithm::{Sleep, slice};
 use super::{Lock, Poll, Taken};
-use crate::{Result, sys};
+use crate::{Result, mutex, sys};
 
 /// How long the thread sleeps when it waits for nothing. Every relevant change wakes it.
 const IDLE: Duration = Duration::from_hours(1);
@@ -145,7 +145,7 @@ impl Drop for Waiter {
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         // Each change is one call.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        mutex::lock(&self.queue)
     }
 
     fn wake(&self) {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use super::Keeper;
 use crate::tracker::protocol::Registration;
-use crate::{Error, Identity, Kind, Mapping, Name, Result, sys, tracker};
+use crate::{Error, Identity, Kind, Mapping, Name, Result, mutex, sys, tracker};
 
 /// The segments of one manager. This process's tracker also has them on record, and unlinks them if this process dies.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ pub struct Names {
 impl Blocks {
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere leaves the table whole: each change to it is one call.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        mutex::lock(&self.state)
     }
 
     /// Takes over a segment that another process has created and has on record with its own tracker. Never waits.

@@ -5,7 +5,7 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use super::protocol::{Decoder, Message, Reply, Request, Settings};
 use super::{Address, Keeper, Key};
 use crate::sys::{Connection as _, Serving as _};
 use crate::tracker::protocol::{Frame, Registration};
-use crate::{Error, Identity, Kind, Mapping, Remedy, Result, sys, tracker};
+use crate::{Error, Identity, Kind, Mapping, Remedy, Result, mutex, sys, tracker};
 
 /// How long a server may take to answer. It never does anything slow, so a longer time means that it was stopped.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -179,7 +179,7 @@ impl Client {
     }
 
     fn link(&self) -> MutexGuard<'_, Option<Link>> {
-        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+        mutex::lock(&self.link)
     }
 
     /// Sends a request and receives the reply. Never again after a failure, because nothing is known about what the

@@ -1,8 +1,8 @@
 //! The segments that this process has mapped. A mapping leaves the table when it is closed.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
-use crate::{Identity, Name};
+use crate::{Identity, Name, mutex};
 
 /// A mapped segment.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ static TABLE: Mutex<Table> = Mutex::new(Table { entries: Vec::new(), free: Vec::
 
 fn table() -> MutexGuard<'static, Table> {
     // A panic elsewhere leaves the table whole: no change to it can panic half way.
-    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex::lock(&TABLE)
 }
 
 /// Adds a segment, and returns its place.

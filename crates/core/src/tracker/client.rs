@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, Once, TryLockError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::protocol::{Frame, Registration};
 use super::{DETAILED_ROLE, ROLE, SILENT_ROLE, Warnings};
 use crate::ledger::{self, Owner, Watch};
 use crate::sys::Supervised as _;
-use crate::{Error, Identity, Kind, Mapping, Name, Result, sys};
+use crate::{Error, Identity, Kind, Mapping, Name, Result, mutex, sys};
 
 /// How long the end of this process waits until its trackers have cleaned up.
 const TRACKER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -66,7 +66,7 @@ pub(crate) struct Ticket {
 
 fn client() -> MutexGuard<'static, Client> {
     // A panic elsewhere leaves the table whole: each change to it is one call.
-    let mut client = CLIENT.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut client = mutex::lock(&CLIENT);
     client.start_anew_after_fork();
     client
 }

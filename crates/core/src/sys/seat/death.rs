@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::os::windows::io::{AsRawHandle, OwnedHandle, RawHandle};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use crate::mutex;
 
 /// Whether [`wait_or_death`](super::wait_or_death) notices deaths.
 pub(crate) const NOTICES_DEATHS: bool = true;
@@ -28,7 +30,7 @@ pub(super) struct Watched(Mutex<BTreeMap<u64, Death>>);
 impl Watched {
     /// Returns the end of the process that an entry names. `open` opens that process.
     pub(super) fn of(&self, entry: u64, open: impl FnOnce() -> Option<OwnedHandle>) -> Option<Death> {
-        let mut deaths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut deaths = mutex::lock(&self.0);
         if let Some(death) = deaths.get(&entry) {
             return Some(death.clone());
         }

@@ -11,7 +11,7 @@ use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle, RawHandle};
 use std::ptr;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Acquire;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use windows_sys::Win32::System::Threading::{
 };
 
 use super::Death;
+use crate::mutex;
 use crate::sys::access_list::{Descriptor, wide};
 use crate::sys::memory::windows::place_of;
 
@@ -50,7 +51,7 @@ fn name_of(word: &AtomicU32) -> String {
 
 /// Returns the semaphore of a name; `None` when it is missing and not to be created.
 fn semaphore(name: String, is_created: bool) -> io::Result<Option<Arc<OwnedHandle>>> {
-    let mut semaphores = SEMAPHORES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut semaphores = mutex::lock(&SEMAPHORES);
     if let Some(semaphore) = semaphores.get(&name) {
         return Ok(Some(Arc::clone(semaphore)));
     }

@@ -1,7 +1,7 @@
 //! The marks of an owned segment, see [`crate::mark`], and what a segment records about its creator.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT, XattrFlags, fgetxattr, fsetxattr,
@@ -14,7 +14,7 @@ use super::{MOUNT, identity, is_segment};
 use crate::ownership::Holder;
 use crate::sys::birth::start_time;
 use crate::sys::process_id;
-use crate::{Lifetime, Name, mark};
+use crate::{Lifetime, Name, mark, mutex};
 
 /// The sticky bit.
 pub(super) const OWNED: u32 = 0o1000;
@@ -37,7 +37,7 @@ pub(in crate::sys) fn sign(file: BorrowedFd<'_>, lifetime: Lifetime) {
         date(file, &stat);
     }
     let pid = process_id();
-    let mut known = SIGNATURE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut known = mutex::lock(&SIGNATURE);
     // A child of fork(2) has its parent's memory, but another number.
     if known.as_ref().is_none_or(|&(whose, _)| whose != pid) {
         *known = start_time(pid).map(|start| (pid, format!("{pid} {start}")));

@@ -14,15 +14,16 @@
 
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::sync::Mutex;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize};
-use std::sync::{Mutex, PoisonError};
 
 #[cfg(backend = "macos")]
 use super::copies::Copies;
 use super::seldom::Seldom;
 use super::zeros;
 use crate::Access;
+use crate::mutex;
 use crate::sys::Loss;
 use crate::sys::memory::os;
 
@@ -76,7 +77,7 @@ fn watches() -> impl Iterator<Item = &'static Watch> {
 pub(super) fn watch(start: usize, len: usize, is_sparse: bool, access: Access) -> &'static Watch {
     static INSTALLED: Seldom = Seldom::new();
     INSTALLED.run(|| (0..os::SIGNALS.len()).for_each(install));
-    let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut free = mutex::lock(&FREE);
     if let Some(free) = free.pop() {
         free.loss.store(WHOLE, Relaxed);
         free.is_sparse.store(is_sparse, Relaxed);
@@ -126,7 +127,7 @@ impl Watch {
     /// Ends the watch. Call this before the range is unmapped.
     pub(super) fn release(&'static self) {
         self.start.store(0, Release);
-        FREE.lock().unwrap_or_else(PoisonError::into_inner).push(self);
+        mutex::lock(&FREE).push(self);
     }
 
     fn contains(&self, address: usize) -> bool {
@@ -171,7 +172,7 @@ fn install(signal: usize) {
     if is_ours(&current(signal)) {
         return;
     }
-    let _lock = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _lock = mutex::lock(&INSTALLING);
     let previous = current(signal);
     if is_ours(&previous) {
         return;

@@ -8,14 +8,14 @@ use std::mem;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};
 use std::path::Path;
 use std::ptr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use windows_sys::Win32::Foundation::{DUPLICATE_CLOSE_SOURCE, DUPLICATE_SAME_ACCESS, DuplicateHandle, HANDLE};
 use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
 use super::file;
 use super::place::Place;
-use crate::{Identity, Name};
+use crate::{Identity, Name, mutex};
 
 /// A handle by which the system removes a file.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ static GUARDS: Mutex<BTreeMap<Identity, Guard>> = Mutex::new(BTreeMap::new());
 
 fn guards() -> MutexGuard<'static, BTreeMap<Identity, Guard>> {
     // A panic elsewhere leaves the table whole: each change to it is one call.
-    GUARDS.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex::lock(&GUARDS)
 }
 
 /// Keeps the handle of a new file.

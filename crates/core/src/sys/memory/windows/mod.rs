@@ -20,6 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::extent::Extent;
+use crate::mutex::lock;
 use crate::sys::memory::{BeforePublish, Region};
 use crate::sys::{Loss, fault};
 use crate::{Access, Error, Foreign, Identity, Lifetime, Memory, Name, Result, Umask};
@@ -71,11 +72,6 @@ unsafe impl Send for Mapping {}
 
 // SAFETY: as above.
 unsafe impl Sync for Mapping {}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic elsewhere leaves the value whole: each change to it is one call.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// The mapped segments: first address, and size and identity.
 static MAPPED: RwLock<BTreeMap<usize, (usize, Identity)>> = RwLock::new(BTreeMap::new());

@@ -11,11 +11,13 @@ use std::io;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use mio::event::Source;
 use mio::{Events, Poll, Registry, Token};
+
+use crate::mutex;
 
 mod listener;
 mod pipe;
@@ -67,12 +69,12 @@ impl Reactor {
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<Token, Arc<Readiness>>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        mutex::lock(&self.known)
     }
 
     /// Receives events, and waits at most `patience` for them.
     fn turn(&self, patience: Option<Duration>) -> io::Result<()> {
-        self.turn_by(&mut self.poll.lock().unwrap_or_else(PoisonError::into_inner), patience)
+        self.turn_by(&mut mutex::lock(&self.poll), patience)
     }
 
     /// Receives events, unless another thread does.
