@@ -205,7 +205,10 @@ struct Program(PathBuf);
 impl Program {
     fn new() -> Self {
         let path = PathBuf::from(format!("/tmp/shareable-test-{}", random()));
-        fs::copy(env::current_exe().unwrap(), &path).unwrap();
+        // By another process: what other tests start at that moment inherits the descriptors of this one for an instant, and
+        // a file that is open for writing cannot be run.
+        let copied = Command::new("cp").arg(env::current_exe().unwrap()).arg(&path).status();
+        assert!(copied.unwrap().success());
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         Self(path)
     }

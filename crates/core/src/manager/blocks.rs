@@ -255,10 +255,13 @@ mod tests {
         let file = std::fs::File::create_new(&path).unwrap();
         let identity = crate::stale::list().into_iter().find(|found| found.name == name.as_str()).unwrap().identity;
         let registration = Registration { identity, size: 1, name: name.as_str().to_owned(), origin: String::new() };
-        let start = std::time::Instant::now();
-        assert_eq!(Blocks::default().take_over(&registration).map_err(|e| e.kind()), Err(Kind::Layout));
-        // Attaching waits 200 ms for such a segment.
-        assert!(start.elapsed() < Duration::from_millis(150), "{:?}", start.elapsed());
+        // Attaching waits 200 ms for such a segment, each time. A busy machine delays some calls, not all.
+        let times = [(); 10].map(|()| {
+            let start = std::time::Instant::now();
+            assert_eq!(Blocks::default().take_over(&registration).map_err(|e| e.kind()), Err(Kind::Layout));
+            start.elapsed()
+        });
+        assert!(times.iter().any(|time| *time < Duration::from_millis(150)), "{times:?}");
         drop(file);
         std::fs::remove_file(path).unwrap();
     }
