@@ -28,8 +28,9 @@ export default defineConfig({
     pool: node === undefined ? 'forks' : otherNode(node),
     // Most files start further processes.
     maxWorkers: 2,
-    testTimeout: 30_000 * patience,
-    hookTimeout: 30_000 * patience,
+    // Several times what the slowest tests take beside ten other processes: many start dozens of processes.
+    testTimeout: 60_000 * patience,
+    hookTimeout: 60_000 * patience,
     // What another process does can take its time on a busy machine. The default is one second.
     expect: { poll: { timeout: 20_000 * patience } },
     // The package as users get it, imported by Node itself.

@@ -4,7 +4,7 @@ import { Child } from './child.ts';
 import { pathOfFixture } from './fixtures.ts';
 
 /** The time limit of a fixture in milliseconds, which {@link Child} scales as `vitest.config.ts` scales that of a test. */
-const DEADLINE = 25_000;
+const DEADLINE = 50_000;
 
 /** How to start a fixture. */
 export interface ForkOptions {

@@ -87,6 +87,6 @@ class PythonScript extends Child {
 }
 
 /** Runs the fixture of a suite, named as in `interop/peer.py`, that answers requests, one line of JSON each. */
-export function runPython(python: Python, script: string, deadline = 25_000): Child {
+export function runPython(python: Python, script: string, deadline = 50_000): Child {
   return new PythonScript(python, script, deadline);
 }
