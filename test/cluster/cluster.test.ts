@@ -16,7 +16,7 @@ import type { RunOptions } from '../../examples/cluster/src/run.ts';
 import { canHaveMachines, run, startAgent } from '../../examples/cluster/src/run.ts';
 import { tally } from '../../examples/flights/src/job.ts';
 import { expectNothingLeft } from '../support/once.ts';
-import { childrenOf } from '../support/processes.ts';
+import { childrenOf, commandOf } from '../support/processes.ts';
 
 const ROWS = 60_000;
 
@@ -36,13 +36,7 @@ const canRun = process.platform === 'linux' && Number(process.versions.node.spli
 /** The processes below `pid` whose command line has this in it. */
 function descendants(pid: number, script: string): number[] {
   const children = childrenOf(pid);
-  const named = children.filter((child) => {
-    try {
-      return execFileSync('ps', ['-o', 'args=', '-p', String(child)], { encoding: 'utf8' }).includes(script);
-    } catch {
-      return false;
-    }
-  });
+  const named = children.filter((child) => commandOf(child).includes(script));
   return [...named, ...children.flatMap((child) => descendants(child, script))];
 }
 

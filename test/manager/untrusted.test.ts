@@ -19,8 +19,9 @@ function serverPid(): number {
   return server;
 }
 
+/** The memory that a process has taken. Pages of its program, which the kernel maps when it runs them, do not count. */
 function residentKibibytes(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+  return Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }
 
 function openFiles(pid: number): number {

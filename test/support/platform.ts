@@ -47,6 +47,11 @@ export const platform = {
   hasReadOnly: isLinux || isWindows || isMac,
   /** A mapped segment can be truncated, which is noticed. macOS and Windows refuse. */
   canTruncate: isLinux,
+  /**
+   * A process that is killed while it creates a segment leaves no name. The portable backend's crate creates a segment by its name
+   * before the tracker can be told of it.
+   */
+  survivesEveryKill: !isPortable,
   /** A sweep removes what a dead owner and its tracker left. */
   hasSweep: isLinux || isMac || isWindows,
   /** `shareable ls` lists segments that have an owner. */

@@ -73,7 +73,8 @@ describe('an attached process', () => {
       // It answers once it has started, and what it has reserved by then is its own.
       expect(await other.ask('tryToAttach', `${shm.name}x`)).toMatchObject({ name: 'SegmentNotFoundError' });
       const size = Number(/^VmSize:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${other.process.pid}/status`, 'utf8'))?.[1]);
-      execFileSync('prlimit', ['--pid', String(other.process.pid), `--as=${size * 1024 + 64 * 1024 ** 2}`]);
+      // Too little for the segment, and enough for the engine, whose young generation takes up to 48 MiB.
+      execFileSync('prlimit', ['--pid', String(other.process.pid), `--as=${size * 1024 + 192 * 1024 ** 2}`]);
       expect(await other.ask('tryToAttach', shm.name)).toMatchObject({
         name: 'OutOfSharedMemoryError',
         syscall: 'mmap',
