@@ -117,6 +117,18 @@ describe('shareTable', () => {
     expect(exists(name)).toBe(false);
   });
 
+  test.runIf('transfer' in ArrayBuffer.prototype)('opens the table anew when its buffer was moved away', () => {
+    using rows = allocateTable({ x: 'int32' }, 3);
+    const { columns: before, table } = rows;
+    before.x.set([1, 2, 3]);
+    const moved = (before.x.buffer as ArrayBuffer).transfer();
+    expect(valuesOf(rows.table)).toEqual([1, 2, 3]);
+    expect(() => valuesOf(table)).toFailWith(SegmentClosedError, 'ERR_SHM_CLOSED');
+    rows.columns.x[2] = 4;
+    using attached = attachTable(rows.toJSON());
+    expect([valuesOf(attached.table), before.x.length, moved.byteLength]).toEqual([[1, 2, 4], 0, rows.shm.size]);
+  });
+
   test.runIf(process.platform === 'linux')('takes sparse, as each creation does', () => {
     using shared = shareTable(tableOf('Int8'), { sparse: true });
     expect(shared.table.numRows).toBe(3);

@@ -157,11 +157,24 @@ export function allocateTable<const S extends Record<string, ColumnType>>(
   const data = arrow.makeData({ type: new arrow.Struct(schema.fields), length: rows, nullCount: 0, children } as never);
   const table = new arrow.Table([new arrow.RecordBatch(schema as never, data as never)]);
   const shared = write(arrow, table, options, 'skip') as unknown as AllocatedTable<S>;
-  const views: Record<string, unknown> = {};
-  for (const [i, [name]] of entries.entries())
-    views[name] = (shared.table as unknown as Table).batches[0]?.data.children[i]?.values;
-  Object.defineProperty(shared, 'columns', { value: Object.freeze(views), enumerable: true });
+  let views: Columns<S> | undefined;
+  let viewed: unknown;
+  const get = (): Columns<S> => {
+    // Another one, when the buffer of the columns was moved away.
+    const { table } = shared as unknown as { table: Table };
+    if (views === undefined || viewed !== table) views = viewsOf<S>(table);
+    viewed = table;
+    return views;
+  };
+  Object.defineProperty(shared, 'columns', { get, enumerable: true });
   return Object.preventExtensions(shared);
+}
+
+/** The columns of a table of one batch, by name. */
+function viewsOf<S extends Record<string, ColumnType>>({ schema, batches }: Table): Columns<S> {
+  const [batch] = batches;
+  const named = schema.fields.map(({ name }, i) => [name, batch?.data.children[i]?.values]);
+  return Object.freeze(Object.fromEntries(named)) as Columns<S>;
 }
 
 function typeOf(name: string, type: string): (typeof types)[ColumnType] {

@@ -36,8 +36,11 @@ export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, Asy
   /** The name of the table's segment. */
   readonly name: string;
 
-  readonly #table: Table<T>;
-  readonly #guard = new Guard();
+  readonly #arrow: Arrow;
+  #table: Table<T>;
+  /** What the columns of the table view. */
+  #buffer: ArrayBuffer;
+  #guard = new Guard();
 
   /** For the package's own use. */
   constructor(key: typeof internal, shm: SharedMemory, arrow: Arrow) {
@@ -50,21 +53,32 @@ export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, Asy
         { code: 'ERR_SHM_UNSUPPORTED', segment: shm.name },
       );
     }
-    const { buf } = shm;
-    this.format = isFile(buf) ? 'file' : 'stream';
+    this.format = isFile(shm.buf) ? 'file' : 'stream';
+    this.#arrow = arrow;
+    this.#buffer = shm.buffer;
+    this.#table = this.#read();
+  }
+
+  /** Opens the table that the segment holds now. */
+  #read(): Table<T> {
+    const { shm } = this;
+    const arrow = this.#arrow;
+    let table: Table<T>;
     try {
-      this.#table = arrow.tableFromIPC<T>(readMessages(arrow, buf, shm.name) as Iterable<Uint8Array<ArrayBuffer>>);
+      table = arrow.tableFromIPC<T>(readMessages(arrow, shm.buf, shm.name) as Iterable<Uint8Array<ArrayBuffer>>);
     } catch (error) {
       throw readingFailed(shm.name, error);
     }
-    const wrong = checkColumns(this.#table as unknown as Table);
+    const wrong = checkColumns(table as unknown as Table);
     if (wrong !== undefined) throw notATable(shm.name, wrong);
-    this.#guard.protect(this.#table as unknown as Table);
+    this.#guard.protect(table as unknown as Table);
+    return table;
   }
 
   /**
    * The table over the segment's own bytes. After {@link close} every column that came from it, by slicing too, throws
-   * `SegmentClosedError`.
+   * `SegmentClosedError`. If the buffer of its columns was moved away (`transfer()`, `postMessage`), the next use opens the
+   * table anew, and columns that came from it before throw `SegmentClosedError`.
    *
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    * @throws {SharedMemoryError} `ERR_SHM_TRUNCATED` when another process has truncated the segment and this one has read
@@ -72,8 +86,14 @@ export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, Asy
    */
   get table(): Table<T> {
     if (this.shm.closed) throw closed('table', this.name);
-    // Notices lost pages.
-    void this.shm.buffer;
+    // Notices lost pages, too.
+    const { buffer } = this.shm;
+    if (buffer !== this.#buffer) {
+      this.#guard.close(() => closed('buffer of table', this.name));
+      this.#guard = new Guard();
+      this.#table = this.#read();
+      this.#buffer = buffer;
+    }
     return this.#table;
   }
 
