@@ -11,7 +11,8 @@ const WRONG_TYPES: [unknown][] = [['0'], [0n], [null], [undefined], [true], [[0]
 describe('get', () => {
   test('counts from the start, and from the end with a negative index', () => {
     using list = ShareableList.create(['a', 'b', 'c']);
-    expect([0, 1, 2, -1, -2, -3, -0].map((index) => list.get(index))).toEqual(['a', 'b', 'c', 'c', 'b', 'a', 'a']);
+    const indexes = [-0, 0, 1, 2, -1, -2, -3, -0];
+    expect(indexes.map((index) => list.get(index))).toEqual(['a', 'a', 'b', 'c', 'c', 'b', 'a', 'a']);
   });
 
   test.each(PAST_THE_END)("refuses index %d of three with CPython's message", (index) => {
@@ -37,6 +38,8 @@ describe('get', () => {
 describe('set', () => {
   test('counts from the start, and from the end with a negative index', () => {
     using list = ShareableList.create([0, 0, 0]);
+    list.set(-0, 7);
+    expect(list.toArray()).toEqual([7, 0, 0]);
     list.set(0, 1);
     list.set(1, 2);
     list.set(-1, 3);

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 
 import { describe, expect, test } from 'vitest';
 
-import { SharedMemory } from 'shareable';
+import { ShareableList, SharedMemory } from 'shareable';
 
 import { platform } from '../support/platform.ts';
 import { addonPath } from '../support/processes.ts';
@@ -14,6 +14,7 @@ interface Addon {
   segmentFacts(): ArrayBuffer;
   factPlaces(): Record<string, number>;
   attachNamed(name: string): void;
+  attachListNamed(name: string): void;
   leave(): number;
   [operation: string]: (...args: never[]) => unknown;
 }
@@ -50,6 +51,10 @@ const TOLD: [name: string, ...args: unknown[]][] = [
   ['leaveBuffer', 'no buffer'],
   ['leaveBuffer'],
   ['findList'],
+  ['getSlot'],
+  ['setSlot', 1],
+  ['setSlot', 'text'],
+  ['setSlot', null],
 ];
 
 /** Every operation that takes the number of a segment as an argument. */
@@ -57,8 +62,6 @@ const OPERATIONS: [name: string, ...args: unknown[]][] = [
   ['checkSegment'],
   ['unlinkSegment'],
   ['findChannel'],
-  ['listGet', 0],
-  ['listSet', 0, 1],
   ['listAdd', 0, 1],
   ['listCapacity', 0],
   ['listCount', 1],
@@ -87,6 +90,22 @@ function refusals(act: (number: number) => unknown): unknown[] {
 
 const ALL_REFUSED = Array.from({ length: 11 }, () => 'Closed');
 
+describe('the number of a slot in the addon', () => {
+  test.each(['getSlot', 'setSlot'])('is out of range for %s unless it is that of a slot of the list', (operation) => {
+    using list = ShareableList.create([1, 2, 3]);
+    tell('settings', 0);
+    addon.attachListNamed(list.name);
+    const handle = fact('handle');
+    for (const index of [3, -1, 0.5, NaN, Infinity, -Infinity, 2 ** 32, 2 ** 53, 2 ** 80]) {
+      tell('handle', handle);
+      tell('index', index);
+      expect(() => addon[operation]?.(7 as never)).toThrow(expect.objectContaining({ kind: 'OutOfRange' }));
+    }
+    close(handle);
+    expect(list.toArray()).toEqual([1, 2, 3]);
+  });
+});
+
 describe('the number of a segment in the addon', () => {
   test.each(OPERATIONS)('is refused by %s when it is stale or made up', (operation, ...args) => {
     expect(refusals((number) => addon[operation]?.(...([number, ...args] as never[])))).toEqual(ALL_REFUSED);
@@ -112,7 +131,9 @@ describe('the number of a segment in the addon', () => {
     close(first);
     const second = attach(shm.name);
     expect(second).not.toBe(first);
-    expect(() => addon['listGet']?.(...([second, 0] as never[]))).toThrow(expect.objectContaining({ kind: 'Closed' }));
+    expect(() => addon['listCapacity']?.(...([second, 0] as never[]))).toThrow(
+      expect.objectContaining({ kind: 'Closed' }),
+    );
     close(second);
   });
 

@@ -1,5 +1,6 @@
-//! Opening and ending segments, by functions that are registered with Node-API directly: what napi-rs generates around a
-//! function with arguments takes four allocations and more instructions than the core's part of an attach.
+//! Opening and ending segments, and reading and writing slots, by functions that are registered with Node-API directly: what
+//! napi-rs generates around a function with arguments takes four allocations and more instructions than the core's part of
+//! an attach.
 //!
 //! Numbers pass both ways through the array of [facts](crate::table::segment_facts). `packages/shareable/src/native/direct.ts`
 //! has the types of these functions and describes them.
@@ -10,13 +11,15 @@ use std::ptr;
 use napi::bindgen_prelude::{FromNapiValue, JsError, JsObjectValue, Object, ToNapiValue, Unknown, panic_to_error};
 use napi::{Env, Result, check_status, sys};
 use napi_derive::napi;
+use shareable_core::layout::Input;
 use shareable_core::{Access, AttachOptions, CreateOptions, Foreign, Lifetime, List, Memory, Name, Segment, Umask};
 
 use crate::buffer::{detach, external};
 use crate::error::OrThrow;
 use crate::segment::to_bytes;
-use crate::table::{self, Fact, Handle, Open, told};
-use crate::text;
+use crate::table::{self, Fact, Handle, Open, told, told_index};
+use crate::value::with_input;
+use crate::{list, text};
 
 /// The bits of the settings of the calls below: what a new segment is like, how to attach, and how to end.
 #[napi(object, object_from_js = false)]
@@ -84,7 +87,10 @@ fn settings() -> u32 {
 pub fn export_direct(mut exports: Object<'_>) -> Result<()> {
     exports.create_named_method("createRandom", create_random)?;
     exports.create_named_method("attachNamed", attach_named)?;
+    exports.create_named_method("attachListNamed", attach_list_named)?;
     exports.create_named_method("findList", find_list)?;
+    exports.create_named_method("getSlot", get_slot)?;
+    exports.create_named_method("setSlot", set_slot)?;
     exports.create_named_method("bufferOf", buffer_of)?;
     exports.create_named_method("leave", leave)?;
     exports.create_named_method("leaveBuffer", leave_buffer)
@@ -130,18 +136,39 @@ unsafe extern "C" fn create_random(env: sys::napi_env, _: sys::napi_callback_inf
     })
 }
 
+/// Attaches to the segment that JavaScript has named.
+fn attach(name: shareable_core::Result<Name>) -> shareable_core::Result<Segment> {
+    let settings = settings();
+    let options = AttachOptions {
+        access: if settings & READ_ONLY == 0 { Access::ReadWrite } else { Access::ReadOnly },
+        foreign: if settings & ALLOW_FOREIGN == 0 { Foreign::Refuse } else { Foreign::Allow },
+    };
+    Segment::attach(&name?, options)
+}
+
 unsafe extern "C" fn attach_named(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     run(env, |env| {
-        let settings = settings();
-        let options = AttachOptions {
-            access: if settings & READ_ONLY == 0 { Access::ReadWrite } else { Access::ReadOnly },
-            foreign: if settings & ALLOW_FOREIGN == 0 { Foreign::Refuse } else { Foreign::Allow },
-        };
         // SAFETY: Node-API passed `info` to this call.
         let name = unsafe { argument(env, info) }?;
         let name = text::with_utf8(env, name, Name::new)?;
-        let attach = || Segment::attach(&name?, options);
-        table::add(attach().or_throw(env)?, None);
+        table::add(attach(name).or_throw(env)?, None);
+        Ok(UNDEFINED)
+    })
+}
+
+unsafe extern "C" fn attach_list_named(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    run(env, |env| {
+        // SAFETY: Node-API passed `info` to this call.
+        let name = unsafe { argument(env, info) }?;
+        let name = text::with_utf8(env, name, Name::new)?;
+        let open = || {
+            let segment = attach(name)?;
+            // The segment is closed if it does not hold a list.
+            let list = List::attach(&segment)?;
+            Ok((segment, list))
+        };
+        let (segment, list) = open().or_throw(env)?;
+        table::add(segment, Some(list));
         Ok(UNDEFINED)
     })
 }
@@ -154,6 +181,27 @@ unsafe extern "C" fn find_list(env: sys::napi_env, _: sys::napi_callback_info) -
             open.list = Some(list);
             Ok(UNDEFINED)
         })
+    })
+}
+
+unsafe extern "C" fn get_slot(env: sys::napi_env, _: sys::napi_callback_info) -> sys::napi_value {
+    run(env, |env| {
+        Handle::told().with(env, |open| {
+            let list = open.list().or_throw(env)?;
+            list::read(env, list, told_index())
+        })
+    })
+}
+
+unsafe extern "C" fn set_slot(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    run(env, |env| {
+        // SAFETY: Node-API passed `info` to this call.
+        let value = unsafe { argument(env, info) }?;
+        let set = |input: Input<'_>| {
+            Handle::told().with(env, |open| open.list().and_then(|list| list.set(told_index(), input)).or_throw(env))
+        };
+        with_input(env, value, set)??;
+        Ok(UNDEFINED)
     })
 }
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use napi::bindgen_prelude::{Array, Float64ArraySlice, Uint32ArraySlice, Unknown};
-use napi::{Env, Result};
+use napi::{Env, JsValue, Result, sys};
 use napi_derive::napi;
 use shareable_core::layout::{
     Code, Format, Header, Input, MAX_SLOT_BYTES, SLOT_ALIGNMENT, VERSION_STRIDE, Value, Values, WRITING, low_half,
@@ -191,19 +191,8 @@ thread_local! {
 }
 
 /// Reads a slot.
-#[napi(catch_unwind)]
-pub fn list_get(env: &Env, #[napi(ts_arg_type = "number")] list: Handle, index: u32) -> Result<Unknown<'_>> {
-    list.with(env, |open| {
-        let list = open.list().or_throw(env)?;
-        TEXT.with_borrow_mut(|text| to_js(env, list.get(index as usize, text).or_throw(env)?))
-    })
-}
-
-/// Writes a slot.
-#[napi(catch_unwind)]
-pub fn list_set(env: &Env, #[napi(ts_arg_type = "number")] list: Handle, index: u32, value: Unknown<'_>) -> Result<()> {
-    let value = Owned::from_js(env, value)?;
-    list.with(env, |open| open.list().and_then(|list| list.set(index as usize, value.as_input())).or_throw(env))
+pub(crate) fn read(env: &Env, list: &List, index: usize) -> Result<sys::napi_value> {
+    TEXT.with_borrow_mut(|text| to_js(env, list.get(index, text).or_throw(env)?)).map(|value| value.raw())
 }
 
 /// Returns the size of a slot in bytes.

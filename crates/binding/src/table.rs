@@ -66,7 +66,7 @@ impl Hasher for Counted {
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// The places of facts about a segment and the list in it. JavaScript reads them after the call that wrote them, and writes the
-/// settings, a size or the number of a segment before a call of `direct.rs` that needs them.
+/// settings, a size, or the number of a segment or slot before a call of `direct.rs` that needs them.
 #[derive(Clone, Copy)]
 pub(crate) enum Fact {
     Handle,
@@ -87,10 +87,11 @@ pub(crate) enum Fact {
     FirstVersion,
     VersionMask,
     Settings,
+    Index,
 }
 
 /// The number of facts.
-const FACTS: usize = Fact::Settings as usize + 1;
+const FACTS: usize = Fact::Index as usize + 1;
 
 thread_local! {
     /// Dropped when the thread ends, which is after the end of its environment.
@@ -147,6 +148,8 @@ pub struct NativeFactPlaces {
     pub version_mask: u32,
     /// How to create, attach or end: the bits of `segment_settings`.
     pub settings: u32,
+    /// The number of a slot.
+    pub index: u32,
 }
 
 /// Returns where each fact is.
@@ -172,6 +175,7 @@ pub fn fact_places() -> NativeFactPlaces {
         first_version: Fact::FirstVersion as u32,
         version_mask: Fact::VersionMask as u32,
         settings: Fact::Settings as u32,
+        index: Fact::Index as u32,
     }
 }
 
@@ -184,6 +188,19 @@ pub fn segment_facts(env: &Env) -> Result<SharedBuffer> {
 #[expect(clippy::cast_precision_loss, reason = "a number, size or offset is less than 2^53")]
 fn to_number(value: impl TryInto<u64>) -> f64 {
     value.try_into().unwrap_or(u64::MAX) as f64
+}
+
+/// Returns the integer that a number from JavaScript is, if it is one and not negative.
+fn whole(number: f64) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the conversion saturates")]
+    let integer = number as u64;
+    to_number(integer).total_cmp(&number).is_eq().then_some(integer)
+}
+
+/// Returns the number of a slot that JavaScript has told. Not a whole number: one that no list has.
+pub(crate) fn told_index() -> usize {
+    // The sum makes a zero of a negative one.
+    whole(told(Fact::Index) + 0.0).and_then(|index| index.try_into().ok()).unwrap_or(usize::MAX)
 }
 
 /// Adds a segment to the table, and writes its facts.
@@ -263,9 +280,7 @@ impl Handle {
 
     /// Returns the number, or 0 for what is no number of a segment.
     fn number(&self) -> u64 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the conversion saturates")]
-        let number = self.0 as u64;
-        if to_number(number).total_cmp(&self.0).is_eq() { number } else { 0 }
+        whole(self.0).unwrap_or(0)
     }
 
     /// Runs `act` on the segment.

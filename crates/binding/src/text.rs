@@ -10,9 +10,6 @@ use napi::{Env, JsString, JsValue, Result, check_status, sys};
 /// The bytes of UTF-8 that one call fetches. Longer text takes two calls, and its own buffer.
 const ONE_CALL: usize = 4096;
 
-/// The bytes of UTF-8 that a name, which has at most 255, is fetched into.
-const NAME_ROOM: usize = 512;
-
 /// The first byte of the last two-byte characters in Latin-1, U+00C0 to U+00FF. Later characters begin with a higher
 /// byte.
 const LATIN1_LEAD: u8 = 0xc3;
@@ -102,26 +99,23 @@ fn read_utf8(env: &Env, string: Unknown<'_>, buffer: &mut [u8]) -> Result<usize>
     Ok(written)
 }
 
-/// Passes the text of a JavaScript string to `act`, without an allocation if it is short.
+/// Passes the text of a JavaScript string to `act`, without an allocation if it is short. `act` must not call this again.
 pub(crate) fn with_utf8<T>(env: &Env, string: Unknown<'_>, act: impl FnOnce(&str) -> T) -> Result<T> {
-    let mut short = [0; NAME_ROOM];
-    let written = read_utf8(env, string, &mut short)?;
-    match str::from_utf8(&short[..written]) {
-        // A full buffer may hold only a part.
-        Ok(text) if written + LONGEST < short.len() => Ok(act(text)),
-        _ => from_js(env, string).map(|text| act(&text)),
+    let done = SHORT.with_borrow_mut(|buffer| -> Result<_> {
+        let written = read_utf8(env, string, buffer)?;
+        Ok(match str::from_utf8(&buffer[..written]) {
+            // A full buffer may hold only a part: it ends with the last whole character that fits before the NUL.
+            Ok(text) if written + LONGEST < buffer.len() => Ok(act(text)),
+            _ => Err(act),
+        })
+    });
+    match done? {
+        Ok(result) => Ok(result),
+        Err(act) => Ok(act(&JsString::from_unknown(string)?.into_utf8()?.into_owned()?)),
     }
 }
 
 /// Returns the text of a JavaScript string.
 pub(crate) fn from_js(env: &Env, string: Unknown<'_>) -> Result<String> {
-    let short = SHORT.with_borrow_mut(|buffer| -> Result<Option<String>> {
-        let written = read_utf8(env, string, buffer)?;
-        // A full buffer may hold only a part: it ends with the last whole character that fits before the NUL.
-        Ok((written + LONGEST < buffer.len()).then(|| String::from_utf8_lossy(&buffer[..written]).into_owned()))
-    })?;
-    match short {
-        Some(text) => Ok(text),
-        None => JsString::from_unknown(string)?.into_utf8()?.into_owned(),
-    }
+    with_utf8(env, string, str::to_owned)
 }

@@ -51,6 +51,14 @@ impl Owned {
     }
 }
 
+/// Passes a value from JavaScript to `act`, without an allocation if it is short text. `act` must not call JavaScript.
+pub(crate) fn with_input<T>(env: &Env, value: Unknown<'_>, act: impl FnOnce(Input<'_>) -> T) -> Result<T> {
+    if value.get_type()? == ValueType::String {
+        return text::with_utf8(env, value, |text| act(Input::Typed(Value::Str(text))));
+    }
+    Owned::from_js(env, value).map(|owned| act(owned.as_input()))
+}
+
 /// Returns the JavaScript value for a slot's value.
 pub(crate) fn to_js<'env>(env: &'env Env, value: Value<'_>) -> Result<Unknown<'env>> {
     match value {

@@ -3,8 +3,7 @@ import { inspect } from 'node:util';
 
 import type { NativeList, NativeListInSegment } from '../native/segments.js';
 import {
-  attachList,
-  attachSegment,
+  attachListNamed,
   createList,
   createOrAttachList,
   listAdd,
@@ -46,6 +45,16 @@ const FIRST = 4;
 /** The number of unreadable items after which printing stops. */
 const MAX_UNREADABLE = 3;
 
+/** What an instance knows. */
+interface State {
+  readonly shm: SharedMemory;
+  readonly list: NativeList;
+  /** The fast path, unless the list is read-only. */
+  writable: Slots | undefined;
+  /** The calls of the addon before there is a fast path. */
+  calls: number;
+}
+
 /**
  * A list of fixed length in shared memory. Its slots hold numbers, bigints, booleans, strings, bytes and null. It has
  * the same bytes as CPython's `multiprocessing.shared_memory.ShareableList`, so Python 3.9 to 3.14 can share it.
@@ -67,28 +76,25 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
   implements Iterable<T>, Disposable, AsyncDisposable
 {
   /** With {@link name}, what makes a structured clone of the list a handle: `worker.postMessage(list)` sends one. */
-  readonly type = 'ShareableList';
+  declare readonly type: 'ShareableList';
   /** The name of the list's segment. */
-  readonly name: string;
+  declare readonly name: string;
   /** The number of slots. */
-  readonly length: number;
+  declare readonly length: number;
 
-  readonly #shm: SharedMemory;
-  readonly #list: NativeList;
+  // Two private names, and no field with an initial value: the engine sets each of them by a call.
+  readonly #state: State;
   /** The fast path. A buffer over a large list makes the engine collect garbage, so it is made after {@link FIRST} calls. */
   #slots: Slots | undefined;
-  /** The same, unless the list is read-only. */
-  #writable: Slots | undefined;
-  #calls = 0;
 
   private constructor(key: typeof internal, shm: SharedMemory, list: NativeList) {
     checkInternal(key, 'ShareableList.create(values) or ShareableList.attach(name)');
+    this.type = 'ShareableList';
     this.name = shm.name;
     // The addon writes doubles; the engine compares indexes with a small integer faster.
     const length = list.length | 0;
     this.length = length === list.length ? length : list.length;
-    this.#shm = shm;
-    this.#list = list;
+    this.#state = { shm, list, writable: undefined, calls: 0 };
     Object.preventExtensions(this);
   }
 
@@ -176,19 +182,14 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
   static attach(target: string | ShareableListHandle, options?: AttachOptions): ShareableList {
     const name = checkTarget(target, 'ShareableList');
     const { readOnly, allowForeign } = checkAttachOptions(options);
-    const segment = announceAttachment('ShareableList', attachSegment(name, readOnly, allowForeign));
-    const shm = wrapSegment(segment, 'ShareableList');
-    try {
-      return new ShareableList(internal, shm, attachList(segment.handle));
-    } catch (error) {
-      shm.close();
-      throw error;
-    }
+    const { segment, list } = attachListNamed(name, readOnly, allowForeign);
+    announceAttachment('ShareableList', segment);
+    return new ShareableList(internal, wrapSegment(segment, 'ShareableList'), list);
   }
 
   /** The segment that holds the list. */
   get shm(): SharedMemory {
-    return this.#shm;
+    return this.#state.shm;
   }
 
   /**
@@ -226,9 +227,9 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    */
   set(index: number, value: T): void {
-    if (this.#writable?.set(index, value) === true) return;
+    if (this.#state.writable?.set(index, value) === true) return;
     const slot = this.#locate(index, 'assignment index out of range');
-    if (slot !== index && this.#writable?.set(slot, value) === true) return;
+    if (slot !== index && this.#state.writable?.set(slot, value) === true) return;
     checkStorable(value, slot);
     this.#count();
     listSet(this.#handle, slot, value);
@@ -337,7 +338,7 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
 
   /** Returns what CPython prints: `ShareableList([0, 1, 2], name='psm_…')`; of a long list, the start. Never throws. */
   toString(): string {
-    return `ShareableList([${this.#shm.closed ? 'closed' : this.#printItems()}], name='${this.name}')`;
+    return `ShareableList([${this.#state.shm.closed ? 'closed' : this.#printItems()}], name='${this.name}')`;
   }
 
   /**
@@ -351,7 +352,7 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
 
   /** Closes the list in this process only. Idempotent; never throws. */
   close(): void {
-    this.#shm.close();
+    this.#state.shm.close();
   }
 
   /**
@@ -360,12 +361,12 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
    * @throws {SegmentNotFoundError} `ENOENT` when a process has unlinked it before
    */
   unlink(): void {
-    this.#shm.unlink();
+    this.#state.shm.unlink();
   }
 
   /** Closes the list. The owner also unlinks it, without an error if that was done before. */
   [dispose](): void {
-    this.#shm[dispose]();
+    this.#state.shm[dispose]();
   }
 
   /** Does the same as `[Symbol.dispose]`. */
@@ -375,8 +376,9 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
 
   /** The number of the segment in the addon, which has the list too. */
   get #handle(): number {
-    if (this.#shm.closed) throw closed('list', this.name);
-    return handleOf(this.#shm);
+    const { shm } = this.#state;
+    if (shm.closed) throw closed('list', this.name);
+    return handleOf(shm);
   }
 
   /** Returns the slot for an index. */
@@ -412,13 +414,15 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
 
   /** Counts a call of the addon, and makes the fast path after some. */
   #count(): void {
-    if (this.#slots !== undefined || this.#calls > FIRST || this.#shm.closed) return;
-    this.#calls += 1;
-    if (this.#calls > FIRST && this.#shm.mappedSize <= constants.MAX_LENGTH && Slots.fit(this.#list)) {
+    const state = this.#state;
+    const { shm, list } = state;
+    if (this.#slots !== undefined || state.calls > FIRST || shm.closed) return;
+    state.calls += 1;
+    if (state.calls > FIRST && shm.mappedSize <= constants.MAX_LENGTH && Slots.fit(list)) {
       const buffer = listBuffer(this.#handle);
-      keepListBuffer(this.#shm, buffer);
-      this.#slots = new Slots(buffer, this.#list);
-      if (!this.#shm.isReadOnly) this.#writable = this.#slots;
+      keepListBuffer(shm, buffer);
+      this.#slots = new Slots(buffer, list);
+      if (!shm.isReadOnly) state.writable = this.#slots;
     }
   }
 

@@ -372,14 +372,8 @@ export declare function listFind(list: number, value: unknown, from: number): nu
 /** Returns the formats of all slots, one after the other. */
 export declare function listFormat(list: number): string
 
-/** Reads a slot. */
-export declare function listGet(list: number, index: number): unknown
-
 /** Returns the constants of the layout. */
 export declare function listLayout(): NativeLayout
-
-/** Writes a slot. */
-export declare function listSet(list: number, index: number, value: unknown): void
 
 /**
  * As [`lock_try`], blocking until the lock is free or `timeout` milliseconds have passed since the call with
@@ -618,6 +612,8 @@ export interface NativeFactPlaces {
   versionMask: number
   /** How to create, attach or end: the bits of `segment_settings`. */
   settings: number
+  /** The number of a slot. */
+  index: number
 }
 
 /** What tools that observe the package want to know of a segment. */

@@ -6,6 +6,7 @@
 import { addon, translated } from './addon.js';
 import type { Binding } from './addon.js';
 import { fromNative } from '../errors.js';
+import type { Storable } from '../list/values.js';
 import type { CheckedCreateOptions } from '../options.js';
 
 /** A segment that this thread has open. */
@@ -65,7 +66,17 @@ const {
 } = settings;
 const { unlink: UNLINK } = settings;
 // Finding a function among those of the addon would take as long as the call.
-const { createRandom, attachNamed, findList, bufferOf, leave, leaveBuffer } = addon;
+const {
+  createRandom,
+  attachNamed,
+  attachListNamed: nativeAttachList,
+  findList,
+  getSlot,
+  setSlot,
+  bufferOf,
+  leave,
+  leaveBuffer,
+} = addon;
 const { isDetached: IS_DETACHED, isGone: IS_GONE } = addon.segmentEnding();
 
 export { IS_DETACHED, IS_GONE };
@@ -247,6 +258,17 @@ export function createOrAttachList(...args: [...Values, CheckedCreateOptions & {
   return latestListIn(args[4].name);
 }
 
+/** Attaches to the list in the segment of that name. */
+export function attachListNamed(name: string, readOnly: boolean, allowForeign: boolean): NativeListInSegment {
+  latest[at.settings] = (readOnly ? READ_ONLY : 0) | (allowForeign ? ALLOW_FOREIGN : 0);
+  try {
+    nativeAttachList(name);
+  } catch (thrown) {
+    throw fromNative(thrown);
+  }
+  return latestListIn(name);
+}
+
 /** Finds the list in the segment with that number. */
 export function attachList(handle: number): NativeList {
   latest[at.handle] = handle;
@@ -265,21 +287,27 @@ export const listCount = translated(addon.listCount);
 export const listCapacity = translated(addon.listCapacity);
 export const listFormat = translated(addon.listFormat);
 
-export const listGet: Binding['listGet'] = (list, index) => {
+/** Reads a slot of the list in the segment with that number. */
+export function listGet(handle: number, index: number): Storable {
+  latest[at.handle] = handle;
+  latest[at.index] = index;
   try {
-    return addon.listGet(list, index);
+    return getSlot();
   } catch (thrown) {
     throw fromNative(thrown);
   }
-};
+}
 
-export const listSet: Binding['listSet'] = (list, index, value) => {
+/** Writes a slot of the list in the segment with that number. */
+export function listSet(handle: number, index: number, value: Storable): void {
+  latest[at.handle] = handle;
+  latest[at.index] = index;
   try {
-    addon.listSet(list, index, value);
+    setSlot(value);
   } catch (thrown) {
     throw fromNative(thrown);
   }
-};
+}
 
 export const listAdd: Binding['listAdd'] = (list, index, delta) => {
   try {
