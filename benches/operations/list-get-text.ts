@@ -1,6 +1,6 @@
 import { ShareableList } from 'shareable';
 
-import { TEXTS } from '../fixtures/texts.ts';
+import { TEXTS, textOf } from '../fixtures/texts.ts';
 import { LENGTH } from '../fixtures/list-values.ts';
 import { cpython, ours } from '../harness/operation.ts';
 import type { Operation } from '../harness/operation.ts';
@@ -14,13 +14,14 @@ export default {
   quick: ['11 B ASCII', '1.1 KB Chinese'],
   contenders: {
     shareable: ours((kind: string) => {
-      const text = TEXTS[kind] ?? '';
-      using list = ShareableList.create(Array.from({ length: LENGTH }, () => text));
-      for (let i = 0; i < LENGTH; i++) check(list.get(i) === text, `slot ${i}`);
+      const texts = Array.from({ length: LENGTH }, (_, i) => textOf(kind, i));
+      const total = texts.join('').length;
+      using list = ShareableList.create(texts);
+      for (let i = 0; i < LENGTH; i++) check(list.get(i) === texts[i], `slot ${i}`);
       return timed(() => {
         let characters = 0;
         for (let i = 0; i < LENGTH; i++) characters += list.get(i).length;
-        if (characters !== LENGTH * text.length) throw new Error('the text is wrong');
+        if (characters !== total) throw new Error('the text is wrong');
       }, LENGTH);
     }),
     cpython: cpython(),

@@ -1,7 +1,7 @@
 /** Strings and bytes: sizes in UTF-8, NULs at the end, what does not fit. */
 import { runInNewContext } from 'node:vm';
 
-import { ShareableList, SlotFullError } from 'shareable';
+import { LayoutError, ShareableList, SlotFullError } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -55,6 +55,32 @@ describe('text', () => {
       expect(list.toArray()).toEqual(['before', 1]);
     },
   );
+
+  test('of each short length is what the slot holds at each of many reads, also after other text was there', () => {
+    const texts = Array.from({ length: 1000 }, (_, i) => `${i}`.padEnd(i % 25, 'xyz').slice(0, i % 25));
+    using list = ShareableList.create(texts.map(() => 'x'.repeat(23)));
+    for (const shift of [0, 0, 0, 1, 1, 25, 500, 0]) {
+      const shifted = [...texts.slice(shift), ...texts.slice(0, shift)];
+      for (const [index, text] of shifted.entries()) list.set(index, text);
+      expect(list.toArray()).toEqual(shifted);
+      expect(list.toArray()).toEqual(shifted);
+    }
+  });
+
+  test('that differs in the highest bit of its last byte only is not taken for another', () => {
+    using list = ShareableList.create(['x'.repeat(15), 'x'.repeat(15)]);
+    list.set(0, '12345678');
+    list.set(1, '12345678');
+    const texts = list.shm.buf.subarray(4 * 8, 8 * 8);
+    const other = new TextDecoder().decode(texts.slice(0, 16));
+    expect(other).toBe('12345678'.padEnd(16, '\0'));
+    // No UTF-8, and as a double a negative zero.
+    texts[31] = 0x80;
+    for (let time = 0; time < 10; time++) {
+      expect(list.get(0)).toBe('12345678');
+      expect(() => list.get(1)).toThrow(LayoutError);
+    }
+  });
 
   test('of 99,999 bytes gets a slot of 100,000 and comes back', () => {
     using list = ShareableList.create(['x'.repeat(99_999)]);

@@ -41,19 +41,55 @@ export function encodeAscii(text: string, words: number): boolean {
   return all < 0x80 && last !== 0;
 }
 
+/** The number of texts that are kept, a power of two: making a string costs more than the rest of a read. */
+const KEPT = 256;
+const HASH_SHIFT = Math.clz32(KEPT - 1);
+/** The words of the texts that were read last, by their hash. */
+const keptWords = new Float64Array(KEPT * FEW_WORDS);
+/** The texts of those that were read at least twice; otherwise empty, so that texts that are read once are not kept alive. */
+const keptTexts: string[] = Array.from({ length: KEPT }, () => '');
+/** Odd numbers without a pattern in their bits: from the golden ratio, and from the square root of 3. */
+const [ODD, OTHER_ODD] = [0x9e37_79b1, 0xbb67_ae85];
+
 /** Returns the text in three words, without trailing NULs, or `undefined` if it is not ASCII. */
 export function decodeAscii(first: number, second: number, third: number): string | undefined {
   textWords[0] = first;
   textWords[1] = second;
   textWords[2] = third;
-  let all = 0;
-  let length = 0;
-  for (let half = 0; half < textHalves.length; half++) {
-    const bits = textHalves[half] as number;
-    all |= bits;
-    if (bits !== 0) length = HALF * (half + 1) - (Math.clz32(bits) >>> 3);
+  const a = textHalves[0] as number;
+  const b = textHalves[1] as number;
+  const c = textHalves[2] as number;
+  const d = textHalves[3] as number;
+  const e = textHalves[4] as number;
+  const f = textHalves[5] as number;
+  // So none of the words is a NaN or a negative zero, and `===` compares their bits.
+  if (((a | b | c | d | e | f) & NOT_ASCII) !== 0) return undefined;
+  const hash = Math.imul((a ^ c ^ e) + Math.imul(b ^ d ^ f, ODD), OTHER_ODD) >>> HASH_SHIFT;
+  const at = FEW_WORDS * hash;
+  if (keptWords[at] !== first || keptWords[at + 1] !== second || keptWords[at + 2] !== third) {
+    keptWords[at] = first;
+    keptWords[at + 1] = second;
+    keptWords[at + 2] = third;
+    keptTexts[hash] = '';
+    return characters(lengthOf(a, b, c, d, e, f));
   }
-  return (all & NOT_ASCII) === 0 ? characters(length) : undefined;
+  const kept = keptTexts[hash] as string;
+  return kept === '' ? (keptTexts[hash] = characters(lengthOf(a, b, c, d, e, f))) : kept;
+}
+
+/** Returns the number of characters before the NULs at the end of these halves. */
+function lengthOf(a: number, b: number, c: number, d: number, e: number, f: number): number {
+  if (f !== 0) return 6 * HALF - lastNuls(f);
+  if (e !== 0) return 5 * HALF - lastNuls(e);
+  if (d !== 0) return 4 * HALF - lastNuls(d);
+  if (c !== 0) return 3 * HALF - lastNuls(c);
+  if (b !== 0) return 2 * HALF - lastNuls(b);
+  return HALF - lastNuls(a);
+}
+
+/** Returns the number of NULs at the end of a half, whose last byte is the highest. */
+function lastNuls(half: number): number {
+  return Math.clz32(half) >>> 3;
 }
 
 /** Returns the text in that number of {@link longWords}, without trailing NULs, or `undefined` if it is not ASCII. */
@@ -64,7 +100,7 @@ export function decodeLongAscii(words: number): string | undefined {
   if ((all & NOT_ASCII) !== 0) return undefined;
   let end = halves;
   while (end > 0 && longHalves[end - 1] === 0) end--;
-  const length = end === 0 ? 0 : HALF * end - (Math.clz32(longHalves[end - 1] as number) >>> 3);
+  const length = end === 0 ? 0 : HALF * end - lastNuls(longHalves[end - 1] as number);
   return longBytes.toString('latin1', 0, length);
 }
 
