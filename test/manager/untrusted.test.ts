@@ -179,7 +179,7 @@ describe('beside an honest member', () => {
       manager.sharedMemory(4096).unlink();
       expect((await wire.take(5))[4]).toBe(130);
       await worksForOthers();
-      expect(performance.now() - start).toBeLessThan(2000);
+      expect(performance.now() - start).toBeLessThan(6000);
     },
   );
 

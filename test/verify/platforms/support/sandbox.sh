@@ -2,6 +2,13 @@
 #   sandbox.sh [binfmt FOLDER INTERPRETER | over FILE PLACE]... -- COMMAND...
 set -e
 mount -t tmpfs -o size=4g,mode=1777,nosuid,nodev shareable-test /dev/shm
+if [ "$SHAREABLE_TEST_RULES" = darwin ]; then
+  # By these rules, records of who owns segments are files of the user. A sweep by a process with another /dev/shm would take
+  # the segments of this one for removed, and drop their records: then no sweep removes what a dead owner leaves here.
+  records=/tmp/shareable-registry-$(id -u)
+  mkdir -p -m 700 "$records"
+  mount -t tmpfs -o mode=700 tmpfs "$records"
+fi
 while [ "$1" != -- ]; do
   case $1 in
   binfmt)
