@@ -161,9 +161,9 @@ export function allocateTable<const S extends Record<string, ColumnType>>(
   let viewed: unknown;
   const get = (): Columns<S> => {
     // Another one, when the buffer of the columns was moved away.
-    const { table } = shared as unknown as { table: Table };
-    if (views === undefined || viewed !== table) views = viewsOf<S>(table);
-    viewed = table;
+    const current = shared.table as unknown as Table;
+    if (views === undefined || viewed !== current) views = viewsOf<S>(current);
+    viewed = current;
     return views;
   };
   Object.defineProperty(shared, 'columns', { get, enumerable: true });
