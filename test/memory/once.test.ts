@@ -262,6 +262,35 @@ describe('once', () => {
     );
   });
 
+  test.skipIf(!platform.hasShmFolder)('waits until what a maker that died has left half made is removed', async () => {
+    const name = freshName();
+    writeFileSync(pathOf(name), '', { mode: 0o600 });
+    // An attach alone waits for 200 ms, and blocks.
+    const removal = setTimeout(() => rmSync(pathOf(name)), 300);
+    try {
+      using shm = await SharedMemory.once(name, fill);
+      expect([shm.isOwner, shm.size]).toEqual([true, SIZE]);
+    } finally {
+      clearTimeout(removal);
+      rmSync(pathOf(name), { force: true });
+    }
+  });
+
+  test.skipIf(!platform.hasShmFolder)(
+    'fails with a LayoutError when it stays half made, and respects timeout',
+    async () => {
+      const name = freshName();
+      writeFileSync(pathOf(name), '', { mode: 0o600 });
+      try {
+        await expect(SharedMemory.once(name, fill)).rejects.toMatchObject({ code: 'ERR_SHM_LAYOUT', segment: name });
+        await expect(SharedMemory.once(name, fill, { timeout: 0 })).rejects.toMatchObject({ code: 'ERR_SHM_LAYOUT' });
+        expect(exists(name)).toBe(true);
+      } finally {
+        rmSync(pathOf(name));
+      }
+    },
+  );
+
   test.skipIf(!platform.survivesEveryKill)(
     'survives makers that are killed at random moments: nobody ever gets half a segment',
     { timeout: 60_000 + 10_000 * ROUNDS },
@@ -273,17 +302,21 @@ describe('once', () => {
         const children = peers(4);
         // Once all have loaded what they need, so that the kills fall into the making.
         await Promise.all(children.map((child) => child.ask('dispose')));
-        const outcomes = children.map((child) => child.ask<Got>('get', name, 4 * SIZE).catch(() => undefined));
-        // Three of four are killed, at a moment somewhere between their start and their end.
-        for (const child of children.slice(0, 3)) {
+        const [last, ...others] = children.toReversed() as [Child, ...Child[]];
+        await using _last = last;
+        const outcome = last.ask<Got>('get', name, 4 * SIZE);
+        // Awaited below; the others are killed first.
+        outcome.catch(() => {});
+        const outcomes = others.map((child) => child.ask<Got>('get', name, 4 * SIZE).catch(() => undefined));
+        // At a moment somewhere between their start and their end.
+        for (const child of others) {
           await new Promise((resolve) => setTimeout(resolve, Math.random() * 60));
           await child.kill('SIGKILL');
         }
-        const got = (await Promise.all(outcomes)).filter((outcome) => outcome !== undefined);
-        expect(got.length).toBeGreaterThan(0);
-        expect(got.every(({ isComplete }) => isComplete)).toBe(true);
-        await children[3]?.ask('dispose');
-        await children[3]?.[Symbol.asyncDispose]();
+        // The last one gets it in any case, and the others if they were in time.
+        const got = [await outcome, ...(await Promise.all(outcomes))];
+        expect(got.every((one) => one?.isComplete ?? true)).toBe(true);
+        await last.ask('dispose');
       }
       await expectNothingLeft(names);
     },

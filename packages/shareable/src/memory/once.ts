@@ -84,6 +84,12 @@ function refuseWithin(name: string): void {
 /** Milliseconds between two looks at a segment that another process makes: the first pause, and the longest one. */
 const PAUSES = [1, 20] as const;
 
+/**
+ * Milliseconds for which a segment may stay half made although no maker is at work: the tracker of one that died is about to
+ * remove it, and removes the gate first.
+ */
+const CLEANUP = 2000;
+
 /** The name of the gate: short enough for macOS. */
 function gateOf(name: string): string {
   return `once_${createHash('sha256').update(name).digest('hex').slice(0, 24)}`;
@@ -100,7 +106,7 @@ function attachIfThere(name: string): NativeSegment | undefined {
  * Attaches to the segment, if it is there and complete. Where a segment cannot be hidden, its maker has the gate from before
  * the segment exists until it is complete, so the gate is looked at last.
  */
-export function attachIfComplete(name: string): NativeSegment | undefined {
+function attachIfComplete(name: string): NativeSegment | undefined {
   let segment: NativeSegment | undefined;
   try {
     segment = attachIfThere(name);
@@ -112,6 +118,17 @@ export function attachIfComplete(name: string): NativeSegment | undefined {
   if (segment === undefined || !isBeingMade(name)) return segment;
   closeSegment(segment.handle, undefined);
   return undefined;
+}
+
+/** Attaches to the segment, if it is there and complete now. */
+export function attachAtOnce(name: string): NativeSegment | undefined {
+  try {
+    return attachIfComplete(name);
+  } catch (error) {
+    // Whether it stays like that is for `once` to find out.
+    if (error instanceof LayoutError) return undefined;
+    throw error;
+  }
 }
 
 function isBeingMade(name: string): boolean {
@@ -225,17 +242,33 @@ export async function once<Shm extends Instance>(request: Request<Shm>): Promise
   const { name, options, timeout, signal, wrap } = request;
   const start = performance.now();
   let [pause] = PAUSES as readonly [number, number];
+  /** Since when the segment has been half made, without a maker at work. */
+  let abandonedSince: number | undefined;
   for (;;) {
     if (signal?.aborted === true) throw aborted(name, signal);
-    const existing = attachIfComplete(name);
-    if (existing !== undefined) return wrap(announceAttachment('SharedMemory', existing));
+    try {
+      const existing = attachIfComplete(name);
+      if (existing !== undefined) return wrap(announceAttachment('SharedMemory', existing));
+      abandonedSince = undefined;
+    } catch (error) {
+      const now = performance.now();
+      abandonedSince ??= now;
+      const isOver = now - start >= timeout || now - abandonedSince >= CLEANUP;
+      if (!(error instanceof LayoutError) || isOver) throw error;
+    }
     refuseWithin(name);
     const gate = gateOf(name);
     // Becomes the maker, unless another call, thread or process is.
-    if (enterOnce(gate, options.origin === '' ? undefined : options.origin)) {
+    if (abandonedSince === undefined && enterOnce(gate, options.origin === '' ? undefined : options.origin)) {
       try {
-        // Another maker may have finished between the two looks.
-        const finished = attachIfThere(name);
+        // Another maker may have finished between the two looks, or died.
+        let finished: NativeSegment | undefined;
+        try {
+          finished = attachIfThere(name);
+        } catch (error) {
+          if (!(error instanceof LayoutError)) throw error;
+          continue;
+        }
         return finished === undefined ? await runMake(request) : wrap(announceAttachment('SharedMemory', finished));
       } finally {
         leaveOnce(gate);

@@ -45,7 +45,7 @@ import type { AcquireAsyncOptions } from '../lock/options.js';
 import { checkWait } from '../lock/options.js';
 import { Newest } from './newest.js';
 import { createLater } from './create-later.js';
-import { attachIfComplete, once } from './once.js';
+import { attachAtOnce, once } from './once.js';
 
 /** How to make a segment once. */
 export interface OnceOptions extends Omit<CreateOptions, 'name'>, AcquireAsyncOptions {}
@@ -279,7 +279,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
     const wait = checkWait({ timeout, signal });
     checkNamelessOptions(others);
     // The usual case, at the cost of an attach: nothing has to be prepared.
-    const existing = signal?.aborted === true ? undefined : attachIfComplete(checkName(name));
+    const existing = signal?.aborted === true ? undefined : attachAtOnce(checkName(name));
     if (existing !== undefined) return wrapSegment(announceAttachment('SharedMemory', existing));
     const checked = { ...checkNamelessOptions(others, SharedMemory.once), name };
     return once({ name: checkName(name), make, options: checked, ...wait, wrap: wrapSegment });
