@@ -25,22 +25,26 @@ import { exists, freshName, pathOf } from '../support/segments.ts';
 const FIXTURE = 'tracker/owner.ts';
 const isRoot = process.geteuid?.() === 0;
 
-/** What a process creates that is killed together with its tracker, and the number that the process had. */
-async function leaveAll<T>(task: string, ...args: unknown[]): Promise<{ left: T; pid: number }> {
+/**
+ * What a process creates that is killed together with its tracker, and the number that the process had. This process has
+ * attached to each segment before: otherwise the tracker of a test file beside this one could sweep it at any moment.
+ */
+async function leaveAll<T extends object>(task: string, ...args: unknown[]) {
   await using owner = forkFixture(FIXTURE);
   const left = await owner.ask<T>(task, ...args);
+  const attached = Object.values<string>(left as Record<string, string>).map((name) => SharedMemory.attach(name));
   const { pid = 0 } = owner.process;
   process.kill(helperOf(pid), 'SIGKILL');
   await owner.kill();
-  return { left, pid };
+  return { left, pid, attached };
 }
 
 /** The segment of such a process. */
-async function leave(): Promise<{ name: string; pid: number }> {
-  const { left, pid } = await leaveAll<string[]>('own', 1);
+async function leave(): Promise<{ name: string; pid: number; attached: SharedMemory }> {
+  const { left, pid, attached } = await leaveAll<string[]>('own', 1);
   const [name = ''] = left;
   expect(exists(name)).toBe(true);
-  return { name, pid };
+  return { name, pid, attached: attached[0] as SharedMemory };
 }
 
 /** `createOrAttach` of each class. */
@@ -59,20 +63,23 @@ const classes: Record<string, (name: string) => Disposable> = {
 
 describe.skipIf(!platform.hasSweep || !platform.listsProcesses)('the name of a segment whose owner is dead', () => {
   test('is free for create', async () => {
-    const { name } = await leave();
+    const { name, attached } = await leave();
+    attached.close();
     using shm = SharedMemory.create(16, { name });
     expect(shm).toMatchObject({ name, size: 16, isOwner: true });
   });
 
   test('is free for createOrAttach, which creates', async () => {
-    const { name } = await leave();
+    const { name, attached } = await leave();
+    attached.close();
     using shm = SharedMemory.createOrAttach(name, 16);
     expect(shm).toMatchObject({ name, size: 16, isOwner: true });
     expect(shm.buf).toEqual(new Uint8Array(16));
   });
 
   test('is free for once, which runs make', async () => {
-    const { name } = await leave();
+    const { name, attached } = await leave();
+    attached.close();
     let makes = 0;
     using shm = await SharedMemory.once(name, (create) => {
       makes += 1;
@@ -84,15 +91,13 @@ describe.skipIf(!platform.hasSweep || !platform.listsProcesses)('the name of a s
   test.runIf(platform.hasShmFolder)(
     'is free for createOrAttach of each class, and stays taken while in use',
     async () => {
-      const { left: names, pid } = await leaveAll<Record<string, string>>('ownNamedOfEachClass');
+      const { left: names, pid, attached } = await leaveAll<Record<string, string>>('ownNamedOfEachClass');
       expect(Object.keys(names)).toEqual(Object.keys(classes));
-      for (const [title, name] of Object.entries(names)) {
+      for (const [index, [title, name]] of Object.entries(names).entries()) {
         const { ino } = statSync(pathOf(name));
         const open = () => classes[title]?.(name);
-        {
-          using _attached = SharedMemory.attach(name);
-          expect(open).toFailWith(SegmentExistsError, 'EEXIST', `process ${pid} left behind`);
-        }
+        expect(open).toFailWith(SegmentExistsError, 'EEXIST', `process ${pid} left behind`);
+        attached[index]?.close();
         using _created = open();
         expect([title, statSync(pathOf(name)).ino]).not.toEqual([title, ino]);
       }
@@ -100,7 +105,8 @@ describe.skipIf(!platform.hasSweep || !platform.listsProcesses)('the name of a s
   );
 
   test('is given to exactly one of several processes that want it at once', async () => {
-    const { name } = await leave();
+    const { name, attached } = await leave();
+    attached.close();
     const racers = Array.from({ length: 4 }, () => forkFixture(FIXTURE));
     const owned = await Promise.all(racers.map((racer) => racer.ask<boolean>('createOrAttach', name)));
     expect(owned.filter(Boolean)).toHaveLength(1);
@@ -111,9 +117,9 @@ describe.skipIf(!platform.hasSweep || !platform.listsProcesses)('the name of a s
   test.skipIf(!platform.listsUnowned)(
     'stays taken while another process uses the segment, and the error names the former owner',
     async () => {
-      const { name, pid } = await leave();
+      const { name, pid, attached } = await leave();
       {
-        using attached = SharedMemory.attach(name);
+        using _used = attached;
         const words = new RegExp(`process ${pid} left behind .* still has it open or mapped.*'shareable gc'`);
         expect(() => SharedMemory.create(16, { name })).toFailWith(SegmentExistsError, 'EEXIST', words);
         expect(() => SharedMemory.createOrAttach(name, 16)).toFailWith(SegmentExistsError, 'EEXIST', words);
@@ -128,9 +134,10 @@ describe.skipIf(!platform.hasSweep || !platform.listsProcesses)('the name of a s
   test.runIf(platform.hasShmFolder && isRoot)(
     'stays taken when it is another user’s, and the error says so',
     async () => {
-      const { name } = await leave();
+      const { name, attached } = await leave();
       chownSync(pathOf(name), 65534, 65534);
       chmodSync(pathOf(name), 0o1600);
+      attached.close();
       expect(() => SharedMemory.create(16, { name })).toFailWith(
         SegmentExistsError,
         'EEXIST',
