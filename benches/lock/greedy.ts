@@ -40,9 +40,18 @@ function ofNone(): LockGuard | null {
 
 const seat = seatOf(lock.acquire());
 
+/** The turns in a row by force, after which a waiter gets the time to wake up. It would wait for ever otherwise. */
+const IN_A_ROW = 100;
+let left = IN_A_ROW;
+
 function byForce(): void {
+  if (left === 0) {
+    left = IN_A_ROW;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+  }
   const seen = Atomics.load(word, 0);
   if ((seen & HOLDER) !== 0 || Atomics.compareExchange(word, 0, seen, seat) !== seen) return;
+  left -= 1;
   work();
   Atomics.and(word, 0, ~HOLDER);
 }
