@@ -5,7 +5,8 @@
 //!
 //! - a random name ends in 30 bits that are computed from the rest of the name, differently for owned segments;
 //! - a file with a chosen name has a modification time whose nanoseconds are computed from its inode and its seconds.
-//!   Neither writing through a mapping nor chmod(2) changes the modification time.
+//!   chmod(2) does not change it. The kernel changes it when a process writes to a page that it has not mapped yet, so this
+//!   mark lasts until the segment is used. From Linux 6.6 on, an extended attribute says the same and stays.
 
 use crate::Lifetime;
 

@@ -80,7 +80,7 @@ pub(in crate::sys) fn is_marked(name: &str, stat: &Stat) -> bool {
     }
     #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "the widths differ between architectures")]
     let has_time = stat.st_mtime_nsec as u64 == mark::nanoseconds(identity(stat).inode, stat.st_mtime as i64);
-    // write(2) and ftruncate(2) by another program change the time, but not the attribute.
+    // Writing, also through a mapping, and ftruncate(2) change the time, but not the attribute.
     has_time || Name::lifetime_of(name) == Some(Lifetime::Owned) || {
         open(name).is_ok_and(|file| signature(&file).is_some_and(|signature| signature.is_owned))
     }

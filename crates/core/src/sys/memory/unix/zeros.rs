@@ -46,8 +46,8 @@ fn flags() -> MapFlags {
 /// more and takes two calls.
 ///
 /// The check takes the removed pages off the added ones. That is wrong for `RLIMIT_DATA`, which counts the new pages but not
-/// the old, shared ones: mmap(2) would let the process pass the limit, and the engine would end it for the next page that it
-/// does not get.
+/// the old, shared ones. mmap(2) would let the process pass the limit, the process would get no more memory, and the engine would
+/// end it.
 #[cfg(target_os = "linux")]
 unsafe fn exchange(start: usize, len: usize) -> rustix::io::Result<()> {
     // A system call without memory of its own: signal-safe.
