@@ -29,6 +29,7 @@ import {
   unlinkChannel,
 } from '../native/binding.js';
 import type { Handle } from '../options.js';
+import { checkWait } from '../lock/options.js';
 import { checkBoolean, checkInteger, checkName, checkOptions, checkTarget, wrongType } from '../options.js';
 import { Doorbell } from './doorbell.js';
 import { tooLong } from './errors.js';
@@ -42,7 +43,7 @@ import { EMPTY, END, Receiver } from './receiver.js';
 import { Ring } from './ring.js';
 import { Sender } from './sender.js';
 import type { Timeout, Wait } from './wait-options.js';
-import { checkTimeout, checkWait } from './wait-options.js';
+import { checkTimeout } from './wait-options.js';
 
 /** What {@link Channel.toJSON} gives and {@link Channel.attach} takes back. */
 export type ChannelHandle<T> = Handle<'Channel'> & { readonly __message?: T };

@@ -6,7 +6,7 @@ import type { Doorbell } from './doorbell.js';
 import { aborted, timedOut } from './errors.js';
 import { Patience } from './patience.js';
 import { CHANNEL_WAIT, isWatched, watchAsync } from '../diagnostics/channels.js';
-import type { CheckedWait } from './wait-options.js';
+import type { CheckedWait } from '../lock/options.js';
 import { startTimer } from '../timer.js';
 
 /** The shortest and the longest pause, in milliseconds, between two looks at whether others have died. */

@@ -19,7 +19,7 @@ import { aborted, busy, corrupt, died, reentered, timedOut, tooLong } from './er
 import { AGAIN, DIED, ENDED, READY, TIMED_OUT, WaitQueue } from './queue.js';
 import { FRAGMENT, MESSAGE } from './ring.js';
 import type { Ring } from './ring.js';
-import type { CheckedWait } from './wait-options.js';
+import type { CheckedWait } from '../lock/options.js';
 
 /** There is no message now. */
 export const EMPTY: unique symbol = Symbol('empty');

@@ -11,7 +11,7 @@ import { CHANNEL_WAIT, isWatched, watch } from '../diagnostics/channels.js';
 import { aborted, busy, ended, noConsumer, reentered, timedOut, tooLong } from './errors.js';
 import { AGAIN, ENDED, NO_CONSUMER, READY, TIMED_OUT, WaitQueue } from './queue.js';
 import type { Ring } from './ring.js';
-import type { CheckedWait } from './wait-options.js';
+import type { CheckedWait } from '../lock/options.js';
 
 /** Thrown by a codec's `reserve` when there is no room, and never beyond this file. */
 const FULL = Symbol('full');

@@ -1,7 +1,5 @@
 /** How long to wait. */
-import { checkSignal } from '../abort.js';
-import { checkOptions } from '../options.js';
-import { checkMilliseconds } from '../timer.js';
+import { checkWait } from '../lock/options.js';
 
 /** How to wait. */
 export interface Timeout {
@@ -15,19 +13,7 @@ export interface Wait extends Timeout {
   signal?: AbortSignal | undefined;
 }
 
-/** {@link Wait}, complete. */
-export interface CheckedWait {
-  timeout: number;
-  signal: AbortSignal | undefined;
-}
-
 /** Checks a time-out. Returns it in milliseconds, or `Infinity` without one. */
 export function checkTimeout(options: Timeout | undefined): number {
   return checkWait(options).timeout;
-}
-
-/** Checks how to wait. */
-export function checkWait(options: Wait | undefined): CheckedWait {
-  const { timeout, signal } = checkOptions(options, ['timeout', 'signal']);
-  return { timeout: checkMilliseconds(timeout), signal: checkSignal(signal) };
 }

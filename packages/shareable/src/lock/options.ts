@@ -20,11 +20,15 @@ export function checkTimeout(options: AcquireOptions | undefined): number {
   return checkMilliseconds(checkOptions(options, ['timeout']).timeout);
 }
 
-/** Checks the options of a wait that does not block. */
-export function checkWait(options: AcquireAsyncOptions | undefined): {
+/** How to wait, complete. */
+export interface CheckedWait {
+  /** In milliseconds; `Infinity` without a limit. */
   timeout: number;
   signal: AbortSignal | undefined;
-} {
+}
+
+/** Checks the options of a wait that does not block. */
+export function checkWait(options: AcquireAsyncOptions | undefined): CheckedWait {
   const { timeout, signal } = checkOptions(options, ['timeout', 'signal']);
   return { timeout: checkMilliseconds(timeout), signal: checkSignal(signal) };
 }

@@ -164,13 +164,18 @@ export function copySegment(handle: number, options: CheckedCreateOptions & { na
   return segmentOf(options.name, latest);
 }
 
-export function attachSegment(name: string, readOnly: boolean, allowForeign: boolean): NativeSegment {
+/** Attaches by a function that takes the settings from the facts, and writes the facts about what it has opened. */
+function attachBy(attach: (name: string) => void, name: string, readOnly: boolean, allowForeign: boolean): void {
   latest[at.settings] = (readOnly ? READ_ONLY : 0) | (allowForeign ? ALLOW_FOREIGN : 0);
   try {
-    attachNamed(name);
+    attach(name);
   } catch (thrown) {
     throw fromNative(thrown);
   }
+}
+
+export function attachSegment(name: string, readOnly: boolean, allowForeign: boolean): NativeSegment {
+  attachBy(attachNamed, name, readOnly, allowForeign);
   return segmentOf(name, latest);
 }
 
@@ -260,12 +265,7 @@ export function createOrAttachList(...args: [...Values, CheckedCreateOptions & {
 
 /** Attaches to the list in the segment of that name. */
 export function attachListNamed(name: string, readOnly: boolean, allowForeign: boolean): NativeListInSegment {
-  latest[at.settings] = (readOnly ? READ_ONLY : 0) | (allowForeign ? ALLOW_FOREIGN : 0);
-  try {
-    nativeAttachList(name);
-  } catch (thrown) {
-    throw fromNative(thrown);
-  }
+  attachBy(nativeAttachList, name, readOnly, allowForeign);
   return latestListIn(name);
 }
 
