@@ -156,7 +156,7 @@ describe.skipIf(!platform.listsProcesses || !platform.shieldsTracker)('a helper 
     names.push(...(await owner.ask<string[]>('own', 3000)));
     expect(helperOf(owner.process.pid)).toBe(first);
     expect(names.filter(exists)).toHaveLength(3001);
-    // While it removes so many, a sweep of another process may take those for left behind that no process has attached.
+    // The helper takes long to remove 3001 segments. The sweep of another process does not touch them as long as they are used.
     using attached = new DisposableStack();
     for (const name of names) attached.use(SharedMemory.attach(name));
     owner.process.once('exit', () => process.kill(first, 'SIGCONT'));
