@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { nativeProgram } from './support/programs.ts';
 
 /** The operations to run in Node. The others differ only in native code, which the native program covers. */
-const FEW = 'create,create-list,attach,dispose,lock-create,lock-attach,manager-alone-end,manager-create';
+const FEW =
+  'create,create-list,attach,dispose,lock-create,lock-attach,manager-alone-end,manager-create,channel-create,semaphore-attach';
 
 /** A command and its flags: for every push, and for the night. */
 const commands: [name: string, push: string[], night: string[]][] = [

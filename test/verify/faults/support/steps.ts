@@ -72,6 +72,20 @@ const NODE = [
   'manager-create',
   'manager-list',
   'manager-unlink',
+  'channel-create',
+  'channel-attach',
+  'channel-send-full',
+  'channel-receive-empty',
+  'channel-close',
+  'channel-dispose',
+  'semaphore-create',
+  'semaphore-attach',
+  'semaphore-acquire-taken',
+  'semaphore-release',
+  'semaphore-dispose',
+  'array-create',
+  'array-attach',
+  'array-dispose',
 ];
 
 /** Turns of Node's event loop, which ends the process when its own calls fail: killed, but not failed. */
@@ -81,6 +95,8 @@ const ASYNCHRONOUS = [
   'manager-start',
   'manager-connect',
   'manager-end',
+  'once-make',
+  'once-attach',
 ];
 
 /** The operations that each program knows. */
