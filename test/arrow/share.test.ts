@@ -15,7 +15,7 @@ import { describe, expect, test } from 'vitest';
 
 import { platform } from '../support/platform.ts';
 import { exists, freshName, pathOf } from '../support/segments.ts';
-import { buffersOf, columns, tableOf, valuesOf } from './support.ts';
+import { buffersOf, columns, plain, tableOf, valuesOf } from './support.ts';
 
 describe.each(Object.keys(columns))('a column of type %s', (type) => {
   test.each(['file', 'stream'] as const)('is read in place after it was shared in the %s format', (format) => {
@@ -235,6 +235,60 @@ describe('attachTable', () => {
       // What apache-arrow hands to the decoder: of an entry with text in it the part behind its length.
       const part = type === 'Utf8View' ? values.subarray(0, 16).subarray(4, 5) : values.subarray(0, 1);
       expect(part.buffer).not.toBe(shared.shm.buffer);
+    }
+  });
+
+  test('fails with LayoutError for rows that a writer placed outside their column', () => {
+    const kinds = ['List', 'LargeList', 'Map', 'Utf8', 'LargeUtf8', 'Binary', 'LargeBinary', 'Dictionary'];
+    for (const type of kinds) {
+      // Row 0: it ends past the end, begins before the start, or ends before it begins.
+      for (const [begin, end] of [
+        [0, 1000],
+        [0, 2 ** 31 - 1],
+        [-1, 1],
+        [1, 0],
+      ] as const) {
+        using shared = shareTable(tableOf(type));
+        using attached = attachTable(shared);
+        const [column] = shared.table.batches[0]?.data.children ?? [];
+        const { valueOffsets } = (type === 'Dictionary' ? column?.dictionary?.data[0] : column) as arrow.Data;
+        const isLarge = valueOffsets instanceof BigInt64Array;
+        [begin, end].forEach((offset, i) => {
+          valueOffsets[i] = (isLarge ? BigInt(offset) : offset) as never;
+        });
+        const row = () => plain(attached.table.getChild('x')?.get(0));
+        expect(row, `${type} ${begin} ${end}`).toFailWith(LayoutError, 'ERR_SHM_LAYOUT', attached.name);
+        const sliced = attached.table.slice(0, 1).getChild('x');
+        expect(() => sliced?.toJSON().map(plain), type).toFailWith(LayoutError, 'ERR_SHM_LAYOUT');
+        expect(attached.table.getChild('x')?.get(1)).toBeNull();
+      }
+    }
+  });
+
+  test('fails with LayoutError for views that a writer placed outside their buffers', () => {
+    for (const type of ['Utf8View', 'BinaryView']) {
+      for (const [size, offset] of [
+        [1000, 0],
+        [20, -1],
+        [20, 2 ** 31 - 1],
+      ] as const) {
+        using shared = shareTable(tableOf(type));
+        const { values } = shared.table.batches[0]?.data.children[0] as arrow.Data<arrow.Utf8>;
+        // The third entry: its size, its first four bytes, the number of its buffer, and where it starts there.
+        const entry = new Int32Array(shared.shm.buffer, values.byteOffset + 32, 4);
+        entry.set([size, 0, 0, offset]);
+        using attached = attachTable(shared);
+        const row = () => attached.table.getChild('x')?.get(2);
+        expect(row, `${type} ${size} ${offset}`).toFailWith(LayoutError, 'ERR_SHM_LAYOUT', attached.name);
+      }
+    }
+  });
+
+  test('gives rows past the end as apache-arrow does', () => {
+    for (const type of ['List', 'LargeList', 'FixedSizeList', 'Map', 'Utf8', 'Binary']) {
+      using shared = shareTable(tableOf(type));
+      const wanted = tableOf(type).getChild('x')?.get(3);
+      expect(plain(shared.table.getChild('x')?.get(3)), type).toEqual(plain(wanted));
     }
   });
 });

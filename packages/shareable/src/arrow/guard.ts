@@ -1,32 +1,64 @@
 /**
  * What keeps a table over a segment honest. apache-arrow reads a view of length 0 as `undefined`, `false`, `null` or `NaN`,
- * so every column throws once its segment is closed. And it decodes text where it lies, which can crash the process when
- * another one changes the bytes meanwhile, so text is copied before it is decoded.
+ * so every column throws once its segment is closed. It decodes text where it lies, which can crash the process when
+ * another one changes the bytes meanwhile, so text is copied before it is decoded. And it trusts the offsets of rows: past
+ * the end of a column it reads values that do not exist, up to 2^31 of them for one row, so each use of offsets is checked.
  */
 import type { Data, Table, Vector } from 'apache-arrow';
 import { Type } from 'apache-arrow/enum';
 
+import { LayoutError } from '../errors.js';
 import { childrenOf } from './columns.js';
 
-/** Bytes whose parts are copies. */
-class CopiedBytes extends Uint8Array<ArrayBuffer> {
+/** Checks that a row lies within what the offsets count. */
+function checkRow(segment: string, start: number, end: number, length: number, unit: string): void {
+  if (start >= 0 && start <= end && end <= length) return;
+  throw new LayoutError(
+    `the Arrow table in segment '${segment}' has damaged offsets: a row of ${unit} ${start} to ${end} of ${length}`,
+    { code: 'ERR_SHM_LAYOUT', segment },
+  );
+}
+
+/** Bytes that rows are parts of. */
+class RowBytes extends Uint8Array<ArrayBuffer> {
   static get [Symbol.species](): Uint8ArrayConstructor {
     return Uint8Array;
   }
 
-  override subarray(start?: number, end?: number): Uint8Array<ArrayBuffer> {
+  /** The name of the segment. */
+  declare segment: string;
+
+  /** @throws {LayoutError} `ERR_SHM_LAYOUT` for a part that is not within the bytes */
+  override subarray(start = 0, end: number = this.length): Uint8Array<ArrayBuffer> {
+    checkRow(this.segment, start, end, this.length, 'bytes');
+    return super.subarray(start, end);
+  }
+}
+
+/** Bytes whose parts are copies. */
+class CopiedBytes extends RowBytes {
+  override subarray(start = 0, end: number = this.length): Uint8Array<ArrayBuffer> {
+    checkRow(this.segment, start, end, this.length, 'bytes');
     return this.slice(start, end);
   }
 }
 
-function copied(bytes: Uint8Array): CopiedBytes {
-  return new CopiedBytes(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length);
+/** Views the same bytes by another class. */
+function as<Bytes extends RowBytes>(
+  Class: new (buffer: ArrayBuffer, start: number, length: number) => Bytes,
+  bytes: Uint8Array,
+  segment: string,
+): Bytes {
+  const view = new Class(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length);
+  view.segment = segment;
+  return view;
 }
 
 /** The entries of a column of views, of 16 bytes each: an entry is in place, and the text that it may hold is a copy. */
-class ViewEntries extends Uint8Array<ArrayBuffer> {
+class ViewEntries extends RowBytes {
   override subarray(start?: number, end?: number): Uint8Array<ArrayBuffer> {
-    return copied(new Uint8Array(this.buffer, this.byteOffset, this.length).subarray(start, end));
+    const entries = new Uint8Array(this.buffer, this.byteOffset, this.length);
+    return as(CopiedBytes, entries.subarray(start, end), this.segment);
   }
 }
 
@@ -41,8 +73,14 @@ const MEMORY = ['values', 'valueOffsets', 'nullBitmap', 'typeIds', 'variadicBuff
 
 /** Every column over one segment, and what was sliced from it. */
 export class Guard {
+  readonly #segment: string;
   #columns: WeakRef<Data>[] = [];
   #pruneAt = 256;
+
+  /** @param segment the name of the segment */
+  constructor(segment: string) {
+    this.#segment = segment;
+  }
 
   /** Takes a table in: all its columns, their children and dictionaries. */
   protect(table: Table): void {
@@ -51,25 +89,47 @@ export class Guard {
       if (seen.has(data)) return;
       seen.add(data);
       this.#protectOne(data);
-      for (const child of childrenOf(data)) visit(child);
+      for (const child of childrenOf(data)) {
+        // The rows of lists and maps are slices of their child.
+        if (data.typeIds === undefined && data.valueOffsets !== undefined) this.#checkSlices(child);
+        visit(child);
+      }
       for (const chunk of (data.dictionary as Vector | undefined)?.data ?? []) visit(chunk);
     };
     for (const { data } of table.batches) visit(data);
   }
 
+  #checkSlices(child: Data): void {
+    const { slice } = child;
+    const segment = this.#segment;
+    Object.defineProperty(child, 'slice', {
+      value(this: Data, offset: number, length: number) {
+        // For an index past the last row there is no offset; such a row is empty.
+        if (!Number.isNaN(length)) checkRow(segment, offset, offset + length, this.length, 'values');
+        return slice.call(this, offset, length);
+      },
+      configurable: true,
+    });
+  }
+
   #protectOne(data: Data): void {
+    const segment = this.#segment;
     const buffers = data as unknown as Buffers;
     switch (data.typeId) {
       case Type.Utf8:
       case Type.LargeUtf8:
-        if (buffers.values instanceof Uint8Array) buffers.values = copied(buffers.values);
+        if (buffers.values instanceof Uint8Array) buffers.values = as(CopiedBytes, buffers.values, segment);
+        break;
+      case Type.Binary:
+      case Type.LargeBinary:
+        if (buffers.values instanceof Uint8Array) buffers.values = as(RowBytes, buffers.values, segment);
+        break;
+      case Type.BinaryView:
+        buffers.variadicBuffers = data.variadicBuffers.map((bytes) => as(RowBytes, bytes, segment));
         break;
       case Type.Utf8View:
-        if (buffers.values instanceof Uint8Array) {
-          const { buffer, byteOffset, length } = buffers.values as Uint8Array<ArrayBuffer>;
-          buffers.values = new ViewEntries(buffer, byteOffset, length);
-        }
-        buffers.variadicBuffers = data.variadicBuffers.map(copied);
+        if (buffers.values instanceof Uint8Array) buffers.values = as(ViewEntries, buffers.values, segment);
+        buffers.variadicBuffers = data.variadicBuffers.map((bytes) => as(CopiedBytes, bytes, segment));
     }
     // Slicing and re-typing make another column over the same memory.
     const { clone } = data;

@@ -40,7 +40,7 @@ export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, Asy
   #table: Table<T>;
   /** What the columns of the table view. */
   #buffer: ArrayBuffer;
-  #guard = new Guard();
+  #guard: Guard;
 
   /** For the package's own use. */
   constructor(key: typeof internal, shm: SharedMemory, arrow: Arrow) {
@@ -55,6 +55,7 @@ export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, Asy
     }
     this.format = isFile(shm.buf) ? 'file' : 'stream';
     this.#arrow = arrow;
+    this.#guard = new Guard(this.name);
     this.#buffer = shm.buffer;
     this.#table = this.#read();
   }
@@ -90,7 +91,7 @@ export class SharedTable<T extends TypeMap = TypeMap> implements Disposable, Asy
     const { buffer } = this.shm;
     if (buffer !== this.#buffer) {
       this.#guard.close(() => closed('buffer of table', this.name));
-      this.#guard = new Guard();
+      this.#guard = new Guard(this.name);
       this.#table = this.#read();
       this.#buffer = buffer;
     }
