@@ -11,6 +11,7 @@ import {
   SegmentClosedError,
   SegmentNotFoundError,
   SharedMemory,
+  SharedValue,
   bytes,
   clone,
   json,
@@ -397,7 +398,18 @@ describe('within one process', () => {
     for (const producers of [0, 1024, 1.5]) expect(() => Channel.create({ producers })).toThrow(RangeError);
     for (const maxMessage of [0, -1, 0.5]) expect(() => Channel.create({ maxMessage })).toThrow(RangeError);
     expect(() => Channel.create({ codec: {} as never })).toThrow(TypeError);
-    expect(() => Channel.create({ codec: { id: 1 } as never })).toThrow(TypeError);
+    expect(() => Channel.create({ codec: { id: 300 } as never })).toThrow(TypeError);
+    for (const id of [0, 1, 4, 255, 32_768, 65_535, 65_536, 256.5, '300']) {
+      const codec = { id, encode: text.encode, decode: text.decode } as unknown as Codec<string>;
+      const refused = typeof id === 'number' ? 'ERR_OUT_OF_RANGE' : 'ERR_INVALID_ARG_TYPE';
+      expect(() => Channel.create({ codec })).toThrow(code(refused));
+      expect(() => SharedValue.create('', { codec })).toThrow(code(refused));
+    }
+    for (const id of [256, 32_767]) {
+      using own = Channel.create({ codec: { id, encode: text.encode, decode: text.decode } as Codec<string> });
+      own.send('of a codec of its own');
+      expect(own.receive()).toBe('of a codec of its own');
+    }
     using smallest = Channel.create({ capacity: 1 });
     expect(smallest.capacity).toBe(4096);
     using rounded = Channel.create({ capacity: 5000 });

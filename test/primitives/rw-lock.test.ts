@@ -70,6 +70,50 @@ describe('a readers-writer lock', () => {
     expect(order).toEqual(['writer', 'reader']);
   });
 
+  test('refuses a wait for what this thread holds by another instance, and no other', async () => {
+    using lock = RwLock.create();
+    using again = RwLock.attach(lock.toJSON());
+    {
+      using _writing = lock.write();
+      expect(() => again.read()).toThrow(held);
+      expect(() => again.write()).toThrow(held);
+      expect(() => lock.write({ timeout: 10 })).toThrow(held);
+      expect(() => again.write({ timeout: 10 })).toThrow(LockTimeoutError);
+      expect(again.tryRead()).toBeNull();
+    }
+    {
+      using _reading = lock.read();
+      expect(() => again.write()).toThrow(held);
+      // Several read at once, also in one thread.
+      using _too = again.read();
+      expect(again.tryWrite()).toBeNull();
+    }
+    using _free = again.write();
+    // A lock of the same name, made after the other was unlinked, is another one.
+    const name = freshName();
+    using first = RwLock.create({ name });
+    using _old = first.write();
+    first.unlink();
+    using second = RwLock.create({ name });
+    using third = RwLock.attach(name);
+    await using child = await forkPeer(second);
+    await child.ask('write');
+    expect(() => third.read({ timeout: 10 })).toThrow(LockTimeoutError);
+    await child.ask('release');
+    using _read = third.read();
+  });
+
+  test('refuses a blocking read where this thread has all read locks', () => {
+    using lock = RwLock.create({ readers: 2 });
+    using again = RwLock.attach(lock.toJSON());
+    using _first = lock.read();
+    const second = again.read();
+    expect(() => lock.read()).toThrow(held);
+    expect(() => again.read()).toThrow(held);
+    second.release();
+    using _third = lock.read();
+  });
+
   test('can limit how many read at once', async () => {
     using lock = RwLock.create({ readers: 2 });
     await using child = await forkPeer(lock);

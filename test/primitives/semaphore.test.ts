@@ -82,6 +82,24 @@ describe('a semaphore', () => {
     semaphore.acquire({ timeout: 5000 }).release();
   });
 
+  test('refuses a wait for permits that this thread holds by several instances', async () => {
+    using semaphore = Semaphore.create(2);
+    using again = Semaphore.attach(semaphore.toJSON());
+    using _first = semaphore.acquire();
+    const second = again.acquire();
+    expect(() => semaphore.acquire()).toThrow(held);
+    expect(() => again.acquire()).toThrow(held);
+    expect(() => again.acquire({ timeout: 10 })).toThrow(LockTimeoutError);
+    second.release();
+    // One permit of another process is worth waiting for.
+    await using child = await forkPeer(semaphore);
+    await child.ask('acquire');
+    expect(() => again.acquire({ timeout: 20 })).toThrow(LockTimeoutError);
+    await child.ask('release');
+    using _third = again.acquire();
+    expect(semaphore.free).toBe(0);
+  });
+
   test('refuses a wait that could never end, and to be closed while it is held', async () => {
     const semaphore = Semaphore.create(1);
     const guard = semaphore.acquire();

@@ -98,6 +98,8 @@ impl From<NativePurpose> for Purpose {
 /// `layout/gate`.
 #[napi(object, object_from_js = false)]
 pub struct GateLayout {
+    /// The number that no other gate has: two elements.
+    pub identity: u32,
     /// TAKEN.
     pub taken: u32,
     /// WRITER.
@@ -139,6 +141,7 @@ pub fn gate_layout() -> GateLayout {
     #[expect(clippy::cast_precision_loss, reason = "a power of two")]
     let max_capacity = layout::MAX_CAPACITY as f64;
     GateLayout {
+        identity: word(at::IDENTITY),
         taken: word(at::TAKEN),
         writer: word(at::WRITER),
         died: word(at::DIED),

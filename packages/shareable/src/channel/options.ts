@@ -3,6 +3,7 @@ import { clone } from '../codec/clone.js';
 import { bytes } from '../codec/bytes.js';
 import { json } from '../codec/json.js';
 import { text } from '../codec/text.js';
+import { FIRST_OWN_ID, STRUCT_ID, isPlaced } from '../codec/codec.js';
 import type { Codec } from '../codec/codec.js';
 import { LayoutError } from '../errors.js';
 import type { AttachOptions, CreateOptions } from '../options.js';
@@ -45,7 +46,6 @@ const CAPACITY = 1 << 20;
 const MAX_CAPACITY = 2 ** 31;
 const MAX_PRODUCERS = 1023;
 const MAX_SPIN = 1_000_000;
-const MAX_CODEC = 0xffff;
 
 /** {@link ChannelOptions}, complete. */
 export interface CheckedChannelOptions<T> {
@@ -85,7 +85,8 @@ export function checkSpin(spin: unknown): number | undefined {
 /** Checks that something is a codec. */
 export function checkCodec<T>(codec: Codec<T>): Codec<T> {
   if (typeof codec !== 'object' || codec === null) throw wrongType('option codec', 'a codec', codec);
-  checkInteger("the codec's id", codec.id, 1, MAX_CODEC);
+  // Those of the built-in ones are out of the range.
+  if (!isPlaced(codec)) checkInteger("the codec's id", codec.id, FIRST_OWN_ID, STRUCT_ID - 1);
   if (typeof codec.encode === 'function' && typeof codec.decode === 'function') return codec;
   throw invalidType('ERR_INVALID_ARG_TYPE', 'a codec has the methods encode and decode');
 }

@@ -72,11 +72,13 @@ export function isPlaced<T>(codec: Codec<T>): codec is PlacedCodec<T> {
   return 'decodeAt' in codec;
 }
 
-/** The numbers of the built-in codecs; a struct's begins with {@link STRUCT_ID}. */
+/** The numbers of the built-in codecs; those of structs are {@link STRUCT_ID} and above. */
 export const BYTES_ID = 1;
 export const TEXT_ID = 2;
 export const JSON_ID = 3;
 export const CLONE_ID = 4;
+/** The least number of a codec of the user's. */
+export const FIRST_OWN_ID = 256;
 export const STRUCT_ID = 0x8000;
 
 /** What `decode` of a codec that knows how to decode in place does. */

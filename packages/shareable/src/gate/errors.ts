@@ -43,8 +43,8 @@ export function waitErrors({ noun, name }: Gate, what: string, timeout: number):
 }
 
 /** The error for a wait that could never end. */
-export function heldBySelf({ noun, name }: Gate, what: string, holder = 'instance'): SharedMemoryError {
-  return new SharedMemoryError(`${noun} '${name}' is held by this ${holder}: ${what}`, {
+export function heldBySelf({ noun, name }: Gate, what: string): SharedMemoryError {
+  return new SharedMemoryError(`${noun} '${name}' is held by this thread: ${what}`, {
     code: 'ERR_SHM_LOCK_HELD',
     segment: name,
   });

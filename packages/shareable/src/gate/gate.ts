@@ -33,6 +33,7 @@ import type { CheckedCreateOptions, Handle } from '../options.js';
 import { checkBoolean, checkOptions, checkTarget } from '../options.js';
 import type { PrimitiveAttachOptions } from './attach-options.js';
 import { GateQueue } from './queue.js';
+import { Tally } from './tally.js';
 import type { CheckedWait } from './wait.js';
 
 /** What a gate is, as in the core; and its name in messages. */
@@ -73,8 +74,8 @@ export class Gate {
   readonly words: Int32Array;
   /** The tasks that wait. */
   readonly queue: GateQueue;
-  /** How many guards this instance has given out and not got back. */
-  held = 0;
+  /** What this instance holds: the guards that it has given out and not got back. */
+  readonly held = new Tally();
   isClosed = false;
   #isUnlinked = false;
   /** The state of the counter of truncated segments at which this one was last known to be whole. */
@@ -248,7 +249,7 @@ export class Gate {
   /** Closes, after `finish`, which may fail. */
   #end(finish: () => void): void {
     if (this.isClosed) return finish();
-    if (this.held > 0) {
+    if (this.held.shared + this.held.written > 0) {
       const message = `${this.noun} '${this.name}' is held by this instance: release it before closing it`;
       throw new SharedMemoryError(message, { code: 'ERR_SHM_LOCK_HELD', segment: this.name });
     }

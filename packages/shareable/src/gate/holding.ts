@@ -6,25 +6,28 @@ import { lockErrors } from './errors.js';
 import { FastPath } from './fast.js';
 import type { Gate } from './gate.js';
 import { WRITE } from './gate.js';
+import type { Tally } from './tally.js';
+import { tallyOf } from './tally.js';
 import type { Timeout, Wait } from './wait.js';
 import { checkTimeout, checkWait } from './wait.js';
 
 /** Acquires and gives back one kind of thing: permits, read locks or the write lock. */
 export class Holding {
-  /** How many guards of this kind the instance has given out and not got back. */
-  held = 0;
+  /** What this thread holds, by whichever instance. */
+  readonly #tally: Tally;
   readonly #gate: Gate;
   readonly #wanted: number;
   readonly #what: string;
   readonly #fast: FastPath;
-  /** Checks, before a blocking wait, that it can end. */
-  readonly #check: () => void;
+  /** Checks, before a blocking wait, that what is held here does not keep it from ending. */
+  readonly #check: (held: Tally) => void;
 
-  constructor(gate: Gate, wanted: number, what: string, check: () => void) {
+  constructor(gate: Gate, wanted: number, what: string, check: (held: Tally) => void) {
     this.#gate = gate;
     this.#wanted = wanted;
     this.#what = what;
     this.#fast = new FastPath(gate);
+    this.#tally = tallyOf(gate.words);
     this.#check = check;
   }
 
@@ -33,7 +36,8 @@ export class Holding {
     const timeout = checkTimeout(options);
     this.#gate.check();
     if (this.#takeFast()) return this.#guard(false);
-    this.#check();
+    // With a time-out, the wait for another instance of this thread ends.
+    this.#check(timeout === Infinity ? this.#tally : this.#gate.held);
     const errors = lockErrors(this.#gate, this.#what, timeout);
     const recovered = this.#gate.wait(this.#wanted, 0, timeout, errors);
     if (recovered === undefined) throw errors.timedOut();
@@ -65,15 +69,24 @@ export class Holding {
   }
 
   #guard(recovered: boolean): LockGuard {
-    this.held += 1;
-    this.#gate.held += 1;
+    this.#count(1);
     if (recovered) this.#gate.announceRecovery();
     return makeGuard({ release: () => this.#release() }, recovered);
   }
 
+  #count(change: 1 | -1): void {
+    const { held } = this.#gate;
+    if (this.#wanted === WRITE) {
+      held.written += change;
+      this.#tally.written += change;
+    } else {
+      held.shared += change;
+      this.#tally.shared += change;
+    }
+  }
+
   #release(): void {
-    this.held -= 1;
-    this.#gate.held -= 1;
+    this.#count(-1);
     const isDone = this.#wanted === WRITE ? this.#fast.giveWrite() : this.#fast.give();
     if (!isDone) this.#giveSlowly();
     this.#gate.queue.wake();

@@ -62,11 +62,12 @@ export class RwLock implements Disposable, AsyncDisposable {
     checkInternal(key, 'RwLock.create() or RwLock.attach()');
     this.name = gate.name;
     this.#gate = gate;
-    this.#reading = new Holding(gate, READ, 'a writer or too many readers', () => {
-      if (this.#writing.held > 0) throw heldBySelf(gate, 'it has the write lock, so the wait would never end');
+    this.#reading = new Holding(gate, READ, 'a writer or too many readers', ({ shared, written }) => {
+      if (written > 0) throw heldBySelf(gate, 'it has the write lock, so the wait would never end');
+      if (shared >= gate.native.limit) throw heldBySelf(gate, 'it has all read locks, so the wait would never end');
     });
-    this.#writing = new Holding(gate, WRITE, 'readers or a writer', () => {
-      if (gate.held > 0) throw heldBySelf(gate, 'release what it holds before write()');
+    this.#writing = new Holding(gate, WRITE, 'readers or a writer', ({ shared, written }) => {
+      if (shared + written > 0) throw heldBySelf(gate, 'release what it holds before write()');
     });
     Object.preventExtensions(this);
   }
@@ -119,8 +120,8 @@ export class RwLock implements Disposable, AsyncDisposable {
    * or waits for it. In a worker, `terminate()` ends the wait within 50 ms.
    *
    * @throws {LockTimeoutError} `ETIMEDOUT` when that was not possible within the time-out
-   * @throws {SharedMemoryError} `ERR_SHM_LOCK_HELD` when this instance has the write lock; `ERR_SHM_TRUNCATED` when another
-   *   process has truncated the segment; `ERR_SHM_SYSTEM` when a process that is stopped keeps it for seconds
+   * @throws {SharedMemoryError} `ERR_SHM_LOCK_HELD` when this instance has the write lock, or all read locks; without a
+   *   time-out, also when other instances of this thread have them; `ERR_SHM_TRUNCATED` when another process has truncated the segment; `ERR_SHM_SYSTEM` when a process that is stopped keeps it for seconds
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    * @throws {RangeError} `ERR_OUT_OF_RANGE` for a time-out that is negative or not finite
    */
@@ -152,7 +153,8 @@ export class RwLock implements Disposable, AsyncDisposable {
   /**
    * Acquires the lock for writing, alone. Blocks this thread as {@link read} does.
    *
-   * @throws what {@link read} throws; `ERR_SHM_LOCK_HELD` also when this instance reads
+   * @throws what {@link read} throws; `ERR_SHM_LOCK_HELD` also when this instance reads; without a time-out, also
+   *   when another instance of this thread does
    */
   write(options?: Timeout): LockGuard {
     return this.#writing.acquire(options);

@@ -54,8 +54,8 @@ export class Semaphore implements Disposable, AsyncDisposable {
     this.name = gate.name;
     this.permits = gate.native.limit;
     this.#gate = gate;
-    this.#holding = new Holding(gate, PERMIT, 'no free permit', () => {
-      if (this.#holding.held >= this.permits) throw heldBySelf(gate, 'it has all permits, so the wait would never end');
+    this.#holding = new Holding(gate, PERMIT, 'no free permit', ({ shared }) => {
+      if (shared >= this.permits) throw heldBySelf(gate, 'it has all permits, so the wait would never end');
     });
     Object.preventExtensions(this);
   }
@@ -115,8 +115,8 @@ export class Semaphore implements Disposable, AsyncDisposable {
    * wait within 50 ms.
    *
    * @throws {LockTimeoutError} `ETIMEDOUT` when none was free within the time-out
-   * @throws {SharedMemoryError} `ERR_SHM_LOCK_HELD` when this instance holds all permits; `ERR_SHM_TRUNCATED` when another
-   *   process has truncated the segment; `ERR_SHM_SYSTEM` when a process that is stopped keeps it for seconds
+   * @throws {SharedMemoryError} `ERR_SHM_LOCK_HELD` when this instance holds all permits; without a time-out, also when
+   *   this thread does by several instances; `ERR_SHM_TRUNCATED` when another process has truncated the segment; `ERR_SHM_SYSTEM` when a process that is stopped keeps it for seconds
    * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after close
    * @throws {RangeError} `ERR_OUT_OF_RANGE` for a time-out that is negative or not finite
    */

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-import { findCodec } from '../channel/options.js';
+import { checkCodec, findCodec } from '../channel/options.js';
 import type { Codec } from '../codec/codec.js';
 import { checkInternal, internal } from '../construct.js';
 import { asyncDispose, dispose } from '../dispose.js';
@@ -117,6 +117,7 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
    */
   static attach<T>(target: string | SharedValueHandle<T>, options?: SharedValueAttachOptions<T>): SharedValue<T> {
     const { codec, ...rest } = checkOptions(options, ['codec', 'allowForeign']);
+    if (codec !== undefined) checkCodec(codec);
     return SharedValue.#open(Gate.attach('SharedValue', target, rest), codec);
   }
 
@@ -343,7 +344,7 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
 
   /** Throws where a wait for the writer would be one for this thread. */
   #checkOthers(): void {
-    if (updating.has(this.name)) throw heldBySelf(this.#gate, 'change must not call set or update', 'thread');
+    if (updating.has(this.name)) throw heldBySelf(this.#gate, 'change must not call set or update');
   }
 
   #lock(): void {

@@ -276,6 +276,8 @@ export declare function gateLayout(): GateLayout
  * `layout/gate`.
  */
 export interface GateLayout {
+  /** The number that no other gate has: two elements. */
+  identity: number
   /** TAKEN. */
   taken: number
   /** WRITER. */

@@ -7,7 +7,6 @@ use crate::{Error, Result, SharedBytes};
 
 const MAGIC: u64 = u64::from_le_bytes(*b"SHRGATE\x01");
 const MAGIC_AT: usize = 0;
-const IDENTIFIER_AT: usize = 8;
 const PURPOSE_AT: usize = 16;
 const LIMIT_AT: usize = 20;
 const CODEC_AT: usize = 24;
@@ -90,7 +89,7 @@ impl Header {
     /// When the segment is too small.
     pub fn write(&self, bytes: SharedBytes<'_>) -> Result<()> {
         let words = Words::new(bytes)?;
-        word64(bytes, IDENTIFIER_AT)?.store(self.identifier, Relaxed);
+        word64(bytes, at::IDENTITY)?.store(self.identifier, Relaxed);
         words.word(PURPOSE_AT).store(self.purpose as u32, Relaxed);
         words.word(LIMIT_AT).store(self.limit, Relaxed);
         words.word(CODEC_AT).store(self.codec, Relaxed);
@@ -116,7 +115,7 @@ impl Header {
             Error::layout(format!("this version of the library does not know what {number} stands for"))
         })?;
         let header = Self {
-            identifier: word64(bytes, IDENTIFIER_AT)?.load(Relaxed),
+            identifier: word64(bytes, at::IDENTITY)?.load(Relaxed),
             purpose,
             limit: words.word(LIMIT_AT).load(Relaxed),
             codec: words.word(CODEC_AT).load(Relaxed),

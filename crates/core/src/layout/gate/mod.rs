@@ -50,6 +50,8 @@ pub const MAX_CAPACITY: u64 = 1 << 31;
 
 /// The offsets of words, for code that reads them without this module.
 pub mod at {
+    /// See the table above: the number that no other gate has.
+    pub const IDENTITY: usize = 8;
     /// See the table above.
     pub const TAKEN: usize = 64;
     /// See the table above.
