@@ -255,6 +255,50 @@ describe('within one process', () => {
     expect(channel.receive()).toBe(5);
   });
 
+  test('an iterator serves calls in their order, and gives nothing after it was left', async () => {
+    using channel = Channel.create({ codec: text });
+    const messages = channel[Symbol.asyncIterator]();
+    const both = [messages.next(), messages.next()];
+    channel.send('first');
+    channel.send('second');
+    channel.send('third');
+    expect(await Promise.all(both)).toStrictEqual([
+      { value: 'first', done: false },
+      { value: 'second', done: false },
+    ]);
+    expect(await messages.return?.()).toStrictEqual({ value: undefined, done: true });
+    expect(await messages.next()).toStrictEqual({ value: undefined, done: true });
+    expect(channel.receive()).toBe('third');
+  });
+
+  test.each([0.4, 1.5])('the event loop turns while messages that take %d ms each are handled', async (cost) => {
+    using channel = Channel.create({ codec: text, producers: 1 });
+    for (let i = 0; i < 40; i++) channel.send('a message');
+    channel.end();
+    let turns = 0;
+    let handled = 0;
+    // How many messages were handled between two turns.
+    let most = 0;
+    let since = 0;
+    const turn = (): void => {
+      turns += 1;
+      most = Math.max(most, handled - since);
+      since = handled;
+      if (handled < 40) setImmediate(turn);
+    };
+    setImmediate(turn);
+    for await (const message of channel) {
+      expect(message).toBe('a message');
+      const end = performance.now() + cost;
+      while (performance.now() < end);
+      handled += 1;
+    }
+    await new Promise(setImmediate);
+    expect(handled).toBe(40);
+    expect(most).toBeLessThanOrEqual(6);
+    expect(turns).toBeGreaterThan(40 / 6);
+  });
+
   test('null is a message like any other, for iterators too', async () => {
     using channel = Channel.create<number | null>({ producers: 1 });
     for (let i = 0; i < 100; i++) channel.send(i % 2 === 0 ? null : i);
@@ -512,6 +556,45 @@ describe.skipIf(!platform.hasBell)('the bell', () => {
     }
     const median = (counts: number[]) => counts.toSorted((a, b) => a - b)[7] as number;
     expect(median(short)).toBeGreaterThan(1.5 * median(long));
+  });
+
+  test.skipIf(loopTurns() === undefined)('lets one that waits sleep for milliseconds once it has rung', async () => {
+    using channel = Channel.create({ codec: text });
+    using other = Channel.attach(channel.toJSON(), { codec: text });
+    const turns: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      const received = channel.receiveAsync();
+      const before = loopTurns() ?? 0;
+      await pause(60);
+      turns.push((loopTurns() ?? 0) - before);
+      other.send('a message');
+      await received;
+    }
+    // A look every millisecond at first, as one without the bell has, makes about 30 turns.
+    expect(Math.min(...turns.slice(3))).toBeLessThan(20);
+  });
+
+  test('ends every wait, also those that begin after the end or a death was told', async () => {
+    using channel = Channel.create({ codec: text, producers: 2 });
+    using first = Channel.attach(channel.toJSON(), { codec: text });
+    using second = Channel.attach(channel.toJSON(), { codec: text });
+    // Until looking before the bell has not paid for a while, so that a wait begins with the bell.
+    for (let i = 0; i < 12; i++) {
+      const received = channel.receiveAsync();
+      await pause(2);
+      first.send('a message');
+      expect(await received).toBe('a message');
+    }
+    const waiting = channel.receiveAsync();
+    await pause(2);
+    first.end();
+    second.send('the last one');
+    expect(await waiting).toBe('the last one');
+    const last = channel.receiveAsync();
+    await pause(2);
+    second.end();
+    expect(await last).toBeUndefined();
+    for (let i = 0; i < 3; i++) expect(await channel.receiveAsync()).toBeUndefined();
   });
 });
 

@@ -89,6 +89,12 @@ pub struct ChannelLayout {
     pub waiting: u32,
     /// The offset, from flags, of the seat that must not be overtaken.
     pub hungry: u32,
+    /// A bit of flags: the waiter wants the bell.
+    pub bell: u32,
+    /// How many producers have ended.
+    pub ended: u32,
+    /// How many producers have died.
+    pub died: u32,
     /// The state of the whole channel.
     pub state: u32,
     /// A bit of the state: all sending has ended, or waiting messages are discarded.
@@ -122,6 +128,9 @@ pub fn channel_layout() -> ChannelLayout {
         senders: word(at::SENDERS),
         waiting: layout::WAITING,
         hungry: word(at::HUNGRY),
+        bell: layout::BELL,
+        ended: word(at::ENDED),
+        died: word(at::DIED),
         state: word(at::STATE),
         is_shut: layout::State::SHUT | layout::State::DISCARD,
         is_discarded: layout::State::DISCARD,
@@ -246,12 +255,6 @@ pub fn channel_must_stand_back(env: &Env, channel: &External<Arc<Channel>>, is_s
     channel.must_stand_back(side(is_senders)).or_throw(env)
 }
 
-/// Stops waiting.
-#[napi(catch_unwind)]
-pub fn channel_sated(env: &Env, channel: &External<Arc<Channel>>, is_senders: bool) -> Result<()> {
-    channel.sated(side(is_senders)).or_throw(env)
-}
-
 /// Wakes the waiters of a side.
 #[napi(catch_unwind)]
 pub fn channel_notify(env: &Env, channel: &External<Arc<Channel>>, is_senders: bool) -> Result<()> {
@@ -264,16 +267,16 @@ pub fn channel_look(env: &Env, channel: &External<Arc<Channel>>, is_senders: boo
     channel.look(side(is_senders), length).or_throw(env).map(to_number)
 }
 
-/// As [`channel_look`], and requests a notification when something changes.
+/// As [`channel_look`], and requests a notification when something changes. `waited`: milliseconds up to now.
 #[napi(catch_unwind)]
 pub fn channel_arm(
     env: &Env,
     channel: &External<Arc<Channel>>,
     is_senders: bool,
     length: u32,
-    is_first: bool,
+    waited: f64,
 ) -> Result<i32> {
-    channel.arm(side(is_senders), length, is_first).or_throw(env).map(to_number)
+    channel.arm(side(is_senders), length, duration(waited)).or_throw(env).map(to_number)
 }
 
 /// Waits for a message, or for room for `length` bytes, blocking for at most 50 ms.

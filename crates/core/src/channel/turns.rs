@@ -148,28 +148,20 @@ impl Channel {
         })
     }
 
-    /// As [`look`](Self::look), and requests a notification through the [bell](Self::bell) when something changes.
+    /// As [`look`](Self::look), and requests a notification through the [bell](Self::bell) when something changes. The
+    /// caller has waited for as long as `waited` says.
     ///
     /// # Errors
     /// As [`notify`](Self::notify).
-    pub fn arm(&self, side: Side, length: u32, is_first: bool) -> Result<Waited> {
+    pub fn arm(&self, side: Side, length: u32, waited: Duration) -> Result<Waited> {
         self.with(|shared, state| {
-            self.grow_hungry(shared, state, side, is_first);
+            let now = Instant::now();
+            state.sides[side as usize].since = now.checked_sub(waited).unwrap_or(now);
+            self.grow_hungry(shared, state, side);
             algorithm::announce(shared, side, BELL);
             Ok(())
         })?;
         self.look(side, length)
-    }
-
-    /// Stops waiting: others need not stand back any more.
-    ///
-    /// # Errors
-    /// As [`notify`](Self::notify).
-    pub fn sated(&self, side: Side) -> Result<()> {
-        self.with(|shared, _| {
-            algorithm::sated(shared, side, self.seat());
-            Ok(())
-        })
     }
 
     /// Waits for a message, or for room for one of `length` bytes, blocking for at most 50 ms. Call it until it returns
@@ -213,7 +205,7 @@ impl Channel {
         start: Instant,
     ) -> Result<Waited> {
         loop {
-            self.grow_hungry(shared, state, side, false);
+            self.grow_hungry(shared, state, side);
             let flags = algorithm::announce(shared, side, SLEEPS);
             let found = self.find(shared, state, side, length);
             if found != Waited::Again {
@@ -245,12 +237,8 @@ impl Channel {
         }
     }
 
-    fn grow_hungry(&self, shared: &Shared<'_>, state: &mut State, side: Side, is_first: bool) {
-        let waiting = &mut state.sides[side as usize];
-        if is_first {
-            waiting.since = Instant::now();
-        }
-        if waiting.since.elapsed() >= PATIENCE {
+    fn grow_hungry(&self, shared: &Shared<'_>, state: &mut State, side: Side) {
+        if state.sides[side as usize].since.elapsed() >= PATIENCE {
             algorithm::starve(shared, side, self.seat());
         }
     }

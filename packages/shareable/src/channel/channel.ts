@@ -33,13 +33,14 @@ import { checkWait } from '../lock/options.js';
 import { checkBoolean, checkInteger, checkName, checkOptions, checkTarget, wrongType } from '../options.js';
 import { Doorbell } from './doorbell.js';
 import { tooLong } from './errors.js';
-import { iterate, iterateAsync, iterateBatches, makeReadable, makeWritable } from './iterate.js';
+import { DONE, Messages, iterate, iterateBatches, makeReadable, makeWritable } from './iterate.js';
 import type { Message, Reservation } from './message.js';
 import { makeMessage, makeReservation } from './message.js';
 import type { ChannelAttachOptions, ChannelOptions, CheckedChannelOptions } from './options.js';
 import { checkChannelOptions, checkCodec, checkSpin, findCodec } from './options.js';
-import { isTurnDue, takeTurn } from './pace.js';
-import { EMPTY, END, Receiver } from './receiver.js';
+import { inTurn, isTurnDue, takeTurn } from './pace.js';
+import { EMPTY } from './queue.js';
+import { END, Receiver } from './receiver.js';
 import { Ring } from './ring.js';
 import { Sender } from './sender.js';
 import type { Timeout, Wait } from './wait-options.js';
@@ -247,7 +248,8 @@ export class Channel<T extends {} | null = unknown & {}>
    *   cause
    */
   async sendAsync(value: T, options?: Wait): Promise<void> {
-    await this.#sender.sendAsync(value, checkWait(options));
+    const sending = this.#sender.sendAsync(value, checkWait(options));
+    if (sending !== undefined) await sending;
     // Not before: the caller may change the value once this call has returned.
     if (isTurnDue()) await takeTurn();
   }
@@ -315,10 +317,11 @@ export class Channel<T extends {} | null = unknown & {}>
    *
    * @throws {ChannelAbortedError} `ABORT_ERR` when the signal is aborted; its reason is the cause
    */
-  async receiveAsync(options?: Wait): Promise<T | undefined> {
-    if (isTurnDue()) await takeTurn();
-    const got = await this.#receiver.receiveAsync(checkWait(options), this.#receiver.decode, this.#decodeWhole);
-    return got === END ? undefined : got;
+  receiveAsync(options?: Wait): Promise<T | undefined> {
+    return inTurn(() => {
+      const { decode } = this.#receiver;
+      return this.#receiver.receiveAsync<T | undefined>(checkWait(options), decode, this.#decodeWhole, undefined);
+    });
   }
 
   /**
@@ -369,11 +372,11 @@ export class Channel<T extends {} | null = unknown & {}>
    *
    * @throws as {@link receiveInto} and {@link receiveAsync}
    */
-  async receiveIntoAsync(target: Uint8Array, options?: Wait): Promise<number> {
-    if (isTurnDue()) await takeTurn();
-    const [use, whole, allocate] = this.#into(target);
-    const got = await this.#receiver.receiveAsync(checkWait(options), use, whole, allocate);
-    return got === END ? -1 : got;
+  receiveIntoAsync(target: Uint8Array, options?: Wait): Promise<number> {
+    return inTurn(() => {
+      const [use, whole, allocate] = this.#into(target);
+      return this.#receiver.receiveAsync(checkWait(options), use, whole, -1, allocate);
+    });
   }
 
   /**
@@ -410,10 +413,10 @@ export class Channel<T extends {} | null = unknown & {}>
    *
    * @throws as {@link receiveAsync}
    */
-  async readAsync(options?: Wait): Promise<Message<T> | undefined> {
-    if (isTurnDue()) await takeTurn();
-    const got = await this.#receiver.receiveAsync(checkWait(options), this.#hold, this.#wrap);
-    return got === END ? undefined : got;
+  readAsync(options?: Wait): Promise<Message<T> | undefined> {
+    return inTurn(() =>
+      this.#receiver.receiveAsync<Message<T> | undefined>(checkWait(options), this.#hold, this.#wrap, undefined),
+    );
   }
 
   /**
@@ -439,7 +442,14 @@ export class Channel<T extends {} | null = unknown & {}>
 
   /** Every message until the end of the stream. The event loop turns at least every millisecond. */
   [Symbol.asyncIterator](): AsyncIterator<T> {
-    return iterateAsync(this);
+    const receiver = this.#receiver;
+    const use = (from: Piece): IteratorResult<T, undefined> => ({ value: receiver.decode(from), done: false });
+    const whole = (bytes: Uint8Array): IteratorResult<T, undefined> => ({
+      value: receiver.decodeWhole(bytes),
+      done: false,
+    });
+    const wait = checkWait(undefined);
+    return new Messages(() => inTurn(() => receiver.receiveAsync(wait, use, whole, DONE)));
   }
 
   /** As the asynchronous iterator, in batches of what is there, at most `max` messages. */

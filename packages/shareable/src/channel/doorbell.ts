@@ -5,17 +5,29 @@
 import type { FSWatcher } from 'node:fs';
 import { watch } from 'node:fs';
 
+import { hasTurned } from './pace.js';
+
 /** The bell of one channel. */
 export class Doorbell {
   readonly #descriptor: number;
   readonly #onRing: () => void;
   #watcher: FSWatcher | undefined;
   #isBroken: boolean;
+  #hasRung = false;
 
   constructor(descriptor: number, onRing: () => void) {
     this.#descriptor = descriptor;
-    this.#onRing = onRing;
+    this.#onRing = () => {
+      this.#hasRung = true;
+      hasTurned(performance.now());
+      onRing();
+    };
     this.#isBroken = descriptor < 0 || process.platform !== 'linux';
+  }
+
+  /** Whether others can be heard: the system does not let users change the times of a file that they do not own. */
+  get hasRung(): boolean {
+    return this.#hasRung && !this.#isBroken;
   }
 
   /** Listens from now on; `false` where nobody can. */

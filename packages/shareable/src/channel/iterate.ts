@@ -3,20 +3,34 @@ import type { Channel } from './channel.js';
 import { isTurnDue, takeTurn } from './pace.js';
 import type { Wait } from './wait-options.js';
 
+/** What an iterator gives at the end. */
+export const DONE: IteratorReturnResult<undefined> = { value: undefined, done: true };
+
 /** Every message until the end, blocking. */
 export function* iterate<T extends {} | null>(channel: Channel<T>): Generator<T, void, undefined> {
   for (let value = channel.receive(); value !== undefined; value = channel.receive()) yield value;
 }
 
-/** Every message until the end. */
-export async function* iterateAsync<T extends {} | null>(channel: Channel<T>): AsyncGenerator<T, void, undefined> {
-  while (true) {
-    if (isTurnDue()) await takeTurn();
-    // Not by `??`: null is a message.
-    let value = channel.tryReceive();
-    if (value === undefined) value = await channel.receiveAsync();
-    if (value === undefined) return;
-    yield value;
+/** Every message until the end. Not a generator, which takes several more turns of the queue of promises for each message. */
+export class Messages<T> implements AsyncIterableIterator<T> {
+  readonly #receive: () => Promise<IteratorResult<T, undefined>>;
+  #isDone = false;
+
+  constructor(receive: () => Promise<IteratorResult<T, undefined>>) {
+    this.#receive = receive;
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    return this.#isDone ? Promise.resolve(DONE) : this.#receive();
+  }
+
+  async return(): Promise<IteratorResult<T, undefined>> {
+    this.#isDone = true;
+    return DONE;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 }
 
@@ -36,7 +50,7 @@ export async function* iterateBatches<T extends {} | null>(
 
 /** A stream of the messages. Cancelling it leaves the channel open. */
 export function makeReadable<T extends {} | null>(channel: Channel<T>): ReadableStream<T> {
-  const messages = iterateAsync(channel);
+  const messages = channel[Symbol.asyncIterator]();
   return new ReadableStream<T>(
     {
       async pull(controller) {

@@ -14,6 +14,11 @@ export class Patience {
   #left = LONGEST;
   #long = 0;
 
+  /** Whether to look at all. */
+  get isAny(): boolean {
+    return this.#left > SHORTEST;
+  }
+
   /** Whether to look once more, after a wait of that many milliseconds. */
   isLeft(waited: number): boolean {
     return waited < this.#left;

@@ -1,18 +1,21 @@
 /** Those of this thread that wait for messages, or for room, without blocking, in their order. */
 import { onAbort } from '../abort.js';
-import type { NativeChannel } from '../native/binding.js';
-import { channelArm, channelSated } from '../native/binding.js';
+import { channelArm } from '../native/binding.js';
 import type { Doorbell } from './doorbell.js';
 import { aborted, timedOut } from './errors.js';
+import { hasTurned } from './pace.js';
 import { Patience } from './patience.js';
+import type { Ring } from './ring.js';
 import { CHANNEL_WAIT, isWatched, watchAsync } from '../diagnostics/channels.js';
 import type { CheckedWait } from '../lock/options.js';
 import { startTimer } from '../timer.js';
 
 /** The shortest and the longest pause, in milliseconds, between two looks at whether others have died. */
 const SLICES = [1, 20] as const;
-/** The longest pause where there is no bell. */
-const POLL = 2;
+/** The same where the bell rings for all that comes. More often, nobody looks whether others live. */
+const QUIET = [5, 20] as const;
+/** The same where there is no bell. */
+const POLL = [1, 2] as const;
 
 /** What {@link channelArm} and its like give. */
 export const READY = 0;
@@ -22,19 +25,75 @@ export const ENDED = 3;
 export const DIED = 4;
 export const NO_CONSUMER = 5;
 
+/** An attempt came to nothing: the wait goes on. */
+export const EMPTY: unique symbol = Symbol('empty');
+
 /** One that waits. */
-interface Waiting {
-  /** Tries; settles and returns `true` when that came to an end, good or bad. */
-  attempt(): boolean;
+class Waiting<Result = unknown> {
+  readonly #attempt: () => Result | typeof EMPTY;
+  readonly #settle: (outcome: number) => Result | typeof EMPTY;
+  readonly #resolve: (result: Result) => void;
+  readonly #reject: (error: unknown) => void;
+  stopTimer: (() => void) | undefined;
+  stopListening: (() => void) | undefined;
+
+  constructor(
+    attempt: () => Result | typeof EMPTY,
+    settle: (outcome: number) => Result | typeof EMPTY,
+    resolve: (result: Result) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#attempt = attempt;
+    this.#settle = settle;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /** Tries; returns `true` when that came to an end, good or bad. */
+  attempt(): boolean {
+    let result: Result | typeof EMPTY;
+    try {
+      result = this.#attempt();
+    } catch (error) {
+      this.reject(error);
+      return true;
+    }
+    return this.#end(result);
+  }
+
   /** Takes an outcome other than that there is something; returns `true` when that is its end. */
-  settle(outcome: number): boolean;
-  reject(error: unknown): void;
+  settle(outcome: number): boolean {
+    let result: Result | typeof EMPTY;
+    try {
+      result = this.#settle(outcome);
+    } catch (error) {
+      this.reject(error);
+      return true;
+    }
+    return this.#end(result);
+  }
+
+  reject(error: unknown): void {
+    this.#stop();
+    this.#reject(error);
+  }
+
+  #end(result: Result | typeof EMPTY): boolean {
+    if (result === EMPTY) return false;
+    this.#stop();
+    this.#resolve(result);
+    return true;
+  }
+
+  #stop(): void {
+    this.stopTimer?.();
+    this.stopListening?.();
+  }
 }
 
 /** The queue of one side of one channel. */
 export class WaitQueue {
-  readonly #name: string;
-  readonly #handle: NativeChannel['handle'];
+  readonly #ring: Ring;
   readonly #isSenders: boolean;
   readonly #bell: Doorbell;
   readonly #waiting: Waiting[] = [];
@@ -42,13 +101,14 @@ export class WaitQueue {
   /** Bytes for which the first one needs room. */
   needed = 0;
   #since = 0;
+  /** The first look without the bell, and a later one. That goes on when nobody waits any more, and keeps no process alive. */
+  #first: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isScheduled = false;
   #isFirst = true;
 
-  constructor(native: NativeChannel, isSenders: boolean, bell: Doorbell) {
-    this.#name = native.name;
-    this.#handle = native.handle;
+  constructor(ring: Ring, isSenders: boolean, bell: Doorbell) {
+    this.#ring = ring;
     this.#isSenders = isSenders;
     this.#bell = bell;
   }
@@ -59,54 +119,39 @@ export class WaitQueue {
   }
 
   /**
-   * Waits until `attempt` gives something other than `undefined`.
+   * Waits until `attempt` gives something other than {@link EMPTY}.
    *
-   * @param settle what an outcome other than {@link READY} means: a result, or `undefined` to go on; may throw
+   * @param settle what an outcome other than {@link READY} means: a result, or {@link EMPTY} to go on; may throw
    */
   wait<Result>(
     wait: CheckedWait,
-    attempt: () => Result | undefined,
-    settle: (outcome: number) => Result | undefined,
+    attempt: () => Result | typeof EMPTY,
+    settle: (outcome: number) => Result | typeof EMPTY,
   ): Promise<Result> {
     if (!isWatched(CHANNEL_WAIT)) return this.#wait(wait, attempt, settle);
     const side = this.#isSenders ? 'send' : 'receive';
-    const message = { name: this.#name, side, isAsync: true, timeout: wait.timeout } as const;
+    const message = { name: this.#ring.name, side, isAsync: true, timeout: wait.timeout } as const;
     return watchAsync(CHANNEL_WAIT, message, () => this.#wait(wait, attempt, settle));
   }
 
-  async #wait<Result>(
+  #wait<Result>(
     { timeout, signal }: CheckedWait,
-    attempt: () => Result | undefined,
-    settle: (outcome: number) => Result | undefined,
+    attempt: () => Result | typeof EMPTY,
+    settle: (outcome: number) => Result | typeof EMPTY,
   ): Promise<Result> {
-    let entry: Waiting | undefined;
-    let stopListening: (() => void) | undefined;
-    let stopTimer: (() => void) | undefined;
-    try {
-      return await new Promise<Result>((resolve, reject) => {
-        const run = (fn: () => Result | undefined): boolean => {
-          try {
-            const result = fn();
-            if (result === undefined) return false;
-            resolve(result);
-          } catch (error) {
-            reject(error as Error);
-          }
-          return true;
-        };
-        entry = { attempt: () => run(attempt), settle: (outcome) => run(() => settle(outcome)), reject };
-        const waiting = entry;
-        this.#waiting.push(waiting);
+    return new Promise<Result>((resolve, reject) => {
+      const waiting = new Waiting(attempt, settle, resolve, reject);
+      this.#waiting.push(waiting as Waiting);
+      const giveUp = (error: Error): void => this.#giveUp(waiting as Waiting, error);
+      if (timeout !== Infinity) {
         const what = this.#isSenders ? 'room' : 'message';
-        stopTimer = startTimer(timeout, () => this.#giveUp(waiting, timedOut(this.#name, what, timeout)));
-        if (this.#waiting.length === 1) this.#begin();
-        const giveUp = () => this.#giveUp(waiting, aborted(this.#name, signal as AbortSignal));
-        stopListening = onAbort(signal, giveUp);
-      });
-    } finally {
-      stopTimer?.();
-      stopListening?.();
-    }
+        waiting.stopTimer = startTimer(timeout, () => giveUp(timedOut(this.#ring.name, what, timeout)));
+      }
+      if (signal !== undefined) {
+        waiting.stopListening = onAbort(signal, () => giveUp(aborted(this.#ring.name, signal)));
+      }
+      if (this.#waiting[0] === waiting) this.#begin();
+    });
   }
 
   /** Something may have changed. */
@@ -117,8 +162,12 @@ export class WaitQueue {
   /** Ends all waits. */
   close(error: () => Error): void {
     const ended = this.#waiting.splice(0);
+    clearTimeout(this.#first);
+    clearTimeout(this.#timer);
+    this.#first = undefined;
+    this.#timer = undefined;
     this.#rest();
-    for (const { reject } of ended) reject(error());
+    for (const waiting of ended) waiting.reject(error());
   }
 
   #giveUp(entry: Waiting, error: Error): void {
@@ -133,22 +182,14 @@ export class WaitQueue {
   #begin(): void {
     this.#since = performance.now();
     this.#isFirst = true;
-    this.#soon();
+    if (this.#patience.isAny) this.#soon();
+    else this.#arm();
   }
 
+  /** Nobody waits any more. */
   #rest(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (!this.#isFirst) this.#sated();
-    this.#isFirst = true;
-  }
-
-  #sated(): void {
-    try {
-      channelSated(this.#handle, this.#isSenders);
-    } catch {
-      // Closed, or truncated: nobody has to stand back.
-    }
+    this.#timer?.unref();
+    this.#ring.sate(this.#isSenders);
   }
 
   #soon(): void {
@@ -156,13 +197,19 @@ export class WaitQueue {
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      this.wake();
+      this.#wakeInTurn();
     });
+  }
+
+  /** As {@link wake}, when the event loop has just turned. */
+  #wakeInTurn(): void {
+    if (this.#waiting.length === 0) return;
+    hasTurned(performance.now());
+    this.#pump();
   }
 
   /** Serves as many as there is something for. */
   #pump(): void {
-    clearTimeout(this.#timer);
     const waited = performance.now() - this.#since;
     let served = 0;
     while (this.#isServed((first) => first.attempt())) served += 1;
@@ -185,13 +232,18 @@ export class WaitQueue {
   /** Has the bell rung, and looks once more. */
   #arm(): void {
     const hears = this.#bell.listen();
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
+    const isJustNow = isFirst && hears && !this.#isSenders;
+    if (isJustNow && this.#ring.awaits()) return this.#setTimer(isFirst, hears);
     let outcome: number;
     try {
-      outcome = channelArm(this.#handle, this.#isSenders, this.needed, this.#isFirst);
+      const waited = performance.now() - this.#since;
+      outcome = channelArm(this.#ring.handle, this.#isSenders, this.needed, waited);
+      if (isJustNow) this.#ring.learn(outcome === AGAIN);
     } catch (error) {
       return this.close(() => error as Error);
     }
-    this.#isFirst = false;
     if (outcome === READY && this.#isServed((first) => first.attempt())) {
       return this.#waiting.length === 0 ? this.#rest() : this.#begin();
     }
@@ -202,8 +254,31 @@ export class WaitQueue {
       }
       if (this.#waiting.length === 0) return this.#rest();
     }
+    this.#setTimer(isFirst, hears);
+  }
+
+  /** Looks after a while without the bell: it does not ring for a death, nor for what another one has left. */
+  #setTimer(isFirst: boolean, hears: boolean): void {
+    // The same object, used again or left as it is, costs less than a new one.
+    if (isFirst) {
+      if (this.#first === undefined) this.#first = setTimeout(() => this.#wakeInTurn(), SLICES[0]);
+      else this.#first.refresh();
+      return;
+    }
+    const isQuiet = hears && this.#bell.hasRung && !this.#isSenders && this.#ring.isEmpty;
+    if (isQuiet && this.#timer !== undefined) {
+      this.#timer.ref();
+      return;
+    }
+    clearTimeout(this.#timer);
     const waited = performance.now() - this.#since;
-    const longest = hears ? SLICES[1] : POLL;
-    this.#timer = setTimeout(() => this.wake(), Math.min(Math.max(waited / 16, SLICES[0]), longest));
+    const [shortest, longest] = isQuiet ? QUIET : hears ? SLICES : POLL;
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#wakeInTurn();
+      },
+      Math.min(Math.max(waited / 16, shortest), longest),
+    );
   }
 }

@@ -16,13 +16,11 @@ import {
 import type { Doorbell } from './doorbell.js';
 import { CHANNEL_WAIT, isWatched, producerDied, redelivered, watch } from '../diagnostics/channels.js';
 import { aborted, busy, corrupt, died, reentered, timedOut, tooLong } from './errors.js';
-import { AGAIN, DIED, ENDED, READY, TIMED_OUT, WaitQueue } from './queue.js';
+import { AGAIN, DIED, EMPTY, ENDED, READY, TIMED_OUT, WaitQueue } from './queue.js';
 import { FRAGMENT, MESSAGE } from './ring.js';
 import type { Ring } from './ring.js';
 import type { CheckedWait } from '../lock/options.js';
 
-/** There is no message now. */
-export const EMPTY: unique symbol = Symbol('empty');
 /** No message is left, and none will come. */
 export const END: unique symbol = Symbol('end');
 
@@ -59,7 +57,7 @@ export class Receiver<T> {
     this.#placed = isPlaced(codec) ? codec : undefined;
     this.#native = native;
     this.#spin = spin;
-    this.#queue = new WaitQueue(native, false, bell);
+    this.#queue = new WaitQueue(ring, false, bell);
   }
 
   /** Something may have changed. */
@@ -264,32 +262,30 @@ export class Receiver<T> {
     return true;
   }
 
-  /** Waits for a message without blocking. */
-  async receiveAsync<Result>(
+  /** Waits for a message without blocking; the promise gives `end` at the end of the stream. May throw. */
+  receiveAsync<Result>(
     wait: CheckedWait,
     use: (from: Piece) => Result,
     whole: (bytes: Uint8Array) => Result,
+    end: Result,
     allocate: Allocate = this.#ownMemory,
-  ): Promise<Result | typeof END> {
+  ): Promise<Result> {
     const { name } = this.#native;
     if (wait.signal?.aborted === true) throw aborted(name, wait.signal);
-    const attempt = () => {
-      if (this.#isHeld || this.#isDecoding) return undefined;
-      const got = this.take(use, whole, allocate);
-      return got === EMPTY ? undefined : { got };
-    };
+    const attempt = (): Result | typeof EMPTY =>
+      this.#isHeld || this.#isDecoding ? EMPTY : this.take(use, whole, allocate);
     this.#join();
-    const first = this.#queue.length === 0 ? attempt() : undefined;
-    if (first !== undefined) return first.got;
+    const mayTry = this.#queue.length === 0 && (this.#arriving !== undefined || !this.#ring.isEmpty);
+    const first = mayTry ? attempt() : EMPTY;
+    if (first !== EMPTY) return Promise.resolve(first);
     if (wait.timeout === 0) {
-      if (this.#settle(channelLook(this.#native.handle, false, 0)) === ENDED) return END;
+      if (this.#settle(channelLook(this.#native.handle, false, 0)) === ENDED) return Promise.resolve(end);
       throw timedOut(name, 'message', 0);
     }
-    const { got } = await this.#queue.wait<{ got: Result | typeof END }>(wait, attempt, (outcome) => {
+    return this.#queue.wait(wait, attempt, (outcome) => {
       if (this.#arriving !== undefined) return attempt();
-      return this.#settle(outcome) === ENDED ? { got: END } : undefined;
+      return this.#settle(outcome) === ENDED ? end : EMPTY;
     });
-    return got;
   }
 
   /** Receives as many messages as are there, up to `max`, under one lock; fragments end the batch. */

@@ -15,13 +15,12 @@ import {
   channelLook,
   channelMustStandBack,
   channelNotify,
-  channelSated,
   losses,
 } from '../native/binding.js';
 import { corrupt } from './errors.js';
 
 const { tail: TAIL, head: HEAD, send: SEND, receive: RECEIVE, receivers: RECEIVERS, senders: SENDERS } = channelLayout;
-const { waiting: WAITING, isDiscarded: IS_DISCARDED } = channelLayout;
+const { ended: ENDED, died: DIED, bell: BELL, waiting: WAITING, isDiscarded: IS_DISCARDED } = channelLayout;
 const { state: STATE, isShut: IS_SHUT, whole: WHOLE, padding: PADDING, touched: TOUCHED, ring: RING } = channelLayout;
 const HUNGRY_RECEIVER = RECEIVERS + channelLayout.hungry;
 const HUNGRY_SENDER = SENDERS + channelLayout.hungry;
@@ -93,6 +92,12 @@ export class Ring {
   #at = 0;
   #after = 0;
   #losses = losses[0];
+  /** The state, and how many have ended and died, when {@link awaits} looked last; whether that means nothing new. */
+  #state = 0;
+  #ended = 0;
+  #died = 0;
+  #isQuiet = false;
+  #emptyAt = 0;
 
   constructor(native: NativeChannel, buffer: ArrayBuffer) {
     this.name = native.name;
@@ -116,6 +121,11 @@ export class Ring {
     return Math.min(used, this.#capacity) * UNIT;
   }
 
+  /** Whether nothing waits to be received, at a glance. */
+  get isEmpty(): boolean {
+    return this.#words[TAIL] === this.#words[HEAD];
+  }
+
   /** Forgets the segment, which is about to be closed. */
   close(): void {
     this.#words = GONE;
@@ -133,6 +143,16 @@ export class Ring {
     return ((this.#words[STATE] as number) & IS_DISCARDED) !== 0;
   }
 
+  /** Others need not stand back for this instance any more. */
+  sate(isSending: boolean): void {
+    const hungry = isSending ? HUNGRY_SENDER : HUNGRY_RECEIVER;
+    if (this.#words[hungry] === this.#seat) this.#yield(hungry);
+  }
+
+  #yield(hungry: number): void {
+    Atomics.compareExchange(this.#words, hungry, this.#seat, 0);
+  }
+
   // ---- sending
 
   /** Takes the lock SEND if it is free and no other waiter comes first. */
@@ -142,7 +162,8 @@ export class Ring {
       return false;
     }
     this.startSending();
-    if (words[HUNGRY_SENDER] === 0 || !channelMustStandBack(this.handle, true)) return true;
+    const hungry = words[HUNGRY_SENDER];
+    if (hungry === 0 || hungry === this.#seat || !channelMustStandBack(this.handle, true)) return true;
     this.stopSending();
     return false;
   }
@@ -209,7 +230,7 @@ export class Ring {
     Atomics.store(words, TAIL, this.#write);
     this.stopSending();
     if (((words[RECEIVERS] as number) & WAITING) !== 0) channelNotify(this.handle, false);
-    if (words[HUNGRY_SENDER] === this.#seat) channelSated(this.handle, true);
+    if (words[HUNGRY_SENDER] === this.#seat) this.#yield(HUNGRY_SENDER);
   }
 
   /** Releases the lock SEND. What was not published never shows. */
@@ -222,6 +243,32 @@ export class Ring {
 
   // ---- receiving
 
+  /**
+   * Asks for the bell, and looks once more: `true` when there is nothing, and the bell will ring for whatever changes.
+   * Otherwise Rust must look: {@link learn} tells what it has found.
+   */
+  awaits(): boolean {
+    const words = this.#words;
+    Atomics.or(words, RECEIVERS, BELL);
+    // Before the positions: a participant ends, shuts down or dies after its last message.
+    const state = Atomics.load(words, STATE);
+    const ended = Atomics.load(words, ENDED);
+    const died = Atomics.load(words, DIED);
+    const isKnown = this.#isQuiet && state === this.#state && ended === this.#ended && died === this.#died;
+    this.#state = state;
+    this.#ended = ended;
+    this.#died = died;
+    this.#emptyAt = Atomics.load(words, HEAD);
+    return isKnown && Atomics.load(words, TAIL) === this.#emptyAt;
+  }
+
+  /** Rust has looked after {@link awaits}. `isNothing`: it has found neither a message nor an end nor news of deaths. */
+  learn(isNothing: boolean): void {
+    const at = this.#emptyAt;
+    // Where there was a message meanwhile, Rust did not get as far as the end and the deaths.
+    this.#isQuiet = isNothing && this.#words[HEAD] === at && this.#words[TAIL] === at;
+  }
+
   /** Takes the lock RECEIVE if it is free and no other waiter comes first. */
   tryReceive(): boolean {
     const words = this.#words;
@@ -232,7 +279,8 @@ export class Ring {
       return false;
     }
     this.startReceiving();
-    if (words[HUNGRY_RECEIVER] === 0 || !channelMustStandBack(this.handle, false)) return true;
+    const hungry = words[HUNGRY_RECEIVER];
+    if (hungry === 0 || hungry === this.#seat || !channelMustStandBack(this.handle, false)) return true;
     this.stopReceiving();
     return false;
   }
@@ -317,7 +365,7 @@ export class Ring {
     if (isAwaited && 4 * ((this.#seenTail - this.#read) >>> 0) <= 3 * this.#capacity) {
       channelNotify(this.handle, true);
     }
-    if (words[HUNGRY_RECEIVER] === this.#seat) channelSated(this.handle, false);
+    if (words[HUNGRY_RECEIVER] === this.#seat) this.#yield(HUNGRY_RECEIVER);
   }
 
   /** Releases the lock RECEIVE. What was not consumed stays. */

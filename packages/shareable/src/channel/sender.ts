@@ -9,7 +9,7 @@ import { channelEnd, channelEnter, channelJoin, channelLook, channelSendPart, ch
 import type { Doorbell } from './doorbell.js';
 import { CHANNEL_WAIT, isWatched, watch } from '../diagnostics/channels.js';
 import { aborted, busy, ended, noConsumer, reentered, timedOut, tooLong } from './errors.js';
-import { AGAIN, ENDED, NO_CONSUMER, READY, TIMED_OUT, WaitQueue } from './queue.js';
+import { AGAIN, EMPTY, ENDED, NO_CONSUMER, READY, TIMED_OUT, WaitQueue } from './queue.js';
 import type { Ring } from './ring.js';
 import type { CheckedWait } from '../lock/options.js';
 
@@ -85,7 +85,7 @@ export class Sender<T> {
     this.#mayBorrow = (codec as unknown) === bytesCodec || (codec as unknown) === clone();
     this.#native = native;
     this.#spin = spin;
-    this.#queue = new WaitQueue(native, true, bell);
+    this.#queue = new WaitQueue(ring, true, bell);
   }
 
   /** Something may have changed. */
@@ -128,19 +128,19 @@ export class Sender<T> {
     }
   }
 
-  /** Sends a value; waits without blocking. */
-  async sendAsync(value: T, wait: CheckedWait): Promise<void> {
+  /** Sends a value; waits without blocking. Returns `undefined` when it was sent at once. */
+  sendAsync(value: T, wait: CheckedWait): Promise<void> | undefined {
     if (wait.signal?.aborted === true) throw aborted(this.#ring.name, wait.signal);
     let parcel: Parcel | undefined;
     if (this.#queue.length === 0 && this.#parcel === undefined && !this.#isReserved) {
       const left = this.#tryPut(value);
-      if (left === undefined) return;
+      if (left === undefined) return undefined;
       if (left !== FULL) parcel = left;
     }
     this.#check();
     // As it is now: the caller may change it before there is room.
     parcel ??= parcelOf(this.#encode(value));
-    await this.#sendParcel(parcel, wait);
+    return this.#sendParcel(parcel, wait);
   }
 
   async #sendParcel(parcel: Parcel, wait: CheckedWait): Promise<void> {
@@ -154,9 +154,9 @@ export class Sender<T> {
         wait,
         () => {
           this.#queue.needed = this.#needed(parcel);
-          return this.#push(parcel) || undefined;
+          return this.#push(parcel) ? undefined : EMPTY;
         },
-        (outcome) => this.#settle(outcome),
+        (outcome) => this.#settle(outcome) ?? EMPTY,
       );
     } catch (error) {
       if (this.#parcel === parcel) this.#cut();

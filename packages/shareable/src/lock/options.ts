@@ -23,12 +23,15 @@ export function checkTimeout(options: AcquireOptions | undefined): number {
 /** How to wait, complete. */
 export interface CheckedWait {
   /** In milliseconds; `Infinity` without a limit. */
-  timeout: number;
-  signal: AbortSignal | undefined;
+  readonly timeout: number;
+  readonly signal: AbortSignal | undefined;
 }
+
+const FOR_EVER: CheckedWait = { timeout: Infinity, signal: undefined };
 
 /** Checks the options of a wait that does not block. */
 export function checkWait(options: AcquireAsyncOptions | undefined): CheckedWait {
+  if (options === undefined) return FOR_EVER;
   const { timeout, signal } = checkOptions(options, ['timeout', 'signal']);
   return { timeout: checkMilliseconds(timeout), signal: checkSignal(signal) };
 }

@@ -47,7 +47,6 @@ export const channelBuffer = translated(addon.channelBuffer);
 export const channelEnter = translated(addon.channelEnter);
 export const channelLeave = translated(addon.channelLeave);
 export const channelMustStandBack = translated(addon.channelMustStandBack);
-export const channelSated = translated(addon.channelSated);
 export const channelNotify = translated(addon.channelNotify);
 export const channelLook = translated(addon.channelLook);
 export const channelArm = translated(addon.channelArm);

@@ -26,8 +26,8 @@ export declare function attachUnlessStale(name: string): NativeAttempt
 /** Cancels the [`create_segment_later`] with that number. */
 export declare function cancelCreation(id: number): void
 
-/** As [`channel_look`], and requests a notification when something changes. */
-export declare function channelArm(channel: ExternalObject<Channel>, isSenders: boolean, length: number, isFirst: boolean): number
+/** As [`channel_look`], and requests a notification when something changes. `waited`: milliseconds up to now. */
+export declare function channelArm(channel: ExternalObject<Channel>, isSenders: boolean, length: number, waited: number): number
 
 /**
  * Returns what is at the head of the ring: -1 for nothing, -2 for a message in one piece, else the length in bytes of
@@ -80,6 +80,12 @@ export interface ChannelLayout {
   waiting: number
   /** The offset, from flags, of the seat that must not be overtaken. */
   hungry: number
+  /** A bit of flags: the waiter wants the bell. */
+  bell: number
+  /** How many producers have ended. */
+  ended: number
+  /** How many producers have died. */
+  died: number
   /** The state of the whole channel. */
   state: number
   /** A bit of the state: all sending has ended, or waiting messages are discarded. */
@@ -119,9 +125,6 @@ export declare function channelPeers(channel: ExternalObject<Channel>): Array<nu
  * was cut off.
  */
 export declare function channelReceivePart(channel: ExternalObject<Channel>, target: Uint8Array, offset: number): number
-
-/** Stops waiting. */
-export declare function channelSated(channel: ExternalObject<Channel>, isSenders: boolean): void
 
 /**
  * Sends the fragments of a message that there is room for: the byte `lead`, unless that is negative, and then `rest`.
