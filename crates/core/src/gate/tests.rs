@@ -124,6 +124,50 @@ fn a_guard_that_names_a_participant_that_does_not_exist_is_recovered() {
     gate.dispose().unwrap();
 }
 
+/// Time in which a participant does not run tells nothing about the holder of the guard: a container that is paused, and a
+/// machine that sleeps, stop both.
+#[test]
+#[cfg(backend = "unix")]
+fn a_participant_that_was_frozen_while_it_waited_for_the_guard_goes_on_waiting() {
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let gate = create(Purpose::Barrier, 2);
+    let words = Words::new(gate.mapping().bytes().unwrap()).unwrap();
+    let child = gate
+        .with(|_, _| {
+            let child = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--ignored", "--exact", "gate::tests::child_that_attaches"])
+                .env(NAME, gate.name().as_str())
+                .spawn()
+                .unwrap();
+            let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
+            // A waiter sets a flag beside the number of the holder.
+            while words.word(at::GUARD).load(SeqCst) == u32::from(gate.seat()) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            kill_process(pid, Signal::STOP).unwrap();
+            thread::sleep(Duration::from_millis(5500));
+            kill_process(pid, Signal::CONT).unwrap();
+            // So that it looks at the guard again while that is not free.
+            thread::sleep(Duration::from_millis(300));
+            Ok((child, Calls::default()))
+        })
+        .unwrap();
+    assert!({ child }.wait().unwrap().success());
+    gate.dispose().unwrap();
+}
+
+#[cfg(backend = "unix")]
+const NAME: &str = "SHAREABLE_TEST_GATE";
+
+#[test]
+#[cfg(backend = "unix")]
+#[ignore = "what another test starts"]
+fn child_that_attaches() {
+    let name = Name::new(&std::env::var(NAME).unwrap()).unwrap();
+    Gate::attach(&name, Purpose::Barrier, AttachOptions::default()).unwrap().close();
+}
+
 #[test]
 fn the_latest_value_is_read_whole() {
     let options = GateOptions { capacity: 100, first: b"one", ..GateOptions::of(Purpose::Value, 0) };

@@ -19,8 +19,18 @@ const LEAST_SPIN: Duration = Duration::from_micros(1);
 const GLANCE: Duration = Duration::from_millis(1);
 /// The shortest and the longest sleep between two checks of the others.
 const SLICES: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
-/// How long to wait for the guard, which is held for nanoseconds, unless its holder is stopped.
-const STOPPED: Duration = Duration::from_secs(5);
+/// How many slices to wait for the guard, which is held for a moment, unless its holder is stopped: 5 s. Slices and not
+/// time, because time also passes while the system runs neither process, as when it freezes all processes of a container.
+const STOPPED: u32 = 100;
+
+/// How long to wait for the guard.
+#[derive(Clone, Copy)]
+enum Patience {
+    /// As long as a holder can be busy that is not stopped.
+    UntilStopped,
+    /// This time.
+    For(Duration),
+}
 
 /// The result of a slice of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +49,14 @@ pub enum Waited {
 impl Gate {
     /// Calls `f` under the guard, and then wakes those that it has called.
     pub(super) fn with<T>(&self, f: impl FnOnce(&Shared<'_>, &mut State) -> Result<(T, Calls)>) -> Result<T> {
-        self.within(STOPPED, f)?.ok_or_else(|| {
+        self.within(Patience::UntilStopped, f)?.ok_or_else(|| {
             let noun = self.header.purpose.noun();
             self.located(Error::new(
                 Kind::System,
-                format!("{noun} is being changed by a process that has been stopped for {} s", STOPPED.as_secs()),
+                format!(
+                    "{noun} is being changed by a process that has been stopped for {} s",
+                    (LONGEST_SLICE * STOPPED).as_secs()
+                ),
             ))
         })
     }
@@ -51,7 +64,7 @@ impl Gate {
     /// The same; `None` when the guard was not free in time.
     fn within<T>(
         &self,
-        patience: Duration,
+        patience: Patience,
         f: impl FnOnce(&Shared<'_>, &mut State) -> Result<(T, Calls)>,
     ) -> Result<Option<T>> {
         let mut state = self.state();
@@ -71,19 +84,25 @@ impl Gate {
         call().map_err(|e: Error| self.located(e))
     }
 
-    fn enter(&self, shared: &Shared<'_>, state: &mut State, patience: Duration) -> Result<bool> {
+    fn enter(&self, shared: &Shared<'_>, state: &mut State, patience: Patience) -> Result<bool> {
         let start = Instant::now();
-        let mut is_first = true;
+        let mut slices = 0;
         loop {
+            let timeout = match patience {
+                Patience::For(time) => time,
+                Patience::UntilStopped if slices < STOPPED => Duration::MAX,
+                // Looks once more, and leaves the queue.
+                Patience::UntilStopped => Duration::ZERO,
+            };
             let check = || self.mapping().check();
-            match shared.guard.acquire(&mut state.turn, start, patience, is_first, check)? {
+            match shared.guard.acquire(&mut state.turn, start, timeout, slices == 0, check)? {
                 Progress::Taken(taken) => {
                     if taken.recovered {
                         algorithm::rebuild(shared);
                     }
                     return Ok(true);
                 }
-                Progress::Again => is_first = false,
+                Progress::Again => slices += 1,
                 Progress::TimedOut => return Ok(false),
             }
         }
@@ -95,7 +114,8 @@ impl Gate {
     /// # Errors
     /// As [`set`](Self::set).
     pub fn try_take(&self, want: Want) -> Result<Option<bool>> {
-        let taken = self.within(LONGEST_SLICE, |shared, state| Ok(self.attempt(shared, state, want, false)))?;
+        let taken =
+            self.within(Patience::For(LONGEST_SLICE), |shared, state| Ok(self.attempt(shared, state, want, false)))?;
         Ok(taken.flatten())
     }
 
@@ -127,7 +147,7 @@ impl Gate {
         let mut must_look = false;
         loop {
             let left = timeout.saturating_sub(self.state().since.elapsed());
-            let found = self.within(left.min(LONGEST_SLICE), |shared, state| {
+            let found = self.within(Patience::For(left.min(LONGEST_SLICE)), |shared, state| {
                 let (taken, mut calls) = self.attempt(shared, state, want, must_look);
                 if taken.is_none() {
                     if left.is_zero() {
