@@ -194,3 +194,25 @@ test.skipIf(!platform.hasServers)('managers publish their start, connections and
     ['shareable:manager:shutdown', { address, role: 'starter' }],
   ]);
 });
+
+describe('an attachment that fails', () => {
+  test.each(['ShareableList', 'Lock', 'Channel'])('publishes nothing: %s', (kind) => {
+    using other = SharedMemory.create(8192);
+    other.buf.fill(0xff);
+    const published = record(...SEGMENTS);
+    expect(() => classes.find((each) => each.kind === kind)?.attach(other.name)).toThrow(LayoutError);
+    expect(published).toEqual([]);
+  });
+
+  test('publishes that a segment without an array was opened and closed', () => {
+    using other = SharedMemory.create(8192);
+    other.buf.fill(0xff);
+    const published = record(...SEGMENTS);
+    expect(() => SharedArray.attach(other.name)).toThrow(LayoutError);
+    const about = { kind: 'SharedArray', name: other.name };
+    expect(published).toEqual([
+      ['shareable:attach', { ...about, size: 8192, isReadOnly: false }],
+      ['shareable:close', about],
+    ]);
+  });
+});

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 
 import type { NativeArray, NativeSegment } from '../native/binding.js';
 import { arrayLayout, attachSegment, createArray, findArray, losses } from '../native/binding.js';
-import { checkInternal, internal } from '../construct.js';
+import { checkInternal, internal, takeBack } from '../construct.js';
 import { announceAttachment, announceCreation, announceOpening } from '../diagnostics/channels.js';
 import { asyncDispose, dispose } from '../dispose.js';
 import { invalidType, outOfRange } from '../errors.js';
@@ -192,7 +192,7 @@ export class SharedArray<T extends TypedArray = TypedArray> implements Disposabl
       return new SharedArray<T>(internal, shm, find());
     } catch (error) {
       shm.close();
-      if (isNew) shm.unlink();
+      if (isNew) takeBack(() => shm.unlink());
       throw error;
     }
   }

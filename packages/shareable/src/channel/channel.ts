@@ -4,7 +4,7 @@ import { isUint8Array } from 'node:util/types';
 
 import type { Codec, Piece } from '../codec/codec.js';
 import { copyInto } from '../codec/copy.js';
-import { checkInternal, internal } from '../construct.js';
+import { checkInternal, internal, takeBack } from '../construct.js';
 import {
   announceAttachment,
   announceClose,
@@ -148,8 +148,8 @@ export class Channel<T extends {} | null = unknown & {}>
       return new Channel(internal, native, findCodec(codec, native.codec, native.name), spin);
     } catch (error) {
       const { handle } = native;
-      if (channelFacts(handle).isNew) unlinkChannel(handle);
-      disposeChannel(handle);
+      if (channelFacts(handle).isNew) takeBack(() => unlinkChannel(handle));
+      takeBack(() => disposeChannel(handle));
       throw error;
     }
   }

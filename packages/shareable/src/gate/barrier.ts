@@ -59,6 +59,10 @@ export class Barrier implements Disposable, AsyncDisposable {
     Object.preventExtensions(this);
   }
 
+  static #over(gate: Gate): Barrier {
+    return Gate.over(gate, () => new Barrier(internal, gate));
+  }
+
   /**
    * Creates a barrier in a small segment of its own.
    *
@@ -71,7 +75,7 @@ export class Barrier implements Disposable, AsyncDisposable {
    */
   static create(parties: number, options?: CreateOptions): Barrier {
     const checked = checkParties(parties);
-    return new Barrier(internal, Gate.create('Barrier', checkCreateOptions(options, Barrier.create), checked));
+    return Barrier.#over(Gate.create('Barrier', checkCreateOptions(options, Barrier.create), checked));
   }
 
   /**
@@ -84,7 +88,7 @@ export class Barrier implements Disposable, AsyncDisposable {
    *   participants are attached
    */
   static attach(target: string | BarrierHandle, options?: PrimitiveAttachOptions): Barrier {
-    return new Barrier(internal, Gate.attach('Barrier', target, options));
+    return Barrier.#over(Gate.attach('Barrier', target, options));
   }
 
   /**
@@ -95,7 +99,7 @@ export class Barrier implements Disposable, AsyncDisposable {
    */
   static createOrAttach(name: string, parties: number, options?: Omit<CreateOptions, 'name'>): Barrier {
     const checked = checkNamelessOptions(options, Barrier.createOrAttach);
-    return new Barrier(internal, Gate.create('Barrier', checked, checkParties(parties), checkName(name)));
+    return Barrier.#over(Gate.create('Barrier', checked, checkParties(parties), checkName(name)));
   }
 
   /** Whether {@link close} was called. */

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 
 import { checkInternal, internal } from '../construct.js';
 import { asyncDispose, dispose } from '../dispose.js';
+import { WaitAbortedError, WaitTimeoutError } from '../errors.js';
 import type { LockGuard } from '../lock/guard.js';
 import { checkHeld, resume, resumeAsync, suspend } from '../lock/guard.js';
 import { gateNotify } from '../native/binding.js';
@@ -54,6 +55,10 @@ export class Condition implements Disposable, AsyncDisposable {
     Object.preventExtensions(this);
   }
 
+  static #over(gate: Gate): Condition {
+    return Gate.over(gate, () => new Condition(internal, gate));
+  }
+
   /**
    * Creates a condition in a small segment of its own.
    *
@@ -64,7 +69,7 @@ export class Condition implements Disposable, AsyncDisposable {
    * @throws {SharedMemoryError} `EMFILE` when the process has no file descriptor left; each condition uses one
    */
   static create(options?: CreateOptions): Condition {
-    return new Condition(internal, Gate.create('Condition', checkCreateOptions(options, Condition.create), 0));
+    return Condition.#over(Gate.create('Condition', checkCreateOptions(options, Condition.create), 0));
   }
 
   /**
@@ -77,7 +82,7 @@ export class Condition implements Disposable, AsyncDisposable {
    *   participants are attached
    */
   static attach(target: string | ConditionHandle, options?: PrimitiveAttachOptions): Condition {
-    return new Condition(internal, Gate.attach('Condition', target, options));
+    return Condition.#over(Gate.attach('Condition', target, options));
   }
 
   /**
@@ -87,7 +92,7 @@ export class Condition implements Disposable, AsyncDisposable {
    */
   static createOrAttach(name: string, options?: Omit<CreateOptions, 'name'>): Condition {
     const checked = checkNamelessOptions(options, Condition.createOrAttach);
-    return new Condition(internal, Gate.create('Condition', checked, 0, checkName(name)));
+    return Condition.#over(Gate.create('Condition', checked, 0, checkName(name)));
   }
 
   /** Whether {@link close} was called. */
@@ -147,8 +152,8 @@ export class Condition implements Disposable, AsyncDisposable {
       try {
         await this.#gate.waitAsync(CHANGE, phase, { timeout: left, signal }, errors);
       } catch (error) {
-        // A time-out or a signal: `until` is checked once more.
-        if (this.#gate.isClosed) throw error;
+        // After a time-out or a signal, `until` is checked once more.
+        if (!(error instanceof WaitTimeoutError || error instanceof WaitAbortedError)) throw error;
       } finally {
         await resumeAsync(guard);
       }

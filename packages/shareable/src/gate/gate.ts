@@ -1,5 +1,6 @@
 /** What all classes of this folder have in common: the participant in a segment, and how it waits. */
 import { Doorbell } from '../channel/doorbell.js';
+import { takeBack } from '../construct.js';
 import {
   announceAttachment,
   announceClose,
@@ -65,6 +66,12 @@ const factsOf = ({ handle }: NativeGate) => gateFacts(handle);
 
 let environment: ReturnType<typeof gateEnvironment> | undefined;
 
+/** Ends the use of a gate over which no instance could be made, and unlinks a new one. */
+function leaveGate({ handle }: NativeGate): void {
+  if (gateFacts(handle).isNew) takeBack(() => unlinkGate(handle));
+  takeBack(() => disposeGate(handle));
+}
+
 /** One participant. */
 export class Gate {
   readonly type: Type;
@@ -97,8 +104,18 @@ export class Gate {
     try {
       return new Gate(type, native);
     } catch (error) {
-      // What was created goes again.
-      disposeGate(native.handle);
+      leaveGate(native);
+      throw error;
+    }
+  }
+
+  /** Makes the instance of a public class over an open gate. If that fails, the gate is closed, and unlinked if it is new. */
+  static over<Instance>(gate: Gate, make: () => Instance): Instance {
+    try {
+      return make();
+    } catch (error) {
+      leaveGate(gate.native);
+      gate.close();
       throw error;
     }
   }

@@ -72,6 +72,10 @@ export class RwLock implements Disposable, AsyncDisposable {
     Object.preventExtensions(this);
   }
 
+  static #over(gate: Gate): RwLock {
+    return Gate.over(gate, () => new RwLock(internal, gate));
+  }
+
   /**
    * Creates a lock that is free, in a small segment of its own.
    *
@@ -83,7 +87,7 @@ export class RwLock implements Disposable, AsyncDisposable {
    */
   static create(options?: RwLockOptions): RwLock {
     const { readers, rest } = split(options);
-    return new RwLock(internal, Gate.create('RwLock', checkCreateOptions(rest, RwLock.create), readers));
+    return RwLock.#over(Gate.create('RwLock', checkCreateOptions(rest, RwLock.create), readers));
   }
 
   /**
@@ -96,7 +100,7 @@ export class RwLock implements Disposable, AsyncDisposable {
    *   participants are attached
    */
   static attach(target: string | RwLockHandle, options?: PrimitiveAttachOptions): RwLock {
-    return new RwLock(internal, Gate.attach('RwLock', target, options));
+    return RwLock.#over(Gate.attach('RwLock', target, options));
   }
 
   /**
@@ -107,7 +111,7 @@ export class RwLock implements Disposable, AsyncDisposable {
   static createOrAttach(name: string, options?: Omit<RwLockOptions, 'name'>): RwLock {
     const { readers, rest } = split(options);
     const checked = checkNamelessOptions(rest, RwLock.createOrAttach);
-    return new RwLock(internal, Gate.create('RwLock', checked, readers, checkName(name)));
+    return RwLock.#over(Gate.create('RwLock', checked, readers, checkName(name)));
   }
 
   /** Whether {@link close} was called. */

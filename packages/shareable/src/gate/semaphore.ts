@@ -60,6 +60,10 @@ export class Semaphore implements Disposable, AsyncDisposable {
     Object.preventExtensions(this);
   }
 
+  static #over(gate: Gate): Semaphore {
+    return Gate.over(gate, () => new Semaphore(internal, gate));
+  }
+
   /**
    * Creates a semaphore with all its permits free, in a small segment of its own.
    *
@@ -72,7 +76,7 @@ export class Semaphore implements Disposable, AsyncDisposable {
    */
   static create(permits: number, options?: CreateOptions): Semaphore {
     const checked = checkPermits(permits);
-    return new Semaphore(internal, Gate.create('Semaphore', checkCreateOptions(options, Semaphore.create), checked));
+    return Semaphore.#over(Gate.create('Semaphore', checkCreateOptions(options, Semaphore.create), checked));
   }
 
   /**
@@ -85,7 +89,7 @@ export class Semaphore implements Disposable, AsyncDisposable {
    *   participants are attached
    */
   static attach(target: string | SemaphoreHandle, options?: PrimitiveAttachOptions): Semaphore {
-    return new Semaphore(internal, Gate.attach('Semaphore', target, options));
+    return Semaphore.#over(Gate.attach('Semaphore', target, options));
   }
 
   /**
@@ -97,7 +101,7 @@ export class Semaphore implements Disposable, AsyncDisposable {
   static createOrAttach(name: string, permits: number, options?: Omit<CreateOptions, 'name'>): Semaphore {
     const checked = checkNamelessOptions(options, Semaphore.createOrAttach);
     const gate = Gate.create('Semaphore', checked, checkPermits(permits), checkName(name));
-    return new Semaphore(internal, gate);
+    return Semaphore.#over(gate);
   }
 
   /** Whether {@link close} was called. */

@@ -42,6 +42,10 @@ export class SharedEvent implements Disposable, AsyncDisposable {
     Object.preventExtensions(this);
   }
 
+  static #over(gate: Gate): SharedEvent {
+    return Gate.over(gate, () => new SharedEvent(internal, gate));
+  }
+
   /**
    * Creates an event that is not set, in a small segment of its own.
    *
@@ -52,7 +56,7 @@ export class SharedEvent implements Disposable, AsyncDisposable {
    * @throws {SharedMemoryError} `EMFILE` when the process has no file descriptor left; each event uses one
    */
   static create(options?: CreateOptions): SharedEvent {
-    return new SharedEvent(internal, Gate.create('SharedEvent', checkCreateOptions(options, SharedEvent.create), 0));
+    return SharedEvent.#over(Gate.create('SharedEvent', checkCreateOptions(options, SharedEvent.create), 0));
   }
 
   /**
@@ -65,7 +69,7 @@ export class SharedEvent implements Disposable, AsyncDisposable {
    *   participants are attached
    */
   static attach(target: string | SharedEventHandle, options?: PrimitiveAttachOptions): SharedEvent {
-    return new SharedEvent(internal, Gate.attach('SharedEvent', target, options));
+    return SharedEvent.#over(Gate.attach('SharedEvent', target, options));
   }
 
   /**
@@ -75,7 +79,7 @@ export class SharedEvent implements Disposable, AsyncDisposable {
    */
   static createOrAttach(name: string, options?: Omit<CreateOptions, 'name'>): SharedEvent {
     const checked = checkNamelessOptions(options, SharedEvent.createOrAttach);
-    return new SharedEvent(internal, Gate.create('SharedEvent', checked, 0, checkName(name)));
+    return SharedEvent.#over(Gate.create('SharedEvent', checked, 0, checkName(name)));
   }
 
   /** Whether {@link close} was called. */

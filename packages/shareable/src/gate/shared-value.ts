@@ -82,12 +82,10 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
   }
 
   static #open<T>(gate: Gate, codec: Codec<T> | undefined): SharedValue<T> {
-    try {
-      return new SharedValue(internal, gate, findCodec(codec, gate.native.codec, gate.name, gate.noun));
-    } catch (error) {
-      gate.dispose();
-      throw error;
-    }
+    return Gate.over(
+      gate,
+      () => new SharedValue(internal, gate, findCodec(codec, gate.native.codec, gate.name, gate.noun)),
+    );
   }
 
   /**

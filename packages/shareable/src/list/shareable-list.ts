@@ -15,7 +15,7 @@ import {
   listGet,
   listSet,
 } from '../native/segments.js';
-import { checkInternal, internal } from '../construct.js';
+import { checkInternal, internal, takeBack } from '../construct.js';
 import { announceAttachment, announceCreation, announceOpening } from '../diagnostics/channels.js';
 import { asyncDispose, dispose } from '../dispose.js';
 import { closed, invalidType, outOfRange } from '../errors.js';
@@ -158,8 +158,8 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
     try {
       return new ShareableList(internal, shm, list);
     } catch (error) {
-      // The owner unlinks; nobody else does.
-      shm[dispose]();
+      shm.close();
+      if (segment.isNew) takeBack(() => shm.unlink());
       throw error;
     }
   }
@@ -182,9 +182,9 @@ export class ShareableList<T extends Storable = Storable, Items extends readonly
   static attach(target: string | ShareableListHandle, options?: AttachOptions): ShareableList {
     const name = checkTarget(target, 'ShareableList');
     const { readOnly, allowForeign } = checkAttachOptions(options);
-    const { segment, list } = attachListNamed(name, readOnly, allowForeign);
-    announceAttachment('ShareableList', segment);
-    return new ShareableList(internal, wrapSegment(segment, 'ShareableList'), list);
+    const attached = attachListNamed(name, readOnly, allowForeign);
+    announceAttachment('ShareableList', attached.segment);
+    return ShareableList.#over(attached);
   }
 
   /** The segment that holds the list. */

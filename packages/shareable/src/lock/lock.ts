@@ -15,7 +15,7 @@ import {
   losses,
   unlinkLock,
 } from '../native/binding.js';
-import { checkInternal, internal } from '../construct.js';
+import { checkInternal, internal, takeBack } from '../construct.js';
 import {
   LOCK_WAIT,
   announceAttachment,
@@ -142,8 +142,9 @@ export class Lock implements Disposable {
     try {
       return new Lock(internal, native);
     } catch (error) {
-      // What was created goes again.
-      disposeLock(native.handle);
+      const { handle } = native;
+      if (lockFacts(handle).isNew) takeBack(() => unlinkLock(handle));
+      takeBack(() => disposeLock(handle));
       throw error;
     }
   }

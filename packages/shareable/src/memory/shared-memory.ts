@@ -17,7 +17,7 @@ import {
   unlinkClosed,
   unlinkSegment,
 } from '../native/segments.js';
-import { checkInternal, internal } from '../construct.js';
+import { checkInternal, internal, takeBack } from '../construct.js';
 import {
   announceAttachment,
   announceClose,
@@ -158,7 +158,15 @@ export class SharedMemory implements Disposable, AsyncDisposable {
   readonly #state: State;
 
   static {
-    wrapSegment = (native, kind = 'SharedMemory') => new SharedMemory(internal, native, kind);
+    wrapSegment = (native, kind = 'SharedMemory') => {
+      try {
+        return new SharedMemory(internal, native, kind);
+      } catch (error) {
+        if (native.isNew) takeBack(() => unlinkSegment(native.handle));
+        takeBack(() => disposeSegment(native.handle, undefined));
+        throw error;
+      }
+    };
     handleOf = (shm) => shm.#state.handle;
     keepListBuffer = (shm, buffer) => {
       shm.#state.listBuffer = buffer;
