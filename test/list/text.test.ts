@@ -67,6 +67,34 @@ describe('text', () => {
     }
   });
 
+  test.each([12, 13, 16, 20, 23, 24])(
+    'of %i characters is written whole, or refused if its bytes do not fit',
+    (length) => {
+      using list = ShareableList.create(['x'.repeat(23)]);
+      const texts = [
+        'abcdefghijklmnopqrstuvwx',
+        'é'.repeat(24),
+        'abcdefghijk\u00e9mnopqrstuvwx',
+        '日'.repeat(24),
+        '\u007f'.repeat(24),
+      ];
+      for (let time = 0; time < 10; time++) {
+        for (const text of texts.map((whole) => whole.slice(0, length))) {
+          list.set(0, 'before');
+          const fits = utf8(text).length <= 24;
+          let refusal: unknown;
+          try {
+            list.set(0, text);
+          } catch (thrown) {
+            refusal = thrown;
+          }
+          expect(refusal instanceof SlotFullError).toBe(!fits);
+          expect(list.get(0)).toBe(fits ? text : 'before');
+        }
+      }
+    },
+  );
+
   test('that differs in the highest bit of its last byte only is not taken for another', () => {
     using list = ShareableList.create(['x'.repeat(15), 'x'.repeat(15)]);
     list.set(0, '12345678');

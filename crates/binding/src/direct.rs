@@ -1,17 +1,21 @@
-//! Opening and ending segments, and reading and writing slots, by functions that are registered with Node-API directly: what
-//! napi-rs generates around a function with arguments takes four allocations and more instructions than the core's part of
-//! an attach.
+//! Opening and ending segments, reading and writing slots, and taking locks, by functions that are registered with Node-API
+//! directly: what napi-rs generates around a function with arguments takes four allocations and more instructions than the
+//! core's part of an attach.
 //!
 //! Numbers pass both ways through the array of [facts](crate::table::segment_facts). `packages/shareable/src/native/direct.ts`
 //! has the types of these functions and describes them.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
+use std::sync::Arc;
 
-use napi::bindgen_prelude::{FromNapiValue, JsError, JsObjectValue, Object, ToNapiValue, Unknown, panic_to_error};
-use napi::{Env, Result, check_status, sys};
+use napi::bindgen_prelude::{
+    External, FromNapiRef, FromNapiValue, JsError, JsObjectValue, Object, ToNapiValue, Unknown, panic_to_error,
+};
+use napi::{Env, JsValue, Result, check_status, sys};
 use napi_derive::napi;
 use shareable_core::layout::Input;
+use shareable_core::lock::Lock;
 use shareable_core::{Access, AttachOptions, CreateOptions, Foreign, Lifetime, List, Memory, Name, Segment, Umask};
 
 use crate::buffer::{detach, external};
@@ -19,7 +23,7 @@ use crate::error::OrThrow;
 use crate::segment::to_bytes;
 use crate::table::{self, Fact, Handle, Open, told, told_index};
 use crate::value::with_input;
-use crate::{list, text};
+use crate::{list, lock, text};
 
 /// The bits of the settings of the calls below: what a new segment is like, how to attach, and how to end.
 #[napi(object, object_from_js = false)]
@@ -93,7 +97,11 @@ pub fn export_direct(mut exports: Object<'_>) -> Result<()> {
     exports.create_named_method("setSlot", set_slot)?;
     exports.create_named_method("bufferOf", buffer_of)?;
     exports.create_named_method("leave", leave)?;
-    exports.create_named_method("leaveBuffer", leave_buffer)
+    exports.create_named_method("leaveBuffer", leave_buffer)?;
+    exports.create_named_method("lockTry", lock_try)?;
+    exports.create_named_method("lockAcquire", lock_acquire)?;
+    exports.create_named_method("lockContinue", lock_continue)?;
+    exports.create_named_method("lockRelease", lock_release)
 }
 
 /// Runs `act`, and throws its error, or its panic as an error.
@@ -227,6 +235,47 @@ unsafe extern "C" fn leave_buffer(env: sys::napi_env, info: sys::napi_callback_i
         let buffer = unsafe { argument(env, info) }?;
         end(env, |open| detach(env, &buffer, open.segment.mapping(), open.segment.size()))
     })
+}
+
+/// Runs `act` on the lock that is the first argument of a call.
+///
+/// # Safety
+///
+/// `info` is what Node-API passed to the running function, whose environment is `env`.
+unsafe fn with_lock<T: ToNapiValue>(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+    act: impl FnOnce(&Env, &Lock) -> Result<T>,
+) -> sys::napi_value {
+    run(env, |env| {
+        // SAFETY: the caller's duty.
+        let handle = unsafe { argument(env, info) }?;
+        // SAFETY: the value was read above, and lives as long as the call.
+        let lock: &External<Arc<Lock>> = unsafe { FromNapiRef::from_napi_ref(env.raw(), handle.raw()) }?;
+        let result = act(env, lock)?;
+        // SAFETY: the environment lives during the call.
+        unsafe { ToNapiValue::to_napi_value(env.raw(), result) }
+    })
+}
+
+unsafe extern "C" fn lock_try(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: Node-API passed both to this call.
+    unsafe { with_lock(env, info, lock::take_if_free) }
+}
+
+unsafe extern "C" fn lock_acquire(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: Node-API passed both to this call.
+    unsafe { with_lock(env, info, |env, lock| lock::wait_for(env, lock, told(Fact::Timeout), true)) }
+}
+
+unsafe extern "C" fn lock_continue(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: Node-API passed both to this call.
+    unsafe { with_lock(env, info, |env, lock| lock::wait_for(env, lock, told(Fact::Timeout), false)) }
+}
+
+unsafe extern "C" fn lock_release(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    // SAFETY: Node-API passed both to this call.
+    unsafe { with_lock(env, info, |_, lock| Ok(lock.release())) }
 }
 
 /// What the end of a segment's use was like, as bits of one number.

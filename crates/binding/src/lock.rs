@@ -157,15 +157,13 @@ fn to_number(taken: Option<Taken>) -> i32 {
 
 /// Takes the lock if it is free. Returns 0, or 1 when its last holder died while it held it; -1 when another
 /// participant has it.
-#[napi(catch_unwind)]
-pub fn lock_try(env: &Env, lock: &External<Arc<Lock>>) -> Result<i32> {
+pub(crate) fn take_if_free(env: &Env, lock: &Lock) -> Result<i32> {
     lock.try_acquire().or_throw(env).map(to_number)
 }
 
-/// As [`lock_try`], blocking until the lock is free or `timeout` milliseconds have passed since the call with
+/// As [`take_if_free`], blocking until the lock is free or `timeout` milliseconds have passed since the call with
 /// `is_first`. Returns -2 every 50 ms, so that the thread can be terminated. Then call it again.
-#[napi(catch_unwind)]
-pub fn lock_acquire(env: &Env, lock: &External<Arc<Lock>>, timeout: f64, is_first: bool) -> Result<i32> {
+pub(crate) fn wait_for(env: &Env, lock: &Lock, timeout: f64, is_first: bool) -> Result<i32> {
     let progress = lock.acquire_in_slices(duration(timeout), is_first).or_throw(env)?;
     Ok(match progress {
         Progress::Taken(taken) => to_number(Some(taken)),
@@ -197,12 +195,6 @@ pub fn lock_silence(env: &Env, environment: &External<LockEnvironment>, id: u32)
 fn not_started(error: std::io::Error) -> Error {
     Error::new(Kind::System, format!("the thread that waits for locks cannot be started: {error}"))
         .with_os("clone", error.raw_os_error())
-}
-
-/// Releases the lock. Returns `false` when it was no longer held.
-#[napi(catch_unwind)]
-pub fn lock_release(lock: &External<Arc<Lock>>) -> bool {
-    lock.release()
 }
 
 /// Makes the environment's waiter acquire the lock, again each time it was released, until [`lock_unwant`].

@@ -66,7 +66,7 @@ impl Hasher for Counted {
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 /// The places of facts about a segment and the list in it. JavaScript reads them after the call that wrote them, and writes the
-/// settings, a size, or the number of a segment or slot before a call of `direct.rs` that needs them.
+/// settings, a size, a time-out, or the number of a segment or slot before a call of `direct.rs` that needs them.
 #[derive(Clone, Copy)]
 pub(crate) enum Fact {
     Handle,
@@ -88,10 +88,11 @@ pub(crate) enum Fact {
     VersionMask,
     Settings,
     Index,
+    Timeout,
 }
 
 /// The number of facts.
-const FACTS: usize = Fact::Index as usize + 1;
+const FACTS: usize = Fact::Timeout as usize + 1;
 
 thread_local! {
     /// Dropped when the thread ends, which is after the end of its environment.
@@ -150,6 +151,8 @@ pub struct NativeFactPlaces {
     pub settings: u32,
     /// The number of a slot.
     pub index: u32,
+    /// How long to wait for a lock, in milliseconds.
+    pub timeout: u32,
 }
 
 /// Returns where each fact is.
@@ -176,6 +179,7 @@ pub fn fact_places() -> NativeFactPlaces {
         version_mask: Fact::VersionMask as u32,
         settings: Fact::Settings as u32,
         index: Fact::Index as u32,
+        timeout: Fact::Timeout as u32,
     }
 }
 

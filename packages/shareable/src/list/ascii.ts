@@ -3,6 +3,7 @@
  * cost more than the conversion.
  */
 import { Buffer } from 'node:buffer';
+import { TextEncoder } from 'node:util';
 
 import { layout } from '../native/binding.js';
 
@@ -15,6 +16,9 @@ const NOT_ASCII = 0x8080_8080;
 const BYTES = Float64Array.BYTES_PER_ELEMENT;
 /** The most words that are encoded, or decoded character by character. */
 export const FEW_WORDS: number = textWords.length;
+/** Up to this length, reading characters one by one takes less time than a call that leaves the compiled code. */
+const FEW_CHARACTERS = 12;
+const encoder = new TextEncoder();
 /** The words of a longer text that is decoded, as many as the formats of {@link layout}. */
 export const longWords: Float64Array = new Float64Array(layout.textFormats.length / 2);
 const longHalves = new Uint32Array(longWords.buffer);
@@ -31,6 +35,11 @@ export function encodeAscii(text: string, words: number): boolean {
   textWords[0] = 0;
   textWords[1] = 0;
   textWords[2] = 0;
+  if (length > FEW_CHARACTERS) {
+    // Each character that is not ASCII takes more than one byte, and may not fit.
+    const { read, written } = encoder.encodeInto(text, textBytes);
+    return read === length && written === length && textBytes[length - 1] !== 0;
+  }
   let all = 0;
   let last = 1;
   for (let i = 0; i < length; i++) {

@@ -57,9 +57,6 @@ export type LockAttachOptions = Pick<AttachOptions, 'allowForeign'>;
 /** What {@link Lock.toJSON} gives and {@link Lock.attach} takes back. */
 export type LockHandle = Handle<'Lock'>;
 
-/** What a native call says when the lock is another's, and there is time left to wait. */
-const AGAIN = -2;
-
 /** The word of a closed lock, which is never free. */
 const GONE = Int32Array.of(-1);
 
@@ -213,9 +210,7 @@ export class Lock implements Disposable {
 
   /** Blocks until the lock is acquired. Returns what the addon does. */
   #block(timeout: number): number {
-    const { handle } = this.#native;
-    let taken = lockAcquire(handle, timeout, true);
-    while (taken === AGAIN) taken = lockAcquire(handle, timeout, false);
+    const taken = lockAcquire(this.#native.handle, timeout);
     if (taken < 0) throw timedOut(this.name, timeout);
     return taken;
   }

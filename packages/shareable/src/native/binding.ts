@@ -27,9 +27,6 @@ export const createLock = translated(addon.createLock);
 export const attachLock = translated(addon.attachLock);
 export const createOrAttachLock = translated(addon.createOrAttachLock);
 export const lockBuffer = translated(addon.lockBuffer);
-export const lockTry = translated(addon.lockTry);
-export const lockAcquire = translated(addon.lockAcquire);
-export const lockRelease = translated(addon.lockRelease);
 export const lockWant = translated(addon.lockWant);
 export const lockUnwant = translated(addon.lockUnwant);
 export const lockTake = translated(addon.lockTake);
@@ -123,6 +120,7 @@ if (isMainThread && process.platform !== 'win32') {
 /** Bytes per memory page: 4096 on most machines, 16384 on Apple silicon. */
 export const pageSize: number = addon.pageSize();
 
+export * from './locks.js';
 export * from './segments.js';
 export type {
   NativeArray,

@@ -1,4 +1,5 @@
 import type { Storable } from '../list/values.js';
+import type { NativeLock } from './native.js';
 
 /**
  * The functions that `crates/binding/src/direct.rs` adds to the addon. The generated types do not have them. Numbers pass through
@@ -27,4 +28,17 @@ export interface Direct {
   readonly leave: () => number;
   /** The same, and detaches the newest buffer over the segment. */
   readonly leaveBuffer: (buffer: ArrayBuffer) => number;
+  /**
+   * Takes the lock if it is free. Returns 0, or 1 when its last holder died while it held it; -1 when another participant has
+   * it.
+   */
+  readonly lockTry: (lock: NativeLock['handle']) => number;
+  /**
+   * The same, blocking until the lock is free or `timeout` has passed. Returns -2 after 50 ms, so that the thread can be
+   * terminated. Then call `lockContinue`.
+   */
+  readonly lockAcquire: (lock: NativeLock['handle']) => number;
+  readonly lockContinue: (lock: NativeLock['handle']) => number;
+  /** Releases the lock. Returns `false` when it was no longer held. */
+  readonly lockRelease: (lock: NativeLock['handle']) => boolean;
 }

@@ -380,12 +380,6 @@ export declare function listFormat(list: number): string
 /** Returns the constants of the layout. */
 export declare function listLayout(): NativeLayout
 
-/**
- * As [`lock_try`], blocking until the lock is free or `timeout` milliseconds have passed since the call with
- * `is_first`. Returns -2 every 50 ms, so that the thread can be terminated. Then call it again.
- */
-export declare function lockAcquire(lock: ExternalObject<Lock>, timeout: number, isFirst: boolean): number
-
 /** Calls the environment's callback with `id` after this many milliseconds, unless [`lock_silence`] cancels it. */
 export declare function lockAlarm(environment: ExternalObject<LockEnvironment>, id: number, milliseconds: number): void
 
@@ -401,9 +395,6 @@ export declare function lockEnvironment(onGrant: (id: number) => void): External
 /** What tools that observe the package want to know of a lock. Not among the properties above, because they cost time. */
 export declare function lockFacts(lock: ExternalObject<Lock>): NativeFacts
 
-/** Releases the lock. Returns `false` when it was no longer held. */
-export declare function lockRelease(lock: ExternalObject<Lock>): boolean
-
 /** Cancels a call that [`lock_alarm`] has scheduled. */
 export declare function lockSilence(environment: ExternalObject<LockEnvironment>, id: number): void
 
@@ -412,12 +403,6 @@ export declare function lockSilence(environment: ExternalObject<LockEnvironment>
  * when there is nothing to take over.
  */
 export declare function lockTake(environment: ExternalObject<LockEnvironment>, lock: ExternalObject<Lock>): number
-
-/**
- * Takes the lock if it is free. Returns 0, or 1 when its last holder died while it held it; -1 when another
- * participant has it.
- */
-export declare function lockTry(lock: ExternalObject<Lock>): number
 
 /** Ends what [`lock_want`] began, and releases the lock if it was acquired but not [taken](lock_take). */
 export declare function lockUnwant(environment: ExternalObject<LockEnvironment>, lock: ExternalObject<Lock>, id: number): void
@@ -619,6 +604,8 @@ export interface NativeFactPlaces {
   settings: number
   /** The number of a slot. */
   index: number
+  /** How long to wait for a lock, in milliseconds. */
+  timeout: number
 }
 
 /** What tools that observe the package want to know of a segment. */

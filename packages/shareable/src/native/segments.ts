@@ -5,6 +5,7 @@
  */
 import { addon, translated } from './addon.js';
 import type { Binding } from './addon.js';
+import { at, latest } from './told.js';
 import { fromNative } from '../errors.js';
 import type { Storable } from '../list/values.js';
 import type { CheckedCreateOptions } from '../options.js';
@@ -53,9 +54,6 @@ export interface NativeListInSegment {
   readonly list: NativeList;
 }
 
-/** What the addon wrote about the segment of the last call, and what the next call takes. */
-const latest = new Float64Array(translated(addon.segmentFacts)());
-const at = addon.factPlaces();
 const settings = addon.segmentSettings();
 const {
   track: TRACK,
