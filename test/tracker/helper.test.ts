@@ -1,5 +1,8 @@
 /** The helper process: one beside each process that owns segments, hard to kill, and replaced when it is. */
-import { chmodSync, copyFileSync, mkdtempSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -187,6 +190,33 @@ describe.skipIf(!platform.listsProcesses || !platform.shieldsTracker)('a helper 
     process.kill(helper, 'SIGSTOP');
     owner.process.once('exit', () => process.kill(helper, 'SIGCONT'));
     await owner.kill();
+    expect(names.filter(exists)).toEqual([]);
+  });
+});
+
+/** How often the main thread of a process has slept; `Infinity` once it has ended. */
+function sleepsOf({ pid, exitCode }: ChildProcess): number {
+  if (exitCode !== null) return Infinity;
+  return Number(/^voluntary_ctxt_switches:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}
+
+describe.skipIf(process.platform !== 'linux' || !platform.hasSweep)('a helper that is late', () => {
+  test('reports what its process has left, though a sweep has found it before', async () => {
+    await using owner = forkFixture(FIXTURE);
+    const names = await owner.ask<string[]>('own', 2);
+    const helper = helperOf(owner.process.pid);
+    process.kill(helper, 'SIGSTOP');
+    const sweepThen = async () => {
+      await once(owner.process, 'exit');
+      const sweeping = spawn(helperPath, ['sweep'], { stdio: 'ignore' });
+      const end = once(sweeping, 'exit');
+      // It sleeps for 5 ms at a time, and for 100 ms from one look at a segment to the next.
+      await until(() => sleepsOf(sweeping) > 60);
+      process.kill(helper, 'SIGCONT');
+      await end;
+    };
+    await Promise.all([sweepThen(), owner.kill()]);
+    expect(warningsIn(owner.stderr).flatMap(({ leaks }) => leaks.map(({ name }) => name))).toEqual(names);
     expect(names.filter(exists)).toEqual([]);
   });
 });

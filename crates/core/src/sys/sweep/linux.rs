@@ -38,6 +38,10 @@ const GRACE: Duration = Duration::from_millis(100);
 /// process.
 const LOOKS: u32 = 4;
 
+/// The same for a segment that a living tracker has on record: 3 s. On a busy machine, a tracker may need longer than the
+/// grace. One that is stopped may never remove it.
+const LOOKS_ON_RECORD: u32 = 30;
+
 /// How long a sweep sleeps at a time, so that it can be made to finish early.
 const NAP: Duration = Duration::from_millis(5);
 
@@ -62,6 +66,8 @@ struct Candidate {
     looked_stale: bool,
     /// Whether it looked stale at any check.
     is_suspect: bool,
+    /// Whether a living tracker is about to remove and report it.
+    is_awaited: bool,
 }
 
 /// Removes the segments that dead owners of this user left behind.
@@ -69,14 +75,18 @@ pub(crate) fn sweep(hurry: &AtomicBool) -> Vec<(String, Fate)> {
     let user = geteuid().as_raw();
     let mut candidates: Vec<_> = segments()
         .filter(|(name, stat)| stat.st_uid == user && is_marked(name, stat))
-        .map(|(name, stat)| Candidate { name, stat, looked_stale: false, is_suspect: false })
+        .map(|(name, stat)| Candidate::new(name, stat, false))
         .collect();
     let mut fates = Vec::new();
-    for look in 0..LOOKS {
-        if look > 0 && !has_slept(&candidates, look == 1, hurry) {
+    for look in 0..=LOOKS_ON_RECORD {
+        let is_over = look >= LOOKS && !candidates.iter().any(|candidate| candidate.is_awaited);
+        if is_over || (look > 0 && !has_slept(&candidates, look == 1, hurry)) {
             break;
         }
+        await_trackers(&mut candidates, look == LOOKS_ON_RECORD);
         candidates.retain_mut(|candidate| match candidate.look() {
+            // Stale still, and on record.
+            Ok(()) if candidate.is_awaited => true,
             Ok(()) if candidate.looked_stale => {
                 fates.push((candidate.name.clone(), Fate::Removed));
                 false
@@ -107,6 +117,15 @@ pub(crate) fn sweep(hurry: &AtomicBool) -> Vec<(String, Fate)> {
     fates
 }
 
+/// Finds out which segments that looked stale are on record with a living tracker. The last time, none is.
+fn await_trackers(candidates: &mut [Candidate], is_last: bool) {
+    let is_any_stale = candidates.iter().any(|candidate| candidate.looked_stale);
+    let on_record = if is_any_stale && !is_last { records() } else { BTreeMap::new() };
+    for candidate in candidates {
+        candidate.is_awaited = candidate.looked_stale && on_record.contains_key(&identity(&candidate.stat));
+    }
+}
+
 const IN_USE: &str = "in use: its owner lives, or another process has it mapped";
 
 /// Returns whether another check is useful. It is for a segment that looked stale and then seemed to be in use: another
@@ -120,7 +139,7 @@ fn has_slept(candidates: &[Candidate], is_second: bool, hurry: &AtomicBool) -> b
     if !needs_look(candidates, is_second) {
         return false;
     }
-    let is_abandoned = candidates.iter().any(|candidate| candidate.looked_stale);
+    let is_abandoned = candidates.iter().any(|candidate| candidate.looked_stale && !candidate.is_awaited);
     let mut rest = GRACE + Duration::from_micros(100 * u64::from(process::id() % 16));
     while !rest.is_zero() {
         if hurry.load(Ordering::Relaxed) && !is_abandoned {
@@ -171,7 +190,7 @@ fn examine(name: &Name, is_last: bool) -> Option<Standing> {
         return Some(Standing::LeftBehind { owner, why: "it belongs to another user".to_owned() });
     }
     drop(file);
-    match (Candidate { name: name.as_str().to_owned(), stat, looked_stale: is_last, is_suspect: is_last }).look() {
+    match Candidate::new(name.as_str().to_owned(), stat, is_last).look() {
         Ok(()) if is_last => Some(Standing::Swept(Swept { owner })),
         Err(Errno::NOENT) => Some(Standing::Free),
         // Owners of random names hold no lock, so only their mapping shows that they live.
@@ -185,7 +204,11 @@ fn examine(name: &Name, is_last: bool) -> Option<Standing> {
 }
 
 impl Candidate {
-    /// Succeeds if the segment is stale, and removes it if it was stale at the last check too.
+    fn new(name: String, stat: Stat, looked_stale: bool) -> Self {
+        Self { name, stat, looked_stale, is_suspect: looked_stale, is_awaited: false }
+    }
+
+    /// Succeeds if the segment is stale, and removes it if it was stale at the last check too and no tracker will.
     fn look(&self) -> Result<(), Errno> {
         let file = open(&self.name)?;
         if identity(&fstat(&file)?) != identity(&self.stat) {
@@ -195,7 +218,7 @@ impl Candidate {
             return Err(Errno::BUSY);
         }
         let _lease = Lease::take(&file)?;
-        if !self.looked_stale {
+        if !self.looked_stale || self.is_awaited {
             return Ok(());
         }
         // Under the lease no process opens the file, so the name refers to the same file until it is removed.
@@ -328,7 +351,7 @@ mod tests {
     #[test]
     fn a_segment_that_looked_stale_and_then_in_use_is_checked_again() {
         let stat = statat(CWD, MOUNT, AtFlags::empty()).unwrap();
-        let candidate = |is_suspect| Candidate { name: "name".to_owned(), stat, looked_stale: false, is_suspect };
+        let candidate = |is_suspect| Candidate { is_suspect, ..Candidate::new("name".to_owned(), stat, false) };
         assert!(needs_look(&[candidate(false), candidate(true)], false));
         assert!(needs_look(&[candidate(false)], true), "the second check is for segments in use too");
         assert!(!needs_look(&[candidate(false)], false), "its owner lives");
