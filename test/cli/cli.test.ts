@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 
 import { platform } from '../support/platform.ts';
 import { bin, shareable } from '../support/cli.ts';
+import { processLimit } from '../support/limits.ts';
 import { exists, freshName } from '../support/segments.ts';
 
 const COMMANDS = ['ls', 'inspect', 'rm', 'gc', 'doctor'];
@@ -126,7 +127,7 @@ test.skipIf(!platform.hasSweep || nodes.length === 0).each(nodes)('$alias runs i
 
 test.skipIf(!platform.hasSweep)('ends quietly when its reader closes the pipe', async () => {
   using shm = SharedMemory.create(4_000_000, { name: freshName() });
-  const child = spawn(process.execPath, [bin, 'inspect', shm.name, '--hex', '--all'], { timeout: 20_000 });
+  const child = spawn(process.execPath, [bin, 'inspect', shm.name, '--hex', '--all'], { timeout: processLimit() });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   await once(child.stdout, 'readable');

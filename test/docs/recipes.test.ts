@@ -11,16 +11,16 @@ import { promisify } from 'node:util';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
+import { processLimit } from '../support/limits.ts';
 import { nodes } from '../support/nodes.ts';
 import { platform } from '../support/platform.ts';
 import { exists, freshName } from '../support/segments.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const recipe = (name: string) => join(root, 'examples/recipes', name);
-const patience = Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
 
 async function run(program: string, executable = process.execPath): Promise<string[]> {
-  const { stdout, stderr } = await promisify(execFile)(executable, [recipe(program)], { timeout: 25_000 * patience });
+  const { stdout, stderr } = await promisify(execFile)(executable, [recipe(program)], { timeout: processLimit() });
   // No leak, and no warning of Node.
   expect(stderr).toBe('');
   return stdout.trimEnd().split('\n');
@@ -57,7 +57,7 @@ describe.skipIf(!platform.hasPosixCommands)('the recipe', () => {
     ['SIGTERM', 0],
     ['process.exit()', 3],
   ])('server.ts leaves no segment and no warning after %s', async (end, expected) => {
-    const child = spawn(process.execPath, [recipe('server.ts')], { timeout: 25_000 * patience });
+    const child = spawn(process.execPath, [recipe('server.ts')], { timeout: processLimit() });
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     const lines = createInterface({ input: child.stdout });
@@ -89,23 +89,27 @@ describe.skipIf(!platform.hasPosixCommands)('the recipe', () => {
     expect(exists(env.TABLE)).toBe(false);
   });
 
-  test('jest/ runs in Jest, and its set-up finds a segment that is left open', async () => {
-    const require = createRequire(recipe('package.json'));
-    const jest = join(dirname(require.resolve('jest/package.json')), 'bin/jest.js');
-    // Beside the package, so that a copy resolves what the example does.
-    const folder = mkdtempSync(recipe('jest-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    cpSync(recipe('jest'), folder, { recursive: true });
-    const inJest = async () =>
-      promisify(execFile)(process.execPath, [jest, '--ci', '--no-watchman'], {
-        cwd: folder,
-        env: { ...process.env, NODE_OPTIONS: '', TMPDIR: tmpdir() },
-        timeout: 25_000 * patience,
-      });
-    expect((await inJest()).stderr).toMatch(/Tests: +1 passed, 1 total/);
-    const leaking = "test('leaks', () => void require('shareable').SharedMemory.create(8));\n";
-    rmSync(join(folder, 'sum.test.cjs'));
-    writeFileSync(join(folder, 'leaking.test.cjs'), leaking);
-    await expect(inJest()).rejects.toThrow(/isOwned.*leaking\.test\.cjs|leaking\.test\.cjs.*createdAt/s);
-  });
+  test(
+    'jest/ runs in Jest, and its set-up finds a segment that is left open',
+    { timeout: processLimit(120_000) },
+    async () => {
+      const require = createRequire(recipe('package.json'));
+      const jest = join(dirname(require.resolve('jest/package.json')), 'bin/jest.js');
+      // Beside the package, so that a copy resolves what the example does.
+      const folder = mkdtempSync(recipe('jest-'));
+      onTestFinished(() => rmSync(folder, { recursive: true }));
+      cpSync(recipe('jest'), folder, { recursive: true });
+      const inJest = async () =>
+        promisify(execFile)(process.execPath, [jest, '--ci', '--no-watchman'], {
+          cwd: folder,
+          env: { ...process.env, NODE_OPTIONS: '', TMPDIR: tmpdir() },
+          timeout: processLimit(),
+        });
+      expect((await inJest()).stderr).toMatch(/Tests: +1 passed, 1 total/);
+      const leaking = "test('leaks', () => void require('shareable').SharedMemory.create(8));\n";
+      rmSync(join(folder, 'sum.test.cjs'));
+      writeFileSync(join(folder, 'leaking.test.cjs'), leaking);
+      await expect(inJest()).rejects.toThrow(/isOwned.*leaking\.test\.cjs|leaking\.test\.cjs.*createdAt/s);
+    },
+  );
 });

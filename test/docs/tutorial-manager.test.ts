@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { expect, test } from 'vitest';
 
+import { processLimit } from '../support/limits.ts';
 import { platform } from '../support/platform.ts';
 import { exists } from '../support/segments.ts';
 
@@ -13,7 +14,7 @@ function path(program: string): string {
 }
 
 function run(program: string): { stdout: string; stderr: string; status: number | null } {
-  return spawnSync(process.execPath, [path(program)], { encoding: 'utf8', timeout: 25_000 });
+  return spawnSync(process.execPath, [path(program)], { encoding: 'utf8', timeout: processLimit() });
 }
 
 test.skipIf(!platform.hasPosixCommands)('two processes sum a list of 2,000 numbers in the scope of a manager', () => {

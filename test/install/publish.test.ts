@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 
 import { pnpmProgram, readManifest, root } from '../../scripts/pack.ts';
+import { processLimit } from '../support/limits.ts';
 import { Folder } from './support/project.ts';
 
 interface Request {
@@ -67,7 +68,7 @@ async function publish(env: Record<string, string>): Promise<{ code: number | nu
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 25_000,
+    timeout: processLimit(),
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { ShareableList, SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
+import { processLimit } from '../support/limits.ts';
 import { exists, freshName } from '../support/segments.ts';
 import { pythonsWithLists } from './support/pythons.ts';
 
@@ -76,7 +77,7 @@ describe.each(pythonsWithLists)('with Python $version', (python) => {
       const { stdout, stderr } = await promisify(execFile)(process.execPath, [program], {
         cwd: folder,
         env: { ...process.env, PATH: `${folder}:${process.env['PATH']}` },
-        timeout: 30_000,
+        timeout: processLimit(),
       });
       const promised = /^console\.log.*\/\/ (.*)$/m.exec(files.get(program) ?? '')?.[1];
       expect([stdout.trim(), stderr]).toEqual([promised, '']);

@@ -22,12 +22,23 @@ function holding(bytes: Uint8Array): SharedMemory {
   return shm;
 }
 
+/** How long a call takes, in milliseconds: the shortest of three times, because the machine may do something else meanwhile. */
+function timeOf(call: () => void): number {
+  const times = Array.from({ length: 3 }, () => {
+    const start = performance.now();
+    call();
+    return performance.now() - start;
+  });
+  return Math.min(...times);
+}
+
 /** Attaching has to fail, in less than a second (CPython takes 25 for 2^28), and must not write. */
 function expectRefusal(bytes: Uint8Array): void {
   using shm = holding(bytes);
-  const start = performance.now();
-  expect(() => ShareableList.attach(shm.name)).toFailWith(LayoutError, 'ERR_SHM_LAYOUT');
-  expect(performance.now() - start).toBeLessThan(1000);
+  const time = timeOf(() => {
+    expect(() => ShareableList.attach(shm.name)).toFailWith(LayoutError, 'ERR_SHM_LAYOUT');
+  });
+  expect(time).toBeLessThan(1000);
   expect(bytesOf(shm.name)).toEqual(Buffer.from(bytes));
 }
 
@@ -122,9 +133,8 @@ describe('a list whose header claims too much', () => {
     const words = whole.array(BigInt64Array, 0, length + 2);
     words[0] = BigInt(length);
     words[length + 1] = BigInt(end);
-    const start = performance.now();
+    expect(timeOf(() => ShareableList.attach(shm.name).close())).toBeLessThan(1000);
     using list = ShareableList.attach(shm.name);
-    expect(performance.now() - start).toBeLessThan(1000);
     expect(list.length).toBe(length);
     for (const use of [() => list.get(0), () => list.get(-1), () => list.indexOf(1), () => list.toArray()]) {
       expect(use).toFailWith(LayoutError, 'ERR_SHM_LAYOUT', 'slot');

@@ -269,7 +269,7 @@ describe('acquireAsync', () => {
 
 describe('a process', () => {
   test.each(['idle', 'has acquired', 'has waited'])('that %s ends by itself', async (what) => {
-    await using child = forkFixture('lock/end.ts', { args: [what], deadline: 15_000 });
+    await using child = forkFixture('lock/end.ts', { args: [what] });
     child.process.disconnect();
     expect(await child.end()).toEqual({ code: 0, signal: null });
     expect(child.stderr).toBe('');

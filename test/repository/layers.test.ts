@@ -6,6 +6,8 @@ import { promisify } from 'node:util';
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
+import { processLimit } from '../support/limits.ts';
+
 const root = join(import.meta.dirname, '../..');
 const crates = ['core', 'binding', 'helper'];
 
@@ -24,7 +26,7 @@ afterEach(() => rm(copy, { recursive: true, force: true }));
 async function check(): Promise<{ code: number; output: string }> {
   const command = [join(root, 'scripts/check-layers.ts'), copy];
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, command, { timeout: 20_000 });
+    const { stdout } = await promisify(execFile)(process.execPath, command, { timeout: processLimit() });
     return { code: 0, output: stdout };
   } catch (e) {
     const { code, stderr } = e as { code: number; stderr: string };

@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url';
 
 import { describe, expect, test } from 'vitest';
 
+import { processLimit } from '../support/limits.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { exists } from '../support/segments.ts';
 import { warningsIn } from '../support/warning.ts';
 
 const program = fileURLToPath(new URL('fixtures/other-runtime.mjs', import.meta.url));
-const patience = Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
 const isLinux = process.platform === 'linux' && process.arch === 'x64';
 
 /** The length of a view whose buffer was in use at close, and what was said of it. */
@@ -31,7 +31,7 @@ async function run({ path, flags }: (typeof runtimes)[number], ...part: string[]
     stdio: ['ignore', 'pipe', 'pipe'],
     // What is for Node, is not for them.
     env: { ...process.env, NODE_OPTIONS: '', NO_COLOR: '1' },
-    timeout: 25_000 * patience,
+    timeout: processLimit(),
     killSignal: 'SIGKILL',
   });
   let stdout = '';

@@ -4,8 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 
-/** The factor for all time limits, which is larger under emulation. */
-const patience = Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
+import { processLimit } from './limits.ts';
 
 /** How a child ended. */
 export interface Exit {
@@ -74,12 +73,12 @@ export abstract class Child implements AsyncDisposable {
   #tookTooLong = false;
   #unexpectedEnd: Error | undefined;
 
-  /** Starts `command`, and kills it after `deadline` milliseconds. */
-  protected constructor(title: string, [command = '', ...args]: string[], options: SpawnOptions, deadline: number) {
+  /** Starts `command`, and kills it after `deadline` milliseconds, or the usual ones, which {@link processLimit} scales. */
+  protected constructor(title: string, [command = '', ...args]: string[], options: SpawnOptions, deadline?: number) {
     this.title = title;
     this.process = spawn(command, args, options);
     living.add(this);
-    this.#limit = deadline * patience;
+    this.#limit = processLimit(deadline);
     const timer = setTimeout(() => {
       this.#tookTooLong = true;
       this.process.kill('SIGKILL');

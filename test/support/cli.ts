@@ -3,6 +3,8 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
+import { processLimit } from './limits.ts';
+
 /** The result of a run of the command line. */
 export interface Run {
   code: number | null;
@@ -16,9 +18,6 @@ const manifest = new URL(import.meta.resolve('shareable/package.json'));
 export const bin: string = fileURLToPath(
   new URL((JSON.parse(readFileSync(manifest, 'utf8')) as { bin: { shareable: string } }).bin.shareable, manifest),
 );
-
-/** Milliseconds after which a run is killed. */
-const DEADLINE = 20_000;
 
 /** How to run it. */
 export interface RunOptions {
@@ -34,7 +33,7 @@ export async function shareable(args: string[], options: RunOptions = {}): Promi
   const { env = {}, execPath = process.execPath, through = [] } = options;
   const [command = '', ...rest] = [...through, execPath, bin, ...args];
   const { promise, resolve } = Promise.withResolvers<Run>();
-  const limits = { env: { ...process.env, ...env }, timeout: DEADLINE, maxBuffer: 64 * 1024 * 1024 };
+  const limits = { env: { ...process.env, ...env }, timeout: processLimit(), maxBuffer: 64 * 1024 * 1024 };
   const child = execFile(command, rest, limits, (_, stdout, stderr) =>
     resolve({ code: child.exitCode, stdout, stderr }),
   );

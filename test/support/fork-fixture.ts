@@ -3,9 +3,6 @@ import type { Answer, Request } from './child.ts';
 import { Child } from './child.ts';
 import { pathOfFixture } from './fixtures.ts';
 
-/** The time limit of a fixture in milliseconds, which {@link Child} scales as `vitest.config.ts` scales that of a test. */
-const DEADLINE = 50_000;
-
 /** How to start a fixture. */
 export interface ForkOptions {
   /** The arguments of the script. */
@@ -18,13 +15,13 @@ export interface ForkOptions {
   through?: string[];
   /** The serialization of messages: `json` for another version of Node. */
   serialization?: 'advanced' | 'json';
-  /** Milliseconds after which it is killed. */
+  /** Milliseconds after which it is killed, as for {@link Child}. */
   deadline?: number;
 }
 
 class Fixture extends Child {
   constructor(script: string, options: ForkOptions) {
-    const { args = [], execPath = process.execPath, execArgv = [], through = [], deadline = DEADLINE } = options;
+    const { args = [], execPath = process.execPath, execArgv = [], through = [], deadline } = options;
     const path = pathOfFixture(script);
     const stdio = ['ignore', 'pipe', 'pipe', 'ipc'] as const;
     super(

@@ -17,5 +17,5 @@ export function leftOf(name: string): string[] {
 
 /** Waits until the trackers of processes that died have removed everything. */
 export async function expectNothingLeft(names: Iterable<string>): Promise<void> {
-  await expect.poll(() => [...names].flatMap(leftOf), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => [...names].flatMap(leftOf)).toEqual([]);
 }

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import type { Answer, Request } from './child.ts';
 import { Child } from './child.ts';
 import { pathOfFixture } from './fixtures.ts';
+import { processLimit } from './limits.ts';
 
 /** One interpreter. */
 export interface Python {
@@ -46,7 +47,7 @@ function identify(path: string): Python | undefined {
     const [version = '', executable = path] = execFileSync(path, ['-c', script], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
-      timeout: 10_000,
+      timeout: processLimit(),
     })
       .trim()
       .split(/\r?\n/);
@@ -67,7 +68,7 @@ export function findPythons(): Python[] {
 }
 
 class PythonScript extends Child {
-  constructor({ path, version }: Python, script: string, deadline: number) {
+  constructor({ path, version }: Python, script: string, deadline?: number) {
     const file = pathOfFixture(script);
     super(`${script} of Python ${version}`, [path, '-B', file], { stdio: 'pipe' }, deadline);
     // When it fails the child is gone, and its exit rejects what is pending.
@@ -87,6 +88,6 @@ class PythonScript extends Child {
 }
 
 /** Runs the fixture of a suite, named as in `interop/peer.py`, that answers requests, one line of JSON each. */
-export function runPython(python: Python, script: string, deadline = 50_000): Child {
+export function runPython(python: Python, script: string, deadline?: number): Child {
   return new PythonScript(python, script, deadline);
 }

@@ -1,8 +1,10 @@
 import { writeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 
+import { patience } from './limits.ts';
+
 /** Seconds, times what everything takes longer. */
-const MAX_SILENCE = 90 * Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1);
+const MAX_SILENCE = 90 * patience;
 const beats = workerData as Int32Array;
 let last = -1;
 let silent = 0;

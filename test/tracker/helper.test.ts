@@ -94,7 +94,7 @@ describe.skipIf(!platform.listsProcesses)('the helper', () => {
       const helper = helperOf(owner.process.pid);
       // A sweep has a file open now and then.
       await expect
-        .poll(() => filesOf(helper), { timeout: 10_000 })
+        .poll(() => filesOf(helper))
         .toEqual({
           0: expect.stringMatching(/^socket:/),
           1: '/dev/null',
@@ -109,7 +109,7 @@ describe.skipIf(!platform.listsProcesses)('the helper', () => {
     await using owner = forkFixture(FIXTURE);
     await owner.ask('own', 1);
     const helper = helperOf(owner.process.pid);
-    await expect.poll(() => readlinkSync(`/proc/${helper}/cwd`), { timeout: 10_000 }).toBe('/');
+    await expect.poll(() => readlinkSync(`/proc/${helper}/cwd`)).toBe('/');
     await owner.kill();
   });
 });

@@ -12,12 +12,13 @@ import { describe, expect, test } from 'vitest';
 
 import { listed, shareable, shareableJson } from '../support/cli.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
+import { processLimit } from '../support/limits.ts';
 import { exists, freshName, pathOf } from '../support/segments.ts';
 
 const SIZE = 5000;
 
 /** Another process may remove the file before the look at it, so these tests look again. */
-const AGAIN = { timeout: 20_000 * Number(process.env['SHAREABLE_TEST_PATIENCE'] ?? 1) };
+const AGAIN = { timeout: processLimit(20_000) };
 
 interface Left {
   name: string;

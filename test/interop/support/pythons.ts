@@ -16,11 +16,14 @@ export function startPeer(python: Python): Child {
   return runPython(python, 'interop/peer.py');
 }
 
+/** The limit of such a process in milliseconds. Each of its tests has a limit of its own. */
+const SHARED = 300_000;
+
 /** Starts one such process for all tests of a `describe`, which take turns. */
 export function sharePeer(python: Python): Pick<Child, 'ask'> {
   let peer: Child;
   beforeAll(() => {
-    peer = runPython(python, 'interop/peer.py', 60_000);
+    peer = runPython(python, 'interop/peer.py', SHARED);
   });
   afterAll(async () => peer[Symbol.asyncDispose]());
   return { ask: async (command, ...args) => peer.ask(command, ...args) };
