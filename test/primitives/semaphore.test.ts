@@ -1,4 +1,4 @@
-import { LayoutError, LockTimeoutError, Semaphore, ShareableList, SharedEvent } from 'shareable';
+import { LayoutError, LockTimeoutError, Semaphore, ShareableList, SharedEvent, SharedMemory } from 'shareable';
 import { describe, expect, test } from 'vitest';
 
 import type { Child } from '../support/child.ts';
@@ -12,6 +12,13 @@ async function forkPeer(semaphore: Semaphore): Promise<Child> {
   const child = forkFixture('primitives/peer.ts');
   await child.ask('attach', 'Semaphore', semaphore.toJSON());
   return child;
+}
+
+/** How many processes wait, by the word WAITING of its segment. */
+function waitersOf(semaphore: Semaphore): number {
+  using segment = SharedMemory.attach(semaphore.name);
+  const { buffer, byteOffset, byteLength } = segment.buf;
+  return new DataView(buffer, byteOffset, byteLength).getUint32(84, true);
 }
 
 describe('a semaphore', () => {
@@ -169,9 +176,11 @@ describe('a holder of permits that is killed', () => {
     await using waiter = await forkPeer(semaphore);
     const guard = semaphore.acquire();
     const never = waiter.ask('acquire').catch(() => 'died');
-    await expect.poll(() => semaphore.tryAcquire()).toBeNull();
+    await expect.poll(() => waitersOf(semaphore)).toBe(1);
     await waiter.kill();
     expect(await never).toBe('died');
+    // No process has noticed the death yet.
+    expect(waitersOf(semaphore)).toBe(1);
     guard.release();
     semaphore.acquire({ timeout: 5000 }).release();
   });
