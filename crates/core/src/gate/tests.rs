@@ -129,8 +129,6 @@ fn a_guard_that_names_a_participant_that_does_not_exist_is_recovered() {
 #[test]
 #[cfg(backend = "unix")]
 fn a_participant_that_was_frozen_while_it_waited_for_the_guard_goes_on_waiting() {
-    use rustix::process::{Pid, Signal, kill_process};
-
     let gate = create(Purpose::Barrier, 2);
     let words = Words::new(gate.mapping().bytes().unwrap()).unwrap();
     let child = gate
@@ -140,14 +138,13 @@ fn a_participant_that_was_frozen_while_it_waited_for_the_guard_goes_on_waiting()
                 .env(NAME, gate.name().as_str())
                 .spawn()
                 .unwrap();
-            let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
             // A waiter sets a flag beside the number of the holder.
             while words.word(at::GUARD).load(SeqCst) == u32::from(gate.seat()) {
                 thread::sleep(Duration::from_millis(1));
             }
-            kill_process(pid, Signal::STOP).unwrap();
+            signal(&child, "STOP");
             thread::sleep(Duration::from_millis(5500));
-            kill_process(pid, Signal::CONT).unwrap();
+            signal(&child, "CONT");
             // So that it looks at the guard again while that is not free.
             thread::sleep(Duration::from_millis(300));
             Ok((child, Calls::default()))
@@ -155,6 +152,13 @@ fn a_participant_that_was_frozen_while_it_waited_for_the_guard_goes_on_waiting()
         .unwrap();
     assert!({ child }.wait().unwrap().success());
     gate.dispose().unwrap();
+}
+
+/// By the shell, because only `sys` calls the system.
+#[cfg(backend = "unix")]
+fn signal(child: &std::process::Child, name: &str) {
+    let command = format!("kill -{name} {}", child.id());
+    assert!(std::process::Command::new("sh").args(["-c", &command]).status().unwrap().success());
 }
 
 #[cfg(backend = "unix")]
