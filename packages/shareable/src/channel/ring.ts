@@ -229,6 +229,7 @@ export class Ring {
     const words = this.#words;
     Atomics.store(words, TAIL, this.#write);
     this.stopSending();
+    // Not before: the compare-and-swap of the lock keeps this read after the store, for every processor.
     if (((words[RECEIVERS] as number) & WAITING) !== 0) channelNotify(this.handle, false);
     if (words[HUNGRY_SENDER] === this.#seat) this.#yield(HUNGRY_SENDER);
   }
@@ -246,6 +247,10 @@ export class Ring {
   /**
    * Asks for the bell, and looks once more: `true` when there is nothing, and the bell will ring for whatever changes.
    * Otherwise Rust must look: {@link learn} tells what it has found.
+   *
+   * No ring is missed, as `algorithm.rs` has it for `announce` and `publish`: the flag is set before the position is loaded
+   * here, and the position is stored before the flag is read there, so one of the two sees what the other has done. Where that
+   * fails, because a sender died in between, the caller's timer looks.
    */
   awaits(): boolean {
     const words = this.#words;
@@ -360,7 +365,7 @@ export class Ring {
     Atomics.store(words, HEAD, this.#read);
     this.#ownHead = this.#read;
     this.stopReceiving();
-    // Not for every message: each sleeper that wakes should find room for several.
+    // After the compare-and-swap, as in `publish`. Not for every message: each sleeper that wakes should find room for several.
     const isAwaited = ((words[SENDERS] as number) & WAITING) !== 0;
     if (isAwaited && 4 * ((this.#seenTail - this.#read) >>> 0) <= 3 * this.#capacity) {
       channelNotify(this.handle, true);
