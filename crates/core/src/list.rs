@@ -38,8 +38,9 @@ impl List {
     /// # Errors
     /// [`Kind::Layout`] when the segment does not hold a list, [`Kind::Closed`] when the segment is closed.
     pub fn attach(segment: &Segment) -> Result<Self> {
-        let header =
-            ListView::find_header(segment.mapping().bytes()?).map_err(|e| e.on_segment(segment.name().as_str()))?;
+        let mapping = segment.mapping();
+        let header = ListView::find_header_expecting(mapping.bytes()?, |at| mapping.expect_access(at))
+            .map_err(|e| e.on_segment(segment.name().as_str()))?;
         Ok(Self::over(segment, header))
     }
 

@@ -24,7 +24,14 @@ impl<'a> ListView<'a> {
     /// # Errors
     /// [`Kind::Layout`] when `bytes` do not hold a list.
     pub fn find_header(bytes: SharedBytes<'_>) -> Result<Header> {
-        let header = Header::read(bytes)?;
+        Self::find_header_expecting(bytes, |_| ())
+    }
+
+    /// Does the same, and calls `expect` with the places of bytes that this and reading the first or last slot will read, each
+    /// before it is read.
+    pub(crate) fn find_header_expecting(bytes: SharedBytes<'_>, expect: impl Fn(usize)) -> Result<Header> {
+        let header = Header::read_expecting(bytes, &expect)?;
+        header.ends().into_iter().for_each(&expect);
         Layout::new(bytes, header)?.check_offsets()?;
         Ok(header)
     }

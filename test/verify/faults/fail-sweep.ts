@@ -33,6 +33,9 @@ const INFALLIBLE = new Set([
 /** Calls of the engine, which ends the process without memory. */
 const ENGINE = new Set(['brk', 'futex', 'madvise', 'mprotect']);
 
+/** The pages that we map before their first access. All other advice is the engine's. */
+const OUR_ADVICE = /MADV_POPULATE_WRITE/;
+
 /** The call by which libuv wakes an event loop. It ends the process when that fails. */
 const WAKE = /^write\(\d+, "\\1(\\0){7}", 8\)/;
 
@@ -60,7 +63,8 @@ const rows: Row[] = [];
 /** Whether a call may fail with an error: waiting for a child of one's own is only ever interrupted. */
 function canFail({ name, text }: Call, errno: string): boolean {
   if (name === 'wait4' || name === 'waitid') return errno === 'EINTR';
-  return !INFALLIBLE.has(name) && !ENGINE.has(name) && !WAKE.test(text) && (name !== 'mmap' || OUR_MMAP.test(text));
+  const isEngines = ENGINE.has(name) && !OUR_ADVICE.test(text);
+  return !INFALLIBLE.has(name) && !isEngines && !WAKE.test(text) && (name !== 'mmap' || OUR_MMAP.test(text));
 }
 
 /** Whether a failure hit a call of the operation that may fail with this error, and not another one of the same name. */

@@ -17,6 +17,9 @@ const MAX_WAIT: Duration = Duration::from_secs(5);
 /// How long to wait for a lock that stays taken.
 const MOMENT: Duration = Duration::from_millis(5);
 
+/// The slots of a list of which attaching maps single pages.
+const LONG: usize = 10_000;
+
 /// What was created or attached.
 #[derive(Default)]
 pub struct Held {
@@ -68,6 +71,7 @@ fn prepare_in(held: &mut Held, operation: &str, name: &str, victim: &str) -> Res
             held.segments.push(segment);
             held.lists.push(list);
         }
+        "list-attach-long" => held.segments.push(List::create(&vec![Value::Int(1); LONG][..], &owned(name))?.0),
         "lock-create" => {}
         "lock-acquire-recovered" => {
             held.join_lock(name, 2)?;
@@ -157,7 +161,7 @@ fn use_list(operation: &str, name: &str, held: &mut Held) -> Result<()> {
             held.segments.push(segment);
             held.lists.push(list);
         }
-        "list-attach" => {
+        "list-attach" | "list-attach-long" => {
             let segment = Segment::attach(&named(name), AttachOptions::default())?;
             held.lists.push(List::attach(&segment)?);
             held.segments.push(segment);

@@ -96,17 +96,30 @@ impl Header {
         Some(Self { len, data_bytes })
     }
 
+    /// Returns the last bytes of the parts after the offsets. Reading the first or the last slot reads the pages of these
+    /// bytes and those that [`read`](Self::read) reads, and no others.
+    pub(crate) fn ends(self) -> [usize; 3] {
+        [self.formats_start() - 1, self.codes_start() - 1, self.total() - 1]
+    }
+
     /// Reads the header of the list in `bytes` and checks, in constant time, that the list fits them.
     ///
     /// # Errors
     /// [`Kind::Layout`] when these are not the bytes of a list.
     pub fn read(bytes: SharedBytes<'_>) -> Result<Self> {
+        Self::read_expecting(bytes, |_| ())
+    }
+
+    /// Does the same, and calls `expect` with the places of the first and the last word that it reads, each before it does.
+    pub(crate) fn read_expecting(bytes: SharedBytes<'_>, expect: impl Fn(usize)) -> Result<Self> {
         let word = |at: usize| bytes.words(at..at + WORD).map(|word| word[0].load(Acquire));
+        expect(0);
         let claim = word(0).ok_or_else(|| not_a_list("it has fewer than 8 bytes"))?;
         let too_long =
             || not_a_list(&format!("its length is {}, which does not fit {} bytes", claim.cast_signed(), bytes.len()));
         let len = usize::try_from(claim).map_err(|_| too_long())?;
         let bare = Self::checked(len, 0).filter(|bare| bare.total() <= bytes.len()).ok_or_else(too_long)?;
+        expect(bare.data_start() - WORD);
         let (Some(first), Some(end)) = (word(Self::OFFSETS_START), word(bare.data_start() - WORD)) else {
             return Err(too_long());
         };

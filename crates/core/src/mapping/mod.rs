@@ -87,6 +87,13 @@ impl Mapping {
         self.len().checked_next_multiple_of(BLOCK).unwrap_or(self.len())
     }
 
+    /// Prepares the first access to the byte `at`, if the system is faster when it knows of it.
+    pub(crate) fn expect_access(&self, at: usize) {
+        if let Ok(raw) = &self.raw {
+            raw.map_page(at);
+        }
+    }
+
     fn in_use(&self) -> Result<&sys::Mapping> {
         match &self.raw {
             Ok(raw) if !self.is_retired() => self.check().map(|()| raw),

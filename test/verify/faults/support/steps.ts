@@ -32,6 +32,7 @@ const NATIVE = [
   'drop',
   'list-create',
   'list-attach',
+  'list-attach-long',
   'list-use',
   'lock-create',
   'lock-attach',

@@ -77,6 +77,10 @@ pub(crate) unsafe trait Region: Debug + Send + Sync {
     /// process.
     fn loss(&self) -> Option<Loss>;
 
+    /// Maps the page of the byte `at`, which is below [`len`](Region::len), before its first access, if the system would map
+    /// other pages with it at that access and this takes longer. Never fails: without effect, the first access maps the page.
+    fn map_page(&self, _at: usize) {}
+
     /// Keeps the segment in use, as a sweep sees it, as long as the result lives; `None` where there is no sweep.
     fn hold(&self) -> Option<Hold>;
 }

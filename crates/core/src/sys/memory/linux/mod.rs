@@ -23,6 +23,7 @@ use in_place::InPlace;
 mod in_place;
 pub(in crate::sys) mod mark;
 mod mount;
+pub(in crate::sys) mod populate;
 pub(in crate::sys) mod segments;
 
 pub(in crate::sys) const MAPS_COPY_ON_WRITE: bool = true;

@@ -12,10 +12,10 @@ use memmap2::{MmapOptions, MmapRaw};
 use super::room::Place;
 use super::sigbus::{self, Watch};
 use super::zeros;
-use crate::Access;
 use crate::page::BLOCK;
 use crate::sys::Loss;
 use crate::sys::memory::{Region, os};
+use crate::{Access, Name};
 
 #[derive(Debug)]
 pub(crate) struct Mapping {
@@ -23,6 +23,9 @@ pub(crate) struct Mapping {
     map: ManuallyDrop<MmapRaw>,
     is_kept: AtomicBool,
     watch: &'static Watch,
+    /// Whether single pages are mapped before their first access.
+    #[cfg(backend = "linux")]
+    populates: bool,
     /// Dropped with the mapping.
     place: ManuallyDrop<Place>,
 }
@@ -34,6 +37,8 @@ impl Mapping {
         len: usize,
         access: Access,
         is_sparse: bool,
+        #[cfg_attr(not(backend = "linux"), expect(unused_variables, reason = "only Linux maps single pages"))]
+        name: &Name,
         place: Place,
     ) -> io::Result<Self> {
         let file = file.as_raw_fd();
@@ -54,7 +59,14 @@ impl Mapping {
         let whole = map.len().next_multiple_of(BLOCK);
         let watch = sigbus::watch(map.as_ptr().expose_provenance(), whole, is_sparse, access);
         let (map, place) = (ManuallyDrop::new(map), ManuallyDrop::new(place));
-        Ok(Self { map, is_kept: AtomicBool::new(false), watch, place })
+        Ok(Self {
+            map,
+            is_kept: AtomicBool::new(false),
+            watch,
+            #[cfg(backend = "linux")]
+            populates: access == Access::ReadWrite && !is_sparse && os::populate::pays_off(len, name),
+            place,
+        })
     }
 }
 
@@ -67,6 +79,14 @@ unsafe impl Region for Mapping {
 
     fn len(&self) -> usize {
         self.map.len()
+    }
+
+    #[cfg(backend = "linux")]
+    fn map_page(&self, at: usize) {
+        if self.populates && at < self.len() {
+            // SAFETY: this mapping is shared, contains the byte, and exists until the value drops.
+            unsafe { os::populate::page_of(self.start(), at) };
+        }
     }
 
     /// Maps the first page a second time, from the first mapping, without a descriptor.

@@ -24,7 +24,7 @@ pub(crate) use sigbus::{LOSSES, renew_fault_handler};
 
 pub(super) fn map(file: BorrowedFd<'_>, size: usize, access: Access, name: &Name, is_sparse: bool) -> Result<Mapping> {
     let place = Place::take(size).map_err(|shortage| no_room(shortage, size, name))?;
-    Mapping::of_file(file, size, access, is_sparse, place).map_err(|e| {
+    Mapping::of_file(file, size, access, is_sparse, name, place).map_err(|e| {
         let errno = e.raw_os_error().map_or(Errno::INVAL, Errno::from_raw_os_error);
         match errno {
             Errno::NOMEM => unmappable(
