@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
+import { processLimit } from '../support/limits.ts';
 import { platform } from '../support/platform.ts';
 import { canHavePrivateMemory, privately } from '../support/private-memory.ts';
 
@@ -19,7 +20,8 @@ function start(mount: string, limit = ':'): Child {
   return forkFixture('memory/short.ts', {
     through: [...privately(mount), 'sh', '-c', `${limit} && exec "$@"`, 'sh'],
     execArgv: ['--expose-gc'],
-    deadline: 60_000,
+    // It zeroes gigabytes: a quarter of a minute on a machine with ten other processes.
+    deadline: 180_000,
   });
 }
 
@@ -31,7 +33,7 @@ const outcomes = (found: Found) => new Set(Object.values(found).map(({ outcome }
 
 describe.runIf(platform.hasServers && canHavePrivateMemory)(
   'short of (in a mount namespace)',
-  { timeout: 90_000 },
+  { timeout: processLimit(200_000) },
   () => {
     test.each([
       ['nothing', 'nothing', 'size=512m', ':', ['ok']],
