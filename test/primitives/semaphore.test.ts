@@ -22,6 +22,28 @@ function waitersOf(semaphore: Semaphore): number {
 }
 
 describe('a semaphore', () => {
+  test('keeps the event loop free while another participant keeps the guard', async () => {
+    using semaphore = Semaphore.create(1);
+    using other = Semaphore.attach(semaphore.name);
+    using shm = SharedMemory.attach(semaphore.name);
+    // The guard is at byte 128, and holds the number of a seat: the second one is of a living participant.
+    const guard = new Int32Array(shm.buffer, 128, 1);
+    guard[0] = 2;
+    try {
+      let turns = 0;
+      const timer = setInterval(() => void turns++, 1);
+      const wait = semaphore.acquireAsync({ timeout: 1000 });
+      await expect(wait).rejects.toThrow(expect.objectContaining({ code: 'ETIMEDOUT' }));
+      clearInterval(timer);
+      expect(turns).toBeGreaterThan(2);
+    } finally {
+      guard[0] = 0;
+    }
+    const permit = await semaphore.acquireAsync();
+    expect(other.free).toBe(0);
+    permit.release();
+  });
+
   test('gives out as many permits as it has, and takes them back', () => {
     using semaphore = Semaphore.create(2);
     expect([semaphore.permits, semaphore.free]).toEqual([2, 2]);

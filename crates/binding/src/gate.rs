@@ -280,9 +280,9 @@ pub fn gate_arm(env: &Env, gate: &External<Arc<Gate>>, wanted: u32, phase: u32) 
     want(wanted, phase).and_then(|want| gate.arm(want)).or_throw(env)
 }
 
-/// Ends what [`gate_arm`] began.
+/// Ends what [`gate_arm`] began. Returns `false` when that is not possible now.
 #[napi(catch_unwind)]
-pub fn gate_rest(env: &Env, gate: &External<Arc<Gate>>) -> Result<()> {
+pub fn gate_rest(env: &Env, gate: &External<Arc<Gate>>) -> Result<bool> {
     gate.rest().or_throw(env)
 }
 

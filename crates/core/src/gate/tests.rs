@@ -99,7 +99,7 @@ fn no_words_of_an_untrusted_writer_make_a_participant_misbehave() {
                 let _ = gate.arm(want).unwrap();
                 let _ = gate.give(want).unwrap();
             }
-            gate.rest().unwrap();
+            assert!(gate.rest().unwrap());
             let _ = gate.arrive().unwrap();
             let _ = gate.outcome(garbage).unwrap();
             gate.set(true).unwrap();
@@ -121,6 +121,22 @@ fn a_guard_that_names_a_participant_that_does_not_exist_is_recovered() {
         assert_eq!(gate.try_take(Want::Permit).unwrap(), Some(false), "{garbage}");
         assert!(gate.give(Want::Permit).unwrap());
     }
+    gate.dispose().unwrap();
+}
+
+#[test]
+fn a_participant_that_does_not_block_waits_50_ms_for_a_guard_that_another_keeps() {
+    let gate = create(Purpose::Semaphore, 1);
+    let other = attach(&gate);
+    let words = Words::new(gate.mapping().bytes().unwrap()).unwrap();
+    words.word(at::GUARD).store(other.seat().into(), SeqCst);
+    assert_eq!(gate.try_take(Want::Permit).unwrap(), None);
+    assert!(!gate.arm(Want::Permit).unwrap());
+    assert!(!gate.rest().unwrap());
+    words.word(at::GUARD).store(0, SeqCst);
+    assert!(gate.arm(Want::Permit).unwrap(), "a permit is free");
+    assert!(gate.rest().unwrap());
+    other.close();
     gate.dispose().unwrap();
 }
 

@@ -206,12 +206,13 @@ impl Gate {
     }
 
     /// Announces that this participant waits and does not block, and requests a notification through the
-    /// [bell](Self::bell). Returns whether it need not wait: call [`try_take`](Self::try_take).
+    /// [bell](Self::bell). Returns whether it need not wait: call [`try_take`](Self::try_take). If the guard is not free
+    /// within 50 ms, nothing is announced: call it again.
     ///
     /// # Errors
-    /// As [`set`](Self::set).
+    /// [`Kind::Closed`] after close, [`Kind::Truncated`] when another process has truncated the segment.
     pub fn arm(&self, want: Want) -> Result<bool> {
-        self.with(|shared, state| {
+        let armed = self.within(Patience::For(LONGEST_SLICE), |shared, state| {
             let now = Instant::now();
             let since = *state.armed_since.get_or_insert(now);
             let ticks = shared.now().wrapping_sub(ticks(now.saturating_duration_since(since)));
@@ -224,18 +225,20 @@ impl Gate {
                 may = algorithm::may_take(shared, self.seat(), want);
             }
             Ok((may, calls))
-        })
+        })?;
+        Ok(armed.unwrap_or(false))
     }
 
-    /// Stops waiting, after [`arm`](Self::arm).
+    /// Stops waiting, after [`arm`](Self::arm). Returns `false` if the guard is not free within 50 ms: call it again.
     ///
     /// # Errors
-    /// As [`set`](Self::set).
-    pub fn rest(&self) -> Result<()> {
-        self.with(|shared, state| {
+    /// As [`arm`](Self::arm).
+    pub fn rest(&self) -> Result<bool> {
+        let rested = self.within(Patience::For(LONGEST_SLICE), |shared, state| {
             state.armed_since = None;
             Ok(((), algorithm::give_up(shared, self.seat())))
-        })
+        })?;
+        Ok(rested.is_some())
     }
 
     /// Gives back a permit or a lock. Returns `false` when this participant did not hold it, because an untrusted writer

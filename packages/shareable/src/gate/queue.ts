@@ -12,6 +12,10 @@ import type { CheckedWait } from './wait.js';
 const SLICES = [1, 20] as const;
 /** The longest pause where there is no bell. */
 const POLL = 2;
+/** How many times as long as a look has blocked the thread, the next pause takes at least. */
+const SHARE = 4;
+/** Milliseconds until a participant that could not stop waiting tries again. */
+const RETRY = 100;
 
 interface Task {
   readonly wanted: number;
@@ -95,15 +99,22 @@ export class GateQueue {
   #rest(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#isArmed) this.#disarm();
-    this.#isArmed = false;
+    if (!this.#isArmed) return;
+    this.#isArmed = !this.#disarm();
+    // A participant that is stopped keeps the guard. Until this one is withdrawn, others count it as waiting.
+    if (this.#isArmed) this.#timer = setTimeout(() => this.#restLater(), RETRY).unref();
   }
 
-  #disarm(): void {
+  #restLater(): void {
+    if (this.#tasks.length === 0) this.#rest();
+  }
+
+  #disarm(): boolean {
     try {
-      gateRest(this.#handle);
+      return gateRest(this.#handle);
     } catch {
       // Closed or truncated: no other participant can notice.
+      return true;
     }
   }
 
@@ -127,7 +138,7 @@ export class GateQueue {
       if (this.#tasks.length === 0) return this.#rest();
       if (served) this.#since = now;
       if (served || this.#patience.isLeft(waited)) this.#soon();
-      else this.#arm();
+      else this.#arm(now);
     } catch (error) {
       this.close(() => error as Error);
     }
@@ -147,15 +158,17 @@ export class GateQueue {
     return served;
   }
 
-  /** Asks for the bell, and looks once more. */
-  #arm(): void {
+  /** Asks for the bell, and looks once more. `start` is when the first look began. */
+  #arm(start: number): void {
     const hears = this.#bell.listen();
     const [task] = this.#tasks;
     if (task === undefined) return;
     this.#isArmed = true;
     if (gateArm(this.#handle, task.wanted, task.phase)) return this.#soon();
-    const waited = performance.now() - this.#since;
+    const now = performance.now();
     const longest = hears ? SLICES[1] : POLL;
-    this.#timer = setTimeout(() => this.wake(), Math.min(Math.max(waited / 16, SLICES[0]), longest));
+    const pause = Math.min(Math.max((now - this.#since) / 16, SLICES[0]), longest);
+    // Where a participant that is stopped keeps the guard, each look blocks for 50 ms.
+    this.#timer = setTimeout(() => this.wake(), Math.max(pause, (now - start) * SHARE));
   }
 }

@@ -329,8 +329,8 @@ export declare function gateOutcome(gate: ExternalObject<Gate>, phase: number): 
  */
 export declare function gateRead(gate: ExternalObject<Gate>, target: Uint8Array): number
 
-/** Ends what [`gate_arm`] began. */
-export declare function gateRest(gate: ExternalObject<Gate>): void
+/** Ends what [`gate_arm`] began. Returns `false` when that is not possible now. */
+export declare function gateRest(gate: ExternalObject<Gate>): boolean
 
 /** Sets or clears an event. */
 export declare function gateSet(gate: ExternalObject<Gate>, isSet: boolean): void
