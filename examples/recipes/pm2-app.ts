@@ -28,10 +28,10 @@ if (process.argv[2] === 'remove') {
   );
   const server = createServer((_request, response) => response.end(`${table.buf[0]}`));
   server.listen(Number(process.env['PORT'] ?? 0), '127.0.0.1');
-  console.log(isMaker ? 'made the table' : 'found the table');
-  process.send?.('ready'); // for pm2's wait_ready
   process.once('SIGINT', () => {
     server.close();
     table.close();
   });
+  console.log(isMaker ? 'made the table' : 'found the table');
+  process.send?.('ready'); // for pm2's wait_ready
 }
