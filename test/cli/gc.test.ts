@@ -109,7 +109,7 @@ describe.skipIf(!platform.hasSweep)('shareable gc, among everybody', () => {
     };
     expect(removed.map(({ name }) => name)).not.toContain(abandoned);
     const line = expect.stringMatching(/gc\.test\.ts:\d+:\d+$/);
-    const origin = platform.recordsOwners ? line : null;
+    const origin = platform.recordsOrigins ? line : null;
     expect(kept).toContainEqual({ name: live.name, reason: expect.stringContaining('in use'), origin });
     expect(untracked).toEqual(expect.arrayContaining([apart.name, abandoned]));
     expect([live.name, apart.name, abandoned].filter((name) => !exists(name))).toEqual([]);

@@ -35,7 +35,7 @@ describe.skipIf(!platform.hasSweep)('shareable ls', () => {
       isTracked: true,
       isInUse: true,
       owner: platform.recordsOwners ? { pid: process.pid, isAlive: true } : null,
-      origin: platform.recordsOwners ? line : null,
+      origin: platform.recordsOrigins ? line : null,
       uid: process.getuid?.() ?? 0,
       mode: '0600',
       createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
@@ -81,7 +81,7 @@ describe.skipIf(!platform.hasSweep)('shareable ls', () => {
     }
   });
 
-  test.skipIf(!platform.recordsOwners)(
+  test.skipIf(!platform.recordsOrigins)(
     'names the owner and the line of segments with random and chosen names',
     async () => {
       using random = SharedMemory.create(8);
@@ -97,6 +97,19 @@ describe.skipIf(!platform.hasSweep)('shareable ls', () => {
       }
     },
   );
+
+  test.skipIf(!platform.recordsOwners)('names the owner of segments with random and chosen names', async () => {
+    await using peer = forkFixture('cli/peer.ts');
+    const [name, detached] = [freshName(), freshName()];
+    const pid = await peer.ask<number>('create', name, 64);
+    await peer.ask('create', detached, 64, { track: false });
+    using random = SharedMemory.create(8);
+    expect(await listed(name)).toMatchObject({ owner: { pid, isAlive: true } });
+    expect(await listed(random.name)).toMatchObject({ owner: { pid: process.pid, isAlive: true } });
+    const expected = platform.recordsCreators ? { pid, isAlive: true } : null;
+    expect((await listed(detached))?.owner).toEqual(platform.listsUnowned ? expected : undefined);
+    await peer.ask('unlinkAll');
+  });
 
   test('shows zeros as raw bytes, although they read as an empty list', async () => {
     using zeros = SharedMemory.create(4096, { name: freshName() });

@@ -58,8 +58,10 @@ export const platform = {
   listsSegments: !isPortable,
   /** Segments without an owner are listed too, and it is known whether any process uses a segment. */
   listsUnowned: isLinux || isWindows,
-  /** The process that owns a segment is on record, and the line that created it. */
-  recordsOwners: isLinux || isMac,
+  /** The process that owns a segment is on record. */
+  recordsOwners: !isPortable,
+  /** The line that created a segment that has an owner is on record. */
+  recordsOrigins: isLinux || isMac,
   /** The process that created a segment is on record, whether it owns it or not. */
   recordsCreators: isLinux,
   /** CPython's segments are listed, whatever their names. On Windows, those with random names are. */

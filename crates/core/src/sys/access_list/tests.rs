@@ -3,8 +3,9 @@
 
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, INVALID_HANDLE_VALUE};
 use windows_sys::Win32::Security::{
-    CreateRestrictedToken, CreateWellKnownSid, DISABLE_MAX_PRIVILEGE, ImpersonateLoggedOnUser, RevertToSelf,
-    SID_AND_ATTRIBUTES, TOKEN_DUPLICATE, TOKEN_IMPERSONATE, WinBuiltinAdministratorsSid,
+    CreateRestrictedToken, CreateWellKnownSid, DACL_SECURITY_INFORMATION, DISABLE_MAX_PRIVILEGE,
+    ImpersonateLoggedOnUser, RevertToSelf, SID_AND_ATTRIBUTES, SetKernelObjectSecurity, TOKEN_DUPLICATE,
+    TOKEN_IMPERSONATE, WinBuiltinAdministratorsSid,
 };
 use windows_sys::Win32::System::Memory::{
     CreateFileMappingW, FILE_MAP_READ, FILE_MAP_WRITE, OpenFileMappingW, PAGE_READWRITE,
@@ -60,6 +61,14 @@ impl Drop for NotElevated {
         // SAFETY: the call takes no arguments.
         assert_ne!(unsafe { RevertToSelf() }, 0);
     }
+}
+
+/// Lets no process open this one any more. It does not change handles that are open.
+pub(in crate::sys) fn refuse_all(process: &impl AsRawHandle) {
+    let descriptor = Descriptor::parse("D:P").unwrap();
+    // SAFETY: the process's handle is open, and the descriptor lives until the call returns.
+    let done = unsafe { SetKernelObjectSecurity(process.as_raw_handle(), DACL_SECURITY_INFORMATION, descriptor.0) };
+    assert_ne!(done, 0, "{}", io::Error::last_os_error());
 }
 
 fn section(name: &Name, access_list: &str) -> OwnedHandle {

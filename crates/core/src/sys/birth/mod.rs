@@ -49,6 +49,20 @@ supplied! {
     }
 }
 
+/// Returns whether the process with the number `pid` that started at `start` lives. One about which the system reports
+/// nothing counts as living.
+#[cfg_attr(
+    not(any(backend = "unix", all(backend = "windows", not(backend = "portable")))),
+    allow(dead_code, reason = "where segments are not listed, no owner is shown")
+)]
+pub(crate) fn may_live(pid: u32, start: u64) -> bool {
+    match life_of(pid) {
+        Life::Since(now) => now == start,
+        Life::Over => false,
+        Life::Unknown => true,
+    }
+}
+
 /// Returns when the process with the number `pid` started, in a unit of the system. Returns `None` if that is unknown,
 /// or if the process has ended.
 pub(crate) fn start_time(pid: u32) -> Option<u64> {

@@ -31,10 +31,16 @@ fn open(pid: u32) -> Result<OwnedHandle, Life> {
     let raw = unsafe { OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE, 0, pid) };
     if raw.is_null() {
         // SAFETY: the call takes no arguments, and reads the error that the call before has set for this thread.
-        return Err(if unsafe { GetLastError() } == ERROR_INVALID_PARAMETER { Life::Over } else { Life::Unknown });
+        return Err(meaning(unsafe { GetLastError() }));
     }
     // SAFETY: the handle was opened above, and nothing else closes it.
     Ok(unsafe { OwnedHandle::from_raw_handle(raw) })
+}
+
+/// Returns what the error of a process that cannot be opened tells. One error says that no process has the number. Any other
+/// one says nothing: an elevated process, a protected one and one of another user can refuse this one, and live.
+fn meaning(error: u32) -> Life {
+    if error == ERROR_INVALID_PARAMETER { Life::Over } else { Life::Unknown }
 }
 
 fn look(process: &OwnedHandle) -> Life {
@@ -55,4 +61,36 @@ fn look(process: &OwnedHandle) -> Life {
 #[expect(clippy::unnecessary_wraps, reason = "Linux can fail here")]
 pub(super) fn numbering() -> Option<u64> {
     Some(MACHINE)
+}
+
+#[cfg(test)]
+mod tests {
+    use windows_sys::Win32::Foundation::{
+        ERROR_ACCESS_DENIED, ERROR_GEN_FAILURE, ERROR_NO_SYSTEM_RESOURCES, ERROR_NOT_ENOUGH_MEMORY,
+        ERROR_PRIVILEGE_NOT_HELD, ERROR_SUCCESS,
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_process_that_cannot_be_opened_has_ended_only_if_the_system_knows_no_such_number() {
+        assert_eq!(meaning(ERROR_INVALID_PARAMETER), Life::Over);
+        for error in [
+            ERROR_ACCESS_DENIED,
+            ERROR_PRIVILEGE_NOT_HELD,
+            ERROR_NOT_ENOUGH_MEMORY,
+            ERROR_NO_SYSTEM_RESOURCES,
+            ERROR_GEN_FAILURE,
+            ERROR_SUCCESS,
+        ] {
+            assert_eq!(meaning(error), Life::Unknown, "{error}");
+        }
+    }
+
+    #[test]
+    fn this_process_lives_and_that_of_no_number_does_not() {
+        assert!(matches!(life_of(std::process::id()), Life::Since(start) if start > 0));
+        assert_eq!(life_of(0), Life::Over);
+        assert_eq!(life_of(u32::MAX - 3), Life::Over);
+    }
 }

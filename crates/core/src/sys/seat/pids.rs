@@ -231,6 +231,8 @@ mod tests {
     use std::process::{Child, Command, Stdio};
 
     use super::*;
+    #[cfg(all(backend = "windows", not(backend = "portable")))]
+    use crate::sys::birth::may_live;
     use crate::sys::memory::{create, unlink};
     use crate::{Lifetime, Memory, Umask};
 
@@ -383,6 +385,27 @@ mod tests {
         assert!(start.elapsed() < LONG);
         assert_eq!(seat.in_other(number, || ()), Some(()));
         assert!(seat.death_of(number).is_none(), "the seat is free");
+    }
+
+    /// An elevated process refuses others as this one does.
+    #[test]
+    #[cfg(all(backend = "windows", not(backend = "portable")))]
+    fn a_participant_that_refuses_to_be_opened_is_alive() {
+        use crate::sys::access_list::tests::refuse_all;
+
+        let fresh = Fresh::new();
+        let seat = fresh.take(1).unwrap();
+        let (mut child, theirs) = another();
+        let number = 77;
+        fresh.entry(number).store(theirs, Release);
+        refuse_all(&child);
+        assert_eq!(life_of(child.id()), Life::Unknown, "the system asks for the access list of a process");
+        assert!(may_live(child.id(), 1));
+        assert_eq!(seat.in_other(number, || ()), None);
+        assert!(seat.death_of(number).is_none());
+        assert_eq!(fresh.take(1).unwrap_err().kind(), Kind::Unsupported);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

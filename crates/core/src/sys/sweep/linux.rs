@@ -23,7 +23,7 @@ use rustix::process::geteuid;
 use super::{Fate, Found, Standing};
 use crate::ledger;
 use crate::ownership::{Holder, Swept};
-use crate::sys::birth::start_time;
+use crate::sys::birth::may_live;
 use crate::sys::ledger::ledgers;
 use crate::sys::memory::os::mark::{creator, has_owner, is_marked, open, signature};
 use crate::sys::memory::os::{MOUNT, identity, is_segment};
@@ -333,7 +333,7 @@ fn records() -> BTreeMap<Identity, (Holder, String)> {
     let mut records = BTreeMap::new();
     for shared in ledgers() {
         let Some(owner) = ledger::owner(shared.slot(0)) else { continue };
-        let holder = Holder { pid: owner.pid, is_alive: start_time(owner.pid) == Some(owner.start) };
+        let holder = Holder { pid: owner.pid, is_alive: may_live(owner.pid, owner.start) };
         let entries = (1..shared.len()).filter_map(|slot| ledger::read(shared.slot(slot)));
         records.extend(
             entries

@@ -11,7 +11,7 @@ use rustix::process::geteuid;
 use super::{Fate, Found, Standing};
 use crate::ledger::{Entry, Owner};
 use crate::ownership::{Holder, Swept};
-use crate::sys::birth::start_time;
+use crate::sys::birth::may_live;
 use crate::sys::ledger::books;
 use crate::sys::memory::macos::{Object, State, has_ended};
 use crate::sys::memory::{unlink, unlink_announced, unlink_registered};
@@ -87,7 +87,7 @@ fn examine(name: &Name) -> Option<Standing> {
             continue;
         }
         let Some(_claim) = book.claim() else {
-            let is_alive = owner.is_some_and(|owner| start_time(owner.pid) == Some(owner.start));
+            let is_alive = owner.is_some_and(|owner| may_live(owner.pid, owner.start));
             if is_alive && entries.iter().any(|entry| entry.is_live && is_meant(entry)) {
                 return Some(Standing::Taken);
             }
@@ -136,7 +136,7 @@ pub(crate) fn list() -> Vec<Found> {
     let mut listed = Vec::new();
     for book in books() {
         let (owner, entries) = book.read();
-        let owner = owner.map(|owner| Holder { pid: owner.pid, is_alive: start_time(owner.pid) == Some(owner.start) });
+        let owner = owner.map(|owner| Holder { pid: owner.pid, is_alive: may_live(owner.pid, owner.start) });
         listed.extend(entries.into_iter().filter(|entry| entry.is_live).filter_map(|entry| describe(entry, owner)));
     }
     listed

@@ -12,7 +12,7 @@ use rustix::process::geteuid;
 
 use super::{MOUNT, identity, is_segment};
 use crate::ownership::Holder;
-use crate::sys::birth::start_time;
+use crate::sys::birth::{may_live, start_time};
 use crate::sys::process_id;
 use crate::{Lifetime, Name, mark, mutex};
 
@@ -138,7 +138,7 @@ pub(in crate::sys) fn signature(file: &OwnedFd) -> Option<Signature> {
 
 pub(in crate::sys) fn creator(file: &OwnedFd) -> Option<Holder> {
     let Signature { pid, start, .. } = signature(file)?;
-    Some(Holder { pid, is_alive: start_time(pid).is_some_and(|now| now == start) })
+    Some(Holder { pid, is_alive: may_live(pid, start) })
 }
 
 pub(in crate::sys) fn open(name: &str) -> Result<OwnedFd, Errno> {

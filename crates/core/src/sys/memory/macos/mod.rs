@@ -17,7 +17,7 @@ use rustix::process::geteuid;
 use super::BeforePublish;
 use super::unix::{failed, map};
 use crate::ledger::Owner;
-use crate::sys::birth::{Life, life_of, start_time};
+use crate::sys::birth::{may_live, start_time};
 use crate::sys::fault;
 use crate::sys::random_bits;
 use crate::trailer::{self, Creator, Trailer};
@@ -204,11 +204,7 @@ fn attach_to(
 
 /// Returns whether the process that made a segment has ended; `false` if that is unknown.
 pub(in crate::sys) fn has_ended(creator: Creator) -> bool {
-    match life_of(creator.pid) {
-        Life::Over => true,
-        Life::Since(start) => start != creator.start,
-        Life::Unknown => false,
-    }
+    !may_live(creator.pid, creator.start)
 }
 
 fn half_made(name: &Name, creator: u32) -> Error {

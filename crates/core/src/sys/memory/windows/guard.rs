@@ -14,14 +14,22 @@ use windows_sys::Win32::Foundation::{DUPLICATE_CLOSE_SOURCE, DUPLICATE_SAME_ACCE
 use windows_sys::Win32::System::Threading::GetCurrentProcess;
 
 use super::file;
+use super::owner::Record;
 use super::place::Place;
 use crate::{Identity, Name, mutex};
 
-/// A handle by which the system removes a file.
+/// A handle by which the system removes a file. Its process owns the segment, which is on record as long.
 #[derive(Debug)]
 struct Guard {
     file: File,
     copy: Option<Copy>,
+    record: Option<Record>,
+}
+
+impl Guard {
+    fn new(identity: Identity, file: File) -> Self {
+        Self { file, copy: None, record: Record::of_this_process(identity) }
+    }
 }
 
 /// A copy of the handle, in another process.
@@ -40,7 +48,8 @@ fn guards() -> MutexGuard<'static, BTreeMap<Identity, Guard>> {
 
 /// Keeps the handle of a new file.
 pub(super) fn keep(identity: Identity, file: File) {
-    guards().insert(identity, Guard { file, copy: None });
+    let guard = Guard::new(identity, file);
+    guards().insert(identity, guard);
 }
 
 /// Lets a tracker guard a segment too. A segment that another process has created is guarded from now on.
@@ -50,7 +59,7 @@ pub(in crate::sys) fn share(name: &str, identity: Identity, tracker: BorrowedHan
     if is_new {
         // Without a guard, the tracker still removes the segment by its name.
         let Some(file) = open(name, identity) else { return };
-        guards.insert(identity, Guard { file, copy: None });
+        guards.insert(identity, Guard::new(identity, file));
     }
     let Some(guard) = guards.get_mut(&identity) else { return };
     let Ok(process) = tracker.as_handle().try_clone_to_owned() else { return };
@@ -109,7 +118,8 @@ pub(super) fn renew(identity: Identity, path: &Path) {
     let Ok(file) = file::open_to_guard(path) else { return };
     let tracker = guard.copy.as_ref().and_then(|old| old.process.try_clone().ok());
     let copy = tracker.and_then(|process| copy(&file, process));
-    mem::replace(guard, Guard { file, copy }).end();
+    let record = guard.record.take();
+    mem::replace(guard, Guard { file, copy, record }).end();
 }
 
 impl Guard {

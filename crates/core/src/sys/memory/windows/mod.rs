@@ -28,6 +28,7 @@ use crate::{Access, Error, Foreign, Identity, Lifetime, Memory, Name, Result, Um
 mod fail;
 pub(in crate::sys) mod file;
 pub(in crate::sys) mod guard;
+pub(in crate::sys) mod owner;
 pub(in crate::sys) mod place;
 pub(in crate::sys) mod section;
 mod view;

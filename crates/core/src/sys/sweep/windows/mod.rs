@@ -4,6 +4,7 @@
 //! the segment have the file open. A process that opens it and shares nothing succeeds only if no process has it open,
 //! and no process can open it until it is removed.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,10 @@ use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATIO
 
 use super::{Fate, Found, Standing};
 use crate::extent::Extent;
-use crate::ownership::Swept;
+use crate::ownership::{Holder, Swept};
+use crate::sys::birth::may_live;
 use crate::sys::memory::windows::file::{self, Facts, is};
+use crate::sys::memory::windows::owner;
 use crate::sys::memory::windows::place::{Place, segment_of};
 use crate::sys::memory::windows::section::Section;
 use crate::{Access, Identity, Name};
@@ -102,8 +105,11 @@ fn without_file(name: &Name) -> Standing {
 /// Returns this user's segments, and CPython's of this session, which are sections without a file.
 pub(crate) fn list() -> Vec<Found> {
     let files = segments();
-    let mut found: Vec<_> = files.iter().filter_map(|(name, path, facts)| of_file(name, path, facts)).collect();
-    let named = objects::sections().into_iter().filter_map(|name| Name::new(&name).ok());
+    let objects = objects::names();
+    let owners = owners(&objects.events);
+    let of_file = |(name, path, facts): &(Name, PathBuf, Facts)| of_file(name, path, facts, &owners);
+    let mut found: Vec<_> = files.iter().filter_map(of_file).collect();
+    let named = objects.sections.into_iter().filter_map(|name| Name::new(&name).ok());
     for name in named.filter(|name| is_of_cpython(name) && !files.iter().any(|(other, ..)| other == name)) {
         let examined = Section::open(&name, Access::ReadOnly).and_then(|section| section.examine());
         if let Ok((size, false)) = examined {
@@ -113,7 +119,20 @@ pub(crate) fn list() -> Vec<Found> {
     found
 }
 
-fn of_file(name: &Name, path: &Path, facts: &Facts) -> Option<Found> {
+/// Returns the owners that are on record in this session. If several processes claim a segment, one that lives counts.
+fn owners(events: &[String]) -> BTreeMap<Identity, Holder> {
+    let mut owners = BTreeMap::new();
+    for owner in events.iter().filter_map(|name| owner::read(name)) {
+        let holder = Holder { pid: owner.pid, is_alive: may_live(owner.pid, owner.start) };
+        let known: &mut Holder = owners.entry(owner.identity).or_insert(holder);
+        if !known.is_alive {
+            *known = holder;
+        }
+    }
+    owners
+}
+
+fn of_file(name: &Name, path: &Path, facts: &Facts, owners: &BTreeMap<Identity, Holder>) -> Option<Found> {
     let extent = Extent::in_file(facts.length)?;
     let is_in_use = match file::open_alone(path) {
         Ok(_) => Some(false),
@@ -132,7 +151,7 @@ fn of_file(name: &Name, path: &Path, facts: &Facts) -> Option<Found> {
         created_at: Some(created),
         is_tracked: facts.is_owned,
         is_in_use,
-        owner: None,
+        owner: owners.get(&facts.identity).filter(|_| facts.is_owned).copied(),
         origin: None,
     })
 }
@@ -241,6 +260,36 @@ mod tests {
         drop(mapping);
         assert_eq!(found().is_in_use, Some(false));
         unlink(&name, identity).unwrap();
+    }
+
+    #[test]
+    fn the_owner_of_a_segment_is_listed_as_long_as_it_owns_it() {
+        let found = |name: &Name| list().into_iter().find(|found| found.name == name.as_str()).unwrap();
+        let (mapping, identity, name) = segment(Lifetime::Owned);
+        assert_eq!(found(&name).owner, Some(Holder { pid: std::process::id(), is_alive: true }));
+        Os::relieve(identity);
+        assert_eq!(found(&name).owner, None);
+        drop(mapping);
+        unlink(&name, identity).unwrap();
+        let (mapping, identity, name) = segment(Lifetime::Detached);
+        assert_eq!(found(&name).owner, None);
+        drop(mapping);
+        unlink(&name, identity).unwrap();
+    }
+
+    #[test]
+    fn a_record_of_a_process_that_has_not_started_then_is_not_that_of_a_living_owner() {
+        let pid = std::process::id();
+        let start = crate::sys::start_time(pid).unwrap();
+        let of = |starts: &[u64]| {
+            let events: Vec<_> = starts.iter().map(|start| format!("shareable-owner-1-2-{pid:x}-{start:x}")).collect();
+            owners(&events).get(&Identity { device: 1, inode: 2 }).copied()
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[start + 1]), Some(Holder { pid, is_alive: false }));
+        for both in [[start + 1, start], [start, start + 1]] {
+            assert_eq!(of(&both), Some(Holder { pid, is_alive: true }));
+        }
     }
 
     #[test]

@@ -28,8 +28,15 @@ struct Entry {
     kind: UNICODE_STRING,
 }
 
-/// Returns the names of all sections; none if the system does not tell them.
-pub(super) fn sections() -> Vec<String> {
+/// The names of objects, by what they are.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    pub(super) sections: Vec<String>,
+    pub(super) events: Vec<String>,
+}
+
+/// Returns the names of all sections and events; none if the system does not tell them.
+pub(super) fn names() -> Names {
     open().map(|directory| read(&directory)).unwrap_or_default()
 }
 
@@ -65,11 +72,11 @@ fn open_at(path: &str) -> Option<OwnedHandle> {
     (status == STATUS_SUCCESS).then(|| unsafe { OwnedHandle::from_raw_handle(directory) })
 }
 
-fn read(directory: &OwnedHandle) -> Vec<String> {
+fn read(directory: &OwnedHandle) -> Names {
     let mut room = vec![0_u64; ROOM];
     let size = u32::try_from(ROOM * mem::size_of::<u64>()).unwrap_or(u32::MAX);
     let mut context = 0;
-    let mut names = Vec::new();
+    let mut names = Names::default();
     loop {
         let before = context;
         // SAFETY: the handle is open, and the call writes at most `size` bytes to `room`, and one number.
@@ -96,8 +103,10 @@ fn read(directory: &OwnedHandle) -> Vec<String> {
             if entry.name.Buffer.is_null() {
                 break;
             }
-            if text(&entry.kind) == "Section" {
-                names.push(text(&entry.name));
+            match text(&entry.kind).as_str() {
+                "Section" => names.sections.push(text(&entry.name)),
+                "Event" => names.events.push(text(&entry.name)),
+                _ => {}
             }
         }
         if status == STATUS_SUCCESS || context == before {
@@ -121,7 +130,7 @@ mod tests {
     #[test]
     fn a_named_section_is_listed_as_long_as_it_is_open() {
         let name = crate::Name::random().unwrap();
-        let is_listed = || sections().iter().any(|found| found == name.as_str());
+        let is_listed = || names().sections.iter().any(|found| found == name.as_str());
         let section = without_a_file(&name, 4096);
         assert!(is_listed());
         drop(section);
