@@ -26,7 +26,7 @@ static KERNEL: LazyLock<(u32, u32)> = LazyLock::new(|| version(&uname().release(
 /// others that are read too. The call changes the file's modification time, as a first write does. So it is not for a
 /// segment whose only mark may be in that time; a random name has its mark in itself.
 pub(in crate::sys) fn pays_off(len: usize, name: &Name) -> bool {
-    len > 2 * AROUND
+    2 * len > 3 * AROUND
         && page_size() < AROUND
         && *KERNEL >= POPULATES
         && (*KERNEL >= HAS_ATTRIBUTES || Name::lifetime_of(name.as_str()).is_some())
