@@ -96,7 +96,7 @@ impl Segment {
 
 fn this_process() -> Owner {
     let pid = process::id();
-    Owner { pid, start: start_time(pid).unwrap(), uid: geteuid().as_raw() }
+    Owner { pid, start: crate::sys::start_time(pid).unwrap(), uid: geteuid().as_raw() }
 }
 
 /// A process that had the number of this one before it.
