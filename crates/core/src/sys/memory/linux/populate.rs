@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 
 use rustix::mm::{Advice, madvise};
 use rustix::param::page_size;
-use rustix::system::uname;
 
 use crate::Name;
+use crate::sys::memory::unix::release;
 
 /// The size of what the kernel maps at one read, aligned to that size.
 const AROUND: usize = 64 << 10;
@@ -19,8 +19,8 @@ const POPULATES: (u32, u32) = (5, 14);
 /// The first kernel whose tmpfs has the attribute by which a sweep recognizes owned segments.
 const HAS_ATTRIBUTES: (u32, u32) = (6, 6);
 
-/// The kernel's version.
-static KERNEL: LazyLock<(u32, u32)> = LazyLock::new(|| version(&uname().release().to_string_lossy()).unwrap_or((0, 0)));
+/// The kernel's version; 0.0 where the system does not tell it.
+static KERNEL: LazyLock<(u32, u32)> = LazyLock::new(|| release::current().unwrap_or((0, 0)));
 
 /// Returns whether pages of a segment of `len` bytes should be mapped singly: in a smaller one, reading one page maps
 /// others that are read too. The call changes the file's modification time, as a first write does. So it is not for a
@@ -40,28 +40,4 @@ pub(in crate::sys) unsafe fn page_of(start: NonNull<u8>, at: usize) {
     let page = start.as_ptr().wrapping_add(at & !(page_size() - 1));
     // SAFETY: the caller's duty; mappings start at a page and consist of whole pages. The call changes no byte.
     let _not_mapped = unsafe { madvise(page.cast(), page_size(), Advice::LinuxPopulateWrite) };
-}
-
-/// Returns the first two numbers of a kernel's release.
-fn version(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.split(|letter: char| !letter.is_ascii_digit()).map(|number| number.parse().ok());
-    Some((numbers.next()??, numbers.next()??))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn releases_are_compared_by_their_numbers() {
-        for (release, wanted) in
-            [("6.18.44-fc-v669", (6, 18)), ("5.4", (5, 4)), ("6.6-rc1", (6, 6)), ("10.0.1+", (10, 0))]
-        {
-            assert_eq!(version(release), Some(wanted), "{release}");
-        }
-        assert_eq!(version(""), None);
-        assert_eq!(version("6"), None);
-        assert_eq!(version("Linux"), None);
-        assert!((5, 14) >= POPULATES && (5, 9) < POPULATES && (10, 0) >= HAS_ATTRIBUTES);
-    }
 }

@@ -13,6 +13,8 @@ use crate::{Access, Error, Kind, Name, Remedy, Result};
 #[cfg(backend = "macos")]
 mod copies;
 mod mapping;
+#[cfg(target_os = "linux")]
+pub(in crate::sys) mod release;
 mod room;
 pub(in crate::sys) mod seldom;
 mod sigbus;

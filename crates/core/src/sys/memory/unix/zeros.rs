@@ -52,7 +52,7 @@ fn flags() -> MapFlags {
 unsafe fn exchange(start: usize, len: usize) -> rustix::io::Result<()> {
     // A system call without memory of its own: signal-safe.
     let is_data_limited = || getrlimit(Resource::Data).current.is_some();
-    if release::checks_before_it_unmaps() && !is_data_limited() {
+    if kernel::checks_before_it_unmaps() && !is_data_limited() {
         // SAFETY: the caller's duty.
         return unsafe { map_over(start, len) };
     }
@@ -92,13 +92,13 @@ unsafe fn exchange(start: usize, len: usize) -> rustix::io::Result<()> {
     unsafe { map_over(start, len) }
 }
 
-/// The release of the running kernel.
+/// What the running kernel does.
 #[cfg(target_os = "linux")]
-mod release {
-    use std::ffi::CStr;
-    use std::mem::MaybeUninit;
+mod kernel {
     use std::sync::atomic::AtomicU8;
     use std::sync::atomic::Ordering::Relaxed;
+
+    use super::super::release::current;
 
     /// The release since which mmap(2) checks before it unmaps.
     const CHECKS_FIRST: (u32, u32) = (6, 12);
@@ -115,33 +115,6 @@ mod release {
             ANSWER.store(if is_new { YES } else { NO }, Relaxed);
         }
         ANSWER.load(Relaxed) == YES
-    }
-
-    fn current() -> Option<(u32, u32)> {
-        // SAFETY: the structure is made of arrays of characters, for which zeros are values.
-        let mut name = unsafe { MaybeUninit::<libc::utsname>::zeroed().assume_init() };
-        // SAFETY: the call writes one structure, which lives until it returns.
-        if unsafe { libc::uname(&raw mut name) } != 0 {
-            return None;
-        }
-        // SAFETY: the kernel ends the text with a NUL, and the structure was zeros before.
-        parse(unsafe { CStr::from_ptr(name.release.as_ptr()) }.to_bytes())
-    }
-
-    /// Returns the first two numbers of a release such as `6.12.0-rc1`.
-    fn parse(release: &[u8]) -> Option<(u32, u32)> {
-        let mut numbers =
-            release.split(|byte| !byte.is_ascii_digit()).map(|digits| str::from_utf8(digits).ok()?.parse().ok());
-        Some((numbers.next()??, numbers.next()??))
-    }
-
-    #[test]
-    fn a_release_is_read_from_its_first_two_numbers() {
-        assert_eq!(parse(b"6.12.0-rc1"), Some((6, 12)));
-        assert_eq!(parse(b"6.6.87.2-microsoft-standard-WSL2"), Some((6, 6)));
-        assert_eq!(parse(b"10.0+"), Some((10, 0)));
-        assert!([&b""[..], b"6", b"linux", b"99999999999.1"].iter().all(|release| parse(release).is_none()));
-        assert!(current().is_some_and(|release| release > (2, 0)));
     }
 }
 
