@@ -1,5 +1,5 @@
-// Writes the ES modules that pass the exports of the CommonJS files on, and removes the declarations of internal modules: those
-// that the public ones never import.
+// Writes the ES modules that pass the exports of the CommonJS files on. Removes the declarations of internal modules, those that
+// the public ones never import, and the source maps of the command line, which no program loads.
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
@@ -26,4 +26,11 @@ for (const file of reached) {
 }
 for (const file of readdirSync(dist, { recursive: true }).filter((name) => /\.d\.ts(?:\.map)?$/.test(name))) {
   if (!reached.has(file.replaceAll('\\', '/').replace(/\.map$/, ''))) rmSync(join(dist, file));
+}
+
+const cli = join(dist, 'cli');
+for (const file of readdirSync(cli)) {
+  const path = join(cli, file);
+  if (file.endsWith('.map')) rmSync(path);
+  else writeFileSync(path, readFileSync(path, 'utf8').replace(/\n\/\/# sourceMappingURL=.*\n?$/, '\n'));
 }
