@@ -29,8 +29,8 @@ export async function runByChannel({ rows, signal }: RunOptions): Promise<Result
   using channels = new Channels();
   using meters = Meters.create(roles.length + 1);
   await using stages = new Stages(signal);
-  const tell = (stage: Stage, process: number): void => {
-    const task: Task = { rows, channels: channels.handles(), meters: meters.toJSON(), process };
+  const tell = (stage: Stage, process: number, last?: number): void => {
+    const task: Task = { rows, channels: channels.handles(), meters: meters.toJSON(), process, last };
     stage.send(task);
   };
   const until = async (isDone: () => boolean): Promise<void> => {
@@ -42,7 +42,9 @@ export async function runByChannel({ rows, signal }: RunOptions): Promise<Result
 
   using display = new Display(rows, channels, meters);
   const begin = performance.now();
-  for (const [process, stage] of all.entries()) tell(stage, process);
+  // The process that will be killed waits for that, so that a late kill does not find it done.
+  const mostByKilled = Math.ceil(rows * 0.75);
+  for (const [process, stage] of all.entries()) tell(stage, process, process === enricher ? mostByKilled : undefined);
 
   const replaceEnricher = async (): Promise<Pick<Restart, 'after' | 'gap'>> => {
     await until(() => meters.get(enricher, 'done') >= rows / 2);
@@ -51,8 +53,11 @@ export async function runByChannel({ rows, signal }: RunOptions): Promise<Result
     const next = stages.start('enrich', script, ['enrich']);
     all.push(next);
     await next.ready;
+    let hasEnded = false;
+    void next.ended.then(() => (hasEnded = true));
     tell(next, successor);
-    await until(() => meters.get(successor, 'done') > 0);
+    // Of very few flights, none may be left for it.
+    await until(() => hasEnded || meters.get(successor, 'done') > 0);
     const restart = { after: meters.get(enricher, 'done'), gap: performance.now() - killed };
     display.log(describeRestart(restart));
     return restart;

@@ -10,6 +10,8 @@ export interface Task {
   readonly meters: MetersHandle;
   /** Which meter is its own. */
   readonly process: number;
+  /** How many flights it takes at most, and then waits to be killed. Default: all. */
+  readonly last?: number | undefined;
 }
 
 // Ctrl-C in a terminal reaches every process of the group. The parent decides what happens then.
