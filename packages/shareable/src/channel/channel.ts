@@ -539,13 +539,12 @@ export class Channel<T extends {} | null = unknown & {}>
   readonly #decodeWhole = (bytes: Uint8Array): T => this.#receiver.decodeWhole(bytes);
 
   /** Keeps a message in place. */
-  readonly #hold = ({ bytes, plain, start, length }: Piece): Message<T> => {
+  readonly #hold = ({ memory, bytes, plain, words, data, start, length }: Piece): Message<T> => {
     const redelivered = this.#receiver.hold();
-    const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     return makeMessage({
-      bytes: new Uint8Array(bytes.buffer, bytes.byteOffset + start, length),
+      bytes: new Uint8Array(memory, start, length),
       redelivered,
-      decode: () => this.#receiver.decode({ bytes, plain, data, start, length }),
+      decode: () => this.#receiver.decode({ memory, bytes, plain, words, data, start, length }),
       end: (isConsumed) => this.#receiver.release(isConsumed),
     });
   };

@@ -34,22 +34,25 @@ const NO_BYTES = Buffer.alloc(0);
 
 /** A piece that moves along the ring. */
 class Cursor implements Piece {
+  memory: ArrayBufferLike;
   bytes: Buffer;
   plain: Uint8Array;
+  words: Int32Array;
   data: DataView;
   start = 0;
   length = 0;
 
-  constructor(bytes: Buffer, plain: Uint8Array, data: DataView) {
-    this.bytes = bytes;
-    this.plain = plain;
-    this.data = data;
+  constructor(memory: ArrayBufferLike, views: readonly [Buffer, Uint8Array, Int32Array, DataView]) {
+    this.memory = memory;
+    [this.bytes, this.plain, this.words, this.data] = views;
   }
 
   /** Forgets the memory. */
   close(): void {
+    this.memory = NO_BYTES.buffer;
     this.bytes = NO_BYTES;
     this.plain = NO_BYTES;
+    this.words = GONE;
   }
 }
 
@@ -107,9 +110,9 @@ export class Ring {
     this.#capacity = native.capacity / UNIT;
     this.#mask = this.#capacity - 1;
     this.#words = new Int32Array(buffer, 0, (RING + native.capacity) / 4);
-    const views = [Buffer.from(buffer), new Uint8Array(buffer), new DataView(buffer)] as const;
-    this.piece = new Cursor(...views);
-    this.room = new Cursor(...views);
+    const views = [Buffer.from(buffer), new Uint8Array(buffer), this.#words, new DataView(buffer)] as const;
+    this.piece = new Cursor(buffer, views);
+    this.room = new Cursor(buffer, views);
     this.#ownTail = ~(this.#words[TAIL] as number);
     this.#ownHead = ~(this.#words[HEAD] as number);
   }

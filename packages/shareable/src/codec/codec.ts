@@ -40,10 +40,27 @@ export interface Codec<T> {
   decode(bytes: Uint8Array): T;
 }
 
-/** A piece of memory to read from. */
+/** A piece of memory to read from. Its views are of all of `memory`. */
 export interface Piece extends Writable_ {
+  readonly memory: ArrayBufferLike;
   /** The same memory as `bytes`, and not a Buffer: `slice` of a Buffer does not copy. */
   readonly plain: Uint8Array;
+  /** The same in words of 32 bits, in the order of the machine's bytes; the last bytes may be missing. */
+  readonly words: Int32Array;
+}
+
+/** The piece of `length` bytes from `start` on. */
+export function pieceOf(memory: ArrayBufferLike, start: number, length: number): Piece {
+  const plain = new Uint8Array(memory);
+  return {
+    memory,
+    bytes: plain,
+    plain,
+    words: new Int32Array(memory, 0, memory.byteLength >> 2),
+    data: new DataView(memory),
+    start,
+    length,
+  };
 }
 
 /**
@@ -83,7 +100,5 @@ export const STRUCT_ID = 0x8000;
 
 /** What `decode` of a codec that knows how to decode in place does. */
 export function decodeWhole<T>(codec: PlacedCodec<T>, bytes: Uint8Array): T {
-  const { buffer, byteOffset, length } = bytes;
-  const plain = new Uint8Array(buffer, byteOffset, length);
-  return codec.decodeAt({ bytes, plain, data: new DataView(buffer, byteOffset, length), start: 0, length });
+  return codec.decodeAt(pieceOf(bytes.buffer, bytes.byteOffset, bytes.length));
 }

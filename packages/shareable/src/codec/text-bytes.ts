@@ -26,20 +26,34 @@ export function bytesOf(text: string, form: number): number {
   return form === LATIN1 ? text.length : 2 * text.length;
 }
 
+/** What `write` and `toString` call once they know the encoding. Every runtime has them; the types and the manual do not. */
+interface Direct {
+  latin1Write?(text: string, start: number, length: number): number;
+  latin1Slice?(start: number, end: number): string;
+}
+
 /** A Buffer over the same bytes. */
-function asBuffer(bytes: Uint8Array): Buffer {
+function asBuffer(bytes: Uint8Array): Buffer & Direct {
   return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /** Writes `text` at `start`. */
 export function writeText(bytes: Uint8Array, start: number, text: string, form: number): void {
   const { length } = text;
-  if (form !== LATIN1) asBuffer(bytes).write(text, start, 2 * length, 'utf16le');
-  else if (length > SHORT) asBuffer(bytes).write(text, start, length, 'latin1');
-  else for (let i = 0; i < length; i++) bytes[start + i] = text.charCodeAt(i);
+  if (form === LATIN1 && length <= SHORT) {
+    for (let i = 0; i < length; i++) bytes[start + i] = text.charCodeAt(i);
+    return;
+  }
+  const buffer = asBuffer(bytes);
+  if (form !== LATIN1) buffer.write(text, start, 2 * length, 'utf16le');
+  else if (buffer.latin1Write === undefined) buffer.write(text, start, length, 'latin1');
+  else buffer.latin1Write(text, start, length);
 }
 
 /** Reads text of `length` bytes at `start`. */
 export function readText({ bytes }: Writable_, start: number, length: number, form: number): string {
-  return asBuffer(bytes).toString(form === LATIN1 ? 'latin1' : 'utf16le', start, start + length);
+  const buffer = asBuffer(bytes);
+  const end = start + length;
+  if (form !== LATIN1) return buffer.toString('utf16le', start, end);
+  return buffer.latin1Slice === undefined ? buffer.toString('latin1', start, end) : buffer.latin1Slice(start, end);
 }
