@@ -28,11 +28,30 @@ impl ToNapiValue for SharedBuffer {
     }
 }
 
+/// What a buffer covers, and what it is for. A mapping can have one current buffer of each.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum View {
+    /// The bytes of the segment.
+    Segment,
+    /// The segment's whole blocks, for the package's own use.
+    Blocks,
+    /// The bytes of the segment once more, for views that are given to the program, which can move them away.
+    Lent,
+}
+
+impl View {
+    fn len(self, mapping: &Mapping) -> usize {
+        match self {
+            Self::Segment | Self::Lent => mapping.len(),
+            Self::Blocks => mapping.blocks_len(),
+        }
+    }
+}
+
 /// The memory of one buffer.
 struct Memory {
     mapping: Arc<Mapping>,
-    /// In bytes.
-    len: usize,
+    view: View,
     /// Whether this library detached the buffer while the memory was still in it, so that there is no alias. Otherwise
     /// `transfer()`, a byte stream or `postMessage()` may have moved the memory to another buffer.
     is_detached: AtomicBool,
@@ -81,21 +100,20 @@ impl Drop for Unsettled {
 thread_local! {
     static UNSETTLED: RefCell<Vec<Unsettled>> = const { RefCell::new(Vec::new()) };
 
-    /// The newest buffer of each mapping and length, by the mapping's first address and the length.
-    static NEWEST: RefCell<HashMap<(usize, usize), Weak<Memory>, ByNumbers>> = RefCell::default();
+    /// The newest buffer of each view of each mapping, by the mapping's first address.
+    static NEWEST: RefCell<HashMap<(usize, View), Weak<Memory>, ByNumbers>> = RefCell::default();
 }
 
-/// Makes an ArrayBuffer over the first `len` bytes of `mapping`: those of the segment, or its whole blocks.
+/// Makes an ArrayBuffer over `mapping`.
 ///
 /// The addresses stay mapped until both the buffer's memory and the buffer object have been collected. Waiting only for
 /// the object is not enough, because `transfer()` moves the memory to another object. Waiting only for the memory is
 /// not enough, because a running read of libuv keeps the object alive, but not the memory of a detached object. If the
 /// environment ends first, the addresses are never freed: see [`environment_ends`].
-pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>, len: usize) -> Result<SharedBuffer> {
-    debug_assert!(len <= mapping.blocks_len());
+pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>, view: View) -> Result<SharedBuffer> {
     let memory = Arc::new(Memory {
         mapping: Arc::clone(mapping),
-        len,
+        view,
         is_detached: AtomicBool::new(false),
         thread: thread::current().id(),
         is_given_back: AtomicBool::new(false),
@@ -107,7 +125,7 @@ pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>, len: usize) -> Result<
         sys::napi_create_external_arraybuffer(
             env.raw(),
             mapping.start().as_ptr().cast(),
-            len,
+            view.len(mapping),
             Some(release),
             hold,
             &raw mut buffer,
@@ -127,7 +145,7 @@ pub(crate) fn external(env: &Env, mapping: &Arc<Mapping>, len: usize) -> Result<
         }
         return Err(throw(env, &refused(Status::from(status))));
     }
-    NEWEST.with_borrow_mut(|newest| newest.insert((address(mapping), len), Arc::downgrade(&memory)));
+    NEWEST.with_borrow_mut(|newest| newest.insert((address(mapping), view), Arc::downgrade(&memory)));
     let hold = Hold::give(&memory);
     // SAFETY: `buffer` was made above; `release_object` takes the object's own hold back, once.
     let status = unsafe {
@@ -181,12 +199,12 @@ unsafe extern "C" fn release_object(_env: sys::napi_env, hold: *mut c_void, _hin
     drop(unsafe { Hold::take_back(hold) });
 }
 
-/// Removes a buffer from [`NEWEST`], unless the entry is a newer buffer of the same mapping and length.
+/// Removes a buffer from [`NEWEST`], unless the entry is a newer buffer of the same view.
 fn forget_newest(memory: &Arc<Memory>) {
     // At the end of the thread the table may not exist any more.
     let _ = NEWEST.try_with(|newest| {
         let mut newest = newest.borrow_mut();
-        let key = (address(&memory.mapping), memory.len);
+        let key = (address(&memory.mapping), memory.view);
         if newest.get(&key).is_some_and(|entry| ptr::eq(entry.as_ptr(), Arc::as_ptr(memory))) {
             newest.remove(&key);
         }
@@ -223,15 +241,15 @@ unsafe fn over_borrowed(env: &Env, start: *mut c_void, len: usize) -> Result<Sha
     Err(throw(env, &refused(Status::from(status))))
 }
 
-/// Detaches `buffer`, the newest of `mapping` with that length, so that every view over it has length 0. Returns whether the
+/// Detaches `buffer`, the newest with that view of `mapping`, so that every view over it has length 0. Returns whether the
 /// runtime detached it.
-pub(crate) fn detach(env: &Env, buffer: &Unknown<'_>, mapping: &Mapping, len: usize) -> bool {
+pub(crate) fn detach(env: &Env, buffer: &Unknown<'_>, mapping: &Mapping, view: View) -> bool {
     let was_moved = is_detached(env, buffer);
     // SAFETY: `buffer` is a value of this environment and lives during the call. For a value that is not an
     // ArrayBuffer, or was detached or transferred before, the call does nothing.
     unsafe { sys::napi_detach_arraybuffer(env.raw(), buffer.raw()) };
     let is_detached = is_detached(env, buffer);
-    let newest = NEWEST.with_borrow_mut(|newest| newest.remove(&(address(mapping), len)));
+    let newest = NEWEST.with_borrow_mut(|newest| newest.remove(&(address(mapping), view)));
     if is_detached
         && !was_moved
         && let Some(memory) = newest.and_then(|memory| memory.upgrade())

@@ -13,7 +13,7 @@ use shareable_core::channel::{Channel, ChannelOptions, Entered, Found, Part, Sid
 use shareable_core::layout::channel::{self as layout, Role, at};
 use shareable_core::{AttachOptions, Foreign, Kind, Name};
 
-use crate::buffer::{SharedBuffer, detach, external};
+use crate::buffer::{SharedBuffer, View, detach, external};
 use crate::error::OrThrow;
 use crate::segment::{NativeCreateOptions, NativeFacts};
 use crate::table::Handle;
@@ -201,7 +201,14 @@ pub fn attach_channel(
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
 pub fn channel_buffer(env: &Env, channel: &External<Arc<Channel>>) -> Result<SharedBuffer> {
     channel.mapping().bytes().or_throw(env)?;
-    external(env, channel.mapping(), channel.mapping().len())
+    external(env, channel.mapping(), View::Segment)
+}
+
+/// Makes an ArrayBuffer over the channel's segment for the program to use, which can move it away.
+#[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
+pub fn lend_channel_buffer(env: &Env, channel: &External<Arc<Channel>>) -> Result<SharedBuffer> {
+    channel.mapping().bytes().or_throw(env)?;
+    external(env, channel.mapping(), View::Lent)
 }
 
 /// Converts milliseconds to a duration.
@@ -380,16 +387,19 @@ pub fn channel_send_part(
     Ok(sent as f64)
 }
 
-/// Closes the channel and detaches `buffer`. Returns `false` when the runtime did not detach the buffer.
+/// Closes the channel and detaches `buffer`, and `lent`, which [`lend_channel_buffer`] made last. Returns `false` when the
+/// runtime did not detach both.
 #[napi(catch_unwind)]
 pub fn close_channel(
     env: &Env,
     channel: &External<Arc<Channel>>,
     #[napi(ts_arg_type = "ArrayBuffer")] buffer: Unknown<'_>,
+    #[napi(ts_arg_type = "ArrayBuffer | undefined")] lent: Option<Unknown<'_>>,
 ) -> bool {
-    let is_detached = detach(env, &buffer, channel.mapping(), channel.mapping().len());
+    let is_detached = detach(env, &buffer, channel.mapping(), View::Segment);
+    let is_lent_detached = lent.is_none_or(|lent| detach(env, &lent, channel.mapping(), View::Lent));
     channel.close();
-    is_detached
+    is_detached && is_lent_detached
 }
 
 /// Unlinks the channel's segment.

@@ -18,7 +18,7 @@ use shareable_core::layout::Input;
 use shareable_core::lock::Lock;
 use shareable_core::{Access, AttachOptions, CreateOptions, Foreign, Lifetime, List, Memory, Name, Segment, Umask};
 
-use crate::buffer::{detach, external};
+use crate::buffer::{View, detach, external};
 use crate::error::OrThrow;
 use crate::segment::to_bytes;
 use crate::table::{self, Fact, Handle, Open, told, told_index};
@@ -218,7 +218,7 @@ unsafe extern "C" fn buffer_of(env: sys::napi_env, _: sys::napi_callback_info) -
         let buffer = Handle::told().with(env, |open| {
             let mapping = open.segment.mapping();
             mapping.bytes().or_throw(env)?;
-            external(env, mapping, mapping.len())
+            external(env, mapping, View::Segment)
         })?;
         // SAFETY: the buffer was made in this environment.
         unsafe { ToNapiValue::to_napi_value(env.raw(), buffer) }
@@ -233,7 +233,7 @@ unsafe extern "C" fn leave_buffer(env: sys::napi_env, info: sys::napi_callback_i
     run(env, |env| {
         // SAFETY: Node-API passed `info` to this call.
         let buffer = unsafe { argument(env, info) }?;
-        end(env, |open| detach(env, &buffer, open.segment.mapping(), open.segment.size()))
+        end(env, |open| detach(env, &buffer, open.segment.mapping(), View::Segment))
     })
 }
 

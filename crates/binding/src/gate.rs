@@ -13,7 +13,7 @@ use shareable_core::gate::{Gate, GateOptions, Outcome, Waited, Want};
 use shareable_core::layout::gate::{self as layout, Purpose, at, entry};
 use shareable_core::{AttachOptions, Error, Foreign, Kind, Name};
 
-use crate::buffer::{SharedBuffer, detach, external};
+use crate::buffer::{SharedBuffer, View, detach, external};
 use crate::error::OrThrow;
 use crate::segment::{NativeCreateOptions, NativeFacts};
 use crate::table::Handle;
@@ -222,7 +222,7 @@ pub fn attach_gate(
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
 pub fn gate_buffer(env: &Env, gate: &External<Arc<Gate>>) -> Result<SharedBuffer> {
     gate.mapping().bytes().or_throw(env)?;
-    external(env, gate.mapping(), gate.mapping().len())
+    external(env, gate.mapping(), View::Segment)
 }
 
 /// Converts milliseconds to a duration.
@@ -370,7 +370,7 @@ pub fn close_gate(
     gate: &External<Arc<Gate>>,
     #[napi(ts_arg_type = "ArrayBuffer")] buffer: Unknown<'_>,
 ) -> bool {
-    let is_detached = detach(env, &buffer, gate.mapping(), gate.mapping().len());
+    let is_detached = detach(env, &buffer, gate.mapping(), View::Segment);
     gate.close();
     is_detached
 }

@@ -10,7 +10,7 @@ use shareable_core::layout::{
 };
 use shareable_core::{Error, Kind, List};
 
-use crate::buffer::{SharedBuffer, detach, external};
+use crate::buffer::{SharedBuffer, View, detach, external};
 use crate::error::{OrThrow, throw};
 use crate::segment::{NativeCreateOptions, RandomName};
 use crate::table::{self, Handle};
@@ -168,7 +168,7 @@ pub fn list_buffer(env: &Env, #[napi(ts_arg_type = "number")] list: Handle) -> R
     list.with(env, |open| {
         let mapping = open.segment.mapping();
         mapping.bytes().or_throw(env)?;
-        external(env, mapping, mapping.blocks_len())
+        external(env, mapping, View::Blocks)
     })
 }
 
@@ -181,7 +181,7 @@ pub fn detach_list_buffer(
 ) -> Result<bool> {
     list.with(env, |open| {
         let mapping = open.segment.mapping();
-        Ok(detach(env, &buffer, mapping, mapping.blocks_len()))
+        Ok(detach(env, &buffer, mapping, View::Blocks))
     })
 }
 

@@ -12,7 +12,7 @@ use napi_derive::napi;
 use shareable_core::lock::{Lock, Progress, Taken, Waiter};
 use shareable_core::{Access, AttachOptions, Error, Foreign, Kind, Name};
 
-use crate::buffer::{SharedBuffer, detach, external};
+use crate::buffer::{SharedBuffer, View, detach, external};
 use crate::error::OrThrow;
 use crate::segment::{NativeCreateOptions, NativeFacts};
 
@@ -147,7 +147,7 @@ pub fn create_or_attach_lock(
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
 pub fn lock_buffer(env: &Env, lock: &External<Arc<Lock>>) -> Result<SharedBuffer> {
     lock.mapping().bytes().or_throw(env)?;
-    external(env, lock.mapping(), lock.mapping().len())
+    external(env, lock.mapping(), View::Segment)
 }
 
 /// Returns -1 when another participant has the lock; otherwise whether its last holder died while it held it.
@@ -236,7 +236,7 @@ pub fn close_lock(
     lock: &External<Arc<Lock>>,
     #[napi(ts_arg_type = "ArrayBuffer")] buffer: Unknown<'_>,
 ) -> bool {
-    let is_detached = detach(env, &buffer, lock.mapping(), lock.mapping().len());
+    let is_detached = detach(env, &buffer, lock.mapping(), View::Segment);
     lock.close();
     is_detached
 }

@@ -49,6 +49,8 @@ import { checkTimeout } from './wait-options.js';
 /** What {@link Channel.toJSON} gives and {@link Channel.attach} takes back. */
 export type ChannelHandle<T> = Handle<'Channel'> & { readonly __message?: T };
 
+const NO_BYTES = new Uint8Array(0);
+
 /** Messages of one batch unless more are asked for. */
 const BATCH = 256;
 
@@ -388,9 +390,10 @@ export class Channel<T extends {} | null = unknown & {}>
    */
   reserve(length: number, options?: Timeout): Reservation {
     const most = checkInteger('length', length, 0, Number.MAX_SAFE_INTEGER);
-    const { bytes, start } = this.#sender.reserve(most, checkTimeout(options));
+    const { start } = this.#sender.reserve(most, checkTimeout(options));
     return makeReservation({
-      bytes: new Uint8Array(bytes.buffer, bytes.byteOffset + start, most),
+      length: most,
+      bytes: this.#lend(start, most),
       end: (used) => this.#sender.release(used === undefined ? used : checkInteger('length', used, 0, most)),
     });
   }
@@ -536,15 +539,29 @@ export class Channel<T extends {} | null = unknown & {}>
     this[dispose]();
   }
 
+  /** Returns a function that gives a piece of the ring to the program: another view, once the last one was moved away. */
+  #lend(start: number, length: number): () => Uint8Array {
+    let view: Uint8Array | undefined;
+    return () => {
+      if (view?.length === length) return view;
+      if (this.#isClosed) return NO_BYTES;
+      view = new Uint8Array(this.#ring.lend({ start, length }).memory, start, length);
+      return view;
+    };
+  }
+
   readonly #decodeWhole = (bytes: Uint8Array): T => this.#receiver.decodeWhole(bytes);
 
   /** Keeps a message in place. */
   readonly #hold = ({ memory, bytes, plain, words, data, start, length }: Piece): Message<T> => {
     const redelivered = this.#receiver.hold();
     return makeMessage({
-      bytes: new Uint8Array(memory, start, length),
+      bytes: this.#lend(start, length),
       redelivered,
-      decode: () => this.#receiver.decode({ memory, bytes, plain, words, data, start, length }),
+      decode: () => {
+        if (this.#isClosed) throw closed('channel', this.name);
+        return this.#receiver.decode({ memory, bytes, plain, words, data, start, length });
+      },
       end: (isConsumed) => this.#receiver.release(isConsumed),
     });
   };
@@ -552,7 +569,12 @@ export class Channel<T extends {} | null = unknown & {}>
   /** A message that was assembled from fragments. */
   readonly #wrap = (bytes: Uint8Array): Message<T> => {
     const put = (isConsumed: boolean): void => this.#receiver.release(isConsumed);
-    return makeMessage({ bytes, redelivered: false, decode: () => this.#receiver.decodeWhole(bytes), end: put });
+    return makeMessage({
+      bytes: () => bytes,
+      redelivered: false,
+      decode: () => this.#receiver.decodeWhole(bytes),
+      end: put,
+    });
   };
 
   #takeMany(max: number): T[] {
@@ -595,11 +617,11 @@ export class Channel<T extends {} | null = unknown & {}>
     this.#bell.close();
     this.#sender.close(error);
     this.#receiver.close(error);
-    this.#ring.close();
+    const lent = this.#ring.close();
     try {
       finish();
     } finally {
-      closeChannel(handle, this.#buffer);
+      closeChannel(handle, this.#buffer, lent);
     }
   }
 }

@@ -10,7 +10,7 @@ export let makeReservation: (place: ReservationPlace) => Reservation;
 
 /** Where a message lies, and how its use ends. */
 export interface MessagePlace<T> {
-  readonly bytes: Uint8Array;
+  bytes(): Uint8Array;
   readonly redelivered: boolean;
   decode(): T;
   end(isConsumed: boolean): void;
@@ -18,7 +18,8 @@ export interface MessagePlace<T> {
 
 /** The position of a reservation, and how it ends: with the length of the message, or `undefined` without a message. */
 export interface ReservationPlace {
-  readonly bytes: Uint8Array;
+  readonly length: number;
+  bytes(): Uint8Array;
   end(length: number | undefined): void;
 }
 
@@ -42,13 +43,14 @@ export class Message<T> implements Disposable {
    * next. Never decode them as UTF-8 without a copy, because a process that changes them meanwhile crashes V8.
    */
   get bytes(): Uint8Array {
-    return this.#place?.bytes ?? NO_BYTES;
+    return this.#place?.bytes() ?? NO_BYTES;
   }
 
   /**
    * The message, decoded; `undefined` after the end of the scope.
    *
    * @throws {LayoutError} `ERR_SHM_LAYOUT` for bytes that the codec does not write
+   * @throws {SegmentClosedError} `ERR_SHM_CLOSED` after the channel was closed
    */
   get value(): T {
     return this.#place?.decode() as T;
@@ -90,7 +92,7 @@ export class Reservation implements Disposable {
 
   /** The room, with whatever was there before; none after the end of the scope. */
   get bytes(): Uint8Array {
-    return this.#place?.bytes ?? NO_BYTES;
+    return this.#place?.bytes() ?? NO_BYTES;
   }
 
   /**
@@ -102,7 +104,7 @@ export class Reservation implements Disposable {
   commit(length?: number): void {
     const place = this.#place;
     if (place === undefined) return;
-    place.end(length ?? place.bytes.length);
+    place.end(length ?? place.length);
     this.#place = undefined;
   }
 

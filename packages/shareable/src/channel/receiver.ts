@@ -68,6 +68,10 @@ export class Receiver<T> {
   /** Decodes a message in place. */
   readonly decode = (from: Piece): T => {
     if (this.#placed !== undefined) return this.#placed.decodeAt(from);
+    if (this.#codec.inPlace === true) {
+      const { plain, start, length } = this.#ring.lend(from);
+      return this.#codec.decode(plain.subarray(start, start + length));
+    }
     return this.#codec.decode(copyOut(from, from.start, from.length));
   };
 
@@ -317,7 +321,8 @@ export class Receiver<T> {
         ring.touch();
         ring.consume();
         count += 1;
-        each(ring.piece.plain, ring.piece.start, ring.piece.length);
+        const { plain, start, length } = ring.lend(ring.piece);
+        each(plain, start, length);
       }
     } finally {
       if (this.#isHeld) {

@@ -15,6 +15,7 @@ import {
   channelLook,
   channelMustStandBack,
   channelNotify,
+  lendChannelBuffer,
   losses,
 } from '../native/binding.js';
 import { corrupt } from './errors.js';
@@ -56,6 +57,11 @@ class Cursor implements Piece {
   }
 }
 
+function cursorOver(buffer: ArrayBuffer): Cursor {
+  const words = new Int32Array(buffer, 0, buffer.byteLength >> 2);
+  return new Cursor(buffer, [Buffer.from(buffer), new Uint8Array(buffer), words, new DataView(buffer)]);
+}
+
 /** What {@link Ring.next} finds. */
 export const NOTHING = 0;
 export const MESSAGE = 1;
@@ -76,6 +82,13 @@ export class Ring {
   receives = false;
   /** Whether a consumer has had the message that {@link next} has found before. */
   wasTouched = false;
+
+  /**
+   * Views for code outside of the package, over a buffer of their own: such code can move the buffer away, as
+   * `transfer()` and byte streams do.
+   */
+  #lent: Cursor | undefined;
+  #lentBuffer: ArrayBuffer | undefined;
 
   readonly #seat: number;
   readonly #capacity: number;
@@ -129,11 +142,26 @@ export class Ring {
     return this.#words[TAIL] === this.#words[HEAD];
   }
 
-  /** Forgets the segment, which is about to be closed. */
-  close(): void {
+  /** The same piece in memory that code outside of the package may have. */
+  lend({ start, length }: Pick<Piece, 'start' | 'length'>): Piece {
+    let lent = this.#lent;
+    if (lent === undefined || lent.plain.length === 0) {
+      this.#lentBuffer = lendChannelBuffer(this.handle);
+      lent = cursorOver(this.#lentBuffer);
+      this.#lent = lent;
+    }
+    lent.start = start;
+    lent.length = length;
+    return lent;
+  }
+
+  /** Forgets the segment, which is about to be closed. Returns the buffer that was lent. */
+  close(): ArrayBuffer | undefined {
     this.#words = GONE;
     this.piece.close();
     this.room.close();
+    this.#lent = undefined;
+    return this.#lentBuffer;
   }
 
   /** Whether all sending has ended. */

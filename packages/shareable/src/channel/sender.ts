@@ -2,7 +2,7 @@
 import { bytes as bytesCodec } from '../codec/bytes.js';
 import { clone } from '../codec/clone.js';
 import type { Codec, Writable_ } from '../codec/codec.js';
-import { NO_LEAD } from '../codec/codec.js';
+import { NO_LEAD, isPlaced } from '../codec/codec.js';
 import { checkReserved, checkUsed, reservedTwice } from '../codec/errors.js';
 import type { NativeChannel } from '../native/binding.js';
 import { channelEnd, channelEnter, channelJoin, channelLook, channelSendPart, channelWait } from '../native/binding.js';
@@ -69,6 +69,8 @@ export class Sender<T> {
   #private: Buffer | undefined;
   /** Whether `source` is all that the codec writes. A codec of the user's may call a built-in one, and then write more. */
   readonly #mayBorrow: boolean;
+  /** Whether the codec is the user's. */
+  readonly #isOwn: boolean;
   /** A message that the caller has as bytes. */
   #borrowed: Parcel | undefined;
   /** The message whose fragments are being sent; this instance has the lock SEND meanwhile. */
@@ -82,6 +84,7 @@ export class Sender<T> {
   constructor(ring: Ring, codec: Codec<T>, native: NativeChannel, spin: number, bell: Doorbell) {
     this.#ring = ring;
     this.#codec = codec;
+    this.#isOwn = !isPlaced(codec);
     this.#mayBorrow = (codec as unknown) === bytesCodec || (codec as unknown) === clone();
     this.#native = native;
     this.#spin = spin;
@@ -315,7 +318,7 @@ export class Sender<T> {
       fits = length <= ring.longest && ring.place(length);
       // Without room it encodes for nothing: to find out whether the value can be encoded.
       reserved = length;
-      return fits ? ring.room : makeParcel(length).piece;
+      return fits ? this.#given(ring.room) : makeParcel(length).piece;
     });
     checkUsed(used, reserved);
     this.#checkSize(used);
@@ -345,7 +348,7 @@ export class Sender<T> {
     if (length <= this.#ring.longest) {
       const room = this.#place(length);
       this.#stage = RESERVED;
-      return room;
+      return this.#given(room);
     }
     if (source !== undefined && this.#mayBorrow) {
       this.#borrowed = { lead, bytes: source, length, isBorrowed: true, sent: -1 };
@@ -356,6 +359,11 @@ export class Sender<T> {
     this.#stage = RESERVED;
     return piece;
   };
+
+  /** Room as the codec gets it: one of the user's could move the memory away. */
+  #given(room: Writable_): Writable_ {
+    return this.#isOwn ? this.#ring.lend(room) : room;
+  }
 
   /** Takes the lock SEND, and room for a message in one piece. */
   #place(length: number): Writable_ {

@@ -27,7 +27,10 @@ export interface Codec<T> {
   readonly id: number;
   /** Bytes of every value, if all have the same. */
   readonly size?: number;
-  /** Whether `decode` can bear bytes that change while it reads them; otherwise it gets a private copy. */
+  /**
+   * Whether `decode` can bear bytes that change while it reads them, and keeps no view of them. It may then get the bytes
+   * of a channel's ring; otherwise it always gets a private copy.
+   */
   readonly inPlace?: boolean;
   /**
    * Encodes a value. Calls `reserve` once, with the most bytes that the value can need, and writes to what that returns.

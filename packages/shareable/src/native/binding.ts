@@ -41,6 +41,7 @@ export const findChannel = translated(addon.findChannel);
 export const createChannel = translated(addon.createChannel);
 export const attachChannel = translated(addon.attachChannel);
 export const channelBuffer = translated(addon.channelBuffer);
+export const lendChannelBuffer = translated(addon.lendChannelBuffer);
 export const channelEnter = translated(addon.channelEnter);
 export const channelLeave = translated(addon.channelLeave);
 export const channelMustStandBack = translated(addon.channelMustStandBack);

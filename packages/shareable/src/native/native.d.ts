@@ -144,8 +144,11 @@ export declare function channelWait(channel: ExternalObject<Channel>, isSenders:
 /** Throws if another process has truncated the segment. */
 export declare function checkSegment(segment: number): void
 
-/** Closes the channel and detaches `buffer`. Returns `false` when the runtime did not detach the buffer. */
-export declare function closeChannel(channel: ExternalObject<Channel>, buffer: ArrayBuffer): boolean
+/**
+ * Closes the channel and detaches `buffer`, and `lent`, which [`lend_channel_buffer`] made last. Returns `false` when the
+ * runtime did not detach both.
+ */
+export declare function closeChannel(channel: ExternalObject<Channel>, buffer: ArrayBuffer, lent?: ArrayBuffer | undefined): boolean
 
 /** Closes the gate and detaches `buffer`. Returns `false` when the runtime did not detach the buffer. */
 export declare function closeGate(gate: ExternalObject<Gate>, buffer: ArrayBuffer): boolean
@@ -358,6 +361,9 @@ export declare function gateWrite(gate: ExternalObject<Gate>, source: Uint8Array
 
 /** Opens the gate of that name. Does nothing the second time. */
 export declare function leaveOnce(name: string): void
+
+/** Makes an ArrayBuffer over the channel's segment for the program to use, which can move it away. */
+export declare function lendChannelBuffer(channel: ExternalObject<Channel>): ArrayBuffer
 
 /** Adds to an integer in a slot and returns the sum. */
 export declare function listAdd(list: number, index: number, delta: number | bigint): number | bigint
