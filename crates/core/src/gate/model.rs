@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering::Relaxed as PlainOrder;
 
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::AtomicU32;
-use loom::sync::atomic::Ordering::SeqCst;
+use loom::sync::atomic::Ordering::{Relaxed, SeqCst};
 use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 use loom::thread;
 
@@ -67,7 +67,7 @@ struct Memory {
     purpose: Purpose,
     limit: u32,
     guard: Mutex<()>,
-    /// loom reports two threads that change words at once.
+    /// Stands for all words and entries: loom reports a thread that uses them while another one changes them.
     watched: UnsafeCell<u32>,
     words: Vec<Plain>,
     entries: Vec<Plain>,
@@ -99,6 +99,7 @@ impl World for Memory {
     }
 
     fn load(&self, word: usize) -> u32 {
+        self.watch();
         match (self.mutant, word) {
             (Mutant::BlindToWriters, at::WRITER) | (Mutant::BlindToReaders, at::TAKEN) => 0,
             _ => self.words[word / 4].load(PlainOrder),
@@ -106,17 +107,15 @@ impl World for Memory {
     }
 
     fn store(&self, word: usize, value: u32) {
-        self.watched.with_mut(|watched| {
-            // SAFETY: loom checks that no other thread has access meanwhile.
-            unsafe { *watched += 1 };
-        });
+        self.watch_change();
         self.words[word / 4].store(value, PlainOrder);
     }
 
     fn entry(&self, seat: u16, field: usize) -> u32 {
         if field == STATE {
-            return self.states[usize::from(seat)].load(SeqCst);
+            return self.states[usize::from(seat)].load(Relaxed);
         }
+        self.watch();
         self.entries[usize::from(seat) * FIELDS + field / 4].load(PlainOrder)
     }
 
@@ -124,13 +123,14 @@ impl World for Memory {
         if field == STATE {
             return self.states[usize::from(seat)].store(value, SeqCst);
         }
+        self.watch_change();
         self.entries[usize::from(seat) * FIELDS + field / 4].store(value, PlainOrder);
     }
 
     fn raise(&self, seat: u16, bits: u32) -> u32 {
         let state = &self.states[usize::from(seat)];
         if self.mutant == Mutant::RaisesInSteps {
-            let before = state.load(SeqCst);
+            let before = state.load(Relaxed);
             state.store(before | bits, SeqCst);
             return before;
         }
@@ -171,6 +171,21 @@ impl Memory {
             recoveries: Plain::new(0),
             mutant,
         })
+    }
+
+    /// loom fails when another thread changes words or entries meanwhile.
+    fn watch(&self) {
+        self.watched.with(|watched| {
+            // SAFETY: loom checks that no other thread writes meanwhile.
+            std::hint::black_box(unsafe { *watched });
+        });
+    }
+
+    fn watch_change(&self) {
+        self.watched.with_mut(|watched| {
+            // SAFETY: loom checks that no other thread has access meanwhile.
+            unsafe { *watched += 1 };
+        });
     }
 
     fn sit(&self, seat: u16) -> bool {

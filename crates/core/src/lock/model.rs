@@ -8,7 +8,7 @@
 //! A mutant is the same algorithm over a model with one fault. The checks must catch each mutant.
 
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
+use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use loom::sync::atomic::{AtomicU32, fence};
 use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread;
@@ -42,6 +42,12 @@ enum Mutant {
     LeavesSilently,
     /// The lock is reserved for a waiter that has already had its turn.
     CallsTheGone,
+    /// A change of the word is a load and a store.
+    ReplacesInSteps,
+    /// A change of a place is a load and a store.
+    ReplacesPlacesInSteps,
+    /// The fence lets later loads pass earlier stores.
+    HalfFenced,
 }
 
 /// The number of sleeps that may end before any other thread runs.
@@ -80,14 +86,26 @@ struct Sleepers {
     woken: u32,
 }
 
+/// A compare-and-swap that another thread can interrupt.
+fn in_steps(word: &AtomicU32, from: u32, to: u32) -> bool {
+    let is_equal = word.load(Acquire) == from;
+    if is_equal {
+        word.store(to, Release);
+    }
+    is_equal
+}
+
 impl World for Memory {
     fn load(&self) -> u32 {
         self.word.load(if self.mutant == Mutant::Unordered { Relaxed } else { Acquire })
     }
 
     fn replace(&self, from: u32, to: u32) -> bool {
-        let order = if self.mutant == Mutant::Unordered { Relaxed } else { AcqRel };
-        self.word.compare_exchange(from, to, order, Relaxed).is_ok()
+        if self.mutant == Mutant::ReplacesInSteps {
+            return in_steps(&self.word, from, to);
+        }
+        let orders = if self.mutant == Mutant::Unordered { (Relaxed, Relaxed) } else { (AcqRel, Acquire) };
+        self.word.compare_exchange(from, to, orders.0, orders.1).is_ok()
     }
 
     fn wake(&self) {
@@ -119,7 +137,12 @@ impl World for Memory {
         if self.mutant == Mutant::KeepsPlace && to == 0 && from & HOLDER == 2 {
             return false;
         }
-        let is_done = self.places[index].seat.compare_exchange(from, to, AcqRel, Acquire).is_ok();
+        let place = &self.places[index].seat;
+        let is_done = if self.mutant == Mutant::ReplacesPlacesInSteps {
+            in_steps(place, from, to)
+        } else {
+            place.compare_exchange(from, to, AcqRel, Acquire).is_ok()
+        };
         is_done || (self.mutant == Mutant::CallsTheGone && to & queue::CALLED != 0)
     }
 
@@ -146,8 +169,10 @@ impl World for Memory {
     }
 
     fn fence(&self) {
-        if self.mutant != Mutant::Unfenced {
-            fence(SeqCst);
+        match self.mutant {
+            Mutant::Unfenced => {}
+            Mutant::HalfFenced => fence(AcqRel),
+            _ => fence(SeqCst),
         }
     }
 }
@@ -533,6 +558,9 @@ fn every_mutant_is_caught() {
         ("mutant_that_keeps_a_dead_waiters_place", "kept for the dead"),
         ("mutant_that_gives_up_without_a_word", "deadlock"),
         ("mutant_that_keeps_the_lock_for_one_that_has_gone", "deadlock"),
+        ("mutant_that_changes_the_word_in_steps", "Causality violation"),
+        ("mutant_that_changes_places_in_steps", "deadlock"),
+        ("mutant_whose_fence_lets_loads_pass_stores", "deadlock"),
     ];
     for (test, reasons) in mutants {
         let said = failure_of(module_path!(), test);
@@ -599,4 +627,23 @@ fn mutant_that_gives_up_without_a_word() {
 #[ignore = "must fail: see every_mutant_is_caught"]
 fn mutant_that_keeps_the_lock_for_one_that_has_gone() {
     all_get_it(Mutant::CallsTheGone, 1, &[STARVED, STARVED, FRESH], 1, 2);
+}
+
+#[test]
+#[ignore = "must fail: see every_mutant_is_caught"]
+fn mutant_that_changes_the_word_in_steps() {
+    all_get_it(Mutant::ReplacesInSteps, 2, &[FRESH, FRESH], 1, 3);
+}
+
+#[test]
+#[ignore = "must fail: see every_mutant_is_caught"]
+fn mutant_that_changes_places_in_steps() {
+    all_get_it(Mutant::ReplacesPlacesInSteps, 2, &[FRESH, FRESH, FRESH], 1, 3);
+}
+
+#[test]
+#[ignore = "must fail: see every_mutant_is_caught"]
+fn mutant_whose_fence_lets_loads_pass_stores() {
+    all_get_it(Mutant::HalfFenced, 2, &[FRESH, FRESH], 1, 3);
+    all_get_it(Mutant::HalfFenced, 2, &[FRESH, FRESH, FRESH], 1, 3);
 }

@@ -26,6 +26,12 @@ enum Mutant {
     None,
     /// Stores and loads do not order other memory.
     Unordered,
+    /// Stores alone do not.
+    UnorderedStores,
+    /// Loads alone do not.
+    UnorderedLoads,
+    /// Fences alone do not.
+    Unfenced,
     /// The state is stored before the words that it validates.
     StateFirst,
     /// An entry is not cleared before its words are reused.
@@ -51,7 +57,8 @@ struct Owner<'a> {
 
 impl Memory {
     fn put(&self, word: usize, value: u64, ordering: Ordering) {
-        let ordering = if self.mutant == Mutant::Unordered { Ordering::Relaxed } else { ordering };
+        let is_weak = matches!(self.mutant, Mutant::Unordered | Mutant::UnorderedStores);
+        let ordering = if is_weak { Ordering::Relaxed } else { ordering };
         if word < USED {
             self.words[word].store(value, ordering);
         }
@@ -60,7 +67,8 @@ impl Memory {
 
 impl Slot for &Memory {
     fn load(&self, word: usize, ordering: Ordering) -> u64 {
-        let ordering = if self.mutant == Mutant::Unordered { Ordering::Relaxed } else { ordering };
+        let is_weak = matches!(self.mutant, Mutant::Unordered | Mutant::UnorderedLoads);
+        let ordering = if is_weak { Ordering::Relaxed } else { ordering };
         self.words.get(word).map_or(0, |word| word.load(ordering))
     }
 
@@ -69,7 +77,7 @@ impl Slot for &Memory {
     }
 
     fn fence(&self, ordering: Ordering) {
-        if self.mutant != Mutant::Unordered {
+        if !matches!(self.mutant, Mutant::Unordered | Mutant::Unfenced) {
             fence(ordering);
         }
     }
@@ -203,7 +211,16 @@ fn is_caught(mutant: &str) -> bool {
 #[test]
 #[ignore = "run by the next test, once for each mutant"]
 fn a_mutant() {
-    let all = [Mutant::None, Mutant::Unordered, Mutant::StateFirst, Mutant::NeverCleared, Mutant::Late];
+    let all = [
+        Mutant::None,
+        Mutant::Unordered,
+        Mutant::UnorderedStores,
+        Mutant::UnorderedLoads,
+        Mutant::Unfenced,
+        Mutant::StateFirst,
+        Mutant::NeverCleared,
+        Mutant::Late,
+    ];
     let wanted = env::var("MUTANT").unwrap_or_default();
     let mutant = all.into_iter().find(|mutant| format!("{mutant:?}") == wanted).expect("MUTANT names one");
     check(mutant);
@@ -212,7 +229,9 @@ fn a_mutant() {
 #[test]
 fn every_mutant_is_caught() {
     assert!(!is_caught("None"), "the code itself passes in its own process");
-    for mutant in ["Unordered", "StateFirst", "NeverCleared", "Late"] {
+    let mutants =
+        ["Unordered", "UnorderedStores", "UnorderedLoads", "Unfenced", "StateFirst", "NeverCleared", "Late"];
+    for mutant in mutants {
         assert!(is_caught(mutant), "{mutant} was not caught");
     }
 }
