@@ -229,8 +229,7 @@ fn a_mutant() {
 #[test]
 fn every_mutant_is_caught() {
     assert!(!is_caught("None"), "the code itself passes in its own process");
-    let mutants =
-        ["Unordered", "UnorderedStores", "UnorderedLoads", "Unfenced", "StateFirst", "NeverCleared", "Late"];
+    let mutants = ["Unordered", "UnorderedStores", "UnorderedLoads", "Unfenced", "StateFirst", "NeverCleared", "Late"];
     for mutant in mutants {
         assert!(is_caught(mutant), "{mutant} was not caught");
     }
