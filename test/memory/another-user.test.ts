@@ -3,6 +3,7 @@
  * one shows at least that a segment's mode is the system's to enforce.
  */
 import { chownSync } from 'node:fs';
+import { join } from 'node:path';
 
 import { Lock, ShareableList, SharedMemory, SharedMemoryManager } from 'shareable';
 import { describe, expect, test } from 'vitest';
@@ -10,7 +11,7 @@ import { describe, expect, test } from 'vitest';
 import { platform } from '../support/platform.ts';
 import { asUser, canBeAnotherUser } from '../support/another-user.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
-import { exists, freshName, pathOf } from '../support/segments.ts';
+import { SHM, exists, freshName } from '../support/segments.ts';
 
 const NOBODY = 65_534;
 const asNobody = { through: asUser(NOBODY) };
@@ -66,7 +67,8 @@ describe.runIf(platform.tellsUsers && canBeAnotherUser)("another user's segment 
 
   test('is refused to root as well', () => {
     using shm = SharedMemory.create(64);
-    chownSync(pathOf(shm.name), NOBODY, NOBODY);
+    // Where a segment is an object of the kernel, this is its simulation.
+    chownSync(join(SHM, shm.name), NOBODY, NOBODY);
     expect(() => SharedMemory.attach(shm.name)).toThrow(
       expect.objectContaining({ name: 'SegmentAccessError', segment: shm.name }),
     );

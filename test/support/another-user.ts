@@ -4,8 +4,6 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { platform } from './platform.ts';
-
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
 /** Finds the topmost folder above the repository that other users cannot enter. */
@@ -43,7 +41,7 @@ const wall = findWall();
 
 /** Whether {@link asUser} can work here; tests that need it are reported as skipped where it cannot. */
 export const canBeAnotherUser: boolean =
-  platform.hasShmFolder && process.geteuid?.() === 0 && (wall === undefined || isTunnelPossible());
+  process.platform === 'linux' && process.geteuid?.() === 0 && (wall === undefined || isTunnelPossible());
 
 /** Returns the command that runs Node as the user with that number. */
 export function asUser(uid: number): string[] {
