@@ -44,7 +44,7 @@ macro_rules! supplied {
 #[cfg(windows)]
 mod access_list;
 mod birth;
-mod ledger;
+pub(crate) mod ledger;
 mod limits;
 mod memory;
 mod own;
@@ -105,6 +105,16 @@ impl Explained {
     #[allow(dead_code, reason = "only some backends have such errors")]
     pub(crate) fn error(errno: i32, message: String) -> io::Error {
         io::Error::other(Self { errno, message })
+    }
+
+    /// Adds what failed to an error of the system, which keeps its kind.
+    #[allow(dead_code, reason = "only some backends have such errors")]
+    pub(crate) fn on(what: impl fmt::Display, error: &io::Error) -> io::Error {
+        let message = format!("{what}: {error}");
+        match error.raw_os_error() {
+            Some(errno) => io::Error::new(error.kind(), Self { errno, message }),
+            None => io::Error::new(error.kind(), message),
+        }
     }
 }
 

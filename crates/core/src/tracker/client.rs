@@ -269,7 +269,7 @@ impl Client {
         // Its drop waits until the old one has ended.
         let books = match self.trackers.remove(&user) {
             Some(Tracker { books, .. }) => books,
-            None => Books::create(user).map_err(|e| failed(&e))?,
+            None => Books::create(user)?,
         };
         if let Some(books) = &books {
             books.ledger.tracker().store(0, Relaxed);
@@ -300,6 +300,20 @@ impl Tracker {
     }
 }
 
+/// The error of a process that cannot make its ledger.
+fn no_record(error: &io::Error) -> Error {
+    let (kind, call) = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (sys::ledger::WITHOUT_ROOM, sys::ledger::CALLS.1),
+        // This process has no room to map it.
+        io::ErrorKind::OutOfMemory => (Kind::OutOfSharedMemory, "mmap"),
+        _ => (Kind::Tracker, sys::ledger::CALLS.0),
+    };
+    let message = format!(
+        "cannot make the record of what this process owns, for its resource tracker: {error}; no segment was created"
+    );
+    Error::new(kind, message).with_os(call, sys::errno_of(error))
+}
+
 /// A ledger, and its owner's knowledge of its slots.
 struct Books {
     ledger: sys::Ledger,
@@ -311,8 +325,8 @@ struct Books {
 }
 
 impl Books {
-    fn create(uid: u32) -> io::Result<Option<Self>> {
-        let Some(ledger) = sys::Ledger::create()? else { return Ok(None) };
+    fn create(uid: u32) -> Result<Option<Self>> {
+        let Some(ledger) = sys::Ledger::create().map_err(|e| no_record(&e))? else { return Ok(None) };
         let pid = std::process::id();
         ledger::open(ledger.slot(0), Owner { pid, start: sys::start_time(pid).unwrap_or(0), uid });
         Ok(Some(Self { ledger, free: Vec::new(), fresh: 1, turn: 0 }))
@@ -327,13 +341,13 @@ impl Books {
         if self.fresh == self.ledger.len() {
             self.ledger.grow().map_err(|e| {
                 Error::new(
-                    Kind::OutOfSharedMemory,
+                    sys::ledger::WITHOUT_ROOM,
                     format!(
                         "cannot register another segment with the resource tracker, after {}: {e}; no segment was created",
                         self.fresh - 1
                     ),
                 )
-                .with_os("fallocate", sys::errno_of(&e))
+                .with_os(sys::ledger::CALLS.1, sys::errno_of(&e))
             })?;
         }
         self.fresh += 1;

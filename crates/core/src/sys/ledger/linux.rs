@@ -14,6 +14,7 @@ use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use rustix::process::{Resource, getrlimit};
 
+use crate::Kind;
 use crate::ledger::{SLOT, TRACKER, WORDS};
 
 /// The descriptor at which a tracker gets the ledger.
@@ -27,6 +28,12 @@ const RESERVED: usize = 32 << 20;
 
 /// The number of bytes by which it grows.
 const STEP: u64 = 64 << 10;
+
+/// The system calls that make it and give it room, for errors.
+pub(crate) const CALLS: (&str, &str) = ("memfd_create", "fallocate");
+
+/// It has no room when there is no shared memory left.
+pub(crate) const WITHOUT_ROOM: Kind = Kind::OutOfSharedMemory;
 
 /// The name of a helper process, proc_pid_comm(5): the first 15 bytes.
 const HELPER: &str = "shareable-helpe";

@@ -18,10 +18,10 @@ use none as platform;
 #[cfg(backend = "macos")]
 use registry as platform;
 
-pub(crate) use platform::Ledger;
 #[cfg(all(test, backend = "macos", not(target_os = "macos")))]
 pub(in crate::sys) use platform::PLACE;
 #[cfg(backend = "macos")]
 pub(in crate::sys) use platform::books;
 #[cfg(backend = "linux")]
 pub(in crate::sys) use platform::ledgers;
+pub(crate) use platform::{CALLS, Ledger, WITHOUT_ROOM};

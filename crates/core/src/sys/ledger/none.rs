@@ -4,7 +4,14 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
+use crate::Kind;
 use crate::ledger::WORDS;
+
+/// The system calls that make it and give it room, for errors: none.
+pub(crate) const CALLS: (&str, &str) = ("", "");
+
+/// Never happens.
+pub(crate) const WITHOUT_ROOM: Kind = Kind::Tracker;
 
 /// Cannot exist: nothing makes one.
 #[derive(Debug)]

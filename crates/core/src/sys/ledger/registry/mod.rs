@@ -15,7 +15,9 @@ use rustix::io::{Errno, retry_on_intr};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use rustix::process::{Resource, geteuid, getrlimit};
 
+use crate::Kind;
 use crate::ledger::{self, Entry, Owner, SLOT, TRACKER, WORDS};
+use crate::sys::Explained;
 
 mod folder;
 
@@ -35,6 +37,12 @@ const RESERVED: usize = 32 << 20;
 /// The number of bytes by which it grows.
 const STEP: usize = 64 << 10;
 
+/// The system calls that make it and give it room, for errors.
+pub(crate) const CALLS: (&str, &str) = ("open", "pwrite");
+
+/// It has no room when the disk is full, which has nothing to do with shared memory.
+pub(crate) const WITHOUT_ROOM: Kind = Kind::Tracker;
+
 /// A mapped ledger.
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -52,27 +60,27 @@ unsafe impl Sync for Ledger {}
 impl Ledger {
     /// Creates a ledger; `None` where this process may not write to the registry, or only smaller files.
     pub(crate) fn create() -> io::Result<Option<Self>> {
-        let folder = match folder(true) {
-            Ok(folder) => folder,
-            Err(e) if is_refusal(&e) => return Ok(None),
-            Err(e) => return Err(e),
-        };
+        let create = |folder: PathBuf| Self::create_in(&folder).map_err(|e| Explained::on(folder.display(), &e));
+        match folder(true).and_then(create) {
+            Ok(made) => Ok(Some(made)),
+            Err(e) if is_refusal(&e) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn create_in(folder: &Path) -> io::Result<Self> {
         loop {
-            let (path, file) = match new_file(&folder) {
-                Ok(made) => made,
-                Err(e) if is_refusal(&e) => return Ok(None),
-                Err(e) => return Err(e),
-            };
+            let (path, file) = new_file(folder)?;
             retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))?;
             // A sweep may have taken the file for an abandoned one before it was locked.
             if file.metadata()?.nlink() == 0 {
                 continue;
             }
             match extend(&file, 0) {
-                Ok(()) => return Self::map(file).map(Some),
+                Ok(()) => return Self::map(file),
                 Err(e) => {
                     let _ = fs::remove_file(path);
-                    return if e.raw_os_error() == Some(Errno::FBIG.raw_os_error()) { Ok(None) } else { Err(e) };
+                    return Err(e);
                 }
             }
         }
@@ -156,12 +164,10 @@ impl Drop for Ledger {
     }
 }
 
-/// Returns whether this process may not write there, for example in a sandbox.
+/// Returns whether this process may not write there, for example in a sandbox, or only smaller files.
 fn is_refusal(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotFound
-    )
+    use io::ErrorKind::{FileTooLarge, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem | NotFound | FileTooLarge)
 }
 
 fn new_file(folder: &Path) -> io::Result<(PathBuf, File)> {

@@ -98,10 +98,9 @@ pub(crate) fn create_announced(
 
 /// A segment that this process is making. Its name is removed on drop, unless it is complete.
 struct Made<'a> {
-    name: &'a Name,
+    undo: Undo<'a>,
     object: Object,
     trailer: object::Record,
-    is_complete: bool,
 }
 
 impl<'a> Made<'a> {
@@ -109,38 +108,37 @@ impl<'a> Made<'a> {
         let total = trailer::total(trailer.size, kernel::object_page());
         let total = total.ok_or_else(|| no_room(name, trailer.size, Errno::FBIG))?;
         let object = Object::create(name, mode).map_err(|errno| failed("shm_open", errno, name))?;
-        let undo = Undo(name);
+        let undo = Undo { name, identity: trailer.identity, is_due: true };
         object.resize(total).map_err(|errno| match errno {
             Errno::NOSPC | Errno::NOMEM | Errno::FBIG => no_room(name, trailer.size, errno),
             errno => failed("ftruncate", errno, name),
         })?;
         let record = object.record(total, Access::ReadWrite).map_err(|errno| failed("mmap", errno, name))?;
         trailer::begin(record.words(), trailer);
-        std::mem::forget(undo);
-        Ok(Self { name, object, trailer: record, is_complete: false })
+        Ok(Self { undo, object, trailer: record })
     }
 
     fn complete(&mut self) {
         trailer::complete(self.trailer.words());
-        self.is_complete = true;
+        self.undo.is_due = false;
     }
 }
 
-impl Drop for Made<'_> {
-    fn drop(&mut self) {
-        if !self.is_complete {
-            drop(Undo(self.name));
-        }
-    }
+/// Removes the name of an object on drop, if it is due.
+struct Undo<'a> {
+    name: &'a Name,
+    identity: Identity,
+    is_due: bool,
 }
-
-/// Removes the name of an object on drop.
-struct Undo<'a>(&'a Name);
 
 impl Drop for Undo<'_> {
     fn drop(&mut self) {
-        // A failure means that another process has removed it already.
-        let _ = kernel::remove(self.0);
+        // Another process may have removed the name, and another segment may have it since. A segment that cannot be
+        // examined, for example because this process has no descriptor left, is ours as far as can be known.
+        if self.is_due && !matches!(compare(self.name, self.identity), Ok(Named::Other)) {
+            // A failure means that another process has removed it already.
+            let _ = kernel::remove(self.name);
+        }
     }
 }
 

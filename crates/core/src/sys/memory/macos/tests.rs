@@ -171,6 +171,28 @@ fn a_creation_that_fails_leaves_nothing() {
 }
 
 #[test]
+fn a_creation_that_fails_leaves_the_segment_that_has_got_its_name_meanwhile() {
+    let fresh = Fresh::new();
+    let mut others = None;
+    let mut lose = |_: &Mapping, _: Identity| {
+        kernel::remove(&fresh.0).unwrap();
+        others = Some(fresh.create(1));
+        Err(Error::layout("no"))
+    };
+    let size = NonZeroUsize::new(1).unwrap();
+    create(&fresh.0, size, (0o600, Umask::default()), Lifetime::Owned, &Memory::default(), &mut lose).unwrap_err();
+    assert_eq!(fresh.attach(Access::ReadWrite).unwrap().1, others.unwrap().1);
+}
+
+#[test]
+fn a_segment_is_waited_for_if_its_creator_could_not_find_out_when_it_started() {
+    let fresh = Fresh::new();
+    fresh.abandon(2, Creator { start: 0, ..this_process() });
+    let refused = fresh.attach(Access::ReadWrite).unwrap_err();
+    assert_eq!((refused.kind(), refused.errno()), (Kind::Layout, Some(Errno::AGAIN.raw_os_error())));
+}
+
+#[test]
 fn a_tracker_removes_what_its_process_was_making_under_a_chosen_name() {
     for steps in 0..3 {
         let fresh = Fresh::new();
