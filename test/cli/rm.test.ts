@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
@@ -10,7 +11,7 @@ import { platform } from '../support/platform.ts';
 import { bin, shareable } from '../support/cli.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 import { runPython } from '../support/python.ts';
-import { exists, freshName, pathOf } from '../support/segments.ts';
+import { SHM, exists, freshName, pathOf } from '../support/segments.ts';
 
 const [python] = inject('pythons').slice(-1);
 
@@ -108,6 +109,26 @@ describe.skipIf(!platform.hasSweep)('shareable rm, without a terminal', () => {
     expect((await shareable(['rm', name])).code).toBe(0);
     expect(exists(name)).toBe(false);
   });
+
+  test.runIf(platform.simulatesMac)(
+    'removes what cannot be attached to, if nobody is on record as its owner',
+    async () => {
+      const [empty, damaged] = [freshName(), freshName()];
+      writeFileSync(join(SHM, empty), '');
+      SharedMemory.create(64, { name: damaged, track: false }).close();
+      const file = join(SHM, damaged);
+      const bytes = readFileSync(file);
+      bytes.subarray(-64).fill(0xff);
+      writeFileSync(file, bytes);
+      expect(() => SharedMemory.attach(damaged)).toThrow("remove it by 'shareable rm'");
+      for (const name of [empty, damaged]) {
+        expect(await shareable(['rm', name])).toMatchObject({ code: 1, stderr: expect.stringContaining('--force') });
+        expect(await shareable(['rm', '--force', name])).toMatchObject({ code: 0, stdout: `removed '${name}'\n` });
+        expect(existsSync(join(SHM, name))).toBe(false);
+      }
+      expect((await shareable(['rm', '--force', damaged])).stderr).toContain('no shared memory segment is named');
+    },
+  );
 
   test.skipIf(!platform.listsUnowned)('takes a name that begins with a dash after --', async () => {
     const name = `-${freshName()}`;

@@ -1,11 +1,13 @@
 /** Runs once for all test files: finds the interpreters, and checks at the end that nothing is left in /dev/shm. */
 import { existsSync, lstatSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { TestProject } from 'vitest/node';
 
 import { removeCopies } from './copy-of-package.ts';
 import type { Python } from './python.ts';
+import { platform } from './platform.ts';
 import { findPythons } from './python.ts';
 import { SHM, namesInUse, pathOf } from './segments.ts';
 
@@ -40,7 +42,8 @@ function filesMapped(): Set<string> {
 
 /** Returns the inode of a segment's file, or -1 when it is removed. */
 function fileOf(name: string): number {
-  return lstatSync(pathOf(name), { throwIfNoEntry: false })?.ino ?? -1;
+  const path = platform.hasSegmentFiles ? pathOf(name) : join(SHM, name);
+  return lstatSync(path, { throwIfNoEntry: false })?.ino ?? -1;
 }
 
 export default function setup(project: TestProject): () => Promise<void> {

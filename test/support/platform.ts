@@ -60,8 +60,8 @@ export const platform = {
   listsUnowned: isLinux || isWindows,
   /** The process that owns a segment is on record. */
   recordsOwners: !isPortable,
-  /** An owner's record is a file of its user. In the simulation of macOS, its folder is in `/tmp`, and can be a small disk. */
-  hasSmallRecords: isMac && process.platform === 'linux',
+  /** macOS is simulated: its segments are files in `/dev/shm`, and the records of owners are files in a folder of `/tmp`. */
+  simulatesMac: isMac && process.platform === 'linux',
   /** The line that created a segment that has an owner is on record. */
   recordsOrigins: isLinux || isMac,
   /** The process that created a segment is on record, whether it owns it or not. */

@@ -63,6 +63,8 @@ export function exists(name: string): boolean {
 /** Removes a segment that a test has left behind. */
 export function remove(name: string): void {
   if (platform.hasSegmentFiles) return rmSync(pathOf(name), { recursive: true });
+  // It may be damaged, so that it cannot be attached to.
+  if (platform.simulatesMac) return rmSync(join(SHM, name));
   using segment = SharedMemory.attach(name);
   segment.unlink();
 }

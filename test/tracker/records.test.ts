@@ -11,7 +11,7 @@ const records = `/tmp/shareable-registry-${process.geteuid?.()}`;
 /** Mounts a disk with room for half a record, and runs the arguments. */
 const onSmallDisk = `mount -t tmpfs -o size=32k,mode=700 tmpfs ${records} && exec "$@"`;
 
-test.runIf(platform.hasSmallRecords && canHavePrivateMemory)(
+test.runIf(platform.simulatesMac && canHavePrivateMemory)(
   'a disk without room for an owner’s record makes create fail with the folder as the reason, and leaves no name',
   async () => {
     await using owner = forkFixture('tracker/owner.ts', {

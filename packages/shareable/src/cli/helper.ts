@@ -129,7 +129,11 @@ export async function sweepSegments(): Promise<Sweep> {
  *
  * @throws {SegmentNotFoundError} `ENOENT` when it is gone, {@link SegmentAccessError} when this user may not
  */
-export async function removeSegment({ name, device, inode }: Segment): Promise<void> {
+export async function removeSegment({
+  name,
+  device,
+  inode,
+}: Pick<Segment, 'name' | 'device' | 'inode'>): Promise<void> {
   const { error } = await ask<{ error: object | null }>('remove', name, device, inode);
   if (error !== null) throw fromNative(error);
 }

@@ -1,5 +1,5 @@
 /** `shareable rm NAME...`. */
-import { SharedMemoryError } from '../errors.js';
+import { LayoutError, SegmentNotFoundError, SharedMemoryError } from '../errors.js';
 import type { Command } from './command.js';
 import { attach } from './contents.js';
 import type { Line } from './format.js';
@@ -23,6 +23,16 @@ interface Target {
   /** See {@link use}. */
   readonly use: string | undefined;
   remove(): Promise<void>;
+}
+
+/** Removes what has a name and cannot be attached to, because its creator died while it made it, or it is damaged. */
+async function removeDamaged(name: string, cause: LayoutError): Promise<void> {
+  try {
+    // Its identity cannot be read.
+    await removeSegment({ name, device: '0', inode: '0' });
+  } catch (error) {
+    throw error instanceof SegmentNotFoundError ? cause : error;
+  }
 }
 
 /** Removes segments one by one, and asks before removing one that may be needed. */
@@ -57,8 +67,13 @@ class Remover {
     if (segment !== undefined) return { use: use(segment), remove: () => removeSegment(segment) };
     // The system does not list segments, or not this one: attaching fails with the reason.
     const binding = await loadBinding();
-    const { handle } = attach(binding, name);
-    return { use: use(undefined), remove: async () => binding.unlinkSegment(handle) };
+    try {
+      const { handle } = attach(binding, name);
+      return { use: use(undefined), remove: async () => binding.unlinkSegment(handle) };
+    } catch (error) {
+      if (!(error instanceof LayoutError) || error.code === 'EAGAIN') throw error;
+      return { use: use(undefined), remove: async () => removeDamaged(name, error) };
+    }
   }
 
   async #ask(name: string, why: string): Promise<boolean> {

@@ -207,7 +207,8 @@ pub(in crate::sys) fn has_ended(creator: Creator) -> bool {
 
 fn half_made(name: &Name, creator: u32) -> Error {
     Error::layout(format!(
-        "segment '{name}' is incomplete: process {creator} died before it had filled it; unlink it, and create it again"
+        "segment '{name}' is incomplete: process {creator} died before it had filled it; create it again, or remove it by \
+         'shareable rm'"
     ))
     .on_segment(name.as_str())
 }
@@ -222,7 +223,7 @@ fn being_made(name: &Name, creator: u32) -> Error {
 fn without_trailer(name: &Name) -> Error {
     Error::layout(format!(
         "segment '{name}' has no size and identity in its last bytes: its creator died before it wrote them, or a process \
-         has overwritten them, past the end of the segment; unlink it, and create it again"
+         has overwritten them, past the end of the segment; remove it by 'shareable rm', and create it again"
     ))
     .on_segment(name.as_str())
 }
@@ -245,7 +246,11 @@ fn compare(name: &Name, identity: Identity) -> Result<Named, Errno> {
     };
     let facts = object.facts()?;
     let is_same = match object.state(&facts)? {
-        State::Ready(found) | State::Making(found) => found.identity == identity,
+        State::Ready(found) => found.identity == identity,
+        // One that no process can complete is nobody's, also for those who could not read its identity.
+        State::Making(found) => {
+            found.identity == identity || !trailer::is_identity(identity) && has_ended(found.creator)
+        }
         State::Foreign => !trailer::is_identity(identity),
         State::Empty | State::Begun => true,
     };

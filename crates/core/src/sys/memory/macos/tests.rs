@@ -162,6 +162,19 @@ fn an_attach_waits_for_a_segment_that_is_being_filled() {
 }
 
 #[test]
+fn what_cannot_be_attached_to_can_be_removed_unless_a_process_is_making_it() {
+    for steps in 0..3 {
+        let fresh = Fresh::new();
+        fresh.abandon(steps, nobody());
+        unlink(&fresh.0, Identity::made_up()).unwrap();
+        assert_eq!(Object::open(&fresh.0, Access::ReadOnly).map(drop), Err(Errno::NOENT), "{steps} steps");
+    }
+    let fresh = Fresh::new();
+    fresh.abandon(2, this_process());
+    assert_eq!(unlink(&fresh.0, Identity::made_up()).map_err(|e| e.kind()), Err(Kind::NotFound));
+}
+
+#[test]
 fn a_creation_that_fails_leaves_nothing() {
     let fresh = Fresh::new();
     let mut fail = |_: &Mapping, _: Identity| Err(Error::layout("no"));
