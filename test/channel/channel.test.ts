@@ -320,6 +320,39 @@ describe('within one process', () => {
     expect(sink.ended).toBe(true);
   });
 
+  test('a stream that was cancelled takes no further message', async () => {
+    using channel = Channel.create<number>();
+    const reader = channel.readable.getReader();
+    const read = reader.read();
+    await reader.cancel();
+    expect(await read).toEqual({ done: true, value: undefined });
+    channel.send(1);
+    // A wait that went on would have it: waits are served in their order.
+    expect(await channel.receiveAsync()).toBe(1);
+
+    const piping = new AbortController();
+    using piped = Channel.create<number>();
+    const done = piped.readable.pipeTo(new WritableStream(), { signal: piping.signal });
+    piping.abort();
+    await expect(done).rejects.toThrow('aborted');
+    piped.send(3);
+    expect(await piped.receiveAsync()).toBe(3);
+  });
+
+  test('a stream that is aborted does not wait for room', async () => {
+    using channel = Channel.create<Uint8Array>({ codec: bytes, capacity: 4096, producers: 1 });
+    const message = new Uint8Array(500);
+    while (channel.trySend(message));
+    const writer = channel.writable.getWriter();
+    const write = writer.write(message);
+    write.catch(() => {});
+    // By then the stream has begun to write.
+    await new Promise(setImmediate);
+    await writer.abort(new Error('no more'));
+    await expect(write).rejects.toThrow(ChannelAbortedError);
+    expect(() => channel.send(message)).toThrow(ChannelEndedError);
+  });
+
   test('the end: by the producers, by shutdown, at once', async () => {
     using first = Channel.create<number>({ producers: 1 });
     first.send(1);

@@ -61,10 +61,14 @@ describe('a value comes back from', () => {
 describe('before any memory is reserved', () => {
   const point = struct({ n: 'u8', name: 'text4', raw: 'bytes2', big: 'i64', ok: 'bool' });
   const right = { n: 1, name: 'abcd', raw: new Uint8Array(2), big: 1n, ok: true };
+  const ring: { next?: unknown } = {};
+  ring.next = ring;
   const wrong: [title: string, codec: Codec<never>, value: unknown, code: string][] = [
     ['clone refuses a function', clone(), () => {}, 'ERR_INVALID_ARG_VALUE'],
     ['clone refuses undefined', clone(), undefined, 'ERR_INVALID_ARG_TYPE'],
     ['json refuses a function', json(), () => {}, 'ERR_INVALID_ARG_TYPE'],
+    ['json refuses a bigint', json(), { n: 1n }, 'ERR_INVALID_ARG_VALUE'],
+    ['json refuses an object within itself', json(), ring, 'ERR_INVALID_ARG_VALUE'],
     ['text refuses a number', text as Codec<never>, 1, 'ERR_INVALID_ARG_TYPE'],
     ['bytes refuses an array', bytes as Codec<never>, [1], 'ERR_INVALID_ARG_TYPE'],
     ['struct refuses null', point as Codec<never>, null, 'ERR_INVALID_ARG_TYPE'],

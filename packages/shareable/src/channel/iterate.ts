@@ -48,28 +48,32 @@ export async function* iterateBatches<T extends {} | null>(
   }
 }
 
-/** A stream of the messages. Cancelling it leaves the channel open. */
+/** A stream of the messages. Cancelling it leaves the channel open, and takes no further message from it. */
 export function makeReadable<T extends {} | null>(channel: Channel<T>): ReadableStream<T> {
-  const messages = channel[Symbol.asyncIterator]();
+  const canceller = new AbortController();
+  const wait = { signal: canceller.signal };
   return new ReadableStream<T>(
     {
       async pull(controller) {
-        const { done, value } = await messages.next();
-        if (done === true) controller.close();
+        const value = await channel.receiveAsync(wait);
+        if (value === undefined) controller.close();
         else controller.enqueue(value);
       },
+      cancel: (reason) => canceller.abort(reason),
     },
     // Nothing is taken from the channel before somebody reads.
     { highWaterMark: 0 },
   );
 }
 
-/** A stream into the channel; closing or aborting it ends this producer. */
+/** A stream into the channel; closing or aborting it ends this producer. A write that waits for room does not delay that. */
 export function makeWritable<T extends {} | null>(channel: Channel<T>): WritableStream<T> {
   return new WritableStream<T>({
-    async write(value) {
+    async write(value, controller) {
       if (isTurnDue()) await takeTurn();
-      await channel.sendAsync(value);
+      // The types of Node do not have it.
+      const { signal } = controller as { signal?: AbortSignal };
+      await channel.sendAsync(value, { signal });
     },
     close: () => channel.end(),
     abort: () => channel.end(),
