@@ -284,6 +284,67 @@ describe('attachTable', () => {
     }
   });
 
+  test('fails with LayoutError for a row that names a value past the end of its dictionary', () => {
+    for (const index of [1, -1, 2 ** 31 - 1]) {
+      using shared = shareTable(tableOf('Dictionary'));
+      using attached = attachTable(shared);
+      const column = attached.table.getChild('x') as arrow.Vector;
+      ((shared.table.getChild('x') as arrow.Vector).data[0] as arrow.Data<arrow.Int32>).values[0] = index;
+      for (const read of [column, column.slice(0, 2), column.memoize()])
+        expect(() => read.get(0)).toFailWith(LayoutError, 'ERR_SHM_LAYOUT', attached.name);
+      expect(() => [...column]).toFailWith(LayoutError, 'ERR_SHM_LAYOUT', attached.name);
+      expect([column.get(1), column.get(2)]).toEqual([null, 'a']);
+    }
+  });
+
+  test('fails with LayoutError for a row of a union of a type, or a row of it, that does not exist', () => {
+    for (const [type, part, value] of [
+      ['DenseUnion', 'typeIds', 2],
+      ['DenseUnion', 'typeIds', -1],
+      ['DenseUnion', 'valueOffsets', 2],
+      ['DenseUnion', 'valueOffsets', -1],
+      ['DenseUnion', 'valueOffsets', 2 ** 31 - 1],
+      ['SparseUnion', 'typeIds', 2],
+      ['SparseUnion', 'typeIds', -1],
+    ] as const) {
+      using shared = shareTable(tableOf(type));
+      using attached = attachTable(shared);
+      const column = attached.table.getChild('x') as arrow.Vector;
+      ((shared.table.getChild('x') as arrow.Vector).data[0] as arrow.Data)[part][0] = value;
+      for (const read of [column, column.slice(0, 2)])
+        expect(() => read.get(0)).toFailWith(LayoutError, 'ERR_SHM_LAYOUT', attached.name);
+      expect(() => [...column]).toFailWith(LayoutError, 'ERR_SHM_LAYOUT', attached.name);
+      expect([column.get(1), column.get(2)]).toEqual(['a', 3]);
+    }
+  });
+
+  test('gives values or errors of the library after any single byte was changed', () => {
+    const types = ['List', 'Map', 'Struct', 'FixedSizeList', 'Dictionary', 'DenseUnion', 'SparseUnion', 'Utf8View'];
+    for (const type of types) {
+      using shared = shareTable(tableOf(type), { format: 'stream' });
+      const whole = shared.shm.buf.slice();
+      using broken = SharedMemory.create(whole.length);
+      for (let at = 0; at < whole.length; at++) {
+        broken.buf.set(whole);
+        broken.buf[at] = (whole[at] as number) ^ 0xff;
+        let code = 'none';
+        try {
+          using attached = attachTable(broken.name);
+          for (const column of attached.table.schema.fields.map(({ name }) => attached.table.getChild(name)))
+            for (let row = 0; row < Math.min(column?.length ?? 0, 3); row++)
+              expect(plain(column?.get(row))).not.toBe(undefined);
+        } catch (error) {
+          code = String((error as SharedMemoryError).code ?? error);
+        }
+        expect([type, at, code]).toEqual([
+          type,
+          at,
+          expect.stringMatching(/^(none|ERR_SHM_LAYOUT|ERR_SHM_UNSUPPORTED)$/),
+        ]);
+      }
+    }
+  });
+
   test('gives rows past the end as apache-arrow does', () => {
     for (const type of ['List', 'LargeList', 'FixedSizeList', 'Map', 'Utf8', 'Binary']) {
       using shared = shareTable(tableOf(type));

@@ -7,6 +7,26 @@ const vector = <T extends arrow.DataType>(values: unknown[], type: T): arrow.Vec
 
 const item = (type: arrow.DataType): arrow.Field => new arrow.Field('item', type, true);
 
+/** The rows 1, 'a' and 3. */
+function union(mode: arrow.UnionMode): arrow.Vector {
+  const isDense = mode === arrow.UnionMode.Dense;
+  const fields = [new arrow.Field('number', new arrow.Int32(), true), new arrow.Field('text', new arrow.Utf8(), true)];
+  const numbers = vector(isDense ? [1, 3] : [1, 0, 3], new arrow.Int32());
+  const texts = vector(isDense ? ['a'] : ['', 'a', ''], new arrow.Utf8());
+  const children = [numbers.data[0], texts.data[0]] as arrow.Data[];
+  const typeIds = Int8Array.of(0, 1, 0);
+  const data = isDense
+    ? arrow.makeData({
+        type: new arrow.DenseUnion([0, 1], fields),
+        length: 3,
+        typeIds,
+        valueOffsets: Int32Array.of(0, 0, 1),
+        children,
+      })
+    : arrow.makeData({ type: new arrow.SparseUnion([0, 1], fields), length: 3, typeIds, children });
+  return new arrow.Vector([data as arrow.Data]);
+}
+
 /** Columns of three rows by the name of their type. */
 export const columns: Record<string, () => arrow.Vector> = {
   Null: () => vector([null, null, null], new arrow.Null()),
@@ -57,6 +77,8 @@ export const columns: Record<string, () => arrow.Vector> = {
         ) as never,
       ),
     ),
+  DenseUnion: () => union(arrow.UnionMode.Dense),
+  SparseUnion: () => union(arrow.UnionMode.Sparse),
   Dictionary: () => vector(['a', null, 'a'], new arrow.Dictionary(new arrow.Utf8(), new arrow.Int32())),
 };
 

@@ -1,6 +1,6 @@
 /** Whether a column's buffers are as long as its number of rows says: apache-arrow reads past their end as `undefined`. */
-import type { Data, Table, Vector } from 'apache-arrow';
-import { Type } from 'apache-arrow/enum';
+import type { Data, Table, Union, Vector } from 'apache-arrow';
+import { Type, UnionMode } from 'apache-arrow/enum';
 
 /** Rows are counted with 31 bits by the offsets of most types. */
 const MAX_ROWS = 2 ** 31 - 1;
@@ -41,7 +41,37 @@ export function childrenOf(data: Data): Data[] {
 /** The number of rows that every child of a column must have. */
 function childRows(data: Data): number {
   if (data.typeId === Type.FixedSizeList) return data.length * data.stride;
-  return data.typeId === Type.Struct || data.typeId === Type.SparseUnion ? data.length : 0;
+  return data.typeId === Type.Struct || isSparseUnion(data) ? data.length : 0;
+}
+
+/** A union that was read has one type for both modes. */
+function isSparseUnion({ typeIds, type }: Data): boolean {
+  return typeIds !== undefined && (type as Union).mode === UnionMode.Sparse;
+}
+
+/** How many units the types have that have one. */
+const UNITS: { readonly [type: number]: number } = {
+  [Type.Date]: 2,
+  [Type.Time]: 4,
+  [Type.Timestamp]: 4,
+  [Type.Interval]: 3,
+  [Type.Duration]: 4,
+};
+
+/** Whether a column has rows, but not the children that its rows are made of. */
+function lacksChildren({ typeId, length, children }: Data): boolean {
+  const [child] = children as (Data | undefined)[];
+  if (length === 0) return false;
+  switch (typeId) {
+    case Type.List:
+    case Type.LargeList:
+    case Type.FixedSizeList:
+      return child === undefined;
+    case Type.Map:
+      return child?.typeId !== Type.Struct || childrenOf(child).length < 2;
+    default:
+      return false;
+  }
 }
 
 function checkColumn(data: Data, name: string): string | undefined {
@@ -56,7 +86,12 @@ function checkColumn(data: Data, name: string): string | undefined {
       : perRow !== undefined && lengthOf(data.values) < length * perRow) ||
     (valueOffsets !== undefined && length > 0 && lengthOf(valueOffsets) < length + (typeIds === undefined ? 1 : 0)) ||
     (typeIds !== undefined && lengthOf(typeIds) < length) ||
+    lacksChildren(data) ||
     childrenOf(data).some((child) => child.length < childRows(data));
+  const units = UNITS[data.typeId];
+  const { unit } = data.type as { unit?: number };
+  if (units !== undefined && !(unit !== undefined && unit >= 0 && unit < units))
+    return `column '${name}' has a unit of time that does not exist`;
   return isShort ? `column '${name}' has ${length} rows, more than its buffers hold` : undefined;
 }
 

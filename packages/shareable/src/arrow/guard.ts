@@ -3,9 +3,10 @@
  * so every column throws once its segment is closed. It decodes text where it lies, which can crash the process when
  * another one changes the bytes meanwhile, so text is copied before it is decoded. And it trusts the offsets of rows: past
  * the end of a column it reads values that do not exist, up to 2^31 of them for one row, so each use of offsets is checked.
+ * So are the indexes of dictionaries and the types of unions.
  */
-import type { Data, Table, Vector } from 'apache-arrow';
-import { Type } from 'apache-arrow/enum';
+import type { Data, Table, Union, Vector } from 'apache-arrow';
+import { Type, UnionMode } from 'apache-arrow/enum';
 
 import { LayoutError } from '../errors.js';
 import { childrenOf } from './columns.js';
@@ -17,6 +18,54 @@ function checkRow(segment: string, start: number, end: number, length: number, u
     `the Arrow table in segment '${segment}' has damaged offsets: a row of ${unit} ${start} to ${end} of ${length}`,
     { code: 'ERR_SHM_LAYOUT', segment },
   );
+}
+
+/** The error for a row that names a value or a column that does not exist. */
+function missing(segment: string, what: string): LayoutError {
+  return new LayoutError(`the Arrow table in segment '${segment}' is damaged: ${what}`, {
+    code: 'ERR_SHM_LAYOUT',
+    segment,
+  });
+}
+
+/** Makes a column refuse indexes past the end of its dictionary, which apache-arrow reads as `undefined`. */
+function checkIndexes(data: Data, segment: string): void {
+  const { getValid } = data;
+  const { length } = data.dictionary as Vector;
+  Object.defineProperty(data, 'getValid', {
+    // Asked before every value.
+    value(this: Data, row: number) {
+      if (!getValid.call(this, row)) return false;
+      const index = (this.values as Int32Array)[row];
+      // For an index past the last row there is no value.
+      if (index === undefined || (index >= 0 && index < length)) return true;
+      throw missing(segment, `row ${row} has value ${index} of a dictionary of ${length}`);
+    },
+    configurable: true,
+    writable: true,
+  });
+}
+
+/** Makes a union refuse rows of a type that it does not have, and rows past the end of a child. */
+function checkUnion(data: Data, segment: string): void {
+  const { getValid, type } = data;
+  const { typeIdToChildIndex, mode } = type as Union;
+  Object.defineProperty(data, 'getValid', {
+    // Asked before every value.
+    value(this: Data, index: number) {
+      // For an index past the last row there is no type.
+      if (!(index >= 0 && index < this.length)) return false;
+      const { typeIds, valueOffsets, children } = this;
+      const child = (children as (Data | undefined)[])[typeIdToChildIndex[typeIds[index] as number] as number];
+      if (child === undefined) throw missing(segment, `row ${index} of a union has type ${typeIds[index]}`);
+      const row = mode === UnionMode.Dense ? (valueOffsets[index] as number) : index;
+      if (!(row >= 0 && row < child.length))
+        throw missing(segment, `row ${index} of a union is row ${row} of a child of ${child.length}`);
+      return getValid.call(this, index);
+    },
+    configurable: true,
+    writable: true,
+  });
 }
 
 /** Bytes that rows are parts of. */
@@ -41,6 +90,18 @@ class CopiedBytes extends RowBytes {
     checkRow(this.segment, start, end, this.length, 'bytes');
     return this.slice(start, end);
   }
+}
+
+/** Makes an array refuse an index that it does not have. Only such an index is looked up in the prototype. */
+function refusingOthers<T>(buffers: T[], segment: string): T[] {
+  const prototype = new Proxy(Array.prototype, {
+    get(target, key, receiver) {
+      if (typeof key === 'string' && Number.isInteger(Number(key)))
+        throw missing(segment, `a view is in buffer ${key} of ${buffers.length}`);
+      return Reflect.get(target, key, receiver) as unknown;
+    },
+  });
+  return Object.setPrototypeOf(buffers, prototype) as T[];
 }
 
 /** Views the same bytes by another class. */
@@ -124,12 +185,26 @@ export class Guard {
       case Type.LargeBinary:
         if (buffers.values instanceof Uint8Array) buffers.values = as(RowBytes, buffers.values, segment);
         break;
+      case Type.Dictionary:
+        checkIndexes(data, segment);
+        break;
+      case Type.Union:
+      case Type.DenseUnion:
+      case Type.SparseUnion:
+        checkUnion(data, segment);
+        break;
       case Type.BinaryView:
-        buffers.variadicBuffers = data.variadicBuffers.map((bytes) => as(RowBytes, bytes, segment));
+        buffers.variadicBuffers = refusingOthers(
+          data.variadicBuffers.map((bytes) => as(RowBytes, bytes, segment)),
+          segment,
+        );
         break;
       case Type.Utf8View:
         if (buffers.values instanceof Uint8Array) buffers.values = as(ViewEntries, buffers.values, segment);
-        buffers.variadicBuffers = data.variadicBuffers.map((bytes) => as(CopiedBytes, bytes, segment));
+        buffers.variadicBuffers = refusingOthers(
+          data.variadicBuffers.map((bytes) => as(CopiedBytes, bytes, segment)),
+          segment,
+        );
     }
     // Slicing and re-typing make another column over the same memory.
     const { clone } = data;
