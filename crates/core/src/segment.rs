@@ -11,6 +11,10 @@ use crate::sys::Standing;
 use crate::tracker::{self, protocol::Registration};
 use crate::{Access, Error, Foreign, Identity, Kind, Lifetime, Mapping, Memory, Name, Result, SharedBytes, Umask, sys};
 
+/// How often an attempt to join or create a segment begins again because its name was gone before it had finished. If the
+/// name is gone as often as this, the cause lasts.
+const MOST_RESTARTS: u32 = 100;
+
 /// How to create a segment.
 #[derive(Clone, Debug)]
 pub struct CreateOptions {
@@ -260,6 +264,12 @@ impl Segment {
         mut create: impl FnMut() -> Result<T>,
     ) -> Result<(T, Option<Swept>)> {
         let mut swept = None;
+        let mut restarts = 0;
+        // Taking a seat opens the segment by its name once more, which another process may have unlinked by then.
+        let mut is_lost = |e: &Error| {
+            restarts += 1;
+            e.kind() == Kind::NotFound && restarts < MOST_RESTARTS
+        };
         // If both fail, other processes have created and unlinked the name in between: try again.
         loop {
             match sys::reclaim(name) {
@@ -267,13 +277,14 @@ impl Segment {
                 Standing::Swept(removed) => swept = Some(removed),
                 Standing::Free | Standing::Taken => {}
             }
-            match Self::attach(name, AttachOptions::default()) {
-                Ok(segment) => return attach(segment).map(|opened| (opened, swept)),
+            match Self::attach(name, AttachOptions::default()).map(&mut attach) {
+                Ok(Err(e)) if is_lost(&e) => continue,
+                Ok(opened) => return opened.map(|opened| (opened, swept)),
                 Err(e) if e.kind() == Kind::NotFound => {}
                 Err(e) => return Err(e),
             }
             match create() {
-                Err(e) if e.kind() == Kind::Exists => {}
+                Err(e) if e.kind() == Kind::Exists || is_lost(&e) => {}
                 other => return other.map(|created| (created, swept)),
             }
         }

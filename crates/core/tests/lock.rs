@@ -65,6 +65,28 @@ fn child_that_holds_a_lock() {
 }
 
 #[test]
+#[cfg_attr(
+    not(backend = "unix"),
+    ignore = "a segment of this system has its name before its contents, or its name is free only when all have closed it"
+)]
+fn a_lock_is_joined_or_created_whatever_others_unlink_meanwhile() {
+    let _watchdog = watchdog();
+    let name = Name::random().unwrap();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..300 {
+                    let lock = Lock::create_or_attach(&name, &detached(None)).unwrap();
+                    // Another thread may have done so.
+                    let _ = lock.unlink();
+                    lock.close();
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn a_process_that_is_killed_frees_its_lock_and_the_next_one_is_told() {
     let _watchdog = watchdog();
     let lock = fresh();
