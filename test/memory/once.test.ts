@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 
 import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
-import { expectNothingLeft, leftOf } from '../support/once.ts';
+import { expectNothingLeft, gateOf, leftOf } from '../support/once.ts';
 import { platform } from '../support/platform.ts';
 import { exists, freshName, pathOf } from '../support/segments.ts';
 
@@ -42,6 +42,17 @@ describe('once', () => {
     expect(exists(name)).toBe(false);
     using third = await SharedMemory.once(name, fill);
     expect(third.isOwner).toBe(true);
+  });
+
+  test('waits while a process still has the gate open that the last maker has unlinked', async () => {
+    const name = freshName();
+    const gate = SharedMemory.create(1, { name: gateOf(name) });
+    using looker = SharedMemory.attach(gate.name);
+    gate[Symbol.dispose]();
+    const making = SharedMemory.once(name, fill);
+    looker.close();
+    using shm = await making;
+    expect([shm.isOwner, shm.buf[0], exists(gate.name)]).toEqual([true, 7, false]);
   });
 
   test('runs one make among calls of one process', async () => {

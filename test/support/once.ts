@@ -6,7 +6,7 @@ import { expect } from 'vitest';
 import { exists } from './segments.ts';
 
 /** The gate of a name, as `once` forms it. */
-function gateOf(name: string): string {
+export function gateOf(name: string): string {
   return `once_${createHash('sha256').update(name).digest('hex').slice(0, 24)}`;
 }
 

@@ -15,6 +15,8 @@ macro_rules! error_kinds {
             NotFound,
             /// A segment of this name exists already (`EEXIST`).
             Exists,
+            /// The name is that of an unlinked segment, and can be reused only once every process has closed it.
+            Busy,
             /// This user may not open the segment, or not write to it (`EACCES`, `EPERM`).
             Access,
             /// There is no room for the segment: in its file system, in memory or under a limit (`ENOSPC`, `ENOMEM`, `EFBIG`).

@@ -74,7 +74,8 @@ impl Segment {
     /// Creates a segment of `size` bytes, all zero.
     ///
     /// # Errors
-    /// [`Kind::OutOfRange`] for a size of zero, [`Kind::Exists`] when the name is taken, [`Kind::OutOfSharedMemory`]
+    /// [`Kind::OutOfRange`] for a size of zero, [`Kind::Exists`] when the name is taken, [`Kind::Busy`] on Windows when a
+    /// process still has an unlinked segment of the name open, [`Kind::OutOfSharedMemory`]
     /// when there is no room, and other errors of the system. Nothing stays behind.
     pub fn create(size: usize, options: &CreateOptions) -> Result<Self> {
         Self::create_with(size, options, |_| Ok(()))

@@ -248,6 +248,7 @@ const kinds: Record<
 > = {
   NotFound: [SegmentNotFoundError, 'ENOENT'],
   Exists: [SegmentExistsError, 'EEXIST'],
+  Busy: [SharedMemoryError, 'EBUSY'],
   Access: [SegmentAccessError, 'EACCES'],
   OutOfSharedMemory: [OutOfSharedMemoryError, 'ENOSPC'],
   Closed: [SegmentClosedError, 'ERR_SHM_CLOSED'],

@@ -180,6 +180,15 @@ pub(crate) mod fault {
         .on_segment(name.as_str())
     }
 
+    /// For systems that free the name of an unlinked segment late.
+    pub(crate) fn still_open(name: &Name) -> Error {
+        Error::new(
+            Kind::Busy,
+            format!("segment '{name}' was unlinked, and its name can be reused only once every process has closed it"),
+        )
+        .on_segment(name.as_str())
+    }
+
     pub(crate) fn access(name: &Name, why: &str) -> Error {
         Error::new(Kind::Access, format!("segment '{name}' cannot be used: {why}")).on_segment(name.as_str())
     }

@@ -204,6 +204,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
    * @throws {RangeError} `ERR_OUT_OF_RANGE` for a size or mode out of range
    * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, or `ERR_INVALID_ARG_VALUE` for a name that the system does not accept
    * @throws {SegmentExistsError} `EEXIST` when the name is taken
+   * @throws {SharedMemoryError} `EBUSY` on Windows, when a process still has an unlinked segment of the name open
    * @throws {OutOfSharedMemoryError} `ENOSPC`, `ENOMEM` or `EFBIG` when there is no room
    */
   static create(size: number, options?: CreateOptions): SharedMemory {

@@ -553,6 +553,7 @@ export interface NativeError {
 export declare const enum NativeErrorKind {
   NotFound = 'NotFound',
   Exists = 'Exists',
+  Busy = 'Busy',
   Access = 'Access',
   OutOfSharedMemory = 'OutOfSharedMemory',
   Closed = 'Closed',

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use shared_memory::{Shmem, ShmemConf, ShmemError};
 use windows_sys::Win32::Storage::FileSystem::{BY_HANDLE_FILE_INFORMATION, GetFileInformationByHandle};
 
-use super::{failed, system_error};
+use super::failed;
 use crate::name::UNLINKED;
 use crate::sys::fault;
 use crate::{Error, Identity, Kind, Name, Result};
@@ -52,7 +52,7 @@ pub(super) fn create(name: &Name, size: NonZeroUsize, _mode: u32) -> Result<Shme
         return Err(if fs::exists(file_of(name)).unwrap_or(true) || !is_unlinked(name) {
             exists(name)
         } else {
-            system_error(name, "it was unlinked, and its name can be reused only once every process has closed it")
+            fault::still_open(name).with_os(CREATE, ERRNO_OF_EXISTS)
         });
     }
     let was_there = fs::exists(file_of(name)).unwrap_or(true);

@@ -108,8 +108,7 @@ pub(super) fn exists(name: &Name) -> Error {
 
 /// The error for the name of an unlinked segment.
 pub(super) fn still_open(name: &Name) -> Error {
-    system_error(name, "it was unlinked, and its name can be reused only once every process has closed it")
-        .with_os(Step::Section.call(), NO_ERRNO)
+    fault::still_open(name).with_os(Step::Section.call(), NO_ERRNO)
 }
 
 /// The error for a section that cannot get the name.

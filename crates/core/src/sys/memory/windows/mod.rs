@@ -23,7 +23,7 @@ use crate::extent::Extent;
 use crate::mutex::lock;
 use crate::sys::memory::{BeforePublish, Region};
 use crate::sys::{Loss, fault};
-use crate::{Access, Error, Foreign, Identity, Lifetime, Memory, Name, Result, Umask};
+use crate::{Access, Foreign, Identity, Lifetime, Memory, Name, Result, Umask};
 
 mod fail;
 pub(in crate::sys) mod file;
@@ -44,6 +44,9 @@ pub(crate) static LOSSES: AtomicU32 = AtomicU32::new(0);
 
 /// How long a process that has the name of a section may take until its file has the name too.
 const PUBLISHING: Duration = Duration::from_millis(200);
+
+/// The longest pause between two looks at what has a name.
+const LONGEST_PAUSE: Duration = Duration::from_millis(16);
 
 /// The handler does not notice losses, and no program replaces it.
 pub(crate) fn renew_fault_handler() {}
@@ -232,11 +235,7 @@ pub(crate) fn publish(mut draft: Draft, name: &Name) -> Result<()> {
         return Err(fail::exists(name));
     }
     // First the section, because it must not be given back once any process has seen the segment.
-    let section = match Section::named(name, &draft.file, draft.extent.mapped) {
-        Ok(Named::New(section)) => section,
-        Ok(Named::Old(section)) => return Err(whose(name, &section, is_taken)),
-        Err(e) => return Err(fail::unnamed(name, &e)),
-    };
+    let section = section_of(name, &draft, is_taken)?;
     match file::patiently(|| file::rename(&draft.file, &path)) {
         Ok(()) => {}
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists && is_taken() => return Err(fail::exists(name)),
@@ -251,18 +250,25 @@ pub(crate) fn publish(mut draft: Draft, name: &Name) -> Result<()> {
     Ok(())
 }
 
-/// Returns the error for a name that a section has.
-fn whose(name: &Name, section: &Section, is_taken: impl Fn() -> bool) -> Error {
+/// Gives a draft's section its name. What has the name may be about to give it up: an unlinked segment that a process is
+/// closing, or the section of a process that ends before it publishes.
+fn section_of(name: &Name, draft: &Draft, is_taken: impl Fn() -> bool) -> Result<Section> {
     let end = Instant::now() + PUBLISHING;
+    let mut pause = Duration::from_millis(1);
     loop {
-        // CPython's segments have no file.
-        if is_taken() || !matches!(section.examine(), Ok((_, true))) {
-            return fail::exists(name);
+        match Section::named(name, &draft.file, draft.extent.mapped) {
+            Ok(Named::New(section)) => return Ok(section),
+            // CPython's segments have no file.
+            Ok(Named::Old(section)) if is_taken() || !matches!(section.examine(), Ok((_, true))) => {
+                return Err(fail::exists(name));
+            }
+            Ok(Named::Old(_)) if Instant::now() > end => return Err(fail::still_open(name)),
+            // Closed before the pause: otherwise, processes that wait for the name at the same time would keep it.
+            Ok(Named::Old(section)) => drop(section),
+            Err(e) => return Err(fail::unnamed(name, &e)),
         }
-        if Instant::now() > end {
-            return fail::still_open(name);
-        }
-        thread::sleep(Duration::from_millis(1));
+        thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

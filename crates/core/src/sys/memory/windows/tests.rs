@@ -7,8 +7,8 @@ use windows_sys::Win32::Storage::FileSystem::{FILE_SHARE_READ, FILE_SHARE_WRITE}
 
 use super::section::tests::{attach_as_cpython, without_a_file};
 use super::*;
-use crate::Kind;
 use crate::sys::access_list::tests::{NotElevated, is_elevated};
+use crate::{Error, Kind};
 
 fn try_segment(name: &Name, size: usize, lifetime: Lifetime) -> Result<(Mapping, Identity)> {
     let size = NonZeroUsize::new(size).unwrap();
@@ -70,10 +70,36 @@ fn a_detached_segment_keeps_its_size_and_contents_when_no_process_has_it_open() 
 fn a_closed_segment_frees_its_name_before_its_view_is_collected() {
     let (first, identity, name) = detached(100);
     unlink(&name, identity).unwrap();
-    assert_eq!(try_segment(&name, 100, Lifetime::Detached).unwrap_err().kind(), Kind::System, "it is still open");
+    assert_eq!(try_segment(&name, 100, Lifetime::Detached).unwrap_err().kind(), Kind::Busy, "it is still open");
     first.retire();
     let (_second, identity) = try_segment(&name, 200, Lifetime::Detached).unwrap();
     unlink(&name, identity).unwrap();
+}
+
+#[test]
+fn processes_that_wait_for_the_name_of_an_unlinked_segment_do_not_keep_it_from_each_other() {
+    const LONG: Duration = Duration::from_mins(1);
+    let (first, identity, name) = detached(100);
+    unlink(&name, identity).unwrap();
+    let start = Instant::now();
+    let (refused, refusals) = channel();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            let (refused, name) = (refused.clone(), &name);
+            scope.spawn(move || {
+                loop {
+                    match try_segment(name, 100, Lifetime::Detached) {
+                        Ok((_mapping, identity)) => return unlink(name, identity).unwrap(),
+                        Err(e) => assert!(matches!(e.kind(), Kind::Busy | Kind::Exists), "{e}"),
+                    }
+                    refused.send(()).unwrap();
+                    assert!(start.elapsed() < LONG, "no thread has it open any more");
+                }
+            });
+        }
+        refusals.recv().unwrap();
+        drop(first);
+    });
 }
 
 #[test]
