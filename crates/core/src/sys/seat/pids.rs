@@ -391,7 +391,12 @@ mod tests {
     #[test]
     #[cfg(all(backend = "windows", not(backend = "portable")))]
     fn a_participant_that_refuses_to_be_opened_is_alive() {
+        use std::thread;
+        use std::time::Instant;
+
         use crate::sys::access_list::tests::refuse_all;
+
+        const LONG: Duration = Duration::from_mins(1);
 
         let fresh = Fresh::new();
         let seat = fresh.take(1).unwrap();
@@ -406,6 +411,18 @@ mod tests {
         assert_eq!(fresh.take(1).unwrap_err().kind(), Kind::Unsupported);
         child.kill().unwrap();
         child.wait().unwrap();
+        // An ended process refuses too, and has its number until the last handle of it is closed.
+        assert_eq!(life_of(child.id()), Life::Unknown);
+        assert_eq!(seat.in_other(number, || ()), None);
+        drop(child);
+        // The system has handles of its own, and closes them soon after: nothing reports that.
+        let start = Instant::now();
+        while seat.in_other(number, || ()).is_none() {
+            assert!(start.elapsed() < LONG, "no process has the number any more");
+            thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(fresh.entry(number).load(Acquire), 0);
+        assert!(fresh.take(number).is_ok(), "the seat of the ended process refuses nobody");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use windows_sys::Win32::Storage::FileSystem::{FILE_SHARE_READ, FILE_SHARE_WRITE}
 
 use super::section::tests::{attach_as_cpython, without_a_file};
 use super::*;
-use crate::sys::access_list::tests::{NotElevated, is_elevated};
+use crate::sys::access_list::tests::{NotElevated, is_elevated, run_with_low_integrity};
 use crate::{Error, Kind};
 
 fn try_segment(name: &Name, size: usize, lifetime: Lifetime) -> Result<(Mapping, Identity)> {
@@ -343,4 +343,38 @@ fn an_elevated_process_uses_and_unlinks_the_segment_of_one_that_is_not() {
         assert_eq!((mapping.len(), found), (5000, identity));
         unlink(&name, identity).unwrap();
     }
+}
+
+/// The exit code of a process that has come to the end of `process_of_low_integrity`.
+const DONE: u32 = 77;
+
+#[test]
+fn a_process_of_low_integrity_reads_a_segment_and_can_neither_write_nor_remove_it() {
+    let program = std::env::current_exe().unwrap();
+    let child = format!("{}::process_of_low_integrity", module_path!().split_once("::").unwrap().1);
+    for lifetime in [Lifetime::Owned, Lifetime::Detached] {
+        let (mapping, identity, name) = of(lifetime);
+        byte(&mapping, 4999).store(9, Relaxed);
+        // The last argument is no test: the other process takes it for the name.
+        let arguments = ["--ignored", "--exact", &child, name.as_str()];
+        assert_eq!(run_with_low_integrity(&program, &arguments), DONE);
+        assert!(is_linked(&name, identity));
+        unlink(&name, identity).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "what the test before starts"]
+fn process_of_low_integrity() {
+    let name = Name::new(&std::env::args().next_back().unwrap()).unwrap();
+    let (reader, identity) = attach(&name, Access::ReadOnly).unwrap();
+    assert_eq!((reader.len(), byte(&reader, 4999).load(Relaxed)), (5000, 9));
+    // Wine lets a process of low integrity do what its user may.
+    if !is_wine() {
+        assert_eq!(attach(&name, Access::ReadWrite).unwrap_err().kind(), Kind::Access);
+        assert_eq!(unlink(&name, identity).unwrap_err().kind(), Kind::Access);
+        let fresh = Name::random().unwrap();
+        assert_eq!(try_segment(&fresh, 100, Lifetime::Detached).unwrap_err().kind(), Kind::Access);
+    }
+    std::process::exit(DONE.cast_signed());
 }
