@@ -1,6 +1,6 @@
 /**
- * Runs the core's tests under AddressSanitizer and ThreadSanitizer, and the package's under AddressSanitizer in Node. Each
- * sanitizer must first find a planted defect, so that a clean run means something.
+ * Runs the core's tests under AddressSanitizer and ThreadSanitizer, and the package's under both in Node: under the latter
+ * those with worker threads. Each sanitizer must first find a planted defect, so that a clean run means something.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ import { helperPath } from '../../support/processes.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const flags = readFlags(
-  'node test/verify/sanitizers/all.ts [--only address,thread,node,workers] [--exits 10000] [--nodes 20,24,26]',
+  'node test/verify/sanitizers/all.ts [--only address,thread,node,threads,workers] [--exits 10000] [--nodes 20,24,26]',
   { only: 'address,thread,node,workers', exits: 60, nodes: '20,24,26' },
 );
 
@@ -38,6 +38,9 @@ const NODE_TESTS = [
   'test/manager/alone',
   'test/cross-process/workers',
 ];
+
+/** The tests in which several threads of one Node use the addon. */
+const THREADS_TESTS = ['test/channel/workers.test', 'test/cross-process/workers'];
 
 /** The compiler's settings. Sanitizers are unstable options, which the stable compiler accepts with `RUSTC_BOOTSTRAP`. */
 const BUILD: Record<Sanitizer, NodeJS.ProcessEnv> = {
@@ -116,10 +119,11 @@ async function check(
   command: string,
   args: string[],
   env: NodeJS.ProcessEnv,
+  findsDefect = () => findsCanary(sanitizer),
 ): Promise<void> {
   console.log(`\n── ${title}`);
   const start = performance.now();
-  const canary = findsCanary(sanitizer);
+  const canary = findsDefect();
   const folder = freshFolder(sanitizer, title.replaceAll(' ', '-'));
   const { code, output } = await run(command, args, { ...RUN[sanitizer](join(folder, 'report')), ...env });
   const found = reports(folder);
@@ -165,18 +169,60 @@ if (chosen.has('thread')) {
   ];
   await check('core under ThreadSanitizer', 'thread', 'cargo', [...cargoTest, ...suites], buildEnvironment('thread'));
 }
-/** Builds the addon for AddressSanitizer. Returns the environment for Node. */
-function addonUnderAddressSanitizer(): { LD_PRELOAD: string; SHAREABLE_ADDON: string } {
-  const env = { ...process.env, ...buildEnvironment('address') };
+/** Builds the addon for a sanitizer. Returns its path. */
+function buildAddon(sanitizer: Sanitizer): string {
+  const env = { ...process.env, ...buildEnvironment(sanitizer) };
   const build = ['build', '--locked', '--package', 'shareable-binding', '--target', triple];
   const { status } = spawnSync('cargo', build, { cwd: root, env, stdio: 'inherit' });
   if (status !== 0) throw new Error(`the addon cannot be built: cargo ended with ${status}`);
   // Node recognizes an addon by the end of its name.
-  const addon = join(work('address'), 'shareable.node');
-  copyFileSync(join(work('address'), triple, 'debug/libshareable_binding.so'), addon);
+  const addon = join(work(sanitizer), 'shareable.node');
+  copyFileSync(join(work(sanitizer), triple, 'debug/libshareable_binding.so'), addon);
   // The helper is beside it, without the sanitizer.
-  copyFileSync(helperPath, join(work('address'), basename(helperPath)));
-  return { LD_PRELOAD: asanRuntime(), SHAREABLE_ADDON: addon };
+  copyFileSync(helperPath, join(work(sanitizer), basename(helperPath)));
+  return addon;
+}
+
+/** Compiles one of the C files in `fixtures` to a shared library. Returns its path. */
+function compile(name: string, ...options: string[]): string {
+  const library = join(work('thread'), `${name}.so`);
+  const source = join(import.meta.dirname, `fixtures/${name}.c`);
+  const { status } = spawnSync('gcc', ['-O1', '-shared', '-fPIC', '-fno-builtin', ...options, '-o', library, source], {
+    stdio: 'inherit',
+  });
+  if (status !== 0) throw new Error(`${name}.c cannot be compiled: gcc ended with ${status}`);
+  return library;
+}
+
+/**
+ * How Node is started under gcc's ThreadSanitizer, which wants memory at addresses that are not random. Only what was compiled
+ * with it is looked at: Node was not.
+ */
+function nodeUnderThreadSanitizer(log: string, libraries: string[]): string[] {
+  const runtime = spawnSync('gcc', ['-print-file-name=libtsan.so'], { encoding: 'utf8' }).stdout.trim();
+  const { TSAN_OPTIONS } = RUN.thread(log);
+  const options = `${TSAN_OPTIONS}:ignore_noninstrumented_modules=1:report_thread_leaks=0`;
+  const preload = [runtime, ...libraries].join(':');
+  return ['-R', 'env', `LD_PRELOAD=${preload}`, `TSAN_OPTIONS=${options}`, process.execPath];
+}
+
+/** Runs the package's tests with worker threads under ThreadSanitizer. */
+async function checkThreads(): Promise<void> {
+  const title = 'Node under ThreadSanitizer';
+  const addon = buildAddon('thread');
+  const runtime = compile('runtime');
+  const race = compile('race', '-fsanitize=thread');
+  const findsRace = (): boolean => {
+    const folder = freshFolder('thread', 'canary');
+    const start = nodeUnderThreadSanitizer(join(folder, 'report'), [runtime, race]);
+    const { status } = spawnSync('setarch', [...start, '--eval', ''], { env: { ...process.env, NODE_OPTIONS: '' } });
+    return status === 99 && reports(folder).length === 1;
+  };
+  // As in `check`, which makes the folder anew.
+  const log = join(work('thread'), `reports-${title.replaceAll(' ', '-')}`, 'report');
+  const start = nodeUnderThreadSanitizer(log, [runtime]);
+  const tests = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...THREADS_TESTS];
+  await check(title, 'thread', 'setarch', [...start, ...tests], { SHAREABLE_ADDON: addon }, findsRace);
 }
 
 /** Ends worker threads whose buffers were moved to the main thread, on one Node; see the program. */
@@ -202,7 +248,10 @@ async function endWorkers(major: number, path: string, exits: number): Promise<v
   failures.push(...found.map((text) => `${title}:\n${text.slice(0, 6000)}`));
 }
 
-const addonEnvironment = chosen.has('node') || chosen.has('workers') ? addonUnderAddressSanitizer() : {};
+const addonEnvironment =
+  chosen.has('node') || chosen.has('workers')
+    ? { LD_PRELOAD: asanRuntime(), SHAREABLE_ADDON: buildAddon('address') }
+    : {};
 if (chosen.has('node')) {
   await check(
     'Node under AddressSanitizer',
@@ -212,6 +261,7 @@ if (chosen.has('node')) {
     addonEnvironment,
   );
 }
+if (chosen.has('threads')) await checkThreads();
 if (chosen.has('workers')) {
   const majors = new Set(flags.nodes.split(',').map(Number));
   for (const { major, path } of nodes) {
