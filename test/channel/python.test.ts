@@ -126,6 +126,16 @@ describe.runIf(newest !== undefined)('with the newest Python', () => {
     expect(there.used).toBeGreaterThan(0);
   });
 
+  test('a channel of Python is empty once what waited was discarded', async () => {
+    using there = Channel.create<Uint8Array>({ codec: bytes });
+    there.send(new Uint8Array(1));
+    await using child = runPython(python, 'channel/peer.py');
+    await child.ask('attach', there.name, there.name, 'bytes');
+    expect(await child.ask('empty')).toBe(false);
+    there.shutdown({ immediate: true });
+    expect(await child.ask('empty')).toBe(true);
+  });
+
   test.runIf(process.geteuid?.() === 0)('a channel of Python refuses a segment of another user', async () => {
     using there = Channel.create<Uint8Array>({ codec: bytes });
     await using child = runPython(python, 'channel/peer.py');

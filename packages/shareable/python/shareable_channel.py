@@ -659,7 +659,7 @@ class Channel:
     def empty(self):
         """Whether there is no message now."""
         self._check()
-        return self._load(_HEAD) == self._load(_TAIL)
+        return self._load(_HEAD) == self._load(_TAIL) or self._load(_STATE) & _DISCARD != 0
 
     def _take(self, deadline):
         if self._load(_STATE) & _DISCARD:
