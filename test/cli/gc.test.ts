@@ -2,6 +2,8 @@
  * In a /dev/shm of their own, because any other program of this user that creates a segment sweeps too. It takes a mount
  * namespace; where there can be none the tests that need it are reported as skipped.
  */
+import { rmSync, writeFileSync } from 'node:fs';
+
 import { describe, expect, inject, test } from 'vitest';
 
 import { ShareableList, SharedMemory } from 'shareable';
@@ -13,7 +15,7 @@ import type { Child } from '../support/child.ts';
 import { forkFixture } from '../support/fork-fixture.ts';
 import { canHavePrivateMemory, forkPrivately } from '../support/private-memory.ts';
 import { runPython } from '../support/python.ts';
-import { exists, freshName } from '../support/segments.ts';
+import { exists, freshName, pathOf } from '../support/segments.ts';
 
 const python = inject('pythons').at(-1);
 
@@ -116,6 +118,20 @@ describe.skipIf(!platform.hasSweep)('shareable gc, among everybody', () => {
     expect(code).toBe(0);
     apart.unlink();
     await shareable(['rm', abandoned]);
+  });
+
+  test.skipIf(!platform.hasShmFolder)('names files for rm only if rm takes their names', async () => {
+    const name = `${freshName()}\n`;
+    writeFileSync(pathOf(name), 'not empty');
+    try {
+      const { stdout } = await shareable(['gc']);
+      const [untracked, others] = stdout.split(/^Left .* with control characters in the name/m);
+      const escaped = name.replace('\n', String.raw`\n`);
+      expect([untracked?.includes(escaped), others?.includes(escaped)]).toEqual([false, true]);
+      expect((await shareable(['rm', name])).stderr).toContain('control character');
+    } finally {
+      rmSync(pathOf(name));
+    }
   });
 
   test.runIf(python !== undefined)("never removes CPython's", async () => {

@@ -22,6 +22,14 @@ function rowOf(stdout: string, name: string): string[] | undefined {
 }
 
 describe.skipIf(!platform.hasSweep)('shareable ls', () => {
+  test.skipIf(!platform.hasShmFolder)('shows a long name whole, and does not widen the table for it', async () => {
+    using short = SharedMemory.create(8, { name: freshName() });
+    using long = SharedMemory.create(8, { name: freshName().padEnd(255, 'x') });
+    const { stdout } = await shareable(['ls']);
+    expect(stdout.split('\n', 1)[0]?.length).toBeLessThan(200);
+    expect(rowOf(stdout, long.name)?.slice(1, 3)).toEqual(rowOf(stdout, short.name)?.slice(1, 3));
+  });
+
   test.skipIf(!platform.listsUnowned)('shows all facts of a tracked segment whose owner is alive', async () => {
     const before = Date.now();
     const line = expect.stringMatching(/ls\.test\.ts:\d+:\d+$/);

@@ -43,6 +43,9 @@ export function plain(piece: Piece): string {
   return escape(typeof piece === 'string' ? piece : piece.text);
 }
 
+/** Longer cells do not widen their column: they move the rest of their own row only. */
+const WIDEST = 64;
+
 /**
  * Formats rows under a heading, in columns two spaces apart. The last column is not padded.
  *
@@ -51,11 +54,14 @@ export function plain(piece: Piece): string {
 export function table(columns: readonly Column[], rows: readonly (readonly Piece[])[]): Line[] {
   const heading = columns.map(({ title }): Piece => ({ text: title, style: 'heading' }));
   const all = [heading, ...rows];
-  const widths = columns.map((_, at) => all.reduce((width, row) => Math.max(width, plain(row[at] ?? '').length), 0));
+  const widths = columns.map((_, at) => {
+    const lengths = all.map((row) => plain(row[at] ?? '').length);
+    return lengths.reduce((width, length) => (length <= WIDEST ? Math.max(width, length) : width), 0);
+  });
   return all.map((row) =>
     columns.flatMap(({ isRight = false }, at): Piece[] => {
       const piece = row[at] ?? '';
-      const space = ' '.repeat((widths[at] as number) - plain(piece).length);
+      const space = ' '.repeat(Math.max((widths[at] as number) - plain(piece).length, 0));
       const gap = at === 0 ? '' : '  ';
       if (isRight) return [gap + space, piece];
       return at === columns.length - 1 ? [gap, piece] : [gap, piece, space];

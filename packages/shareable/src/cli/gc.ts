@@ -11,6 +11,9 @@ interface Placed {
   readonly origin: string | null;
 }
 
+/** What no name of a segment can contain, so that `rm` does not take it. */
+const CONTROL = /\p{Cc}/u;
+
 const place = ({ origin }: Placed): string => (origin === null ? '' : `  created at ${origin}`);
 
 /** What a sweep removed and what it left. */
@@ -32,10 +35,16 @@ function* describe({ removed, kept, untracked }: Outcome): Generator<Line> {
   }
   if (kept.length > 0) yield `Left ${count(kept.length, 'segment')}:`;
   for (const one of kept) yield `  ${one.name}  ${one.reason}${place(one)}`;
-  if (untracked.length > 0) {
-    yield `Left ${count(untracked.length, 'segment')} not tracked (track: false, or CPython's), for 'shareable rm':`;
+  const segments = untracked.filter((name) => !CONTROL.test(name));
+  if (segments.length > 0) {
+    yield `Left ${count(segments.length, 'segment')} not tracked (track: false, or CPython's), for 'shareable rm':`;
   }
-  for (const name of untracked) yield `  ${name}`;
+  for (const name of segments) yield `  ${name}`;
+  const others = untracked.filter((name) => CONTROL.test(name));
+  if (others.length > 0) {
+    yield `Left ${count(others.length, 'file')} with control characters in the name, for the system's 'rm':`;
+  }
+  for (const name of others) yield `  ${name}`;
 }
 
 export const gc: Command = {
