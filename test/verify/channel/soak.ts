@@ -61,13 +61,19 @@ function watch(words: Int32Array, children: readonly ChildProcess[]): () => void
 }
 
 async function ask(child: ChildProcess, task: Task): Promise<Counts> {
-  const answer = once(child, 'message');
+  const over = new AbortController();
+  const answer = once(child, 'message', over);
   child.send(task);
-  const ended = once(child, 'exit').then(([code, signal]) => {
+  const ended = once(child, 'exit', over).then(([code, signal]) => {
     throw new Error(`a process ended with ${code ?? signal}`);
   });
-  const [counts] = (await Promise.race([answer, ended])) as [Counts];
-  return counts;
+  try {
+    const [counts] = (await Promise.race([answer, ended])) as [Counts];
+    return counts;
+  } finally {
+    // Each round would leave a listener otherwise.
+    over.abort();
+  }
 }
 
 /** Sends `count` messages of each producer from the position `start` on. */
