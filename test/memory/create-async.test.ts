@@ -1,5 +1,7 @@
 /** Creating segments off the event loop, and segments that get their memory page by page. */
+import { once } from 'node:events';
 import { statSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 
 import {
   Channel,
@@ -13,6 +15,7 @@ import { describe, expect, test } from 'vitest';
 
 import { platform } from '../support/platform.ts';
 import { exists, freshName, pathOf } from '../support/segments.ts';
+import { until } from '../support/until.ts';
 
 const SIZE = 16 * 1024 * 1024;
 
@@ -85,6 +88,36 @@ describe('createAsync', () => {
     const controller = new AbortController();
     const created = SharedMemory.createAsync(16 * SIZE, { name, track, signal: controller.signal });
     const reason = new Error('no longer needed');
+    controller.abort(reason);
+    await expect(created).rejects.toBe(reason);
+    expect(exists(name)).toBe(false);
+  });
+});
+
+describe.skipIf(!platform.hasShmFolder)('a thread that is terminated', () => {
+  test('leaves none of the segments that were created for it and that it did not get', async () => {
+    const names = Array.from({ length: 5 }, () => freshName());
+    const worker = new Worker(new URL('fixtures/create-async-worker.ts', import.meta.url), { workerData: names });
+    const [got] = (await once(worker, 'message')) as [string];
+    await until(() => names.every(exists));
+    await worker.terminate();
+    await until(() => names.filter(exists).length <= 1);
+    expect(names.filter(exists)).toEqual([got]);
+    using left = SharedMemory.attach(got);
+    left.unlink();
+  });
+});
+
+describe('an aborted creation', () => {
+  test('throws the reason of its signal also when another process has removed the name', async () => {
+    const name = freshName();
+    const controller = new AbortController();
+    const created = SharedMemory.createAsync(64, { name, signal: controller.signal });
+    const reason = new Error('no longer needed');
+    // The segment gets its name on another thread, and this one learns of it when its event loop turns.
+    while (!exists(name));
+    using other = SharedMemory.attach(name);
+    other.unlink();
     controller.abort(reason);
     await expect(created).rejects.toBe(reason);
     expect(exists(name)).toBe(false);

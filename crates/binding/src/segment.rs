@@ -145,19 +145,23 @@ pub fn copy_segment(
     Ok(())
 }
 
-/// The result of [`create_segment_later`]: a segment or an error.
+/// The result of [`create_segment_later`]: a segment, for [`claim_creation`], or an error.
 #[napi(object, object_from_js = false)]
 pub struct NativeCreation {
     /// The name of the segment.
     pub name: Option<String>,
-    /// The facts about the segment.
-    pub facts: Vec<f64>,
     /// The facts of an error, as other functions throw them.
     pub error: Option<NativeError>,
 }
 
 /// A segment that JavaScript does not have yet. If its environment ends first, nothing stays behind.
 struct Unclaimed(Option<Segment>);
+
+impl Unclaimed {
+    fn claim(mut self) -> Option<Segment> {
+        self.0.take()
+    }
+}
 
 impl Drop for Unclaimed {
     fn drop(&mut self) {
@@ -169,14 +173,15 @@ impl Drop for Unclaimed {
 }
 
 /// Creates a segment of zeros on its own thread: reserving gigabytes takes long, and libuv needs its few threads for
-/// files. [`cancel_creation`] with the same number cancels it.
+/// files. When the promise is fulfilled, [`claim_creation`] with the same number gives JavaScript the segment. Until then,
+/// [`cancel_creation`] cancels it.
 #[napi(catch_unwind, ts_return_type = "Promise<NativeCreation>")]
 pub fn create_segment_later(env: &Env, size: f64, options: NativeCreateOptions, id: u32) -> Result<Object<'_>> {
     type Resolver = Box<dyn FnOnce(Env) -> Result<NativeCreation> + Send>;
     let check = || Ok((to_bytes(size)?, options.check()?));
     let (size, mut options) = check().or_throw(env)?;
     let is_cancelled = Arc::new(AtomicBool::new(false));
-    CREATIONS.with_borrow_mut(|creations| creations.insert(id, Arc::clone(&is_cancelled)));
+    CREATIONS.with_borrow_mut(|creations| creations.0.insert(id, Arc::clone(&is_cancelled)));
     if let Memory::Reserved = options.memory {
         options.memory = Memory::ReservedUnless(is_cancelled);
     }
@@ -184,17 +189,15 @@ pub fn create_segment_later(env: &Env, size: f64, options: NativeCreateOptions, 
     let spawned = thread::Builder::new().name("shareable-create".to_owned()).spawn(move || {
         let created = Segment::create(size, &options).map(|segment| Unclaimed(Some(segment)));
         deferred.resolve(Box::new(move |_| {
-            CREATIONS.with_borrow_mut(|creations| creations.remove(&id));
+            // No JavaScript may run any more, because its thread is being terminated.
+            CREATIONS.with_borrow_mut(|creations| creations.0.remove(&id));
             Ok(match created {
-                Ok(mut unclaimed) => {
-                    let name = unclaimed.0.take().map(|segment| {
-                        let name = segment.name().as_str().to_owned();
-                        table::add(segment, None);
-                        name
-                    });
-                    NativeCreation { name, facts: table::facts(), error: None }
+                Ok(unclaimed) => {
+                    let name = unclaimed.0.as_ref().map(|segment| segment.name().as_str().to_owned());
+                    CREATED.with_borrow_mut(|created| created.insert(id, unclaimed));
+                    NativeCreation { name, error: None }
                 }
-                Err(e) => NativeCreation { name: None, facts: Vec::new(), error: Some((&e).into()) },
+                Err(e) => NativeCreation { name: None, error: Some((&e).into()) },
             })
         }));
     });
@@ -205,16 +208,39 @@ pub fn create_segment_later(env: &Env, size: f64, options: NativeCreateOptions, 
     Ok(promise)
 }
 
-thread_local! {
-    /// The flags that cancel the running creations of this environment, by the numbers that JavaScript chose.
-    static CREATIONS: RefCell<HashMap<u32, Arc<AtomicBool>>> = RefCell::new(HashMap::new());
+/// The flags that cancel the running creations of an environment, by the numbers that JavaScript chose. They are cancelled when
+/// its thread ends.
+#[derive(Default)]
+struct Creations(HashMap<u32, Arc<AtomicBool>>);
+
+impl Drop for Creations {
+    fn drop(&mut self) {
+        self.0.values().for_each(|is_cancelled| is_cancelled.store(true, Relaxed));
+    }
 }
 
-/// Cancels the [`create_segment_later`] with that number.
+thread_local! {
+    static CREATIONS: RefCell<Creations> = RefCell::default();
+
+    /// The segments of those that have succeeded, until JavaScript claims them or the thread ends.
+    static CREATED: RefCell<HashMap<u32, Unclaimed>> = RefCell::new(HashMap::new());
+}
+
+/// Opens the segment that the [`create_segment_later`] with that number has created, and writes the facts about it.
+#[napi(catch_unwind)]
+pub fn claim_creation(env: &Env, id: u32) -> Result<()> {
+    let unclaimed = CREATED.with_borrow_mut(|created| created.remove(&id));
+    let segment = unclaimed.and_then(Unclaimed::claim).ok_or_else(|| Error::closed("this segment")).or_throw(env)?;
+    table::add(segment, None);
+    Ok(())
+}
+
+/// Cancels the [`create_segment_later`] with that number, and removes what it has created.
 #[napi(catch_unwind)]
 pub fn cancel_creation(id: u32) {
+    drop(CREATED.with_borrow_mut(|created| created.remove(&id)));
     CREATIONS.with_borrow(|creations| {
-        if let Some(is_cancelled) = creations.get(&id) {
+        if let Some(is_cancelled) = creations.0.get(&id) {
             is_cancelled.store(true, Relaxed);
         }
     });

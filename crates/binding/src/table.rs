@@ -254,11 +254,6 @@ pub(crate) fn tell_of_list(list: &List) {
     tell(Fact::CodesStart, to_number(header.codes_start()));
 }
 
-/// Returns a copy of the facts.
-pub(crate) fn facts() -> Vec<f64> {
-    LATEST.with(|facts| facts.iter().map(Cell::get).collect())
-}
-
 /// The number of an open segment, as JavaScript passes it. It may be any number.
 pub struct Handle(f64);
 

@@ -1,6 +1,6 @@
 /** Creating a segment without holding up the event loop. */
 import type { NativeSegment } from '../native/binding.js';
-import { cancelCreation, closeSegment, createSegmentLater, dropSegment, unlinkSegment } from '../native/binding.js';
+import { cancelCreation, claimCreation, createSegmentLater } from '../native/binding.js';
 import { fromNative } from '../errors.js';
 import type { CheckedCreateOptions } from '../options.js';
 
@@ -19,13 +19,14 @@ export async function createLater(
   const cancel = () => cancelCreation(id);
   signal?.addEventListener('abort', cancel);
   try {
-    const { segment, error } = await createSegmentLater(size, options, id);
+    const { name, error } = await createSegmentLater(size, options, id);
     if (isAborted(signal)) {
-      if (segment) discard(segment);
+      // The signal may have been aborted without an event: by a listener before, which stopped its propagation.
+      cancel();
       throw signal?.reason;
     }
     if (error !== null && error !== undefined) throw fromNative(error);
-    return segment as NativeSegment;
+    return claimCreation(id, name as string);
   } finally {
     signal?.removeEventListener('abort', cancel);
   }
@@ -34,11 +35,4 @@ export async function createLater(
 /** Asked twice: in between, the program has run. */
 function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
-}
-
-/** Undoes a creation that came too late. */
-function discard({ handle }: NativeSegment): void {
-  unlinkSegment(handle);
-  closeSegment(handle, undefined);
-  dropSegment(handle);
 }

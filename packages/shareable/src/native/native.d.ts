@@ -23,7 +23,7 @@ export declare function attachLock(environment: ExternalObject<LockEnvironment>,
 /** Attaches to a segment if there is one, and removes it instead if its owner is dead and no process uses it. */
 export declare function attachUnlessStale(name: string): NativeAttempt
 
-/** Cancels the [`create_segment_later`] with that number. */
+/** Cancels the [`create_segment_later`] with that number, and removes what it has created. */
 export declare function cancelCreation(id: number): void
 
 /** As [`channel_look`], and requests a notification when something changes. `waited`: milliseconds up to now. */
@@ -144,6 +144,9 @@ export declare function channelWait(channel: ExternalObject<Channel>, isSenders:
 /** Throws if another process has truncated the segment. */
 export declare function checkSegment(segment: number): void
 
+/** Opens the segment that the [`create_segment_later`] with that number has created, and writes the facts about it. */
+export declare function claimCreation(id: number): void
+
 /**
  * Closes the channel and detaches `buffer`, and `lent`, which [`lend_channel_buffer`] made last. Returns `false` when the
  * runtime did not detach both.
@@ -204,7 +207,8 @@ export declare function createSegment(size: number, settings: number, name?: str
 
 /**
  * Creates a segment of zeros on its own thread: reserving gigabytes takes long, and libuv needs its few threads for
- * files. [`cancel_creation`] with the same number cancels it.
+ * files. When the promise is fulfilled, [`claim_creation`] with the same number gives JavaScript the segment. Until then,
+ * [`cancel_creation`] cancels it.
  */
 export declare function createSegmentLater(size: number, options: NativeCreateOptions, id: number): Promise<NativeCreation>
 
@@ -515,12 +519,10 @@ export interface NativeCreateOptions {
   manager?: number
 }
 
-/** The result of [`create_segment_later`]: a segment or an error. */
+/** The result of [`create_segment_later`]: a segment, for [`claim_creation`], or an error. */
 export interface NativeCreation {
   /** The name of the segment. */
   name?: string
-  /** The facts about the segment. */
-  facts: Array<number>
   /** The facts of an error, as other functions throw them. */
   error?: NativeError
 }

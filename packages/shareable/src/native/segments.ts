@@ -132,16 +132,16 @@ export function createSegment(size: number, options: CheckedCreateOptions): Nati
   }
 }
 
-/** What a creation on a thread of its own gives: the segment, or the facts of an error. */
-export async function createSegmentLater(
-  size: number,
-  options: CheckedCreateOptions,
-  id: number,
-): Promise<{ segment: NativeSegment | undefined; error: unknown }> {
-  const { name, facts, error } = await createLater(size, options, id);
-  return { segment: name == null ? undefined : segmentOf(name, facts), error };
+/** Creates a segment on a thread of its own: gives its name, for {@link claimCreation}, or the facts of an error. */
+export const createSegmentLater = translated(addon.createSegmentLater);
+
+const nativeClaim = translated(addon.claimCreation);
+
+/** Opens the segment of that name which the creation with that number has made. */
+export function claimCreation(id: number, name: string): NativeSegment {
+  nativeClaim(id);
+  return segmentOf(name, latest);
 }
-const createLater = translated(addon.createSegmentLater);
 
 const nativeDraft = translated(addon.draftSegment);
 
