@@ -5,8 +5,9 @@
 //!
 //! - a random name ends in 30 bits that are computed from the rest of the name, differently for owned segments;
 //! - a file with a chosen name has a modification time whose nanoseconds are computed from its inode and its seconds.
-//!   chmod(2) does not change it. The kernel changes it when a process writes to a page that it has not mapped yet, so this
-//!   mark lasts until the segment is used. From Linux 6.6 on, an extended attribute says the same and stays.
+//!   chmod(2) does not change it. The kernel changes it when a process writes to a page to which it has not written before.
+//!   So the file gets this mark when it is filled, and loses it when another process writes, or its creator to another page.
+//!   From Linux 6.6 on, an extended attribute says the same and stays.
 
 use crate::Lifetime;
 

@@ -5,11 +5,12 @@ mod common;
 
 use std::fs;
 
-use common::{Temporary, attach, detached, fresh};
+use common::{Temporary, attach, detached, fresh, owned};
+use rustix::fs::removexattr;
 use rustix::mm::{Advice, madvise};
 use rustix::param::page_size;
 use shareable_core::layout::{Input, Value};
-use shareable_core::{Access, AttachOptions, List, Segment};
+use shareable_core::{Access, AttachOptions, List, Name, Segment};
 
 /// The last slot of a list whose parts lie in many pages.
 const LAST: usize = 99_999;
@@ -70,4 +71,20 @@ fn attaching_to_a_long_list_for_reading_copies_no_page() {
     let mut text = Vec::new();
     assert_eq!(list.get(LAST, &mut text).unwrap(), value(LAST));
     assert_eq!(kib(&segment, "Anonymous"), 0);
+}
+
+#[test]
+fn attaching_to_a_long_list_keeps_the_time_that_is_its_only_mark() {
+    let values: Vec<_> = (0..=LAST).map(value).collect();
+    let name = Name::new(&format!("only_mark_{}", std::process::id())).unwrap();
+    let made = Temporary(List::create(&values[..], &owned(Some(&name))).unwrap().0);
+    let path = format!("/dev/shm/{name}");
+    // As if the tmpfs had no attributes. Earlier kernels than 6.6 do not have them.
+    let _ = removexattr(&path, "user.shareable.creator");
+    let time = || fs::metadata(&path).unwrap().modified().unwrap();
+    let before = time();
+    let segment = attach(made.name()).unwrap();
+    let list = List::attach(&segment).unwrap();
+    assert_eq!(list.get(LAST, &mut Vec::new()).unwrap(), value(LAST));
+    assert_eq!(time(), before);
 }

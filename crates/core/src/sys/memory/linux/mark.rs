@@ -24,20 +24,21 @@ const OWNER_BYTE: i64 = 1 << 41;
 
 /// The creator of a segment: its number, its start time, because the number may be reused, the segment's inode, and
 /// whether it owns the segment. Kernels before 6.6 do not have such attributes on a tmpfs.
-const CREATOR: &str = "user.shareable.creator";
+pub(super) const CREATOR: &str = "user.shareable.creator";
 
-/// Records this process as the creator of a new file, and marks the file if it is owned.
-pub(in crate::sys) fn sign(file: BorrowedFd<'_>, lifetime: Lifetime) {
-    static SIGNATURE: Mutex<Option<(u32, String)>> = Mutex::new(None);
-    let Ok(stat) = fstat(file) else { return };
+/// Bytes that suffice for that record.
+const SIGNATURE: usize = 96;
+
+/// Records this process as the creator of a new file, and marks the file if it is owned. Returns whether it has the owner's
+/// lock, so that [`date`] may mark it too.
+pub(in crate::sys) fn sign(file: BorrowedFd<'_>, lifetime: Lifetime) -> bool {
+    static SIGNER: Mutex<Option<(u32, String)>> = Mutex::new(None);
+    let Ok(stat) = fstat(file) else { return false };
     let inode = identity(&stat).inode;
     // Lock first: no sweep removes a file without marks.
     let is_owned = lifetime == Lifetime::Owned && own(file);
-    if is_owned {
-        date(file, &stat);
-    }
     let pid = process_id();
-    let mut known = mutex::lock(&SIGNATURE);
+    let mut known = mutex::lock(&SIGNER);
     // A child of fork(2) has its parent's memory, but another number.
     if known.as_ref().is_none_or(|&(whose, _)| whose != pid) {
         *known = start_time(pid).map(|start| (pid, format!("{pid} {start}")));
@@ -46,6 +47,7 @@ pub(in crate::sys) fn sign(file: BorrowedFd<'_>, lifetime: Lifetime) {
         let _ =
             fsetxattr(file, CREATOR, format!("{creator} {inode} {}", word(is_owned)).as_bytes(), XattrFlags::empty());
     }
+    is_owned
 }
 
 /// Takes the lock of an owner, which lasts as long as a mapping made by this descriptor. Returns whether it was granted.
@@ -58,8 +60,10 @@ fn word(is_owned: bool) -> &'static str {
     if is_owned { "owned" } else { "detached" }
 }
 
-/// Gives an owned file the modification time that is its mark.
-fn date(file: BorrowedFd<'_>, stat: &Stat) {
+/// Gives an owned file the modification time that is its mark. Call it when the file is filled, because that changes the time;
+/// later writes of this process to the same pages do not.
+pub(super) fn date(file: BorrowedFd<'_>) {
+    let Ok(stat) = fstat(file) else { return };
     #[allow(clippy::unnecessary_cast, reason = "the widths differ between architectures")]
     let seconds = stat.st_mtime as i64;
     let times = Timestamps {
@@ -67,7 +71,7 @@ fn date(file: BorrowedFd<'_>, stat: &Stat) {
         #[allow(clippy::cast_possible_wrap, clippy::unnecessary_cast, reason = "below 10^9")]
         last_modification: Timespec {
             tv_sec: seconds as _,
-            tv_nsec: mark::nanoseconds(identity(stat).inode, seconds) as _,
+            tv_nsec: mark::nanoseconds(identity(&stat).inode, seconds) as _,
         },
     };
     let _ = futimens(file, &times);
@@ -84,6 +88,14 @@ pub(in crate::sys) fn is_marked(name: &str, stat: &Stat) -> bool {
     has_time || Name::lifetime_of(name) == Some(Lifetime::Owned) || {
         open(name).is_ok_and(|file| signature(&file).is_some_and(|signature| signature.is_owned))
     }
+}
+
+/// Returns whether nothing but the modification time of a file may mark it: its name was chosen, and it has no attribute,
+/// because its tmpfs has none (kernels before 6.6, or built without CONFIG_TMPFS_XATTR) or refused this one.
+pub(super) fn is_in_time_alone(file: BorrowedFd<'_>, name: &Name) -> bool {
+    Name::lifetime_of(name.as_str()).is_none()
+        && fgetxattr(file, CREATOR, &mut [0; SIGNATURE]).is_err()
+        && fstat(file).map_or(true, |stat| stat.st_mode & OWNED != 0)
 }
 
 /// Returns whether the file of that name is an owned segment of this process's user. This is for a tracker, which knows
@@ -127,7 +139,7 @@ pub(in crate::sys) struct Signature {
 }
 
 pub(in crate::sys) fn signature(file: &OwnedFd) -> Option<Signature> {
-    let mut value = [0; 96];
+    let mut value = [0; SIGNATURE];
     let read = fgetxattr(file, CREATOR, &mut value).ok()?;
     let mut words = str::from_utf8(value.get(..read)?).ok()?.split(' ');
     let (pid, start, inode, lifetime) = (words.next()?, words.next()?, words.next()?, words.next()?);

@@ -82,7 +82,11 @@ pub(in crate::sys) fn thread_id() -> i32 {
 /// A segment that has its memory and perhaps its contents, but no name by which other processes could open it.
 #[derive(Debug)]
 pub(in crate::sys) enum Draft {
-    Unnamed(OwnedFd),
+    Unnamed {
+        file: OwnedFd,
+        /// Whether it has the owner's lock.
+        is_owned: bool,
+    },
     /// For file systems without `O_TMPFILE`.
     InPlace(InPlace),
 }
@@ -107,12 +111,14 @@ impl Draft {
         match open_path(MOUNT, flags, Mode::from_raw_mode(mode)) {
             Ok(file) => {
                 allocate(file.as_fd(), size, memory, name)?;
-                mark::sign(file.as_fd(), lifetime);
-                Ok(Self::Unnamed(file))
+                let is_owned = mark::sign(file.as_fd(), lifetime);
+                Ok(Self::Unnamed { file, is_owned })
             }
             Err(Errno::OPNOTSUPP | Errno::ISDIR) => {
                 let draft = InPlace::new(name, size, mode, memory)?;
-                mark::sign(draft.file(), lifetime);
+                if mark::sign(draft.file(), lifetime) {
+                    mark::date(draft.file());
+                }
                 Ok(Self::InPlace(draft))
             }
             Err(errno) => Err(creation_failed(errno, size, name)),
@@ -127,20 +133,24 @@ impl Draft {
 
     pub(in crate::sys) fn file(&self) -> BorrowedFd<'_> {
         match self {
-            Self::Unnamed(file) => file.as_fd(),
+            Self::Unnamed { file, .. } => file.as_fd(),
             Self::InPlace(draft) => draft.file(),
         }
     }
 
     /// Returns whether no other process can see it before it is published.
     pub(in crate::sys) fn is_hidden(&self) -> bool {
-        matches!(self, Self::Unnamed(_))
+        matches!(self, Self::Unnamed { .. })
     }
 
     pub(in crate::sys) fn publish(self, name: &Name) -> Result<()> {
         match self {
             // How an O_TMPFILE can be named without privileges, open(2).
-            Self::Unnamed(file) => {
+            Self::Unnamed { file, is_owned } => {
+                // A random name is a mark in itself.
+                if is_owned && Name::lifetime_of(name.as_str()).is_none() {
+                    mark::date(file.as_fd());
+                }
                 let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
                 linkat(CWD, descriptor, CWD, path(name).as_c_str(), AtFlags::SYMLINK_FOLLOW).map_err(
                     |errno| match errno {
@@ -376,7 +386,7 @@ mod tests {
         let name = Name::random().unwrap();
         let draft =
             Draft::new(&name, NonZeroUsize::new(100).unwrap(), 0o600, Lifetime::Detached, &Memory::Reserved).unwrap();
-        assert!(matches!(draft, Draft::Unnamed(_)), "the tmpfs of this system has O_TMPFILE");
+        assert!(matches!(draft, Draft::Unnamed { .. }), "the tmpfs of this system has O_TMPFILE");
         assert_eq!(identity_of(&name), Err(Errno::NOENT));
         draft.publish(&name).unwrap();
         assert_eq!(remove(&name), Ok(()));

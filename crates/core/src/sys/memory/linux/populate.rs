@@ -1,12 +1,14 @@
 //! Mapping single pages. At a read of a page that is not mapped, the kernel maps up to 16 pages around it too, and unmaps
 //! each of them at the end. That takes about 5 times as long as one page, which madvise(2) MADV_POPULATE_WRITE maps.
 
+use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
 use std::sync::LazyLock;
 
 use rustix::mm::{Advice, madvise};
 use rustix::param::page_size;
 
+use super::mark;
 use crate::Name;
 use crate::sys::memory::unix::release;
 
@@ -16,20 +18,14 @@ const AROUND: usize = 64 << 10;
 /// The first kernel that has MADV_POPULATE_WRITE.
 const POPULATES: (u32, u32) = (5, 14);
 
-/// The first kernel whose tmpfs has the attribute by which a sweep recognizes owned segments.
-const HAS_ATTRIBUTES: (u32, u32) = (6, 6);
-
 /// The kernel's version; 0.0 where the system does not tell it.
 static KERNEL: LazyLock<(u32, u32)> = LazyLock::new(|| release::current().unwrap_or((0, 0)));
 
 /// Returns whether pages of a segment of `len` bytes should be mapped singly: in a smaller one, reading one page maps
 /// others that are read too. The call changes the file's modification time, as a first write does. So it is not for a
-/// segment whose only mark may be in that time; a random name has its mark in itself.
-pub(in crate::sys) fn pays_off(len: usize, name: &Name) -> bool {
-    2 * len > 3 * AROUND
-        && page_size() < AROUND
-        && *KERNEL >= POPULATES
-        && (*KERNEL >= HAS_ATTRIBUTES || Name::lifetime_of(name.as_str()).is_some())
+/// segment whose only mark is in that time.
+pub(in crate::sys) fn pays_off(file: BorrowedFd<'_>, len: usize, name: &Name) -> bool {
+    2 * len > 3 * AROUND && page_size() < AROUND && *KERNEL >= POPULATES && !mark::is_in_time_alone(file, name)
 }
 
 /// Maps the page of the byte `at` of a mapping. An error changes nothing: the first access maps the page, or fails as ever.

@@ -189,3 +189,30 @@ pub(crate) fn unlink_announced(name: &str, _: Option<Owner>) -> bool {
 pub(crate) fn unlink_registered(name: &str, identity: Identity) -> bool {
     Name::new(name).is_ok_and(|name| os::is_owned_by_us(&name) && unlink(&name, identity).is_ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{AtFlags, CWD, removexattr, statat};
+
+    use super::*;
+    use crate::sys::Region as _;
+
+    #[test]
+    fn a_segment_that_is_filled_when_it_gets_its_name_has_the_mark_in_its_time() {
+        let name = Name::new(&format!("filled_{}", std::process::id())).unwrap();
+        let mut fill = |mapping: &Mapping, _: Identity| {
+            // SAFETY: the first byte of a new mapping, to which nothing refers.
+            unsafe { mapping.start().as_ptr().write_volatile(1) };
+            Ok(())
+        };
+        let size = NonZeroUsize::new(64).unwrap();
+        let made = create(&name, size, (0o600, Umask::Applies), Lifetime::Owned, &Memory::Reserved, &mut fill);
+        let path = format!("{}/{name}", os::MOUNT);
+        // As if the tmpfs had no attributes.
+        let _ = removexattr(&path, mark::CREATOR);
+        let stat = statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW);
+        os::remove(&name).unwrap();
+        made.unwrap();
+        assert!(mark::is_marked(name.as_str(), &stat.unwrap()));
+    }
+}

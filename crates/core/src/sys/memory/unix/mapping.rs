@@ -41,20 +41,20 @@ impl Mapping {
         name: &Name,
         place: Place,
     ) -> io::Result<Self> {
-        let file = file.as_raw_fd();
+        let descriptor = file.as_raw_fd();
         let mut options = MmapOptions::new();
         options.len(len);
         let map = match access {
-            Access::ReadWrite => options.map_raw(file)?,
+            Access::ReadWrite => options.map_raw(descriptor)?,
             // A JavaScript engine cannot make an ArrayBuffer read-only, and a write to a page without permission kills
             // the process. Copy-on-write keeps a stray write in this process. No swap is reserved for such writes.
             Access::ReadOnly if os::MAPS_COPY_ON_WRITE => {
                 // SAFETY: `map_copy` requires that the caller expects the file to change. The map is turned into a raw
                 // one at once, so no Rust reference to its bytes is ever made.
-                unsafe { options.no_reserve_swap().map_copy(file) }?.into()
+                unsafe { options.no_reserve_swap().map_copy(descriptor) }?.into()
             }
             // The watch copies a page when a write to it fails.
-            Access::ReadOnly => options.map_raw_read_only(file)?,
+            Access::ReadOnly => options.map_raw_read_only(descriptor)?,
         };
         let whole = map.len().next_multiple_of(BLOCK);
         let watch = sigbus::watch(map.as_ptr().expose_provenance(), whole, is_sparse, access);
@@ -64,7 +64,7 @@ impl Mapping {
             is_kept: AtomicBool::new(false),
             watch,
             #[cfg(backend = "linux")]
-            populates: access == Access::ReadWrite && !is_sparse && os::populate::pays_off(len, name),
+            populates: access == Access::ReadWrite && !is_sparse && os::populate::pays_off(file, len, name),
             place,
         })
     }
