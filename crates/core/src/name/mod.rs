@@ -99,6 +99,12 @@ impl Name {
         mark::lifetime_of(name.strip_prefix(rules::RANDOM_PREFIX)?)
     }
 
+    /// Returns whether the name has the prefix and the length of a random one. Few chosen names have.
+    #[cfg_attr(not(backend = "linux"), allow(dead_code, reason = "only Linux asks"))]
+    pub(crate) fn looks_random(&self) -> bool {
+        self.0.len() == RANDOM_LENGTH && self.0.starts_with(rules::RANDOM_PREFIX)
+    }
+
     /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -147,8 +147,7 @@ impl Draft {
         match self {
             // How an O_TMPFILE can be named without privileges, open(2).
             Self::Unnamed { file, is_owned } => {
-                // A random name is a mark in itself.
-                if is_owned && Name::lifetime_of(name.as_str()).is_none() {
+                if is_owned {
                     mark::date(file.as_fd());
                 }
                 let descriptor = format!("/proc/self/fd/{}", file.as_raw_fd());
