@@ -28,9 +28,9 @@ function isInstalled(triple: string): boolean {
 
 /**
  * Returns the Cargo of the PATH if it has the target or can get it, and otherwise Debian's, which builds the standard
- * library from source.
+ * library from source, with the crate that tests need if `hasTests`.
  */
-export function cargoFor(triple: string, panic: 'unwind' | 'abort' = 'unwind'): Cargo {
+export function cargoFor(triple: string, panic: 'unwind' | 'abort' = 'unwind', hasTests = false): Cargo {
   const target = [`--target=${triple}`];
   if (isInstalled(triple) || (process.env['CI'] !== undefined && succeeds('rustup', ['target', 'add', triple]))) {
     return { program: 'cargo', args: target, env: {}, buildsStd: false };
@@ -43,7 +43,7 @@ export function cargoFor(triple: string, panic: 'unwind' | 'abort' = 'unwind'): 
   }
   return {
     program: DEBIAN.cargo,
-    args: [...target, `-Zbuild-std=std,panic_${panic}`],
+    args: [...target, `-Zbuild-std=std,panic_${panic}${hasTests ? ',test' : ''}`],
     // Its own rustc, with permission to build the standard library.
     env: { PATH: `/usr/bin:/bin:${process.env['PATH'] ?? ''}`, RUSTC_BOOTSTRAP: '1' },
     buildsStd: true,

@@ -1,5 +1,6 @@
 /**
- * Type-checks and lints the core, the addon and the helper for platforms that cannot run here, with their standard library.
+ * Type-checks and lints the core, the addon and the helper for platforms that cannot run here, with their tests and their
+ * standard library.
  * The last one is a system without binaries, where everything must still build and report that.
  */
 import { join } from 'node:path';
@@ -20,7 +21,7 @@ const checks: [target: string, triple: string][] = [
 
 /** Clippy, if it comes with this Cargo. */
 function lint(made: Cargo, packages: readonly string[]): void {
-  const flags = ['clippy', '--locked', ...made.args, ...packages, '--', '-D', 'warnings'];
+  const flags = ['clippy', '--locked', '--tests', ...made.args, ...packages, '--', '-D', 'warnings'];
   if (!made.buildsStd) {
     run('cargo', flags, made.env);
     return;
@@ -35,7 +36,7 @@ function check(target: string, triple: string): Promise<Report> {
     const folder = `--target-dir=${join(cache, 'cargo/check')}`;
     // Without the addon and the helper, which are useless where the core is a stub.
     const crates = triple.includes('freebsd') ? ['core'] : ['core', 'binding', 'helper'];
-    lint(cargoFor(triple), [folder, ...crates.map((name) => `--package=shareable-${name}`)]);
+    lint(cargoFor(triple, 'unwind', true), [folder, ...crates.map((name) => `--package=shareable-${name}`)]);
     built(undefined);
     return { passed: 0, failures: [], skipped: [] };
   });

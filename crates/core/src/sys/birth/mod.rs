@@ -72,13 +72,12 @@ pub(crate) fn start_time(pid: u32) -> Option<u64> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(backend = "unsupported")))]
 mod tests {
     use super::*;
 
     /// A sandbox may keep a process from its own start time, while other processes can find it out.
     #[test]
-    #[cfg(not(backend = "unsupported"))]
     fn a_process_with_an_unknown_start_time_may_live_as_long_as_its_number_is_taken() {
         let pid = std::process::id();
         let start = start_time(pid).unwrap();
