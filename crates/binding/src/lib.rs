@@ -13,6 +13,7 @@
 mod array;
 mod buffer;
 mod channel;
+mod clock;
 mod direct;
 mod error;
 mod gate;

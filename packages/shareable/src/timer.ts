@@ -1,4 +1,5 @@
 /** Timers without the limits of `setTimeout`. */
+import { clock } from './native/clock.js';
 import { outOfRange } from './errors.js';
 import { wrongType } from './options.js';
 
@@ -20,10 +21,10 @@ const LONGEST_DELAY = 2 ** 31 - 1;
 /** Calls `ring` after a number of milliseconds, or never for `Infinity`. Returns a function that cancels it. */
 export function startTimer(milliseconds: number, ring: () => void): () => void {
   if (milliseconds === Infinity) return () => {};
-  const end = performance.now() + milliseconds;
+  const end = clock() + milliseconds;
   let timer: NodeJS.Timeout;
   const next = (): void => {
-    const left = end - performance.now();
+    const left = end - clock();
     // A timer may ring up to a millisecond early.
     if (left < 1) ring();
     else start(left);

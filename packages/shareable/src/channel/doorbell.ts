@@ -19,7 +19,7 @@ export class Doorbell {
     this.#descriptor = descriptor;
     this.#onRing = () => {
       this.#hasRung = true;
-      hasTurned(performance.now());
+      hasTurned();
       onRing();
     };
     this.#isBroken = descriptor < 0 || process.platform !== 'linux';

@@ -1,4 +1,5 @@
 /** Those of this thread that wait for messages, or for room, without blocking, in their order. */
+import { clock } from '../native/clock.js';
 import { onAbort } from '../abort.js';
 import { channelArm } from '../native/binding.js';
 import type { Doorbell } from './doorbell.js';
@@ -180,7 +181,7 @@ export class WaitQueue {
 
   /** A new wait begins. */
   #begin(): void {
-    this.#since = performance.now();
+    this.#since = clock();
     this.#isFirst = true;
     if (this.#patience.isAny) this.#soon();
     else this.#arm();
@@ -204,13 +205,13 @@ export class WaitQueue {
   /** As {@link wake}, when the event loop has just turned. */
   #wakeInTurn(): void {
     if (this.#waiting.length === 0) return;
-    hasTurned(performance.now());
+    hasTurned();
     this.#pump();
   }
 
   /** Serves as many as there is something for. */
   #pump(): void {
-    const waited = performance.now() - this.#since;
+    const waited = clock() - this.#since;
     let served = 0;
     while (this.#isServed((first) => first.attempt())) served += 1;
     if (served > 0) this.#patience.learn(waited);
@@ -238,7 +239,7 @@ export class WaitQueue {
     if (isJustNow && this.#ring.awaits()) return this.#setTimer(isFirst, hears);
     let outcome: number;
     try {
-      const waited = performance.now() - this.#since;
+      const waited = clock() - this.#since;
       outcome = channelArm(this.#ring.handle, this.#isSenders, this.needed, waited);
       if (isJustNow) this.#ring.learn(outcome === AGAIN);
     } catch (error) {
@@ -271,7 +272,7 @@ export class WaitQueue {
       return;
     }
     clearTimeout(this.#timer);
-    const waited = performance.now() - this.#since;
+    const waited = clock() - this.#since;
     const [shortest, longest] = isQuiet ? QUIET : hears ? SLICES : POLL;
     this.#timer = setTimeout(
       () => {

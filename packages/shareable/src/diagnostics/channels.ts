@@ -2,6 +2,7 @@
  * The channels of `node:diagnostics_channel` that the package publishes on. Without subscribers, an operation costs one look
  * at `hasSubscribers`; the fast paths of lists and locks have no look at all.
  */
+import { clock } from '../native/clock.js';
 import type { Channel } from 'node:diagnostics_channel';
 import { channel } from 'node:diagnostics_channel';
 
@@ -172,7 +173,7 @@ export function watch<Message, Result>(
   wait: () => Result,
   errorOf?: (result: Result) => unknown,
 ): Result {
-  const start = performance.now();
+  const start = clock();
   let error: unknown;
   if (begin.hasSubscribers) begin.publish(message);
   try {
@@ -183,7 +184,7 @@ export function watch<Message, Result>(
     error = thrown;
     throw thrown;
   } finally {
-    if (end.hasSubscribers) end.publish({ ...message, milliseconds: performance.now() - start, error });
+    if (end.hasSubscribers) end.publish({ ...message, milliseconds: clock() - start, error });
   }
 }
 
@@ -193,7 +194,7 @@ export async function watchAsync<Message, Result>(
   message: Message,
   wait: () => Promise<Result>,
 ): Promise<Result> {
-  const start = performance.now();
+  const start = clock();
   let error: unknown;
   if (begin.hasSubscribers) begin.publish(message);
   try {
@@ -202,7 +203,7 @@ export async function watchAsync<Message, Result>(
     error = thrown;
     throw thrown;
   } finally {
-    if (end.hasSubscribers) end.publish({ ...message, milliseconds: performance.now() - start, error });
+    if (end.hasSubscribers) end.publish({ ...message, milliseconds: clock() - start, error });
   }
 }
 

@@ -1,3 +1,4 @@
+import { clock } from '../native/clock.js';
 import { inspect } from 'node:util';
 
 import { checkInternal, internal } from '../construct.js';
@@ -116,9 +117,9 @@ export class Condition implements Disposable, AsyncDisposable {
     const timeout = checkTimeout(options);
     checkUntil(until);
     const errors = waitErrors(this.#gate, 'was not met', timeout);
-    const end = performance.now() + timeout;
+    const end = clock() + timeout;
     while (!this.#isMet(guard, until)) {
-      const left = end - performance.now();
+      const left = end - clock();
       if (left <= 0) throw errors.timedOut();
       // Under the lock: every notification after this one changes it.
       const { phase } = this.#gate;
@@ -142,10 +143,10 @@ export class Condition implements Disposable, AsyncDisposable {
     const { timeout, signal } = checkWait(options);
     checkUntil(until);
     const errors = waitErrors(this.#gate, 'was not met', timeout);
-    const end = performance.now() + timeout;
+    const end = clock() + timeout;
     while (!this.#isMet(guard, until)) {
       if (signal?.aborted === true) throw errors.aborted(signal);
-      const left = end - performance.now();
+      const left = end - clock();
       if (left <= 0) throw errors.timedOut();
       const { phase } = this.#gate;
       suspend(guard);

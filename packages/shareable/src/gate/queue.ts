@@ -1,4 +1,5 @@
 /** The tasks of this thread that wait for one semaphore, event or the like without blocking, in their order. */
+import { clock } from '../native/clock.js';
 import { onAbort } from '../abort.js';
 import type { Doorbell } from '../channel/doorbell.js';
 import { Patience } from '../channel/patience.js';
@@ -92,7 +93,7 @@ export class GateQueue {
   }
 
   #begin(): void {
-    this.#since = performance.now();
+    this.#since = clock();
     this.#soon();
   }
 
@@ -131,7 +132,7 @@ export class GateQueue {
   #pump(): void {
     clearTimeout(this.#timer);
     try {
-      const now = performance.now();
+      const now = clock();
       const waited = now - this.#since;
       const served = this.#serve();
       if (served) this.#patience.learn(waited);
@@ -165,7 +166,7 @@ export class GateQueue {
     if (task === undefined) return;
     this.#isArmed = true;
     if (gateArm(this.#handle, task.wanted, task.phase)) return this.#soon();
-    const now = performance.now();
+    const now = clock();
     const longest = hears ? SLICES[1] : POLL;
     const pause = Math.min(Math.max((now - this.#since) / 16, SLICES[0]), longest);
     // Where a participant that is stopped keeps the guard, each look blocks for 50 ms.

@@ -1,3 +1,4 @@
+import { clock } from '../native/clock.js';
 import { inspect } from 'node:util';
 
 import { checkCodec, findCodec } from '../channel/options.js';
@@ -237,14 +238,14 @@ export class SharedValue<T> implements Disposable, AsyncDisposable, AsyncIterabl
     if (typeof since !== 'number') throw wrongType('option since', 'a version', since);
     const wait = checkWait(rest);
     const errors = waitErrors(this.#gate, 'had no new value', wait.timeout);
-    const end = performance.now() + wait.timeout;
+    const end = clock() + wait.timeout;
     if (wait.signal?.aborted === true) throw errors.aborted(wait.signal);
     while (true) {
       this.#gate.check();
       // Before the version: a change after this one ends the wait.
       const { phase } = this.#gate;
       if (this.version !== since) return this.get();
-      const timeout = Math.max(end - performance.now(), 0);
+      const timeout = Math.max(end - clock(), 0);
       if (timeout === 0) throw errors.timedOut();
       await this.#gate.waitAsync(CHANGE, phase, { timeout, signal: wait.signal }, errors);
     }

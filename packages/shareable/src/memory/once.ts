@@ -5,6 +5,7 @@
  * wanted. Creating it is exclusive, and it goes with its thread, or with its process, whose tracker unlinks it. So no server
  * is needed, and a waiter only looks whether the wanted segment is there, or the gate is gone.
  */
+import { clock } from '../native/clock.js';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -240,7 +241,7 @@ function aborted(name: string, signal: AbortSignal): SharedMemoryError {
 /** Attaches to the segment; makes it if it does not exist and no other process is making it; otherwise waits for the maker. */
 export async function once<Shm extends Instance>(request: Request<Shm>): Promise<Shm> {
   const { name, options, timeout, signal, wrap } = request;
-  const start = performance.now();
+  const start = clock();
   let [pause] = PAUSES as readonly [number, number];
   /** Since when the segment has been half made, without a maker at work. */
   let abandonedSince: number | undefined;
@@ -251,7 +252,7 @@ export async function once<Shm extends Instance>(request: Request<Shm>): Promise
       if (existing !== undefined) return wrap(announceAttachment('SharedMemory', existing));
       abandonedSince = undefined;
     } catch (error) {
-      const now = performance.now();
+      const now = clock();
       abandonedSince ??= now;
       const isOver = now - start >= timeout || now - abandonedSince >= CLEANUP;
       if (!(error instanceof LayoutError) || isOver) throw error;
@@ -275,7 +276,7 @@ export async function once<Shm extends Instance>(request: Request<Shm>): Promise
       }
     }
     refuseForeign(name);
-    const left = timeout - (performance.now() - start);
+    const left = timeout - (clock() - start);
     if (left <= 0) {
       throw new SharedMemoryError(
         `segment '${name}' was not complete within ${timeout} ms: its maker is still at work`,

@@ -147,6 +147,9 @@ export declare function checkSegment(segment: number): void
 /** Opens the segment that the [`create_segment_later`] with that number has created, and writes the facts about it. */
 export declare function claimCreation(id: number): void
 
+/** Returns the milliseconds since the first call. Never goes back. */
+export declare function clock(): number
+
 /**
  * Closes the channel and detaches `buffer`, and `lent`, which [`lend_channel_buffer`] made last. Returns `false` when the
  * runtime did not detach both.
