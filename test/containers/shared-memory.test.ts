@@ -3,8 +3,11 @@
  * its own PID namespace, so that both have the number 1 and none can see the other.
  */
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 
 import type { Child } from '../support/child.ts';
 import { platform } from '../support/platform.ts';
@@ -88,5 +91,21 @@ describe.runIf(platform.seatsByFileLocks && canBeContained)('two containers that
     await expect(two.ask('receive', 100)).rejects.toMatchObject({ name: 'ChannelTimeoutError' });
     await one.kill();
     await expect(two.ask('receive', 20_000)).rejects.toMatchObject({ name: 'ProducerDiedError' });
+  });
+
+  // Their process numbers mean nothing to each other: the kernel gives 0 for that of the client.
+  test('use one manager, whose socket is in a folder that both have', async () => {
+    await using one = await start();
+    await using two = await start();
+    const folder = mkdtempSync(join(tmpdir(), 'shareable-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const address = join(folder, 'manager.sock');
+    await one.ask('startManager', address, 'key');
+    const name = await two.ask<string>('createThrough', address, 'key');
+    expect(await one.ask('listOfManager')).toEqual([name]);
+    expect(await one.ask('createOrAttach', name)).toEqual({ isOwner: false, first: 6 });
+    await one.ask('disposeAll');
+    await one.ask('shutDown');
+    expect(exists(name)).toBe(false);
   });
 });
