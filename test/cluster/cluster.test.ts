@@ -2,10 +2,11 @@
 import type { ChildProcess } from 'node:child_process';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -16,7 +17,7 @@ import type { RunOptions } from '../../examples/cluster/src/run.ts';
 import { canHaveMachines, run, startAgent } from '../../examples/cluster/src/run.ts';
 import { tally } from '../../examples/flights/src/job.ts';
 import { expectNothingLeft } from '../support/once.ts';
-import { childrenOf, commandOf } from '../support/processes.ts';
+import { childrenOf, commandOf, isAlive } from '../support/processes.ts';
 
 const ROWS = 60_000;
 
@@ -152,6 +153,24 @@ describe.runIf(canRun)('the cluster', { timeout: 120_000 }, () => {
     expect(loads).toBeLessThanOrEqual(2);
   });
 
+  test('ends the workers of an agent that is killed, and another takes over', async () => {
+    let second: ChildProcess | undefined;
+    const first = Promise.withResolvers<number>();
+    const loads = await survive({ onWork: first.resolve }, async (agents, queue) => {
+      await first.promise;
+      const workers = await find(pidsOf(agents), 'bullmq');
+      for (const pid of pidsOf(agents)) process.kill(pid, 'SIGKILL');
+      try {
+        await expect.poll(() => workers.filter(isAlive), { timeout: 30_000 }).toEqual([]);
+      } finally {
+        for (const pid of workers.filter(isAlive)) process.kill(pid, 'SIGKILL');
+        second = startAnother(queue);
+      }
+    });
+    await end(second);
+    expect(loads).toBeLessThanOrEqual(2);
+  });
+
   test('ends an agent while Redis dies, and another takes over', async () => {
     let second: ChildProcess | undefined;
     const loads = await survive({}, async (agents, queue) => {
@@ -207,6 +226,42 @@ describe.runIf(canRun)('the cluster', { timeout: 120_000 }, () => {
       server.kill();
       await once(server, 'exit');
     }
+  });
+
+  /** Starts the example, waits until its agent has workers, and ends it by a signal: its exit, and all processes below it. */
+  async function interrupt(signal: NodeJS.Signals, env: Record<string, string>) {
+    const main = spawn(
+      process.execPath,
+      [fileURLToPath(new URL('../../examples/cluster/src/main.ts', import.meta.url))],
+      {
+        env: { ...process.env, FLIGHTS_ROWS: String(ROWS), JOB_MILLISECONDS: '2000', ...env },
+        stdio: 'ignore',
+      },
+    );
+    started.push(main);
+    const exit = once(main, 'exit');
+    const workers = await find(pidsOf([main]), 'bullmq');
+    const others = ['agent.ts', 'redis-server'].flatMap((script) => descendants(main.pid ?? 0, script));
+    main.kill(signal);
+    return { exit: await exit, pids: [...workers, ...others] };
+  }
+
+  test('ends its agents and its Redis when it is interrupted', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'test-cluster-'));
+    try {
+      const { exit, pids } = await interrupt('SIGINT', { TMPDIR: folder });
+      expect(exit).toEqual([130, null]);
+      await expect.poll(() => pids.filter(isAlive), { timeout: 30_000 }).toEqual([]);
+      expect(readdirSync(folder)).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('ends its agents when it is killed', async () => {
+    const { exit, pids } = await interrupt('SIGKILL', { REDIS_URL: redis.address });
+    expect(exit).toEqual([null, 'SIGKILL']);
+    await expect.poll(() => pids.filter(isAlive), { timeout: 30_000 }).toEqual([]);
   });
 
   test('says what to do when there is no Redis', async () => {

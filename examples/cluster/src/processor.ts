@@ -16,6 +16,11 @@ import { columnsIn, narrow, sliceOf } from 'shareable-example-flights/columns';
 import { tally } from 'shareable-example-flights/job';
 import type { Progress, Result, Task } from './queue.ts';
 
+// BullMQ does not end the processors of an agent that was killed, and they could run for ever at full speed: it reports each error
+// to the agent, and a report that fails is an error.
+process.once('disconnect', () => process.exit());
+if (!process.connected) process.exit();
+
 const { MANAGER_ADDRESS = '', MANAGER_KEY = '', COPIES, JOB_MILLISECONDS = '0' } = process.env;
 const manager =
   COPIES === 'each'

@@ -1,6 +1,7 @@
 /** Starts agents, gives them the jobs, and gathers the results. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Queue, QueueEvents } from 'bullmq';
 import { connectionTo, type Progress, type Result, type Task } from './queue.ts';
@@ -22,7 +23,12 @@ export interface RunOptions {
   readonly onWork?: (pid: number) => void;
   /** How often a job may fail. Default: 20. */
   readonly attempts?: number;
+  /** Ends the run: the agents end, and the queue goes. */
+  readonly signal?: AbortSignal;
 }
+
+/** Milliseconds. Ctrl-C in a terminal ends Redis too, and without Redis the queue cannot be closed. */
+const CLOSE_TIMEOUT = 2_000;
 
 export interface Outcome {
   readonly totals: Float64Array;
@@ -44,11 +50,12 @@ export function startAgent(queue: string, options: RunOptions, index = 0): Child
   const spaces = redis.includes('://') ? ['-m'] : ['-n', '-m'];
   const machine = machines > 1 && canHaveMachines ? ['unshare', ...spaces, 'sh', '-c', own, 'sh'] : [];
   const [command = '', ...args] = [...machine, ...agent];
-  return spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] });
+  // The agent ends when the channel does: when this process is killed.
+  return spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
 }
 
 export async function run(options: RunOptions): Promise<Outcome> {
-  const { redis, dataset, machines, jobs, onProgress, onStart, onWork } = options;
+  const { redis, dataset, machines, jobs, onProgress, onStart, onWork, signal } = options;
   const name = `flights-${process.pid}-${Math.random().toString(36).slice(2)}`;
   const connection = connectionTo(redis);
   const queue = new Queue<Task, Result>(name, { connection }).on('error', () => {});
@@ -57,9 +64,14 @@ export async function run(options: RunOptions): Promise<Outcome> {
   // One listener for each job.
   queue.setMaxListeners(0);
   events.setMaxListeners(0);
+  const interruption = Promise.withResolvers<never>();
+  const interrupt = () => interruption.reject(signal?.reason);
+  interruption.promise.catch(() => {});
+  signal?.addEventListener('abort', interrupt, { once: true });
   const start = performance.now();
   const agents = Array.from({ length: machines }, (_, index) => startAgent(name, options, index));
   try {
+    signal?.throwIfAborted();
     await events.waitUntilReady();
     const settings = { attempts: options.attempts ?? 20, backoff: { type: 'fixed', delay: 200 } };
     const all = await queue.addBulk(
@@ -72,13 +84,16 @@ export async function run(options: RunOptions): Promise<Outcome> {
     onStart?.(agents, name);
     let done = 0;
     // Events are a stream in Redis, so none is lost while it is down.
-    const results = await Promise.all(
-      all.map(async (job) => {
-        const result = await job.waitUntilFinished(events);
-        onProgress?.((done += 1));
-        return result;
-      }),
-    );
+    const results = await Promise.race([
+      interruption.promise,
+      Promise.all(
+        all.map(async (job) => {
+          const result = await job.waitUntilFinished(events);
+          onProgress?.((done += 1));
+          return result;
+        }),
+      ),
+    ]);
     const totals = new Float64Array(results[0]?.totals.length ?? 0);
     for (const { totals: part } of results) for (const [slot, total] of part.entries()) totals[slot]! += total;
     const memory = new Map(results.map(({ pid, memory: bytes }) => [pid, bytes]));
@@ -98,8 +113,12 @@ export async function run(options: RunOptions): Promise<Outcome> {
         return exit;
       }),
     );
-    await queue.obliterate({ force: true });
-    await events.close();
-    await queue.close();
+    const close = async () => {
+      await queue.obliterate({ force: true });
+      await events.close();
+      await queue.close();
+    };
+    await Promise.race([close(), ...(signal?.aborted === true ? [setTimeout(CLOSE_TIMEOUT)] : [])]);
+    signal?.removeEventListener('abort', interrupt);
   }
 }

@@ -12,7 +12,8 @@ const defaultWorkers = Math.min(4, Math.max(2, availableParallelism()));
 export const usage = `Usage: node src/main.ts [options]
 
 Several processes work on three million flights in one block of shared memory,
-and then do the same with the data sent by process.send.
+and then do the same with the data sent by process.send, and with every worker
+reading the file.
 
   --rows N      use the first N flights only (default: all of them)
   --workers N   start N worker processes, at most 64 (default: ${defaultWorkers})
