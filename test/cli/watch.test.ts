@@ -55,6 +55,16 @@ describe.skipIf(!platform.hasSweep || !platform.hasPseudoTerminals || python ===
       stack.dispose();
       await child.ask('end', '\u0003');
     });
+
+    test('shows the list on a terminal that does not know its size', async () => {
+      if (python === undefined) throw new Error('there is no Python');
+      using _kept = SharedMemory.create(64, { name: freshName() });
+      await using child = runPython(python, 'cli/watch.py');
+      await child.ask('start', [process.execPath, bin, 'ls', '-w'], 0);
+      const { lines } = await child.ask<Screen>('see', 'NAME', true);
+      expect(count(lines, 'NAME')).toBe(1);
+      await child.ask('end', '\u0003');
+    });
   },
 );
 

@@ -62,7 +62,8 @@ export class Output {
    * only for lines that are on it.
    */
   async draw(lines: Iterable<Line>): Promise<void> {
-    const { rows = 24 } = this.#stream as WriteStream;
+    // A terminal that does not know its size has 0 rows, for example that of script(1) in a program without a terminal.
+    const rows = (this.#stream as WriteStream).rows || 24;
     const all = Array.from(lines, (line) => this.render(line));
     const room = Math.max(rows - 1, 1);
     const shown = all.length <= room ? all : [...all.slice(0, room - 1), `… ${all.length - room + 1} more lines`];
