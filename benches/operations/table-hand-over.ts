@@ -44,7 +44,7 @@ async function handOver(way: TableWay, rows: number): Promise<number> {
 export default {
   title: 'an Arrow table in one process, added up in another',
   unit: 'ns',
-  axis: 'rows of 12 bytes',
+  axis: 'rows, 12 B each',
   points: [1000, 100_000, 3_000_000],
   quick: [1000, 100_000],
   contenders: {
