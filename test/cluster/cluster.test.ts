@@ -269,7 +269,8 @@ describe.runIf(canRun)('the cluster', { timeout: 120_000 }, () => {
     try {
       const path = process.env['PATH'];
       process.env['PATH'] = folder;
-      const starting = new OwnRedis().start();
+      await using absent = new OwnRedis();
+      const starting = absent.start();
       process.env['PATH'] = path;
       await expect(starting).rejects.toThrow('apt-get install redis-server');
     } finally {

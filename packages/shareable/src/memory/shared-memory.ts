@@ -287,7 +287,7 @@ export class SharedMemory implements Disposable, AsyncDisposable {
     if (typeof make !== 'function') throw wrongType('make', 'a function', make);
     const wait = checkWait({ timeout, signal });
     checkNamelessOptions(others);
-    // The usual case, at the cost of an attach: nothing has to be prepared.
+    // The usual case: an attach, and a look whether the owner lives. Nothing has to be prepared.
     const existing = signal?.aborted === true ? undefined : attachAtOnce(checkName(name));
     if (existing !== undefined) return wrapSegment(announceAttachment('SharedMemory', existing));
     const checked = { ...checkNamelessOptions(others, SharedMemory.once), name };
